@@ -1,0 +1,83 @@
+"""Names from the literature, each bound to one searcher and a list of regularizers; `a + b` combines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import HarnessError, did_you_mean
+from harness.registry import Plugin, build, plugins
+from harness.regularizers.base import Regularizer
+
+Fields = dict[str, Any]
+
+METHODS: dict[str, tuple[tuple[str, Fields], tuple[tuple[str, Fields], ...]]] = {
+    "darts": (("darts", {}), ()),
+    "darts-2nd": (("darts", {"order": 2}), ()),
+    "sdarts-rs": (("darts", {}), (("random-smoothing", {}),)),
+    "sdarts-adv": (("darts", {}), (("adversarial", {}),)),
+    "beta-darts": (("darts", {}), (("beta-decay", {}),)),
+    "random-search": (("random-search", {}), ()),
+}
+"""name -> (searcher, regularizers), each a registered name with the fields that differ from its defaults."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A searcher and the regularizers that it runs with, in order."""
+
+    searcher: Any
+    regularizers: tuple[Regularizer, ...]
+
+    def parts(self) -> dict[str, Plugin]:
+        return {part.name: part for part in (self.searcher, *self.regularizers)}
+
+    def override(self, changes: dict[str, Fields]) -> Method:
+        """The same method with some fields changed: {part's name: {field: value}}."""
+        parts = self.parts()
+        for name, fields in changes.items():
+            if name not in parts:
+                raise HarnessError(f"this method has no part {name!r} to set: {did_you_mean(name, parts)}")
+            kind = "searchers" if parts[name] is self.searcher else "regularizers"
+            parts[name] = build(kind, name, parts[name].model_dump() | fields)
+        searcher, *regularizers = parts.values()
+        return Method(searcher, tuple(regularizers))  # type: ignore[arg-type]
+
+    def describe(self) -> dict[str, Fields]:
+        """Every part with every field: what a run's identity is made of."""
+        return {name: part.model_dump(mode="json") for name, part in self.parts().items()}
+
+
+def known_names() -> dict[str, tuple[tuple[str, Fields], tuple[tuple[str, Fields], ...]]]:
+    """The methods, and every registered regularizer on its own (with DARTS)."""
+    alone = {name: (("darts", {}), ((name, {}),)) for name in plugins("regularizers")}
+    return METHODS | {name: parts for name, parts in alone.items() if name not in METHODS}
+
+
+def method(expression: str) -> Method:
+    """The method of a name, or of several joined by ' + '.
+
+    A combination takes all regularizers in the order written, and the one searcher that is not plain DARTS; two
+    different ones are an error.
+    """
+    known = known_names()
+    searchers: list[tuple[str, Fields]] = []
+    regularizers: dict[str, Fields] = {}
+    for name in (part.strip() for part in expression.split("+")):
+        if name not in known:
+            raise HarnessError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+        searcher, added = known[name]
+        if searcher != ("darts", {}) and searcher not in searchers:
+            searchers.append(searcher)
+        for regularizer, fields in added:
+            if regularizer in regularizers:
+                raise HarnessError(f"method {expression!r} names the regularizer {regularizer!r} twice: leave one out")
+            regularizers[regularizer] = fields
+    if len(searchers) > 1:
+        names = " and ".join(repr(name) for name, _ in searchers)
+        raise HarnessError(f"method {expression!r} combines the searchers {names}: a search has one")
+    name, fields = searchers[0] if searchers else ("darts", {})
+    searcher = build("searchers", name, fields)
+    if regularizers and not hasattr(searcher, "relax"):
+        raise HarnessError(f"method {expression!r} regularizes {name!r}, which trains no supernet: leave that out")
+    return Method(searcher, tuple(build("regularizers", n, f) for n, f in regularizers.items()))

@@ -1,0 +1,52 @@
+"""What a regularizer may do, and what it is given to do it with. Every hook is a no-op by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.registry import Plugin
+from harness.streams import Streams
+from harness.supernets.base import Mix, Supernet
+
+
+@dataclass(frozen=True)
+class WeightStep:
+    """The weight step that is about to run.
+
+    loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode.
+    epoch: 0-based epoch; epochs: number of epochs of the search.
+    """
+
+    net: Supernet
+    loss: Callable[[Mix], Tensor]
+    streams: Streams
+    epoch: int
+    epochs: int
+
+
+class Regularizer(Plugin):
+    """A stabiliser of the search. Fields are its hyperparameters."""
+
+    def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
+        """The mixing weights at which the weight step is taken, given the unperturbed ones (without gradient)."""
+        return mix
+
+    def alpha_loss(self, alphas: list[Tensor], epoch: int, epochs: int) -> Tensor | None:
+        """A term added to the validation loss of the architecture step, differentiable in the logits."""
+        return None
+
+
+def onto_simplex(rows: Tensor) -> Tensor:
+    """Rows clamped to [0, 1] and divided by their sum; a row that clamps to zero becomes one at its largest entry.
+
+    The published `clip` of SmoothDARTS. rows: [choices, options].
+    """
+    clamped = rows.clamp(0.0, 1.0)
+    empty = clamped.sum(dim=-1, keepdim=True) == 0
+    one_hot = torch.zeros_like(rows).scatter_(-1, rows.argmax(dim=-1, keepdim=True), 1.0)
+    clamped = clamped.where(~empty, one_hot)
+    return clamped / clamped.sum(dim=-1, keepdim=True)

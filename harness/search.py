@@ -1,0 +1,187 @@
+"""The search: architecture step and weight step on every minibatch.
+
+Epochs are counted from 0 here; the record of the state after the first one is called epoch 1 (see `trajectory.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.datasets.base import Batches, Images
+from harness.regularizers.base import Regularizer, WeightStep
+from harness.searchers.base import ArchitectureStep, Batch, SupernetSearcher
+from harness.spaces.base import Architecture, Space
+from harness.streams import Streams
+from harness.supernets.base import Mix, Supernet
+from harness.supernets.presets import Preset
+from harness.training import Training
+
+
+EVALUATION_BATCH = 500
+
+
+def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
+    """Mean cross-entropy of a batch, a scalar."""
+    return F.cross_entropy(net(batch[0], mix), batch[1])
+
+
+class SupernetSearch:
+    """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams."""
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        net: Supernet,
+        alphas: Sequence[Tensor],
+        searcher: SupernetSearcher,
+        regularizers: Sequence[Regularizer],
+        training: Training,
+        choices: Preset,
+        streams: Streams,
+        epochs: int,
+    ) -> None:
+        self.space, self.net, self.searcher = space, net, searcher
+        self.regularizers, self.training, self.choices = list(regularizers), training, choices
+        self.streams, self.epochs = streams, epochs
+        self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
+        self.weights = list(net.parameters())
+        self.weight_optimizer = torch.optim.SGD(
+            self.weights, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+        )
+        self.alpha_optimizer = torch.optim.Adam(
+            self.alphas,
+            lr=training.alpha_learning_rate,
+            betas=training.alpha_betas,
+            weight_decay=training.alpha_weight_decay,
+        )
+
+    # -- one epoch -------------------------------------------------------------------------------------------
+
+    def bind(self, images: Images) -> None:
+        """Draw batches from this data set, each half by its own stream."""
+        self.images = images
+        size, sampling = self.training.batch_size, self.training.sampling
+        # each weight step uses new training images until all were seen, whatever the validation sampling
+        self.train_batches = Batches(images.size("train"), size, "pass", self.streams["train-order"])
+        self.valid_batches = Batches(images.size("valid"), size, sampling, self.streams["valid-order"])
+
+    def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]:
+        """All steps of a 0-based epoch. Returns the mean training loss. on_step is called after each step."""
+        steps = self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
+        rate = self.training.rate(epoch, self.epochs)
+        self.net.train()
+        losses = []
+        for _ in range(steps):
+            train = self.images.batch("train", self.train_batches.next(), self.streams["train-augment"])
+            valid = self.images.batch("valid", self.valid_batches.next(), self.streams["valid-augment"])
+            losses.append(self.step(train, valid, epoch, rate))
+            on_step()
+        return {"train_loss": torch.stack(losses).mean().item()}
+
+    def evaluate(self) -> dict[str, float]:
+        """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
+        x, y = self.images.evaluation("valid")
+        self.net.eval()
+        loss, right = 0.0, 0
+        with torch.no_grad():
+            mix = self.searcher.relax(self.alphas)
+            for images, labels in zip(x.split(EVALUATION_BATCH), y.split(EVALUATION_BATCH), strict=True):
+                logits = self.net(images, mix)
+                loss += F.cross_entropy(logits, labels, reduction="sum").item()
+                right += int((logits.argmax(dim=1) == labels).sum())
+        return {"search_valid_loss": loss / len(y), "supernet_accuracy_pct": 100 * right / len(y)}
+
+    def derive(self) -> Architecture:
+        return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "net": self.net.state_dict(),
+            "alphas": [a.detach() for a in self.alphas],
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "streams": self.streams.state_dict(),
+            "train_batches": self.train_batches.state_dict(),
+            "valid_batches": self.valid_batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        with torch.no_grad():
+            for alpha, value in zip(self.alphas, state["alphas"], strict=True):
+                alpha.copy_(value)
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        self.streams.load_state_dict(state["streams"])
+        self.bind(self.images)  # the streams' generators are new objects
+        self.train_batches.load_state_dict(state["train_batches"])
+        self.valid_batches.load_state_dict(state["valid_batches"])
+
+    # -- one minibatch ---------------------------------------------------------------------------------------
+
+    def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
+        """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""
+        if self.training.order == "weights-first":
+            loss = self.weight_step(train, epoch, learning_rate)
+            self.architecture_step(train, valid, epoch, learning_rate)
+            return loss
+        self.architecture_step(train, valid, epoch, learning_rate)
+        return self.weight_step(train, epoch, learning_rate)
+
+    def architecture_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> None:
+        def penalty(alphas: Sequence[Tensor]) -> Tensor | None:
+            terms = [r.alpha_loss(list(alphas), epoch, self.epochs) for r in self.regularizers]
+            present = [t for t in terms if t is not None]
+            return torch.stack(present).sum() if present else None
+
+        step = ArchitectureStep(
+            net=self.net,
+            alphas=self.alphas,
+            train=train,
+            valid=valid,
+            loss=cross_entropy,
+            penalty=penalty,
+            learning_rate=learning_rate,
+            momentum=self.training.momentum,
+            weight_decay=self.training.weight_decay,
+            momentum_buffers=[self.weight_optimizer.state[w].get("momentum_buffer") for w in self.weights],
+            finite_difference_moves_bn=self.choices.finite_difference_moves_bn,
+        )
+        for alpha, gradient in zip(self.alphas, self.searcher.gradient(step), strict=True):
+            alpha.grad = gradient
+        self.alpha_optimizer.step()
+
+    def weight_step(self, train: Batch, epoch: int, learning_rate: float) -> Tensor:
+        mix = self.perturbed_mix(train, epoch)
+        leaves = [m.requires_grad_() for m in mix] if self.choices.clip_counts_alpha else []
+        loss = cross_entropy(self.net, mix, train)
+        gradients = torch.autograd.grad(loss, [*self.weights, *leaves])
+        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        scale = (self.training.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
+        for weight, gradient in zip(self.weights, gradients, strict=False):
+            weight.grad = gradient * scale
+        for group in self.weight_optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.weight_optimizer.step()
+        return loss.detach()
+
+    def perturbed_mix(self, train: Batch, epoch: int) -> list[Tensor]:
+        """The mixing weights of the weight step: relaxed, then perturbed by each regularizer in turn, detached."""
+        with torch.no_grad():
+            mix = self.searcher.relax(self.alphas)
+        step = WeightStep(
+            net=self.net,
+            loss=lambda m: cross_entropy(self.net, m, train),
+            streams=self.streams,
+            epoch=epoch,
+            epochs=self.epochs,
+        )
+        for regularizer in self.regularizers:
+            mix = regularizer.perturb(mix, step)
+        return [m.detach() for m in mix]

@@ -1,0 +1,221 @@
+"""NAS-Bench-1Shot1 (Zela, Siems & Hutter, ICLR 2020): three one-shot spaces inside NAS-Bench-101.
+
+One cell: node 0 is its input, nodes 1..k are choice blocks with one of three operations each, the last node is its
+output. A node n takes a fixed number of parents among the earlier nodes; the parents of the output are the nodes
+that it concatenates. Nodes without a path to the output are legal and are pruned before the table is asked.
+
+An encoding is written ``1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|...|out(2,4)``: node, operation, parents.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import comb
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, did_you_mean
+from harness.spaces.base import Architecture, Rows, Space
+
+OPERATIONS = ("maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu")
+"""Column order of the architecture tensor."""
+NB101_OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+"""Order of operation labels in NAS-Bench-101's module hash."""
+VERTICES = 7
+
+Parents = tuple[tuple[int, ...], ...]
+"""Parents of nodes 1..k and of the output, each ascending."""
+
+
+class NASBench1Shot1(Space):
+    """Architecture tensors, in the published order: operations [k, 3]; parents of the output [1, k + 1]; parents of
+    every node that has a choice [1, n], n ascending. The table key is the NAS-Bench-101 module hash of the pruned
+    cell, which is also the canonical key.
+    """
+
+    source = "Zela, Siems & Hutter, NAS-Bench-1Shot1, ICLR 2020 (arXiv 2001.10422)"
+    operations = OPERATIONS
+    parent_counts: ClassVar[tuple[int, ...]]
+    """Number of parents of nodes 1..k, then of the output."""
+
+    @classmethod
+    def choice_nodes(cls) -> tuple[int, ...]:
+        """Nodes that have more candidates than parents; the output is node k + 1."""
+        return tuple(n for n, p in enumerate(cls.parent_counts, start=1) if p < n)
+
+    @classmethod
+    def _shapes(cls) -> tuple[tuple[int, int], ...]:
+        *inner, output = cls.choice_nodes()
+        return ((output - 1, 3), (1, output), *((1, n) for n in inner))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.alpha_shapes = cls._shapes()
+        connectivities = 1
+        for node, parents in enumerate(cls.parent_counts, start=1):
+            connectivities *= comb(node, parents)
+        cls.size = connectivities * 3 ** (len(cls.parent_counts) - 1)
+
+    def derive(self, alphas: Rows) -> Architecture:
+        operations, *rows = self.check_shapes(alphas)
+        *inner, output = self.choice_nodes()
+        parents = [tuple(range(n)) for n in range(1, output + 1)]
+        for node, row in zip([output, *inner], rows, strict=True):
+            top = np.argsort(-row[0], kind="stable")[: self.parent_counts[node - 1]]
+            parents[node - 1] = tuple(sorted(int(i) for i in top))
+        return self.architecture([int(i) for i in operations.argmax(axis=1)], tuple(parents))
+
+    def architecture(self, operations: Sequence[int], parents: Parents) -> Architecture:
+        names = tuple(OPERATIONS[i] for i in operations)
+        blocks = [
+            f"{node}:{name}({','.join(map(str, up))})"
+            for node, (name, up) in enumerate(zip(names, parents, strict=False), start=1)
+        ]
+        encoding = "|".join([*blocks, f"out({','.join(map(str, parents[-1]))})"])
+        return Architecture(encoding, module_hash(names, parents), names)
+
+    def parse(self, encoding: str) -> Architecture:
+        operations, parents = self._decode(encoding)
+        return self.architecture([OPERATIONS.index(o) for o in operations], parents)
+
+    def _decode(self, encoding: str) -> tuple[tuple[str, ...], Parents]:
+        k = len(self.parent_counts) - 1
+        found = [re.fullmatch(r"(\w+)(?::([\w-]+))?\(([\d,]+)\)", block) for block in encoding.split("|")]
+        heads = [m.group(1) if m else None for m in found]
+        if heads != [*map(str, range(1, k + 1)), "out"]:
+            raise HarnessError(
+                f"{encoding!r} is no {self.name} architecture: write nodes 1..{k} and the output as "
+                "1:conv1x1-bn-relu(0)|...|out(2,4)"
+            )
+        matches = [m for m in found if m]
+        parents = tuple(tuple(sorted({int(i) for i in m.group(3).split(",") if i})) for m in matches)
+        for node, (up, count) in enumerate(zip(parents, self.parent_counts, strict=True), start=1):
+            if len(up) != count or max(up) >= node:
+                which = "the output" if node == k + 1 else f"node {node}"
+                raise HarnessError(
+                    f"{which} of {encoding!r} needs {count} different parents below {node} in {self.name}, not {up}"
+                )
+        operations = tuple(m.group(2) or "" for m in matches[:-1])
+        for op in operations:
+            if op not in OPERATIONS:
+                raise HarnessError(f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}")
+        return operations, parents
+
+    def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:
+        """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""
+        operations, parents = self._decode(architecture.encoding)
+        return adjacency(operations, parents)
+
+    def canonical_key(self, architecture: Architecture) -> str:
+        return architecture.key
+
+    def connectivities(self) -> Iterator[Parents]:
+        """Every choice of parents, in lexicographic order."""
+        choices = [itertools.combinations(range(n), p) for n, p in enumerate(self.parent_counts, start=1)]
+        return itertools.product(*choices)
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every encoding: connectivities in lexicographic order, operations within (first node slowest)."""
+        k = len(self.parent_counts) - 1
+        for parents in self.connectivities():
+            for operations in itertools.product(range(3), repeat=k):
+                yield self.architecture(operations, parents)
+
+    def distinct_cells(self) -> dict[str, Architecture]:
+        """One encoding of every distinct NAS-Bench-101 cell, by module hash; complete, unlike the published generator.
+
+        Operations of pruned nodes do not matter, so only one is tried for them.
+        """
+        k = len(self.parent_counts) - 1
+        cells: dict[str, Architecture] = {}
+        seen: set[tuple[Any, ...]] = set()
+        for parents in self.connectivities():
+            live = live_nodes(parents)
+            edges = tuple((n, parents[n - 1]) for n in (*sorted(live), k + 1))
+            for chosen in itertools.product(range(3), repeat=len(live)):
+                operations = [0] * k
+                for node, op in zip(sorted(live), chosen, strict=True):
+                    operations[node - 1] = op
+                spec = (edges, chosen)
+                if spec not in seen:
+                    seen.add(spec)
+                    found = self.architecture(operations, parents)
+                    cells.setdefault(found.key, found)
+        return cells
+
+    def random(self, rng: np.random.Generator) -> Architecture:
+        parents = tuple(
+            tuple(sorted(int(i) for i in rng.choice(n, p, replace=False)))
+            for n, p in enumerate(self.parent_counts, start=1)
+        )
+        return self.architecture([int(i) for i in rng.integers(0, 3, len(self.parent_counts) - 1)], parents)
+
+
+class S1(NASBench1Shot1):
+    """Four choice blocks; nodes 3 and 4 choose two parents, the output two; node 2's parents are fixed."""
+
+    name = "nasbench1shot1.s1"
+    parent_counts = (1, 2, 2, 2, 2)
+    distinct = 2_685
+
+
+class S2(NASBench1Shot1):
+    """Four choice blocks; node 2 chooses one parent, nodes 3 and 4 two, the output three."""
+
+    name = "nasbench1shot1.s2"
+    parent_counts = (1, 1, 2, 2, 3)
+    distinct = 7_773
+
+
+class S3(NASBench1Shot1):
+    """Five choice blocks; nodes 2 and 3 choose one parent, nodes 4 and 5 two, the output two."""
+
+    name = "nasbench1shot1.s3"
+    parent_counts = (1, 1, 1, 2, 2, 2)
+    distinct = 55_854
+
+
+def live_nodes(parents: Parents) -> set[int]:
+    """The choice blocks (1..k) from which the output can be reached."""
+    live: set[int] = set()
+    frontier = [len(parents)]
+    while frontier:
+        for up in parents[frontier.pop() - 1]:
+            if up and up not in live:
+                live.add(up)
+                frontier.append(up)
+    return live
+
+
+def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
+    """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
+
+    Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
+    (labelled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
+    """
+    k = len(operations)
+    output = VERTICES - 1
+    matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
+    for node in (*live_nodes(parents), k + 1):
+        for up in parents[node - 1]:
+            matrix[up, output if node == k + 1 else node] = 1
+    dummies = ["conv1x1-bn-relu"] * (VERTICES - 2 - k)
+    return matrix, ["input", *operations, *dummies, "output"]
+
+
+@lru_cache(maxsize=65_536)
+def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
+    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell."""
+    from nasbench_pytorch.model.graph_util import hash_module
+    from nasbench_pytorch.model.model_spec import ModelSpec
+
+    pruned = ModelSpec(*adjacency(operations, parents))
+    # ModelSpec.hash_spec hands its tensor to numpy functions, which numpy 2 refuses; the hash itself takes an array.
+    labels = [-1, *(NB101_OPERATIONS.index(op) for op in pruned.ops[1:-1]), -2]
+    digest: str = hash_module(pruned.matrix.numpy(), labels)
+    return digest

@@ -1,0 +1,82 @@
+"""One-shot networks as functions of an input and of mixing weights.
+
+`net(x, mix)`: x is [batch, 3, height, width]; mix is a list of tensors shaped like the space's architecture tensors,
+one row a choice (the relaxed architecture). A supernet never holds architecture parameters, so perturbing,
+discretising and differentiating them needs no saved-and-restored state.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+Mix = Sequence[Tensor]
+
+
+class Supernet(nn.Module, ABC):
+    """Base of the supernets.
+
+    published_names: (pattern, replacement) pairs that turn a parameter's name here into the published one.
+    """
+
+    published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    @abstractmethod
+    def forward(self, x: Tensor, mix: Mix) -> Tensor:
+        """Logits [batch, classes] of images [batch, channels, height, width]."""
+
+    @classmethod
+    def published_name(cls, name: str) -> str:
+        for pattern, replacement in cls.published_names:
+            name = re.sub(pattern, replacement, name)
+        return name
+
+
+class ConvBnRelu(nn.Sequential):
+    """Convolution, batch norm, ReLU (the order of NAS-Bench-101)."""
+
+    def __init__(self, cin: int, cout: int, kernel: int, *, momentum: float) -> None:
+        super().__init__(
+            nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(cout, momentum=momentum),
+            nn.ReLU(),
+        )
+
+
+class ReluConvBn(nn.Sequential):
+    """ReLU, convolution, batch norm (the order of NAS-Bench-201)."""
+
+    def __init__(
+        self, cin: int, cout: int, kernel: int, *, stride: int = 1, affine: bool = True, momentum: float = 0.1
+    ) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(cin, cout, kernel, stride=stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(cout, affine=affine, momentum=momentum),
+        )
+
+
+def initialise(net: nn.Module, generator: torch.Generator) -> None:
+    """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
+
+    Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;
+    batch norm: scale 1, shift 0, running mean 0, running variance 1.
+    """
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                bound = module.weight[0].numel() ** -0.5
+                for tensor in (module.weight, module.bias):
+                    if tensor is not None:
+                        draw = torch.empty(tensor.shape, dtype=tensor.dtype)
+                        tensor.copy_(draw.uniform_(-bound, bound, generator=generator))
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+                if module.affine:
+                    nn.init.ones_(module.weight)
+                    nn.init.zeros_(module.bias)

@@ -1,0 +1,39 @@
+"""Finding tables: those that come with the package, those that a user added, or a folder named outright."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from harness.errors import HarnessError, did_you_mean
+from harness.tables.table import Table
+
+
+def cache_folder() -> Path:
+    """Where added tables are kept: $HARNESS_CACHE, else the platform's cache folder."""
+    if chosen := os.environ.get("HARNESS_CACHE"):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("harness-nas")
+
+
+def table_folders() -> dict[str, Path]:
+    """Every known table by name; a user's table goes before an embedded one of the same name."""
+    embedded = Path(str(files("harness.tables") / "embedded"))
+    found = {}
+    for root in (embedded, cache_folder() / "tables"):
+        if root.is_dir():
+            found |= {p.name: p for p in sorted(root.iterdir()) if (p / "table.json").is_file()}
+    return found
+
+
+def open_table(name: str) -> Table:
+    """The table of a name, or of a folder's path."""
+    known = table_folders()
+    if name in known:
+        return Table(known[name])
+    if os.sep in name or Path(name).is_dir():
+        return Table(Path(name))
+    raise HarnessError(f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add'")

@@ -1,0 +1,99 @@
+"""Bringing a table: a tidy CSV with one measured value a row."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import HarnessError
+from harness.spaces.base import Architecture, Space
+from harness.tables.table import Column, Measure, Table
+from harness.tables.write import sha256, write_table
+
+COLUMNS = ("arch", "dataset", "split", "epochs", "trial", "accuracy")
+
+
+def import_csv(
+    path: Path, folder: Path, space: Space, *, test: Measure | None, validation: Measure | None = None
+) -> Table:
+    """Import `arch, dataset, split, epochs, trial, accuracy` (accuracy in %, trial a seed or "mean") as a table.
+
+    The first row that cannot be right ends the import with its line number. A value that is not listed is missing.
+    test, validation: the measures a search is judged and selected by; test may be left out where there is only one.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except FileNotFoundError:
+        raise HarnessError(f"no table file at {path}: check the path") from None
+    except (ValueError, OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise HarnessError(f"{path} is not a readable CSV, or is truncated ({error})") from None
+    absent = [c for c in COLUMNS if c not in frame.columns]
+    if absent:
+        raise HarnessError(f"{path} lacks the column {absent[0]!r}: a tidy table has {', '.join(COLUMNS)}")
+    if frame.empty:
+        raise HarnessError(f"{path} has a header but no rows")
+    architectures: dict[str, Architecture] = {}
+    rows: dict[str, int] = {}
+    values: dict[Column, dict[int, float]] = {}
+    for line, record in enumerate(zip(*(frame[c] for c in COLUMNS), strict=True), start=2):
+        text = record[0]
+        try:
+            if text not in architectures:
+                architectures[text] = space.parse(text)
+                rows.setdefault(architectures[text].key, len(rows))
+            column, accuracy = parse_row(record)
+        except HarnessError as error:
+            raise HarnessError(f"{path}, line {line}: {error}") from None
+        cells = values.setdefault(column, {})
+        row = rows[architectures[text].key]
+        if row in cells:
+            raise HarnessError(f"{path}, line {line}: a second value for {text!r} in {column.measure}, trial {column.trial}")
+        cells[row] = accuracy
+    measures = sorted({c.measure for c in values})
+    if test is None:
+        if len(measures) > 1:
+            listed = ", ".join(map(str, measures))
+            raise HarnessError(f"{path} holds several measures: say which one judges a search, --test MEASURE of {listed}")
+        test = measures[0]
+    for measure in (test, validation):
+        if measure is not None and measure not in measures:
+            raise HarnessError(f"{path} holds no {measure}: it holds {', '.join(map(str, measures))}")
+    accuracy_arrays = {}
+    for column in sorted(values, key=lambda c: (c.measure, str(c.trial))):
+        array = np.full(len(rows), np.nan)
+        array[list(values[column])] = list(values[column].values())
+        accuracy_arrays[column] = array
+    about: dict[str, Any] = {"title": f"imported from {path.name}", "source_sha256": sha256(path)}
+    return write_table(
+        folder,
+        space=space.name,
+        keys=list(rows),
+        accuracy=accuracy_arrays,
+        validation=validation,
+        test=test,
+        about=about,
+    )
+
+
+def parse_row(record: tuple[str, ...]) -> tuple[Column, float]:
+    """The column and the accuracy of one row; an error says which value cannot be."""
+    _, dataset, split, epochs, trial, accuracy = record
+    if not dataset or not split:
+        raise HarnessError("dataset and split must not be empty")
+    if not epochs.isdigit() or int(epochs) == 0:
+        raise HarnessError(f"epochs = {epochs!r} is no positive whole number")
+    if trial != "mean" and not trial.isdigit():
+        raise HarnessError(f"trial = {trial!r} is neither a seed nor 'mean'")
+    try:
+        value = float(accuracy)
+    except ValueError:
+        raise HarnessError(f"accuracy = {accuracy!r} is no number") from None
+    if not 0 <= value <= 100:
+        raise HarnessError(f"accuracy = {accuracy} is outside 0..100 %")
+    return Column(dataset, split, int(epochs), "mean" if trial == "mean" else int(trial)), value

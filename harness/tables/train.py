@@ -1,0 +1,138 @@
+"""Training a table: every distinct NAS-Bench-201 cell as a small network on `digits100`.
+
+Cells are trained in stacks (see `stacked.py`), one file a stack and trial, so that a killed training goes on where it
+was; the finished files become one table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.datasets.base import Images
+from harness.datasets.digits import DigitPairs
+from harness.spaces.nasbench201 import Cell, distinct_cells
+from harness.streams import derive_seed
+from harness.tables.stacked import StackedNetworks
+
+SPLITS = ("x-valid", "x-test")
+EVALUATION_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each network of the table is trained. Pilots behind these numbers: see the table's data sheet.
+
+    channels: of the first stage (doubled twice). steps: of `batch_size` fresh pairs, an eighth of them an epoch of the
+    curve. learning_rate: after a linear warm-up, to zero by a cosine; Nesterov momentum 0.9.
+    """
+
+    channels: int = 4
+    steps: int = 400
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    warmup_steps: int = 20
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    epochs: int = 8
+    stack: int = 80
+
+    def rate(self, step: int) -> float:
+        warm = min(1.0, (step + 1) / self.warmup_steps)
+        return self.learning_rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+
+def train_stack(cells: list[Cell], trial: int, recipe: Recipe, images: Images, device: torch.device) -> NDArray[Any]:
+    """Accuracy in % of every network after every epoch: [networks, 2 splits, epochs].
+
+    Networks of one trial see the same batches; initial weights depend on (trial, cell) alone.
+    """
+    generators = [torch.Generator().manual_seed(derive_seed("weights", trial, cell)) for cell in cells]
+    channels, *_ = images.shape
+    net = StackedNetworks(
+        cells, generators, channels=recipe.channels, classes=images.classes, image_channels=channels, device=device
+    )
+    weights = list(net.parameters.values())
+    velocity = [torch.zeros_like(w) for w in weights]
+    draws = torch.Generator().manual_seed(derive_seed("train-order", trial))
+    held_out = [images.evaluation(part) for part in ("valid", "test")]
+    curves = np.empty((len(cells), len(SPLITS), recipe.epochs), dtype=np.float32)
+    for step in range(recipe.steps):
+        index = torch.randint(0, images.size("train"), (recipe.batch_size,), generator=draws)
+        x, y = images.batch("train", index, draws)
+        # mean over the batch, sum over the networks: each network gets its own mean gradient
+        loss = F.cross_entropy(net(x).flatten(0, 1), y.repeat(len(cells)), reduction="sum") / len(y)
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            nesterov_step(weights, list(gradients), velocity, recipe, step)
+        done, rest = divmod((step + 1) * recipe.epochs, recipe.steps)
+        if rest == 0:
+            curves[:, :, done - 1] = np.stack([accuracy(net, x, y) for x, y in held_out], axis=1)
+    return curves
+
+
+def nesterov_step(
+    weights: list[Tensor], gradients: list[Tensor], velocity: list[Tensor], recipe: Recipe, step: int
+) -> None:
+    """One SGD step with Nesterov momentum and coupled weight decay, over all tensors at once."""
+    torch._foreach_add_(gradients, weights, alpha=recipe.weight_decay)
+    torch._foreach_mul_(velocity, recipe.momentum)
+    torch._foreach_add_(velocity, gradients)
+    torch._foreach_add_(gradients, velocity, alpha=recipe.momentum)
+    torch._foreach_add_(weights, gradients, alpha=-recipe.rate(step))
+
+
+def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
+    """Accuracy in % of every network, batch norm in eval mode: [networks]."""
+    net.training = False
+    with torch.no_grad():
+        chunks = zip(x.split(EVALUATION_BATCH), y.split(EVALUATION_BATCH), strict=True)
+        right = sum((net(a).argmax(dim=2) == b).sum(dim=1) for a, b in chunks)
+    net.training = True
+    values: NDArray[Any] = (100 * right / len(y)).cpu().numpy()  # type: ignore[union-attr]
+    return values
+
+
+def stacks(recipe: Recipe, limit: int | None = None) -> list[list[Cell]]:
+    """The distinct cells in stacks of neighbours: similar cells share more grouped operations."""
+    cells = sorted(distinct_cells().values())[:limit]
+    return [cells[i : i + recipe.stack] for i in range(0, len(cells), recipe.stack)]
+
+
+def work(
+    folder: Path, recipe: Recipe, trials: list[int], device: torch.device, *, limit: int | None = None, share: str = "1/1"
+) -> Iterator[tuple[int, int]]:
+    """Train what is missing under `folder`, yielding (files done, files in all) after each.
+
+    share "k/n": only every n-th stack, beginning with the k-th, so that n processes can divide the work.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe)))
+    images = DigitPairs().load(device)
+    k, n = map(int, share.split("/"))
+    jobs = [
+        (trial, number, cells)
+        for trial in trials
+        for number, cells in list(enumerate(stacks(recipe, limit)))[k - 1 :: n]
+    ]
+    for done, (trial, number, cells) in enumerate(jobs, start=1):
+        path = folder / f"trial{trial}-stack{number:03d}.npz"
+        if not path.exists():
+            curves = train_stack(cells, trial, recipe, images, device)
+            partial = path.with_suffix(f".{os.getpid()}.tmp")
+            with partial.open("wb") as stream:
+                np.savez(stream, cells=np.array(cells, dtype=np.uint8), curves=curves)
+            partial.rename(path)
+        yield done, len(jobs)
