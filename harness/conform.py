@@ -21,7 +21,7 @@ from torch import Tensor
 from harness.errors import HarnessError
 from harness.methods import Method, method
 from harness.registry import find
-from harness.search import SupernetSearch, cross_entropy
+from harness.search import SupernetSearch
 from harness.spaces.base import Space
 from harness.spaces.nasbench1shot1 import NASBench1Shot1
 from harness.streams import Streams
@@ -107,7 +107,7 @@ def load_record(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, A
 
 def group(arrays: dict[str, np.ndarray[Any, Any]], prefix: str) -> list[Tensor]:
     """The tensors prefix/0, prefix/1, ... in order."""
-    found = []
+    found: list[Tensor] = []
     while (key := f"{prefix}/{len(found)}") in arrays:
         found.append(torch.from_numpy(arrays[key]))
     return found
@@ -120,7 +120,7 @@ def recorded_method(meta: dict[str, Any]) -> Method:
     if meta["method"] == "sdarts_rs":
         return chosen.override({"random-smoothing": radius})
     if meta["method"] == "sdarts_adv":
-        attack = {"steps": meta["pgd_steps"], "random_start": meta["pgd_random_start"]}
+        attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
         return chosen.override({"adversarial": radius | attack})
     return chosen
 
@@ -216,14 +216,6 @@ def replay_steps(
 ) -> Iterator[Check]:
     """The search steps, then the final state."""
     errors: dict[str, list[float]] = {"loss": [], "alpha": [], "perturbed": []}
-    seen: list[list[Tensor]] = []
-    perturb = search.perturbed_mix
-
-    def watched(*args: Any) -> list[Tensor]:
-        seen.append([m.clone() for m in perturb(*args)])
-        return seen[-1]
-
-    search.perturbed_mix = watched  # type: ignore[method-assign]
     for t in range(meta["steps"]):
         x, y, xs, ys = (torch.from_numpy(arrays[f"step{t}/{k}"]) for k in ("x", "y", "xs", "ys"))
         streams.queue = group(arrays, f"step{t}/noise")
@@ -231,7 +223,7 @@ def replay_steps(
         errors["loss"].append(relative_error(loss, arrays[f"step{t}/loss"]))
         errors["alpha"] += _errors([a.detach() for a in search.alphas], group(arrays, f"step{t}/alpha_after"))
         if recorded := group(arrays, f"step{t}/perturbed"):
-            errors["perturbed"] += _errors(seen[-1], recorded)
+            errors["perturbed"] += _errors([m.detach() for m in search.last_mix], recorded)
     yield Check(record, "training losses", max(errors["loss"]))
     yield Check(record, "alpha after each step", max(errors["alpha"]))
     if errors["perturbed"]:

@@ -11,7 +11,10 @@ from harness.regularizers.base import Regularizer
 
 Fields = dict[str, Any]
 
-METHODS: dict[str, tuple[tuple[str, Fields], tuple[tuple[str, Fields], ...]]] = {
+Part = tuple[str, Fields]
+"""A registered name and the fields that differ from its defaults."""
+
+METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "darts": (("darts", {}), ()),
     "darts-2nd": (("darts", {"order": 2}), ()),
     "sdarts-rs": (("darts", {}), (("random-smoothing", {}),)),
@@ -19,7 +22,7 @@ METHODS: dict[str, tuple[tuple[str, Fields], tuple[tuple[str, Fields], ...]]] = 
     "beta-darts": (("darts", {}), (("beta-decay", {}),)),
     "random-search": (("random-search", {}), ()),
 }
-"""name -> (searcher, regularizers), each a registered name with the fields that differ from its defaults."""
+"""name -> (searcher, regularizers)."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,11 @@ class Method:
         return {name: part.model_dump(mode="json") for name, part in self.parts().items()}
 
 
-def known_names() -> dict[str, tuple[tuple[str, Fields], tuple[tuple[str, Fields], ...]]]:
+def known_names() -> dict[str, tuple[Part, tuple[Part, ...]]]:
     """The methods, and every registered regularizer on its own (with DARTS)."""
-    alone = {name: (("darts", {}), ((name, {}),)) for name in plugins("regularizers")}
+    alone: dict[str, tuple[Part, tuple[Part, ...]]] = {
+        name: (("darts", {}), ((name, {}),)) for name in plugins("regularizers")
+    }
     return METHODS | {name: parts for name, parts in alone.items() if name not in METHODS}
 
 
@@ -61,7 +66,7 @@ def method(expression: str) -> Method:
     different ones are an error.
     """
     known = known_names()
-    searchers: list[tuple[str, Fields]] = []
+    searchers: list[Part] = []
     regularizers: dict[str, Fields] = {}
     for name in (part.strip() for part in expression.split("+")):
         if name not in known:

@@ -21,7 +21,6 @@ from harness.supernets.base import Mix, Supernet
 from harness.supernets.presets import Preset
 from harness.training import Training
 
-
 EVALUATION_BATCH = 500
 
 
@@ -51,6 +50,8 @@ class SupernetSearch:
         self.streams, self.epochs = streams, epochs
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights = list(net.parameters())
+        self.last_mix: list[Tensor] = []
+        """Mixing weights of the last weight step."""
         self.weight_optimizer = torch.optim.SGD(
             self.weights, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
         )
@@ -91,7 +92,7 @@ class SupernetSearch:
         loss, right = 0.0, 0
         with torch.no_grad():
             mix = self.searcher.relax(self.alphas)
-            for images, labels in zip(x.split(EVALUATION_BATCH), y.split(EVALUATION_BATCH), strict=True):
+            for images, labels in zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True):
                 logits = self.net(images, mix)
                 loss += F.cross_entropy(logits, labels, reduction="sum").item()
                 right += int((logits.argmax(dim=1) == labels).sum())
@@ -158,7 +159,7 @@ class SupernetSearch:
         self.alpha_optimizer.step()
 
     def weight_step(self, train: Batch, epoch: int, learning_rate: float) -> Tensor:
-        mix = self.perturbed_mix(train, epoch)
+        mix = self.last_mix = self.perturbed_mix(train, epoch)
         leaves = [m.requires_grad_() for m in mix] if self.choices.clip_counts_alpha else []
         loss = cross_entropy(self.net, mix, train)
         gradients = torch.autograd.grad(loss, [*self.weights, *leaves])

@@ -26,7 +26,7 @@ def digit_parts() -> dict[Part, tuple[Tensor, Tensor]]:
     labels = torch.from_numpy(source.target).long()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     names: tuple[Part, ...] = ("train", "valid", "test")
-    chunks = zip(names, order.split(PART_SIZE), strict=True)
+    chunks = zip(names, torch.split(order, PART_SIZE), strict=True)
     return {part: (images[index], labels[index]) for part, index in chunks}
 
 

@@ -103,7 +103,9 @@ class NASBench1Shot1(Space):
         operations = tuple(m.group(2) or "" for m in matches[:-1])
         for op in operations:
             if op not in OPERATIONS:
-                raise HarnessError(f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}")
+                raise HarnessError(
+                    f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+                )
         return operations, parents
 
     def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:

@@ -87,7 +87,9 @@ def parse_cell(encoding: str) -> Cell:
         )
     for *_, op in edges:
         if op not in OPERATIONS:
-            raise HarnessError(f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}")
+            raise HarnessError(
+                f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+            )
     return tuple(OPERATIONS.index(op) for *_, op in edges)
 
 

@@ -48,7 +48,8 @@ class ChoiceCell(nn.Module):
                 candidates = [w * c for w, c in zip(parents[node].unbind(), candidates, strict=True)]
             states.append(block(sum(candidates[1:], candidates[0]), operations[node - 1]))
         kept = torch.cat([w * s for w, s in zip(output[1:].unbind(), states, strict=True)], dim=1)
-        return output[0] * self.projections[-1](x) + kept
+        y: Tensor = output[0] * self.projections[-1](x) + kept
+        return y
 
 
 class NASBench1Shot1Supernet(Supernet):

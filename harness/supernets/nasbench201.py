@@ -24,7 +24,8 @@ class MixedEdge(nn.Module):
         """x: [batch, channels, height, width]; weights: [5], in the space's operation order."""
         _, skip, conv1, conv3, pool = weights.unbind()
         y: Tensor = skip * x + conv1 * self.nor_conv_1x1(x) + conv3 * self.nor_conv_3x3(x)
-        return y + pool * self.avg_pool_3x3(x)
+        y = y + pool * self.avg_pool_3x3(x)
+        return y
 
 
 class MixedCell(nn.Module):

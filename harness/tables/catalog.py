@@ -22,7 +22,7 @@ def cache_folder() -> Path:
 def table_folders() -> dict[str, Path]:
     """Every known table by name; a user's table goes before an embedded one of the same name."""
     embedded = Path(str(files("harness.tables") / "embedded"))
-    found = {}
+    found: dict[str, Path] = {}
     for root in (embedded, cache_folder() / "tables"):
         if root.is_dir():
             found |= {p.name: p for p in sorted(root.iterdir()) if (p / "table.json").is_file()}

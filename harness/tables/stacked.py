@@ -31,12 +31,12 @@ class _Gather(torch.autograd.Function):
     """The networks of each index from dimension 0; backward adds all of them into one buffer."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:  # type: ignore[no-untyped-def]
         ctx.indices, ctx.shape = indices, x.shape
         return tuple(x.index_select(0, index) for index in indices)
 
     @staticmethod
-    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def]
         out = grads[0].new_zeros(ctx.shape)
         for index, grad in zip(ctx.indices, grads, strict=True):
             out.index_add_(0, index, grad)
@@ -47,7 +47,7 @@ class _Scatter(torch.autograd.Function):
     """The sum of parts at their indices of dimension 0, in one buffer; backward reads each part's rows."""
 
     @staticmethod
-    def forward(ctx, networks: int, indices: list[Tensor], *parts: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, networks: int, indices: list[Tensor], *parts: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.indices = indices
         out = parts[0].new_zeros(networks, *parts[0].shape[1:])
         for index, part in zip(indices, parts, strict=True):
@@ -55,7 +55,7 @@ class _Scatter(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def]
         return None, None, *(grad.index_select(0, index) for index in ctx.indices)
 
 
@@ -148,9 +148,7 @@ class StackedNetworks:
 
     def _conv(self, name: str, networks: Sequence[int], cin: int, cout: int, kernel: int) -> None:
         std = (2.0 / (cin * kernel * kernel)) ** 0.5
-        weights = [
-            torch.randn(cout, cin, kernel * kernel, generator=self._generators[n]).mul_(std) for n in networks
-        ]
+        weights = [torch.randn(cout, cin, kernel * kernel, generator=self._generators[n]).mul_(std) for n in networks]
         self.parameters[f"{name}.conv"] = torch.stack(weights).to(self.device)
 
     def _bn(self, name: str, networks: Sequence[int], width: int, *, affine: bool) -> None:
@@ -170,9 +168,7 @@ class StackedNetworks:
 
     def _linear(self, name: str, width: int, classes: int) -> None:
         bound = width**-0.5
-        weights = [
-            torch.empty(1, width, classes).uniform_(-bound, bound, generator=g) for g in self._generators
-        ]
+        weights = [torch.empty(1, width, classes).uniform_(-bound, bound, generator=g) for g in self._generators]
         self.parameters[f"{name}.weight"] = torch.cat(weights).to(self.device)
         self.parameters[f"{name}.bias"] = torch.zeros(self.count, 1, classes, device=self.device)
 
@@ -207,6 +203,12 @@ class StackedNetworks:
         name = f"cell{stage}.{edge}.{op}"
         return self._apply_bn(name, self._apply_conv(name, F.relu(x)))
 
+    def _sum(self, arrived: list[tuple[Tensor, Tensor]]) -> Tensor:
+        total: Tensor = _Scatter.apply(  # type: ignore[no-untyped-call]
+            self.count, [index for index, _ in arrived], *(part for _, part in arrived)
+        )
+        return total
+
     def _cell(self, stage: int, x: Tensor) -> Tensor:
         nodes = [x]
         inbox: dict[int, list[tuple[Tensor, Tensor]]] = {1: [], 2: [], 3: []}
@@ -219,12 +221,12 @@ class StackedNetworks:
                 if networks
             ]
             if out:
-                parts = _Gather.apply(nodes[source], *(index for *_, index in out))
+                parts = _Gather.apply(nodes[source], *(index for *_, index in out))  # type: ignore[no-untyped-call]
                 for (edge, target, op, index), part in zip(out, parts, strict=True):
                     inbox[target].append((index, self._operation(stage, edge, op, part)))
             arrived = inbox[source + 1]
             if arrived:
-                nodes.append(_Scatter.apply(self.count, [i for i, _ in arrived], *(p for _, p in arrived)))
+                nodes.append(self._sum(arrived))
             else:
                 nodes.append(torch.zeros_like(x))
         return nodes[3]

@@ -98,6 +98,9 @@ class Table:
         for i, column in enumerate(self.columns):
             self._by_measure.setdefault(column.measure, []).append(i)
 
+    def __reduce__(self) -> tuple[type[Table], tuple[Path]]:
+        return Table, (self.folder,)  # workers map the same files instead of copying them
+
     def _load(self, name: str) -> Any:
         path = self.folder / name
         try:
@@ -151,11 +154,15 @@ class Table:
         curve, 1..epochs; None is the value at the end.
         """
         values = self._values(Measure(dataset, split, epochs), trial, at)[..., self.row(architecture)]
-        return values if trial == "all" else float(values)
+        return np.array(values) if trial == "all" else float(values)
 
     def vector(self, measure: Measure, trial: Trial = "mean") -> Floats:
         """Accuracy in % of every architecture, in row order."""
         return self._values(measure, trial, None)
+
+    def vector_all(self, measure: Measure) -> Floats:
+        """Accuracy in % of every trial: [trials, architectures]."""
+        return self._values(measure, "all", None)
 
     def all_values(self, architecture: Architecture) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture."""
@@ -223,7 +230,8 @@ class Table:
         if trial == "all":
             return block[indices]
         if trial in trials:
-            return block[indices[trials.index(trial)]]
+            one: Floats = block[indices[trials.index(trial)]]
+            return one
         if trial != "mean":
             raise HarnessError(f"table {self.name} has no trial {trial!r} of {measure}: it has {trials}")
         with warnings.catch_warnings():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.spaces.base import Architecture, Space
+from harness.spaces.base import Space
 from harness.tables.table import Column, Measure, Table
 from harness.tables.write import sha256, write_table
 
@@ -38,28 +39,14 @@ def import_csv(
         raise HarnessError(f"{path} lacks the column {absent[0]!r}: a tidy table has {', '.join(COLUMNS)}")
     if frame.empty:
         raise HarnessError(f"{path} has a header but no rows")
-    architectures: dict[str, Architecture] = {}
-    rows: dict[str, int] = {}
-    values: dict[Column, dict[int, float]] = {}
-    for line, record in enumerate(zip(*(frame[c] for c in COLUMNS), strict=True), start=2):
-        text = record[0]
-        try:
-            if text not in architectures:
-                architectures[text] = space.parse(text)
-                rows.setdefault(architectures[text].key, len(rows))
-            column, accuracy = parse_row(record)
-        except HarnessError as error:
-            raise HarnessError(f"{path}, line {line}: {error}") from None
-        cells = values.setdefault(column, {})
-        row = rows[architectures[text].key]
-        if row in cells:
-            raise HarnessError(f"{path}, line {line}: a second value for {text!r} in {column.measure}, trial {column.trial}")
-        cells[row] = accuracy
+    rows, values = read_rows(path, zip(*(frame[c] for c in COLUMNS), strict=True), space)
     measures = sorted({c.measure for c in values})
     if test is None:
         if len(measures) > 1:
             listed = ", ".join(map(str, measures))
-            raise HarnessError(f"{path} holds several measures: say which one judges a search, --test MEASURE of {listed}")
+            raise HarnessError(
+                f"{path} holds several measures: say which one judges a search, --test MEASURE of {listed}"
+            )
         test = measures[0]
     for measure in (test, validation):
         if measure is not None and measure not in measures:
@@ -79,6 +66,30 @@ def import_csv(
         test=test,
         about=about,
     )
+
+
+def read_rows(
+    path: Path, records: Iterable[tuple[str, ...]], space: Space
+) -> tuple[dict[str, int], dict[Column, dict[int, float]]]:
+    """The table key of each architecture with its row, and each column's values by row."""
+    keys: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    values: dict[Column, dict[int, float]] = {}
+    for line, record in enumerate(records, start=2):
+        text = record[0]
+        try:
+            if text not in keys:
+                keys[text] = space.parse(text).key
+            column, accuracy = parse_row(record)
+        except HarnessError as error:
+            raise HarnessError(f"{path}, line {line}: {error}") from None
+        row = rows.setdefault(keys[text], len(rows))
+        cells = values.setdefault(column, {})
+        if row in cells:
+            where = f"{column.measure}, trial {column.trial}"
+            raise HarnessError(f"{path}, line {line}: a second value for {text!r} in {where}")
+        cells[row] = accuracy
+    return rows, values
 
 
 def parse_row(record: tuple[str, ...]) -> tuple[Column, float]:

@@ -98,10 +98,10 @@ def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
     """Accuracy in % of every network, batch norm in eval mode: [networks]."""
     net.training = False
     with torch.no_grad():
-        chunks = zip(x.split(EVALUATION_BATCH), y.split(EVALUATION_BATCH), strict=True)
-        right = sum((net(a).argmax(dim=2) == b).sum(dim=1) for a, b in chunks)
+        chunks = zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True)
+        right = torch.stack([(net(a).argmax(dim=2) == b).sum(dim=1) for a, b in chunks]).sum(dim=0)
     net.training = True
-    values: NDArray[Any] = (100 * right / len(y)).cpu().numpy()  # type: ignore[union-attr]
+    values: NDArray[Any] = (100 * right / len(y)).cpu().numpy()
     return values
 
 
@@ -112,7 +112,13 @@ def stacks(recipe: Recipe, limit: int | None = None) -> list[list[Cell]]:
 
 
 def work(
-    folder: Path, recipe: Recipe, trials: list[int], device: torch.device, *, limit: int | None = None, share: str = "1/1"
+    folder: Path,
+    recipe: Recipe,
+    trials: list[int],
+    device: torch.device,
+    *,
+    limit: int | None = None,
+    share: str = "1/1",
 ) -> Iterator[tuple[int, int]]:
     """Train what is missing under `folder`, yielding (files done, files in all) after each.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ def write_table(
         identity = {k: info[k] for k in ("space", "validation", "test", "columns", "curves", "arrays")}
         info["fingerprint"] = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         (partial / "table.json").write_text(json.dumps(info, indent=1) + "\n")
-        os.chmod(partial, 0o755)
+        partial.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
         partial.rename(folder)

@@ -1,0 +1,33 @@
+# `make demo` and `make test` set everything up by themselves; nothing outside .venv is touched.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STUDY = benchmarks/trajectories/digits.toml
+JOBS ?= 2
+
+.PHONY: setup demo test lint clean
+
+setup: $(BIN)/.installed
+
+# torch first, at the version the project is tested with, so that nothing later pulls another build
+$(BIN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/harness run $(STUDY) --jobs $(JOBS)
+	$(BIN)/harness plot $(STUDY)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -n $(JOBS)
+
+clean:
+	rm -rf $(VENV) results/runs build *.egg-info

@@ -1,0 +1,328 @@
+"""The `harness` command. Verbs import what they need when they run, so `--help` is instant."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.runner import Planned
+    from harness.study import Study
+
+EXAMPLES = """
+\b
+Examples:
+  harness run benchmarks/trajectories/digits.toml             run a study, see its results
+  harness run STUDY --seeds 0..9 --jobs 2                     ten seeds, two at a time
+  harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
+  harness plot STUDY                                          the trajectory figure
+  harness tables info nasbench201.digits                      what a table holds
+  harness conform tests/conformance/records                   prove the arithmetic
+"""
+
+DEFAULT_OUT = Path("results/runs")
+
+
+class Program(click.Group):
+    """Prints a HarnessError as one sentence and exits with 2; Ctrl-C exits with 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            ctx.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from harness.errors import did_you_mean
+
+            raise HarnessError(f"unknown command {args[0]!r}: {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Program, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="harness")
+def main() -> None:
+    """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
+
+
+form = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows."
+)
+out = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Folder of all studies' runs.",
+)
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """STUDY, --seeds, --set and --out: the study as changed on the command line, and where its runs are."""
+
+    @click.argument("study", type=click.Path(path_type=Path))
+    @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
+    @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
+    @out
+    @functools.wraps(command)
+    def wrapped(study: Path, seeds: str | None, settings: tuple[str, ...], out: Path, **rest: Any) -> None:
+        from harness.study import load_study
+
+        command(study=load_study(study, list(settings), seeds), out=out, **rest)
+
+    return wrapped
+
+
+def planned_rows(planned: list[Planned]) -> list[dict[str, Any]]:
+    return [
+        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": p.run.folder_name}
+        for p in planned
+    ]
+
+
+@main.command()
+@study_options
+@form
+def plan(study: Study, out: Path, form: Any) -> None:
+    """Show the runs of a study and which are missing; runs nothing."""
+    from harness.output import emit
+    from harness.runner import plan as make_plan
+
+    emit(planned_rows(make_plan(study, out)), form, f"{study.name}: {len(study.runs)} runs")
+
+
+@main.command()
+@study_options
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@form
+def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, form: Any) -> None:
+    """Run what is missing of a study, then print its final results.
+
+    Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
+    """
+    from harness.output import emit, live_progress
+    from harness.runner import default_jobs, resolve_device, run_all
+    from harness.runner import plan as make_plan
+
+    planned = make_plan(study, out)
+    if dry_run:
+        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
+        return
+    resolved = resolve_device(device)
+    missing = [p for p in planned if not p.finished]
+    click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
+    failures = []
+    jobs = jobs or default_jobs(resolved)
+    try:
+        with live_progress(planned, jobs):
+            for done, outcome in enumerate(run_all(planned, resolved, jobs), start=1):
+                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
+                click.echo(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}", err=True)
+                if outcome.error:
+                    failures.append(outcome.error)
+    except KeyboardInterrupt:
+        done = sum(p.finished for p in planned)
+        click.echo(
+            f"\nstopped with {done} of {len(planned)} runs finished; every finished epoch is kept. "
+            f"Go on with the same command: harness {' '.join(sys.argv[1:])}",
+            err=True,
+        )
+        sys.exit(130)
+    results(study, planned, form)
+    if failures:
+        raise HarnessError(f"{len(failures)} of {len(missing)} runs did not finish; the first says: {failures[0]}")
+
+
+def results(study: Study, planned: list[Planned], form: Any) -> None:
+    """The table of final results, with the floors that the table itself gives."""
+    from harness.output import emit
+    from harness.results import final_results
+
+    emit(final_results(planned, study.table), form, f"{study.name}: final results")
+    if study.table is not None and form == "table":
+        best, median = study.table.optimum(study.table.test), study.table.random_median(study.table.test)
+        click.echo(
+            f"{study.table.name}, {study.table.test}: optimum {100 - best.accuracy_pct:.3f} % test error, "
+            f"random architecture {100 - median:.3f} % (median)"
+        )
+
+
+@main.command()
+@study_options
+@form
+def status(study: Study, out: Path, form: Any) -> None:
+    """Show how far each run of a study is, and the results of those that are finished."""
+    from harness.output import emit
+    from harness.runner import plan as make_plan
+
+    planned = make_plan(study, out)
+    rows = [
+        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
+        for row, p in zip(planned_rows(planned), planned, strict=True)
+    ]
+    emit(rows, form, f"{study.name}: {sum(p.finished for p in planned)} of {len(planned)} runs finished")
+    if form == "table" and any(p.finished for p in planned):
+        results(study, planned, form)
+
+
+@main.command()
+@study_options
+@click.option("--metric", type=click.Choice(["error", "regret"]), default="error", show_default=True)
+@click.option("--measure", help="dataset/split@epochs of the table  [default: the table's test]")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder of the figure  [default: the study's]")
+def plot(study: Study, out: Path, metric: Any, measure: str | None, folder: Path | None) -> None:
+    """Draw the trajectory figure of a study: SVG, PNG, and the plotted rows as CSV."""
+    from harness.plots import trajectory
+    from harness.runner import plan as make_plan
+    from harness.runner import study_folder
+    from harness.tables.table import Measure
+
+    planned = make_plan(study, out)
+    finished = [p for p in planned if p.finished]
+    if not finished:
+        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {study.source}")
+    if len(finished) < len(planned):
+        click.echo(f"note: {len(planned) - len(finished)} of {len(planned)} runs are missing from the figure", err=True)
+    chosen = Measure.parse(measure) if measure else None
+    content = trajectory.data(finished, study.table, metric=metric, measure=chosen)
+    for path in trajectory.save(content, folder or study_folder(out, study) / "figures"):
+        click.echo(path)
+
+
+KINDS = ("methods", "regularizers", "searchers", "spaces", "datasets", "tables")
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@form
+def list_(kind: str | None, form: Any) -> None:
+    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    from harness.listing import listing
+    from harness.output import emit
+
+    for each in [kind] if kind else KINDS:
+        emit(listing(each), form, each)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@form
+def conform(paths: tuple[Path, ...], form: Any) -> None:
+    """Replay conformance records and print each quantity's largest relative error.
+
+    PATHS are .npz and .json records or folders of them. Exits with 1 when an error in float64 is above 1e-9.
+    """
+    from harness.conform import TOLERANCE, Check
+    from harness.conform import conform as replay
+    from harness.output import emit
+
+    found = list(replay(list(paths)))
+    checks = [c for c in found if isinstance(c, Check)]
+    rows = [
+        {
+            "record": c.record,
+            "quantity": c.quantity,
+            "error": f"{c.error:.1e}",
+            "conforms": "yes" if c.conforms else "NO",
+        }
+        for c in checks
+    ]
+    emit(rows, form, f"relative errors, limit {TOLERANCE:g}")
+    for skipped in found:
+        if not isinstance(skipped, Check):
+            click.echo(f"skipped {skipped.record}: {skipped.reason}", err=True)
+    bad = [c for c in checks if not c.conforms]
+    records = {c.record for c in checks}
+    click.echo(f"{len(records)} records, {len(checks)} quantities, {len(bad)} beyond {TOLERANCE:g}", err=True)
+    if not checks:
+        raise HarnessError("none of the files is a record that this version can replay")
+    if bad:
+        sys.exit(1)
+
+
+@main.group(cls=Program)
+def tables() -> None:
+    """Add, inspect and train benchmark tables."""
+
+
+@tables.command("list")
+@form
+def tables_list(form: Any) -> None:
+    """List the tables that are there."""
+    from harness.listing import listing
+    from harness.output import emit
+
+    emit(listing("tables"), form, "tables")
+
+
+@tables.command()
+@click.argument("name")
+@form
+def info(name: str, form: Any) -> None:
+    """Show what a table holds: measures, trials, missing values, optimum, random median."""
+    from harness.listing import measures
+    from harness.output import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    emit(measures(table), form, f"{table.name}: {len(table)} architectures of {table.info['space']}")
+    if form == "table":
+        for key, value in table.info["about"].items():
+            click.echo(f"{key}: {value}")
+        click.echo(f"fingerprint: {table.fingerprint}")
+
+
+@tables.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name of the table.")
+@click.option("--space", required=True, help="Its search space, such as nasbench201.")
+@click.option("--test", help="Measure that judges a search, dataset/split@epochs.")
+@click.option("--validation", help="Measure that selects, dataset/split@epochs.")
+def add(file: Path, name: str, space: str, test: str | None, validation: str | None) -> None:
+    """Add a tidy CSV (arch, dataset, split, epochs, trial, accuracy in %) as a table."""
+    from harness.registry import find
+    from harness.tables.catalog import cache_folder
+    from harness.tables.table import Measure
+    from harness.tables.tidy import import_csv
+
+    judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
+    if not name.replace(".", "").replace("-", "").replace("_", "").isalnum():
+        raise HarnessError(f"{name!r} cannot name a table: use letters, digits, dots, hyphens and underscores")
+    folder = cache_folder() / "tables" / name
+    table = import_csv(file, folder, find("spaces", space)(), test=judged, validation=selected)
+    click.echo(f"added {table.name}: {len(table)} architectures, {len(table.columns)} columns, in {folder}")
+
+
+@tables.command()
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the unfinished table.")
+@click.option("--trials", default="0", show_default=True, help="Trials to train: 0..2, or 0,2.")
+@click.option("--share", default="1/1", show_default=True, help="Train the K-th of N shares, for N processes.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N distinct cells (a rehearsal).")
+@click.option("--steps", type=click.IntRange(8), help="Training steps a network instead of the recipe's.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), help="Write the table to this folder when all is there."
+)
+def train(
+    work: Path, trials: str, share: str, limit: int | None, steps: int | None, device: str, target: Path | None
+) -> None:
+    """Train nasbench201.digits: every distinct NAS-Bench-201 cell on pairs of digits. Resumable."""
+    from harness.tables.training_command import train_table
+
+    for line in train_table(work, trials=trials, share=share, limit=limit, steps=steps, device=device, target=target):
+        click.echo(line)

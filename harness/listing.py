@@ -1,0 +1,66 @@
+"""What there is: rows about methods, plugins and tables for `harness list` and `harness tables info`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.methods import METHODS
+from harness.registry import plugins
+from harness.tables.catalog import table_folders
+from harness.tables.table import Table
+
+
+def listing(kind: str) -> list[dict[str, Any]]:
+    """One row for each member of a kind ("methods", "tables", or a registry folder)."""
+    if kind == "methods":
+        return [
+            {
+                "method": name,
+                "searcher": _call(searcher),
+                "regularizers": " + ".join(map(_call, regularizers)) or "none",
+            }
+            for name, (searcher, regularizers) in METHODS.items()
+        ]
+    if kind == "tables":
+        opened = [Table(folder) for folder in table_folders().values()]
+        return [
+            {"table": t.name, "space": t.info["space"], "architectures": len(t), "measures": len(t.measures)}
+            for t in opened
+        ]
+    return [
+        {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
+        for name, cls in plugins(kind).items()
+    ]
+
+
+def _call(part: tuple[str, dict[str, Any]]) -> str:
+    name, fields = part
+    return name if not fields else f"{name}({', '.join(f'{k}={v}' for k, v in fields.items())})"
+
+
+def _fields(cls: Any) -> str:
+    fields = getattr(cls, "model_fields", {})
+    return ", ".join(f"{k} = {'required' if f.is_required() else f.default}" for k, f in fields.items())
+
+
+def measures(table: Table) -> list[dict[str, Any]]:
+    """One row for each measure of a table. Values in %."""
+    rows = []
+    for measure in table.measures:
+        mean = table.vector(measure)
+        best = table.optimum(measure)
+        role = {table.test: "test", table.validation: "validation"}.get(measure, "")
+        rows.append(
+            {
+                "measure": str(measure),
+                "role": role,
+                "trials": ", ".join(map(str, table.trials(measure))),
+                "missing": int(np.isnan(mean).sum()),
+                "optimum": round(best.accuracy_pct, 4),
+                "random median": round(table.random_median(measure), 4),
+                "best architecture": best.encoding,
+            }
+        )
+    return rows

@@ -1,0 +1,127 @@
+"""Running a study: what is there, what is missing, and the missing runs on this machine's cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.store import RunFolder
+from harness.study import Run, Study
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run and its folder. recorded: epochs in its last checkpoint (epoch 0 included), all of them when finished."""
+
+    run: Run
+    folder: RunFolder
+
+    @property
+    def finished(self) -> bool:
+        return self.folder.finished
+
+    @property
+    def recorded(self) -> int:
+        if self.finished:
+            return self.run.epochs + 1
+        return int((self.folder.progress() or {}).get("recorded", 0))
+
+    @property
+    def state(self) -> str:
+        if self.finished:
+            return "finished"
+        return f"stopped after epoch {self.recorded - 1}" if self.recorded else "not begun"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: error is None, or the sentence that says why it did not finish."""
+
+    planned: Planned
+    error: str | None
+
+
+def study_folder(out: Path, study: Study) -> Path:
+    return out / study.name
+
+
+def plan(study: Study, out: Path) -> list[Planned]:
+    """Every run of the study with its folder, in the order of execution."""
+    root = study_folder(out, study)
+    return [Planned(run, RunFolder(root, run.folder_name)) for run in study.runs]
+
+
+def resolve_device(name: str) -> str:
+    """The device of --device auto|cpu|cuda:N; an error where it is not there."""
+    import torch
+
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return "cuda:0" if available else "cpu"
+    if name == "cpu":
+        return name
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or not (number or "0").isdigit():
+        raise HarnessError(f"unknown device {name!r}: choose auto, cpu or cuda:N")
+    if int(number or 0) >= available:
+        raise HarnessError(f"device {name!r} is not there: this machine has {available} CUDA devices")
+    return f"cuda:{number or 0}"
+
+
+def default_jobs(device: str) -> int:
+    """One single-threaded process a core; one process on an accelerator."""
+    return len(os.sched_getaffinity(0)) if device == "cpu" and hasattr(os, "sched_getaffinity") else 1
+
+
+def run_all(planned: list[Planned], device: str, jobs: int) -> Iterator[Outcome]:
+    """Execute the unfinished runs, `jobs` at a time, yielding each as it ends. Finished runs are left alone."""
+    from joblib import Parallel, delayed
+
+    missing = [p for p in planned if not p.finished]
+    if not missing:
+        return
+    if jobs == 1:
+        for p in missing:
+            yield Outcome(p, run_one(p, device))
+        return
+    tasks: list[Callable[[], tuple[int, str | None]]] = [
+        delayed(numbered)(number, p, device) for number, p in enumerate(missing)
+    ]
+    workers = Parallel(n_jobs=min(jobs, len(missing)), backend="loky", return_as="generator_unordered")
+    for number, error in workers(tasks):
+        yield Outcome(missing[number], error)
+
+
+def numbered(number: int, planned: Planned, device: str) -> tuple[int, str | None]:
+    return number, run_one(planned, device)
+
+
+def run_one(planned: Planned, device: str) -> str | None:
+    """Execute one run on one thread (so that its bits do not depend on --jobs). Returns an error's sentence."""
+    import torch
+
+    from harness.trajectory import execute
+
+    with one_thread():
+        try:
+            execute(planned.run, planned.folder, torch.device(device))
+        except HarnessError as error:
+            return str(error)
+    return None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread while the block runs: as fast as two for networks this small, and reproducible."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

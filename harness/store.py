@@ -1,0 +1,152 @@
+"""Runs as facts on disk: one folder a run, with its rows, manifest, and while it is unfinished its checkpoint.
+
+A run is written in `<name>.running` and renamed to `<name>` when it is complete, so a folder without that ending is
+always whole. Rows hold only what the seed determines; seconds and memory go to a file of their own, so that rows of
+equal runs are equal byte by byte.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+TABLES = ("epochs", "lookups", "timing")
+"""The Parquet files of a finished run; `timing` is the one that differs between equal runs."""
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turn the errors of a full or forbidden disk into sentences."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise HarnessError(
+                f"no space left to write {path}: free some and run the same command again, finished epochs are kept"
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise HarnessError(
+                f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
+            ) from None
+        raise
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file in one step that survives a power cut."""
+    partial = path.with_name(path.name + ".tmp")
+    with disk(path):
+        try:
+            with partial.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+class RunFolder:
+    """The folder of one run under a study's folder."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.final = root / name
+        self.running = root / f"{name}.running"
+
+    @property
+    def finished(self) -> bool:
+        return self.final.is_dir()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run against other processes; an error says who has it."""
+        from filelock import FileLock, Timeout
+
+        with disk(self.running):
+            self.running.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.running.with_suffix(".lock"))
+        try:
+            with lock.acquire(blocking=False):
+                yield
+        except Timeout:
+            raise HarnessError(f"{self.running} is being written by another process: wait for it or stop it") from None
+        finally:
+            if not lock.is_locked:
+                self.running.with_suffix(".lock").unlink(missing_ok=True)
+
+    def save_checkpoint(self, state: dict[str, Any], progress: dict[str, Any]) -> None:
+        """State to go on from, and where the run is, readable without torch."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
+        self.save_progress(progress)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The last complete checkpoint, or None at a run's beginning."""
+        import torch
+
+        path = self.running / "checkpoint.pt"
+        if not path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, weights_only=True)
+        except Exception as error:
+            raise HarnessError(
+                f"{path} cannot be read ({error}): delete {self.running} to start this run over"
+            ) from None
+        return state
+
+    def save_progress(self, progress: dict[str, Any]) -> None:
+        write_atomically(self.running / "progress.json", json.dumps(progress).encode())
+
+    def progress(self) -> dict[str, Any] | None:
+        """What `save_progress` last wrote, or None."""
+        try:
+            content: dict[str, Any] = json.loads((self.running / "progress.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return content
+
+    def finish(self, tables: dict[str, list[dict[str, Any]]], manifest: dict[str, Any]) -> None:
+        """Write rows and manifest, drop the checkpoint, and give the folder its final name."""
+        import pandas as pd
+
+        for name in TABLES:
+            buffer = io.BytesIO()
+            pd.DataFrame(tables[name]).to_parquet(buffer, index=False)
+            write_atomically(self.running / f"{name}.parquet", buffer.getvalue())
+        write_atomically(self.running / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+        for leftover in ("checkpoint.pt", "progress.json"):
+            (self.running / leftover).unlink(missing_ok=True)
+        if self.final.exists():
+            shutil.rmtree(self.final)
+        self.running.rename(self.final)
+
+    def manifest(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.final / "manifest.json").read_text())
+        return content
+
+
+def frame(folders: dict[str, RunFolder], name: str) -> Any:
+    """Rows of several finished runs as one DataFrame. folders: {"method|seed": folder}; adds `method` and `seed`."""
+    import pandas as pd
+
+    parts = []
+    for label, folder in folders.items():
+        method, seed = label.rsplit("|", 1)
+        part = pd.read_parquet(folder.final / f"{name}.parquet")
+        part.insert(0, "method", method)
+        part.insert(1, "seed", int(seed))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

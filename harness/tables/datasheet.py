@@ -1,0 +1,114 @@
+"""The data sheet of a trained table: how it was made, how noisy it is, what it must not be used for."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.spaces.nasbench201 import canonical, official_cells, to_string
+from harness.tables.table import Measure, Table, digest
+
+
+def reliability(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
+    """Spearman correlation of two measurements of the same cells: over all, and over those in the better half by
+    their mean."""
+    from scipy.stats import spearmanr
+
+    mean = (first + second) / 2
+    better = mean >= np.median(mean)
+    return float(spearmanr(first, second)[0]), float(spearmanr(first[better], second[better])[0])
+
+
+def of_mean(single: float, trials: int) -> float:
+    """Reliability of the mean over `trials`, from that of one (Spearman-Brown)."""
+    return trials * single / (1 + (trials - 1) * single)
+
+
+def distinct_rows(table: Table) -> NDArray[np.intp]:
+    """One row of each distinct cell, so that copies do not inflate a correlation."""
+    first = {canonical(cell): cell for cell in reversed(official_cells())}
+    keys = digest([to_string(cell) for cell in first.values()])
+    stored = {int(k): i for i, k in enumerate(table._keys)}
+    return np.array([stored[int(k)] for k in keys if int(k) in stored])
+
+
+def noise(table: Table, measure: Measure) -> dict[str, float]:
+    """How well the table tells cells apart: rank correlation between trials and of their mean, and the spread."""
+    rows = distinct_rows(table)
+    trials = table.vector_all(measure)[:, rows]
+    count = len(trials)
+    mean = trials.mean(axis=0)
+    found = {
+        "distinct cells": float(len(rows)),
+        "trials": float(count),
+        "accuracy_min": float(mean.min()),
+        "accuracy_median": float(np.median(mean)),
+        "accuracy_max": float(mean.max()),
+    }
+    if count > 1:
+        pairs = [reliability(trials[a], trials[b]) for a, b in itertools.combinations(range(count), 2)]
+        whole, better = (float(np.mean(side)) for side in zip(*pairs, strict=True))
+        found |= {
+            "one_trial_all": whole,
+            "one_trial_better_half": better,
+            "mean_all": of_mean(whole, count),
+            "mean_better_half": of_mean(better, count),
+            "trial_sd": float(np.sqrt(trials.var(axis=0, ddof=1).mean())),
+        }
+    return found
+
+
+SHEET = """\
+# {name}
+
+{title}.
+
+**Made by** `harness tables train` ({written_by}): one network for each of the {cells:.0f} distinct cells (zeros
+propagated, skips contracted, sums flattened and sorted), whose values stand at all {rows} strings. Skeleton of
+NAS-Bench-201 with one cell a stage, {channels} channels at the first stage, a stem of stride 2; {steps} steps of
+{batch_size} fresh pairs, Nesterov SGD, learning rate {learning_rate} to zero by a cosine. Networks of one trial see
+the same batches; initial weights depend on the trial and the cell.
+
+**Data.** `digits100`: two of scikit-learn's handwritten digits side by side, 8x16 pixels, Gaussian noise 0.2, 100
+classes. Digits of the training, validation and test pairs are disjoint (599 each); 1,000 fixed pairs measure each
+split. `x-valid` and `x-test` are measured after each of {epochs} epochs ({per_epoch} steps each).
+
+**How noisy** (test, distinct cells, {trials:.0f} trials): {noise}
+
+**Do not use it** to claim anything about NAS-Bench-201's own numbers, CIFAR-10, or networks of another size: short
+training rewards cells that learn fast. It is for tests, demonstrations, and for studying searches against a ground
+truth that anyone can recompute. Cells that use one convolution twice share the entry of cells with two convolutions of
+the same input. Strings with one distinct cell have one value, where the real benchmark trained them separately.
+"""
+
+
+def write_datasheet(table: Table) -> None:
+    """Write DATASHEET.md into the table's folder, every number from the table itself."""
+    found = noise(table, table.test)
+    recipe = table.info["about"]["recipe"]
+    spread = (
+        f"accuracy from {found['accuracy_min']:.1f} % to {found['accuracy_max']:.1f} %, "
+        f"median {found['accuracy_median']:.1f} %."
+    )
+    if "trial_sd" in found:
+        spread = (
+            f"{spread} Standard deviation between trials of one cell {found['trial_sd']:.2f} points. Rank correlation "
+            f"between two trials {found['one_trial_all']:.3f} over all cells, {found['one_trial_better_half']:.3f} in "
+            f"the better half; of the mean over the trials (Spearman-Brown) {found['mean_all']:.3f} and "
+            f"{found['mean_better_half']:.3f}."
+        )
+    text = SHEET.format(
+        name=table.name,
+        title=table.info["about"]["title"].capitalize(),
+        written_by=table.info["written_by"],
+        cells=found["distinct cells"],
+        rows=f"{len(table):,}",
+        per_epoch=recipe["steps"] // recipe["epochs"],
+        trials=found["trials"],
+        noise=spread,
+        **{k: recipe[k] for k in ("channels", "steps", "batch_size", "learning_rate", "epochs")},
+    )
+    (table.folder / "DATASHEET.md").write_text(text)
