@@ -53,7 +53,7 @@ class NpzImages(Dataset):
         classes = int(max(labels.max(), pairs["test"][1].max())) + 1
         return StoredImages(parts, classes=classes, mean=mean, std=std, pad=self.pad, flip=self.flip, device=device)
 
-    def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[type-arg]
+    def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:
         images, labels = content[f"{kind}_images"], content[f"{kind}_labels"]
         if images.dtype != np.uint8 or images.ndim not in (3, 4):
             raise HarnessError(

@@ -1,0 +1,99 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.regularizers.adversarial import AdversarialPerturbation
+from harness.regularizers.base import Regularizer, onto_simplex
+from harness.regularizers.beta_decay import BetaDecay
+from harness.regularizers.random_smoothing import RandomSmoothing, radius
+from harness.spaces.nasbench1shot1 import S2
+from harness.spaces.nasbench201 import NASBench201
+from harness.testing import RegularizerContract, small_step
+
+ROWS = st.lists(st.floats(-2, 2, allow_nan=False, width=32), min_size=2, max_size=7)
+
+
+class TestRandomSmoothing(RegularizerContract):
+    space = NASBench201()
+    regularizer = RandomSmoothing()
+    neutral = RandomSmoothing(epsilon=0, epsilon_start=0)
+
+
+class TestAdversarial(RegularizerContract):
+    space = NASBench201()
+    regularizer = AdversarialPerturbation()
+    neutral = AdversarialPerturbation(epsilon=0, epsilon_start=0)
+
+
+class TestAdversarialOn1Shot1(RegularizerContract):
+    space = S2()
+    regularizer = AdversarialPerturbation(random_start=False)
+    neutral = AdversarialPerturbation(epsilon=0, epsilon_start=0, random_start=False)
+
+
+@given(ROWS)
+def test_projection_lands_on_the_simplex_and_stays(row: list[float]) -> None:
+    once = onto_simplex(torch.tensor([row], dtype=torch.float64))
+    assert once.min() >= 0
+    assert once.sum().item() == pytest.approx(1)
+    assert torch.allclose(onto_simplex(once), once)
+
+
+def test_projection_clamps_before_it_divides() -> None:
+    rows = torch.tensor([[0.5, 1.5, -1.0], [-0.3, -0.1, -0.2]], dtype=torch.float64)
+    expected = torch.tensor([[1 / 3, 2 / 3, 0], [0, 1, 0]], dtype=torch.float64)
+    assert torch.allclose(onto_simplex(rows), expected)
+
+
+def test_schedule_is_the_published_one() -> None:
+    _, first = small_step(NASBench201(), epoch=0, epochs=100)
+    _, last = small_step(NASBench201(), epoch=99, epochs=100)
+    assert radius(first, 0.03, 0.3) == 0.03
+    assert radius(last, 0.03, 0.3) == pytest.approx(0.2973)
+
+
+def test_attack_ascends() -> None:
+    """The attacked loss is never below the clean one, and far above what random noise of that size does."""
+    gains = []
+    for seed in range(6):
+        mix, step = small_step(NASBench201(), seed=seed)
+        attacked = AdversarialPerturbation().perturb(mix, step)
+        noisy = RandomSmoothing().perturb(mix, step)
+        step.net.eval()
+        with torch.no_grad():
+            clean, worst, random = (step.loss(m).item() for m in (mix, attacked, noisy))
+        assert worst >= clean
+        gains.append((worst - clean, random - clean))
+    assert min(worst for worst, _ in gains) > 0
+    assert sum(worst for worst, _ in gains) > 3 * sum(abs(random) for _, random in gains)
+
+
+def test_attack_that_lowers_the_loss_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    mix, step = small_step(NASBench201())
+    real = torch.Tensor.sign
+    monkeypatch.setattr(torch.Tensor, "sign", lambda self: -real(self))  # a descending attacker
+    attacked = AdversarialPerturbation(random_start=False).perturb(mix, step)
+    assert all(torch.equal(a, b) for a, b in zip(attacked, mix, strict=True))
+
+
+def test_perturbation_before_the_division_is_inside_the_ball() -> None:
+    mix, step = small_step(NASBench201(), epoch=0)  # epsilon 0.03: no entry can leave by clamping alone
+    (attacked,) = AdversarialPerturbation(random_start=False, steps=1).perturb(mix, step)
+    # one sign step is 2 epsilon long and is cut to epsilon; dividing by the row's sum moves it by less than 5 x 0.03
+    assert (attacked - mix[0]).abs().max() <= 0.03 * 2.2
+
+
+@pytest.mark.parametrize("cls", [RandomSmoothing, AdversarialPerturbation])
+def test_radius_outside_0_to_1_is_refused(cls: type[Regularizer]) -> None:
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        cls(epsilon=1.5)
+
+
+def test_beta_decay_pulls_logits_together() -> None:
+    alphas = [torch.tensor([[2.0, 0.0, -1.0]], dtype=torch.float64, requires_grad=True)]
+    loss = BetaDecay(strength=50).alpha_loss(alphas, epoch=10, epochs=100)
+    assert loss.item() == pytest.approx(5 * torch.logsumexp(alphas[0].detach(), -1).item())
+    (gradient,) = torch.autograd.grad(loss, alphas)
+    assert torch.allclose(gradient, 5 * alphas[0].detach().softmax(-1))
+    assert BetaDecay(strength=50).alpha_loss(alphas, epoch=0, epochs=100).item() == 0
