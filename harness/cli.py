@@ -280,8 +280,14 @@ def info(name: str, form: Any) -> None:
     from harness.tables.catalog import open_table
 
     table = open_table(name)
-    emit(measures(table), form, f"{table.name}: {len(table)} architectures of {table.info['space']}")
-    if form == "table":
+    rows = measures(table)
+    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    if form != "table":
+        emit(rows, form)
+    else:
+        emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
+        for row in rows:
+            click.echo(f"best of {row['measure']}: {row['best architecture']}")
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")

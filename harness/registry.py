@@ -60,7 +60,9 @@ def build(kind: str, name: str, fields: dict[str, Any]) -> Any:
 
 def explain(error: ValidationError, where: str, known: Any) -> str:
     """The first problem of a validation error as one sentence."""
-    problem = error.errors()[0]
+    problems = error.errors()
+    # a misspelt required key is also a missing one: the spelling is what helps
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     path = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])

@@ -178,9 +178,10 @@ def load_study(path: Path, settings: list[str] | None = None, seeds: str | None 
 
 
 def known_keys(error: ValidationError) -> list[str]:
-    """The keys that are known at the level of the first problem."""
+    """The keys that are known where the first unknown one stands."""
     level: Any = StudyFile
-    for part in error.errors()[0]["loc"][:-1]:
+    unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
+    for part in unknown[0][:-1] if unknown else ():
         field = level.model_fields.get(part) if isinstance(part, str) else None
         annotation = field.annotation if field else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

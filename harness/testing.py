@@ -1,7 +1,7 @@
 """Contract suites: subclass one in a test module to hold a plugin of your own to what the harness relies on.
 
-    class TestMySpace(SpaceContract):
-        space = MySpace()
+class TestMySpace(SpaceContract):
+    space = MySpace()
 """
 
 from __future__ import annotations

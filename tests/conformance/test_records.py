@@ -28,7 +28,11 @@ def test_record(path: Path) -> None:
 
 def test_derivation() -> None:
     checks = list(conform([RECORDS / "nasbench1shot1_derivation.json"]))
-    assert [c.quantity for c in checks] == ["adjacency of 600 cases", "operations of 600 cases", "module hash of 600 cases"]
+    assert [c.quantity for c in checks] == [
+        "adjacency of 600 cases",
+        "operations of 600 cases",
+        "module hash of 600 cases",
+    ]
     assert all(c.error == 0 for c in checks)
 
 

@@ -66,7 +66,8 @@ def test_augmentation_is_a_crop_of_the_padded_image_and_a_flip() -> None:
             for dx in range(5)
             for flipped in (False, True)
             if torch.equal(
-                original[:, dy : dy + 6, dx : dx + 5].flip(-1) if flipped else original[:, dy : dy + 6, dx : dx + 5], image
+                original[:, dy : dy + 6, dx : dx + 5].flip(-1) if flipped else original[:, dy : dy + 6, dx : dx + 5],
+                image,
             )
         ]
         assert crops
@@ -168,7 +169,9 @@ def test_npz_images(tmp_path: Path) -> None:
     assert [images.size(p) for p in ("train", "valid", "test")] == [10, 10, 6]
     both = torch.cat([images.evaluation("train")[0], images.evaluation("valid")[0]])
     assert torch.allclose(both.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5)
-    grey = npz(tmp_path / "g.npz", train_images=np.zeros((20, 5, 5), np.uint8), test_images=np.zeros((6, 5, 5), np.uint8))
+    grey = npz(
+        tmp_path / "g.npz", train_images=np.zeros((20, 5, 5), np.uint8), test_images=np.zeros((6, 5, 5), np.uint8)
+    )
     assert NpzImages(path=grey).load(CPU).shape == (1, 5, 5)
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.search import cross_entropy
 from harness.searchers.base import ArchitectureStep
 from harness.searchers.darts import DARTS
 from harness.spaces.nasbench1shot1 import S1
-from harness.search import cross_entropy
 from harness.streams import Streams
 from harness.supernets.presets import FIXED, build_supernet, preset
 

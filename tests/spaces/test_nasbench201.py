@@ -98,7 +98,10 @@ def test_derivation_takes_the_largest_entry_none_included() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x4~2|", "no operation 'nor_conv_3x4'.*did you mean"),
+        (
+            "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x4~2|",
+            "no operation 'nor_conv_3x4'.*did you mean",
+        ),
         ("|nor_conv_3x3~0|+|none~0|none~1|", "is no NAS-Bench-201 architecture: write it as"),
         ("|nor_conv_3x3~1|+|none~0|none~1|+|none~0|none~1|none~2|", "is no NAS-Bench-201 architecture"),
         ("", "is no NAS-Bench-201 architecture"),

@@ -16,7 +16,13 @@ SPACES = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1sho
 
 def small(space: Space, **changes: object) -> tuple[torch.nn.Module, list[torch.Tensor], torch.Tensor]:
     streams = Streams(0)
-    options = {"channels": 2, "cells": 3, "classes": 5, "generator": streams["weights"], "dtype": torch.float64} | changes
+    options = {
+        "channels": 2,
+        "cells": 3,
+        "classes": 5,
+        "generator": streams["weights"],
+        "dtype": torch.float64,
+    } | changes
     net = build_supernet(space, preset(space, "official"), **options)
     mix = [torch.rand(s, generator=streams["mix"], dtype=torch.float64).softmax(-1) for s in space.alpha_shapes]
     return net, mix, torch.randn(4, 3, 16, 16, generator=streams["x"], dtype=torch.float64)

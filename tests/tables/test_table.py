@@ -29,7 +29,9 @@ WIDE = {
 }
 TEST, VALIDATION = Measure("cifar10", "ori-test", 200), Measure("cifar10-valid", "x-valid", 200)
 SPACE = NASBench201()
-COLLAPSE = SPACE.parse("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|")
+COLLAPSE = SPACE.parse(
+    "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,9 @@ def test_schedules_and_splits_are_never_mixed(real: Table) -> None:
         real.lookup(COLLAPSE, "cifar10", "x-valid", 200)
     with pytest.raises(HarnessError, match=r"has no cifar10/ori-test@12"):
         real.lookup(COLLAPSE, "cifar10", "ori-test", 12)
-    with pytest.raises(HarnessError, match=r"has no trial 888 of cifar10-valid/ori-test@200: it has \['mean', 777\]|777"):
+    with pytest.raises(
+        HarnessError, match=r"has no trial 888 of cifar10-valid/ori-test@200: it has \['mean', 777\]|777"
+    ):
         real.lookup(COLLAPSE, "cifar10-valid", "ori-test", 200, 888)
     with pytest.raises(HarnessError, match="has no training curve"):
         real.lookup(COLLAPSE, *TEST, at=3)
@@ -119,7 +123,7 @@ def test_schedules_and_splits_are_never_mixed(real: Table) -> None:
 
 def test_lookups_touch_no_random_state(real: Table) -> None:
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
     for trial in ("mean", 777, "all"):
         real.lookup(COLLAPSE, "cifar10-valid", "ori-test", 200, trial)  # type: ignore[arg-type]

@@ -1,0 +1,209 @@
+"""The trained table: stacked networks are what they claim, and training goes on where it was killed."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.errors import HarnessError
+from harness.spaces.nasbench201 import EDGES, NASBench201, canonical, live_operations, official_cells
+from harness.streams import derive_seed
+from harness.tables.catalog import open_table
+from harness.tables.datasheet import noise, of_mean, reliability
+from harness.tables.stacked import StackedNetworks
+from harness.tables.train import Recipe, nesterov_step, stacks
+from harness.tables.training_command import train_table
+
+CELLS = [(0, 0, 0, 0, 0, 0), (3, 1, 4, 2, 3, 0), (2, 2, 2, 2, 2, 2), (1, 0, 3, 4, 1, 3), (3, 3, 3, 3, 3, 3)]
+
+
+def build(cells: list[tuple[int, ...]]) -> StackedNetworks:
+    generators = [torch.Generator().manual_seed(derive_seed("w", cell)) for cell in cells]
+    return StackedNetworks(cells, generators, channels=3, classes=7)
+
+
+def plain_network(net: StackedNetworks, place: int, cell: tuple[int, ...], x: Tensor) -> Tensor:
+    """One network of the stack, written with ordinary convolutions from the stack's own parameters."""
+    live = live_operations(cell)
+
+    def rows(name: str, index: int, count: int) -> Tensor:
+        return net.parameters[name].view(count, -1, *net.parameters[name].shape[1:])[index]
+
+    def conv(name: str, x: Tensor, index: int, stride: int = 1) -> Tensor:
+        weight = net.parameters[f"{name}.conv"][index]
+        k = round(weight.shape[-1] ** 0.5)
+        return F.conv2d(x, weight.unflatten(-1, (k, k)), stride=stride, padding=k // 2)
+
+    def bn(name: str, x: Tensor) -> Tensor:
+        affine = f"{name}.scale" in net.parameters
+        scale, shift = (rows(f"{name}.{k}", place, net.count) if affine else None for k in ("scale", "shift"))
+        return F.batch_norm(x, None, None, scale, shift, training=True)
+
+    x = bn("stem", conv("stem", x, place, stride=2))
+    for stage in range(3):
+        if stage:
+            name = f"reduce{stage}"
+            y = bn(f"{name}.a", conv(f"{name}.a", F.relu(x), place, stride=2))
+            x = bn(f"{name}.b", conv(f"{name}.b", F.relu(y), place)) + conv(f"{name}.down", F.avg_pool2d(x, 2), place)
+        nodes = [x]
+        for target in (1, 2, 3):
+            total = torch.zeros_like(x)
+            for edge, (source, into) in enumerate(EDGES):
+                op = live[edge]
+                if into != target or op == 0:
+                    continue
+                if op == 1:
+                    total = total + nodes[source]
+                elif op == 4:
+                    total = total + F.avg_pool2d(nodes[source], 3, 1, 1, count_include_pad=False)
+                else:
+                    name = f"cell{stage}.{edge}.{op}"
+                    index = net.groups[edge][op].index(place)
+                    total = total + F.batch_norm(conv(name, F.relu(nodes[source]), index), None, None, training=True)
+            nodes.append(total)
+        x = nodes[3]
+    features = F.relu(bn("last", x)).mean((2, 3))
+    return features @ net.parameters["head.weight"][place] + net.parameters["head.bias"][place, 0]
+
+
+def test_a_stack_is_its_networks() -> None:
+    net = build(CELLS)
+    x = torch.randn(16, 1, 8, 16, generator=torch.Generator().manual_seed(0))
+    logits = net(x)
+    assert logits.shape == (5, 16, 7)
+    for place, cell in enumerate(CELLS):
+        assert torch.allclose(logits[place], plain_network(net, place, cell, x), atol=1e-4)
+
+
+def test_networks_of_a_stack_do_not_touch_each_other() -> None:
+    """Gradients and training of one network are the same alone and among others."""
+    x = torch.randn(16, 1, 8, 16, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(16) % 7
+    together, alone = build(CELLS), build(CELLS[1:2])
+    results = []
+    for net in (together, alone):
+        weights = list(net.parameters.values())
+        velocity = [torch.zeros_like(w) for w in weights]
+        for step in range(3):
+            loss = F.cross_entropy(net(x).flatten(0, 1), y.repeat(net.count), reduction="sum") / 16
+            gradients = list(torch.autograd.grad(loss, weights))
+            with torch.no_grad():
+                nesterov_step(weights, gradients, velocity, Recipe(), step)
+        results.append(net(x))
+    assert torch.allclose(results[0][1], results[1][0], atol=1e-3)
+
+
+def test_optimiser_is_torchs_nesterov() -> None:
+    recipe = Recipe()
+    w = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    ours, theirs = w.clone(), torch.nn.Parameter(w.clone())
+    velocity = [torch.zeros(5)]
+    torchs = torch.optim.SGD([theirs], lr=1, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    for step in range(5):
+        g = torch.full((5,), 0.1 * step)
+        nesterov_step([ours], [g.clone()], velocity, recipe, step)
+        torchs.param_groups[0]["lr"] = recipe.rate(step)
+        theirs.grad = g.clone()
+        torchs.step()
+    assert torch.allclose(ours, theirs, atol=1e-7)
+
+
+def test_stacks_hold_every_distinct_cell_once() -> None:
+    cells = [cell for stack in stacks(Recipe()) for cell in stack]
+    assert len({canonical(c) for c in cells}) == len(cells) == 4_930
+
+
+OPTIONS = {"trials": "0..1", "share": "1/1", "limit": 6, "steps": 16, "device": "cpu"}
+
+
+def test_training_resumes_and_assembles(tmp_path: Path) -> None:
+    first = list(train_table(tmp_path / "work", target=tmp_path / "t", **OPTIONS))  # type: ignore[arg-type]
+    assert first[-1].startswith("wrote t: ")
+    files = sorted((tmp_path / "work").glob("*.npz"))
+    assert [f.name for f in files] == ["trial0-stack000.npz", "trial1-stack000.npz"]
+    kept = files[0].stat().st_mtime_ns
+    values = np.load(files[1])["curves"]
+    files[1].unlink()
+    list(train_table(tmp_path / "work", target=tmp_path / "t2", **OPTIONS))  # type: ignore[arg-type]
+    assert files[0].stat().st_mtime_ns == kept
+    np.testing.assert_array_equal(np.load(files[1])["curves"], values)  # retrained to the same bits
+    table = open_table(str(tmp_path / "t"))
+    assert open_table(str(tmp_path / "t2")).fingerprint == table.fingerprint
+    assert table.trials(table.test) == [0, 1]
+    some = NASBench201().parse(table.encoding(0))
+    assert table.lookup(some, *table.test, 1) == pytest.approx(table.lookup(some, *table.test, 1, at=8))
+    assert "must not" not in first[-1]
+    assert "Do not use it" in (tmp_path / "t" / "DATASHEET.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trials": "3..1"}, "--trials: seeds '3..1' count down"),
+        ({"share": "3/2"}, "--share '3/2' cannot be read"),
+        ({"device": "gpu"}, "unknown device 'gpu': choose auto, cpu or cuda:N"),
+        ({"steps": 24}, "holds networks of another recipe"),
+    ],
+)
+def test_wrong_options_are_explained(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    list(train_table(tmp_path / "work", target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+    with pytest.raises(HarnessError, match=message):
+        list(train_table(tmp_path / "work", target=None, **OPTIONS | change))  # type: ignore[arg-type]
+
+
+def test_missing_or_damaged_stacks_are_named(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    list(train_table(work, target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+    (work / "trial0-stack000.npz").write_bytes(b"half")
+    with pytest.raises(HarnessError, match=r"trial0-stack000\.npz is damaged"):
+        list(train_table(work, target=tmp_path / "t", **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+
+
+def test_reliability_formulas() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=4000)
+    one, two = (truth + rng.normal(size=4000) for _ in range(2))
+    whole, better = reliability(one, two)
+    assert whole == pytest.approx(0.48, abs=0.04)  # Spearman of a bivariate normal with r = 0.5
+    assert better < whole
+    assert of_mean(0.5, 2) == pytest.approx(2 / 3)
+    assert of_mean(0.5, 1) == 0.5
+
+
+class TestEmbeddedTable:
+    """What is promised of `nasbench201.digits`."""
+
+    table = open_table("nasbench201.digits")
+
+    def test_is_complete(self) -> None:
+        assert len(self.table) == 15_625
+        assert self.table.missing() == {}
+        assert self.table.info["about"]["recipe"] == dataclasses.asdict(Recipe())
+
+    def test_tells_cells_apart(self) -> None:
+        found = noise(self.table, self.table.test)
+        assert found["distinct cells"] == 4_930
+        assert found["mean_all"] >= 0.8
+        assert found["mean_better_half"] >= 0.5
+
+    def test_isomorphic_strings_share_their_value(self) -> None:
+        values = self.table.vector(self.table.test)[self.table.rows(list(NASBench201().enumerate()))]
+        by_key: dict[str, set[float]] = {}
+        for cell, value in zip(official_cells(), values.tolist(), strict=True):
+            by_key.setdefault(canonical(cell), set()).add(value)
+        assert all(len(v) == 1 for v in by_key.values())
+
+    def test_a_cell_of_zeros_knows_nothing(self) -> None:
+        space = NASBench201()
+        zeros = space.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+        assert self.table.lookup(zeros, *self.table.test) < 3  # 100 classes
+
+    def test_curves_end_at_the_final_value(self) -> None:
+        space = NASBench201()
+        for cell in (space.parse(self.table.encoding(i)) for i in (0, 5000, 15_000)):
+            final = self.table.lookup(cell, *self.table.test, "all")
+            np.testing.assert_array_equal(self.table.lookup(cell, *self.table.test, "all", at=8), final)
