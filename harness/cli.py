@@ -151,9 +151,9 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
 def results(study: Study, planned: list[Planned], form: Any) -> None:
     """The table of final results, with the floors that the table itself gives."""
     from harness.output import emit
-    from harness.results import final_results
+    from harness.results import Results
 
-    emit(final_results(planned, study.table), form, f"{study.name}: final results")
+    emit(Results.of_runs(planned, study.table).final(), form, f"{study.name}: final results")
     if study.table is not None and form == "table":
         best, median = study.table.optimum(study.table.test), study.table.random_median(study.table.test)
         click.echo(
@@ -188,6 +188,7 @@ def status(study: Study, out: Path, form: Any) -> None:
 def plot(study: Study, out: Path, metric: Any, measure: str | None, folder: Path | None) -> None:
     """Draw the trajectory figure of a study: SVG, PNG, and the plotted rows as CSV."""
     from harness.plots import trajectory
+    from harness.results import Results
     from harness.runner import plan as make_plan
     from harness.runner import study_folder
     from harness.tables.table import Measure
@@ -199,9 +200,20 @@ def plot(study: Study, out: Path, metric: Any, measure: str | None, folder: Path
     if len(finished) < len(planned):
         click.echo(f"note: {len(planned) - len(finished)} of {len(planned)} runs are missing from the figure", err=True)
     chosen = Measure.parse(measure) if measure else None
-    content = trajectory.data(finished, study.table, metric=metric, measure=chosen)
+    content = trajectory.data(Results.of_runs(finished, study.table), metric=metric, measure=chosen)
     for path in trajectory.save(content, folder or study_folder(out, study) / "figures"):
         click.echo(path)
+
+
+@main.command()
+@study_options
+@click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
+def publish(study: Study, out: Path, to: Path) -> None:
+    """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
+    from harness.publish import publish as write
+    from harness.runner import plan as make_plan
+
+    click.echo(write(study, make_plan(study, out), to))
 
 
 KINDS = ("methods", "regularizers", "searchers", "spaces", "datasets", "tables")

@@ -37,7 +37,7 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         grid = Table(title=title or None, title_justify="left")
         for key, value in rows[0].items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            grid.add_column(key, justify="right" if number else "left", overflow="fold")
+            grid.add_column(key, justify="right" if number else "left", overflow="fold", no_wrap=key == "method")
         for row in rows:
             grid.add_row(*("" if v is None else str(v) for v in row.values()))
         console.print(grid)

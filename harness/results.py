@@ -1,51 +1,118 @@
-"""Reading finished runs: tidy frames, and the table of final results."""
+"""Reading finished runs: tidy frames, errors by epoch, and the table of final results."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.runner import Planned
-from harness.store import frame
+from harness.errors import HarnessError
+from harness.store import TABLES
+from harness.tables.catalog import open_table
 from harness.tables.table import Measure, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def load(planned: list[Planned], name: str) -> pd.DataFrame:
-    """Rows of one kind ("epochs", "lookups", "timing") of all finished runs, with `method` and `seed`."""
-    folders = {f"{p.run.method_name}|{p.run.seed}": p.folder for p in planned if p.finished}
-    found: pd.DataFrame = frame(folders, name)
-    return found
+    from harness.runner import Planned
 
 
-def error_by_epoch(planned: list[Planned], table: Table | None, measure: Measure | None = None) -> pd.DataFrame:
-    """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
+@dataclass(frozen=True)
+class Results:
+    """Rows of finished runs, each with `method` and `seed`.
 
-    With a table: 100 - accuracy of the derived architecture in `measure` (default: the table's test), mean over the
-    trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half.
+    epochs: one row an epoch (losses, supernet accuracy, logits, derived architecture). lookups: one row for every
+    value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None.
     """
-    timing = load(planned, "timing")
-    if timing.empty:
-        return timing
-    timing = timing.rename(columns={"wall_s": "seconds"})[["method", "seed", "epoch", "seconds"]]
-    keys = ["method", "seed", "epoch"]
-    if table is None:
-        rows = load(planned, "epochs")
-        rows["error_pct"] = 100 - rows["supernet_accuracy_pct"]
-    else:
-        rows = lookups_of(load(planned, "lookups"), measure or table.test)
-        rows = trial_mean(rows, keys)
-        rows["error_pct"] = 100 - rows["accuracy_pct"]
-    return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
+
+    epochs: pd.DataFrame
+    lookups: pd.DataFrame
+    timing: pd.DataFrame
+    table: Table | None
+
+    @classmethod
+    def of_runs(cls, planned: Sequence[Planned], table: Table | None) -> Results:
+        """The rows of those of the runs that are finished."""
+        import pandas as pd
+
+        frames: dict[str, Any] = {}
+        for name in TABLES:
+            parts = []
+            for p in planned:
+                if p.finished:
+                    part = pd.read_parquet(p.folder.final / f"{name}.parquet")
+                    part.insert(0, "method", p.run.method_name)
+                    part.insert(1, "seed", p.run.seed)
+                    parts.append(part)
+            frames[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return cls(**frames, table=table)
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Results:
+        """Published results (see `harness publish`); the table is opened by the name in their manifest, and must be
+        the one that was asked."""
+        import pandas as pd
+
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            frames: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"{folder} holds no published results ({error})") from None
+        named = manifest["table"]
+        table = None if named is None else open_table(named["name"])
+        if table is not None and table.fingerprint != named["fingerprint"]:
+            raise HarnessError(f"the results in {folder} were looked up in another version of table {table.name!r}")
+        return cls(**frames, table=table)
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return 0 if self.epochs.empty else len(self.epochs[["method", "seed"]].drop_duplicates())
+
+    def error_by_epoch(self, measure: Measure | None = None) -> pd.DataFrame:
+        """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
+
+        With a table: 100 - accuracy of the derived architecture in `measure` (default: the table's test), mean over
+        the trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half.
+        """
+        keys = ["method", "seed", "epoch"]
+        timing = self.timing.rename(columns={"wall_s": "seconds"})[[*keys, "seconds"]]
+        if self.table is None:
+            rows = self.epochs.assign(error_pct=100 - self.epochs["supernet_accuracy_pct"])
+        else:
+            rows = trial_mean(select(self.lookups, measure or self.table.test), keys)
+            rows["error_pct"] = 100 - rows["accuracy_pct"]
+        return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
+
+    def final(self) -> list[dict[str, Any]]:
+        """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
+        (chosen in hindsight: no result of a search), the table's percentile of the last, and seconds a run."""
+        if not len(self):
+            return []
+        errors = self.error_by_epoch()
+        rows = []
+        for name, part in errors.groupby("method", sort=False):
+            last = part[part["epoch"] == part["epoch"].max()]["error_pct"]
+            row: dict[str, Any] = {
+                "method": name,
+                "n": len(last),
+                "final_error_pct": round(float(last.median()), 3),
+                "lowest": round(float(last.min()), 3),
+                "highest": round(float(last.max()), 3),
+                "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 3),
+            }
+            if self.table is not None:
+                row["percentile"] = round(float(np.median([percentile(self.table, 100 - e) for e in last])), 1)
+            rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
+        return rows
 
 
-def lookups_of(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The lookup rows of one measure."""
-    columns = ("dataset", "split", "table_epochs")
-    for column, value in zip(columns, measure, strict=True):
+    for column, value in zip(("dataset", "split", "table_epochs"), measure, strict=True):
         lookups = lookups[lookups[column] == value]
     return lookups
 
@@ -57,34 +124,10 @@ def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return chosen.groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
 
 
-def final_results(planned: list[Planned], table: Table | None) -> list[dict[str, Any]]:
-    """One row a method: n seeds, median and range of the final error, of the best epoch's, and the floors."""
-    errors = error_by_epoch(planned, table)
-    if errors.empty:
-        return []
-    rows = []
-    what = "supernet error" if table is None else "test error"
-    for name, part in errors.groupby("method", sort=False):
-        last = part[part["epoch"] == part["epoch"].max()]["error_pct"]
-        best = part.groupby("seed")["error_pct"].min()
-        row: dict[str, Any] = {
-            "method": name,
-            "n": len(last),
-            f"final {what} % (median)": round(float(last.median()), 3),
-            "lowest": round(float(last.min()), 3),
-            "highest": round(float(last.max()), 3),
-            "best epoch (median)": round(float(best.median()), 3),
-            "seconds a run": round(float(part.groupby("seed")["seconds"].max().median()), 1),
-        }
-        if table is not None:
-            row["percentile"] = round(float(np.median([percentile(table, 100 - e) for e in last])), 1)
-        rows.append(row)
-    return rows
-
-
 def percentile(table: Table, accuracy: float) -> float:
     """Share in % of the table's architectures with a lower test accuracy, ties counting half."""
     values = table.vector(table.test)
     known = values[~np.isnan(values)]
-    close = np.isclose(known, accuracy, rtol=0, atol=1e-9)
+    # the mean over trials read from rows and that over arrays may differ in the last bits
+    close = np.isclose(known, accuracy, rtol=0, atol=1e-4)
     return float(100 * (((known < accuracy) & ~close).sum() + close.sum() / 2) / len(known))

@@ -136,17 +136,3 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.final / "manifest.json").read_text())
         return content
-
-
-def frame(folders: dict[str, RunFolder], name: str) -> Any:
-    """Rows of several finished runs as one DataFrame. folders: {"method|seed": folder}; adds `method` and `seed`."""
-    import pandas as pd
-
-    parts = []
-    for label, folder in folders.items():
-        method, seed = label.rsplit("|", 1)
-        part = pd.read_parquet(folder.final / f"{name}.parquet")
-        part.insert(0, "method", method)
-        part.insert(1, "seed", int(seed))
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -11,6 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
+from harness.results import Results
+from harness.runner import plan
+from harness.study import load_study
+from harness.tables.catalog import open_table
 from tests.conftest import RECORDS, ROOT
 
 
@@ -45,7 +49,7 @@ def test_version() -> None:
     assert call("--version").output == "harness, version 0.1.0\n"
 
 
-@pytest.mark.parametrize("verb", ["plan", "run", "status", "plot", "list", "conform", "tables"])
+@pytest.mark.parametrize("verb", ["plan", "run", "status", "plot", "publish", "list", "conform", "tables"])
 def test_every_verb_explains_itself(verb: str) -> None:
     result = call(verb, "--help")
     assert result.exit_code == 0
@@ -69,14 +73,15 @@ def test_plan_and_dry_run_show_the_runs_and_run_nothing(small_study: Path, tmp_p
     assert not (tmp_path / "o").exists()
 
 
-def test_run_status_plot(small_study: Path, tmp_path: Path) -> None:
-    arguments = (small_study, "--out", tmp_path / "o", "--seeds", "0", "--set", 'methods=["darts", "random-search"]')
+def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
+    settings, digits = ['methods=["darts", "random-search"]'], open_table("nasbench201.digits")
+    arguments = (small_study, "--out", tmp_path / "o", "--seeds", "0", "--set", *settings)
     assert sentence(call("plot", *arguments)).startswith("error: no run of small is finished under")
     result = call("run", *arguments, "--jobs", "1", "--format", "csv")
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [r["method"] for r in rows] == ["darts", "random-search"]
-    assert 0 < float(rows[0]["final test error % (median)"]) < 100
+    assert 0 < float(rows[0]["final_error_pct"]) < 100
     assert "[2/2] random-search seed 0: finished" in result.stderr
     status = json.loads(call("status", *arguments, "--format", "json").stdout)
     assert [(r["state"], r["epochs"]) for r in status] == [("finished", "3/3")] * 2
@@ -93,6 +98,14 @@ def test_run_status_plot(small_study: Path, tmp_path: Path) -> None:
         "trajectory-summary.csv",
         "trajectory-seeds.csv",
     }
+    assert call("publish", *arguments, "--to", tmp_path / "pub").exit_code == 0
+    published = Results.of_folder(tmp_path / "pub" / "small")
+    assert (
+        published.final()
+        == Results.of_runs(plan(load_study(small_study, settings, "0"), tmp_path / "o"), digits).final()
+    )
+    assert "| darts | 1 |" in (tmp_path / "pub" / "small" / "README.md").read_text()
+    assert "of small are not finished: run the study first" in sentence(call("publish", small_study, "--out", tmp_path))
     more = call("plot", *arguments, "--to", tmp_path / "fig", "--set", 'methods=["darts", "sdarts-rs"]')
     assert "note: 1 of 2 runs are missing from the figure" in more.stderr
     assert "has no d/test@1: " in sentence(call("plot", *arguments, "--measure", "d/test@1"))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from harness.errors import HarnessError
 from harness.plots.style import figure, lines
-from harness.results import error_by_epoch
-from harness.runner import Planned
-from harness.tables.table import Measure, Table
+from harness.results import Results
+from harness.tables.table import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,17 +35,18 @@ class TrajectoryData:
     title: str
 
 
-def data(
-    planned: list[Planned], table: Table | None, *, metric: Metric = "error", measure: Measure | None = None
-) -> TrajectoryData:
+def data(results: Results, *, metric: Metric = "error", measure: Measure | None = None) -> TrajectoryData:
     """The figure's numbers: error in % (or regret: percentage points above the table's optimum) of each epoch.
 
     Against seconds, a run's value holds until its next epoch ends; the axis ends where the shortest run does.
     """
     import pandas as pd
 
-    seeds = error_by_epoch(planned, table, measure).rename(columns={"error_pct": "value"})
+    if not len(results):
+        raise HarnessError("there are no finished runs to draw")
+    seeds = results.error_by_epoch(measure).rename(columns={"error_pct": "value"})
     reference: dict[str, float] = {}
+    table = results.table
     if table is None:
         label, title = "supernet validation error (%)", "no table: error of the one-shot network"
     else:
@@ -57,8 +58,9 @@ def data(
             "table optimum": best - offset,
             "random architecture (median)": 100 - table.random_median(measure) - offset,
         }
-        unit = "regret (percentage points)" if metric == "regret" else "error (%)"
-        label, title = f"{measure.split} {unit}", f"{table.name}: {measure}"
+        what = "test" if measure == table.test else measure.split
+        unit = f"{what} regret (percentage points)" if metric == "regret" else f"{what} error (%)"
+        label, title = f"{unit}, derived architecture", f"{table.name}: {measure}"
     parts = []
     for name, part in seeds.groupby("method", sort=False):
         by_seed = part.pivot(index="epoch", columns="seed", values="value")
@@ -110,6 +112,7 @@ def draw(content: TrajectoryData, ax: Any, axis: Literal["epoch", "seconds"] = "
     ax.set_xlabel("epoch" if axis == "epoch" else "seconds of search (wall clock)")
     ax.set_ylabel(content.label)
     ax.set_xlim(left=0)
+    ax.margins(y=0.06)
 
 
 def _steps(where: str) -> str:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from harness.plots import trajectory
 from harness.plots.style import KNOWN, lines
+from harness.results import Results
 from harness.runner import plan, run_all
 from harness.study import load_study
 
@@ -24,7 +25,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
 
 def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-untyped-def]
     table = planned[0].run.table
-    content = trajectory.data(planned, table)
+    content = trajectory.data(Results.of_runs(planned, table))
     assert len(content.seeds) == 12 * 3
     for run in planned:
         epochs = pd.read_parquet(run.folder.final / "epochs.parquet")
@@ -41,7 +42,7 @@ def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-unty
 
 def test_regret_is_error_above_the_optimum(planned) -> None:  # type: ignore[no-untyped-def]
     table = planned[0].run.table
-    error, regret = (trajectory.data(planned, table, metric=m) for m in ("error", "regret"))
+    error, regret = (trajectory.data(Results.of_runs(planned, table), metric=m) for m in ("error", "regret"))
     difference = error.seeds["value"] - regret.seeds["value"]
     assert difference.to_numpy() == pytest.approx(100 - table.optimum(table.test).accuracy_pct)
     assert regret.reference["table optimum"] == 0
@@ -55,7 +56,7 @@ def test_time_axis_holds_the_last_finished_epoch() -> None:
 
 def test_without_a_table_the_supernet_is_shown(planned) -> None:  # type: ignore[no-untyped-def]
     differentiable = [p for p in planned if p.run.method_name != "random-search"]
-    content = trajectory.data(differentiable, None)
+    content = trajectory.data(Results.of_runs(differentiable, None))
     assert content.reference == {}
     assert "supernet" in content.label
     epochs = pd.read_parquet(differentiable[0].folder.final / "epochs.parquet")
@@ -63,7 +64,7 @@ def test_without_a_table_the_supernet_is_shown(planned) -> None:  # type: ignore
 
 
 def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    content = trajectory.data(planned, planned[0].run.table)
+    content = trajectory.data(Results.of_runs(planned, planned[0].run.table))
     paths = trajectory.save(content, tmp_path)
     assert [p.name for p in paths] == [
         "trajectory.svg",

@@ -1,0 +1,58 @@
+"""Publishing a study: its rows, figure, manifest and table of results as a folder to commit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.plots import trajectory
+from harness.results import Results
+from harness.runner import Planned
+from harness.store import TABLES, disk
+from harness.study import Study
+
+
+def publish(study: Study, planned: list[Planned], to: Path) -> Path:
+    """Write `<to>/<study>`; refuses a study with unfinished runs."""
+    missing = [p for p in planned if not p.finished]
+    if missing:
+        raise HarnessError(
+            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first"
+        )
+    folder = to / study.name
+    results = Results.of_runs(planned, study.table)
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in TABLES:
+            getattr(results, name).to_parquet(folder / f"{name}.parquet", index=False)
+        trajectory.save(trajectory.data(results), folder)
+        manifests = [p.folder.manifest() for p in planned]
+        table = manifests[0]["configuration"]["table"]
+        content = {"study": study.file.model_dump(mode="json"), "table": table, "runs": manifests}
+        (folder / "manifest.json").write_text(json.dumps(content, indent=1) + "\n")
+        (folder / "README.md").write_text(readme(study, results))
+    return folder
+
+
+def readme(study: Study, results: Results) -> str:
+    """A Markdown page: the figure, the final results, and the commands that give them."""
+    rows = results.final()
+    header = list(rows[0])
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]
+    floors = ""
+    if results.table is not None:
+        best, median = results.table.optimum(results.table.test), results.table.random_median(results.table.test)
+        floors = (
+            f"Table `{results.table.name}`, {results.table.test}: optimum {100 - best.accuracy_pct:.3f} % error, "
+            f"random architecture {100 - median:.3f} % (median).\n\n"
+        )
+    grid = "\n".join(lines)
+    return (
+        f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{grid}\n\n{floors}"
+        "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
+        "`best_epoch_pct` is chosen in hindsight and is no result of a search. Three seeds show a trajectory; they "
+        "prove no difference between methods.\n\n"
+        f"```\nharness run {study.source}\nharness publish {study.source}\n```\n"
+    )
