@@ -7,9 +7,10 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plots import trajectory
+from harness.records import TABLES
 from harness.results import Results
 from harness.runner import Planned
-from harness.store import TABLES, disk
+from harness.store import disk
 from harness.study import Study
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.store import TABLES
+from harness.records import TABLES
 from harness.tables.catalog import open_table
 from harness.tables.table import Measure, Table
 

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-
-TABLES = ("epochs", "lookups", "timing")
-"""The Parquet files of a finished run; `timing` is the one that differs between equal runs."""
+from harness.records import TABLES
 
 
 @contextmanager

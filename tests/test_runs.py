@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
+from harness.records import TABLES
 from harness.runner import plan, resolve_device, run_all
-from harness.store import TABLES, RunFolder, write_atomically
+from harness.store import RunFolder, write_atomically
 from harness.study import load_study
 from tests.conftest import ROOT
 
