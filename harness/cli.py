@@ -127,12 +127,11 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
     missing = [p for p in planned if not p.finished]
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []
-    jobs = jobs or default_jobs(resolved)
     try:
-        with live_progress(planned, jobs):
-            for done, outcome in enumerate(run_all(planned, resolved, jobs), start=1):
+        with live_progress(planned) as say:
+            for done, outcome in enumerate(run_all(planned, resolved, jobs or default_jobs(resolved)), start=1):
                 label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
-                click.echo(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}", err=True)
+                say(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}")
                 if outcome.error:
                     failures.append(outcome.error)
     except KeyboardInterrupt:
@@ -303,6 +302,20 @@ def info(name: str, form: Any) -> None:
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")
+
+
+@tables.command()
+@click.argument("name")
+@click.argument("architecture")
+@form
+def lookup(name: str, architecture: str, form: Any) -> None:
+    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile."""
+    from harness.listing import values
+    from harness.output import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    emit(values(table, table.space.parse(architecture)), form, f"{table.name}: {architecture}")
 
 
 @tables.command()

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.methods import METHODS
 from harness.registry import plugins
+from harness.spaces.base import Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
 
@@ -61,6 +62,22 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "optimum": round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
                 "best architecture": best.encoding,
+            }
+        )
+    return rows
+
+
+def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
+    """One row for each measure and trial of one architecture, in %; percentile among the table's architectures."""
+    rows = []
+    for column, value in table.all_values(architecture):
+        rank = table.percentile(architecture, column.measure, column.trial)
+        rows.append(
+            {
+                "measure": str(column.measure),
+                "trial": column.trial,
+                "accuracy_pct": None if np.isnan(value) else round(value, 4),
+                "percentile": None if np.isnan(rank) else round(rank, 2),
             }
         )
     return rows

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,17 +37,19 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         grid = Table(title=title or None, title_justify="left")
         for key, value in rows[0].items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            grid.add_column(key, justify="right" if number else "left", overflow="fold", no_wrap=key == "method")
+            heading = key.replace("_", " ")  # so that a narrow terminal breaks it between words
+            grid.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=key == "method")
         for row in rows:
             grid.add_row(*("" if v is None else str(v) for v in row.values()))
         console.print(grid)
 
 
 @contextmanager
-def live_progress(planned: Sequence[Planned], jobs: int) -> Iterator[None]:
+def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]:
     """Show epochs done, epochs in all and the time left, per running run and over all, while the block runs.
 
-    Reads the runs' progress files, so it works for runs in other processes. Without a terminal nothing is shown.
+    Reads the runs' progress files, so it works for runs in other processes. Yields a function that prints a line
+    above the display. Without a terminal (standard error) there are only those lines.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -55,7 +57,7 @@ def live_progress(planned: Sequence[Planned], jobs: int) -> Iterator[None]:
     console = Console(stderr=True)
     missing = [p for p in planned if not p.finished]
     if not console.is_terminal or not missing:
-        yield
+        yield lambda line: print(line, file=sys.stderr)
         return
     columns = ("[bold]{task.description}", "epochs", "{task.fields[left]}")
     bars = Progress(
@@ -90,7 +92,7 @@ def live_progress(planned: Sequence[Planned], jobs: int) -> Iterator[None]:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            yield
+            yield lambda line: console.print(line, markup=False, highlight=False)
         finally:
             stop.set()
             watcher.join()

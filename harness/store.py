@@ -66,20 +66,26 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run against other processes; an error says who has it."""
+        """Hold the run against other processes; an error where one has it. A killed process holds nothing."""
         from filelock import FileLock, Timeout
 
+        path = self.running.parent / ".locks" / self.final.name
         with disk(self.running):
-            self.running.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.running.with_suffix(".lock"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)  # stays: removing a lock's file lets two processes hold "it"
         try:
-            with lock.acquire(blocking=False):
-                yield
+            lock.acquire(blocking=False)
         except Timeout:
             raise HarnessError(f"{self.running} is being written by another process: wait for it or stop it") from None
+        try:
+            yield
         finally:
-            if not lock.is_locked:
-                self.running.with_suffix(".lock").unlink(missing_ok=True)
+            lock.release()
+
+    def open(self) -> None:
+        """Make the folder of an unfinished run."""
+        with disk(self.running):
+            self.running.mkdir(parents=True, exist_ok=True)
 
     def save_checkpoint(self, state: dict[str, Any], progress: dict[str, Any]) -> None:
         """State to go on from, and where the run is, readable without torch."""

@@ -149,8 +149,11 @@ def apply_settings(raw: dict[str, Any], settings: list[str]) -> None:
         *parents, key = path.strip().split(".")
         node = raw
         for parent in parents:
-            if isinstance(node.get("methods"), list) and parent == "methods":
-                node["methods"] = {name: {} for name in node["methods"]}
+            # the short forms of a study stand for tables
+            if parent == "methods" and isinstance(node.get(parent), list):
+                node[parent] = {name: {} for name in node[parent]}
+            if parent == "dataset" and isinstance(node.get(parent), str):
+                node[parent] = {"name": node[parent]}
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise HarnessError(f"--set {setting!r} goes below {parent!r}, which is a single value")

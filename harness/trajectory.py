@@ -81,6 +81,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
     with folder.locked():
         if folder.finished:
             return
+        folder.open()
         process = start(run, device)
         rows: dict[str, list[dict[str, Any]]] = {"epochs": [], "lookups": [], "timing": []}
         saved = folder.load_checkpoint()

@@ -162,6 +162,14 @@ def test_add_a_table_and_use_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert "added mine: 1 architectures, 1 columns" in added.output
     rows = json.loads(call("tables", "info", "mine", "--format", "json").stdout)
     assert rows[0] | {"measure": "d/test@3", "role": "test", "optimum": 55.0, "best architecture": text} == rows[0]
+    (found,) = json.loads(call("tables", "lookup", "mine", text, "--format", "json").stdout)
+    assert found == {"measure": "d/test@3", "trial": 0, "accuracy_pct": 55.0, "percentile": 50.0}
+    misspelt = sentence(call("tables", "lookup", "mine", text.replace("none~2", "nonw~2")))
+    assert "NAS-Bench-201 has no operation 'nonw'" in misspelt
+    assert "did you mean 'none'?" in misspelt
+    assert "table mine does not hold" in sentence(
+        call("tables", "lookup", "mine", text.replace("none", "skip_connect"))
+    )
     wrong = call("tables", "add", csv_file, "--name", "../mine", "--space", "nasbench201")
     assert "cannot name a table" in sentence(wrong)
     assert "unknown space 'nb201'" in sentence(call("tables", "add", csv_file, "--name", "m", "--space", "nb201"))

@@ -125,6 +125,12 @@ def test_wrong_settings(setting: str, message: str) -> None:
         apply_settings({"epochs": 3}, [setting])
 
 
+def test_set_below_the_short_form_of_a_dataset() -> None:
+    raw: dict[str, object] = {"dataset": "digits100"}
+    apply_settings(raw, ["dataset.noise=0.1"])
+    assert raw == {"dataset": {"name": "digits100", "noise": 0.1}}
+
+
 def test_settings_take_toml_or_bare_text() -> None:
     raw: dict[str, object] = {}
     apply_settings(raw, ["a.b=3", "a.c=[1, 2]", "preset=official", "x=true"])
