@@ -106,31 +106,32 @@ def test_methods_share_their_first_epoch(finished: tuple[Path, Path]) -> None:
     assert first[0][0] != first[1][0]
 
 
-def test_killed_at_five_moments_and_resumed(finished: tuple[Path, Path], tmp_path: Path) -> None:
+def test_killed_at_five_moments_and_resumed(small_study: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments; the run that is taken up again ends with the bytes of one never interrupted."""
-    study, out = finished
-    command = [sys.executable, "-m", "harness", "run", str(study), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    changes = ['methods=["sdarts-adv"]', "epochs=40"]
+    study = load_study(small_study, changes, "0")
+    assert [o.error for o in run_all(plan(study, tmp_path / "straight"), "cpu", 1)] == [None]
+    (killed,) = plan(study, tmp_path / "killed")
+    command = [sys.executable, "-m", "harness", "run", str(small_study), "--out", str(tmp_path / "killed")]
+    command += ["--jobs", "1", "--seeds", "0", "--set", changes[0], "--set", changes[1]]
     rng = random.Random(7)
-    kills = 0
-    began = time.monotonic()
-    while kills < 5:
+    seen = []
+    for _ in range(5):
+        before = killed.recorded
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        folder = tmp_path / "out" / "small"
-        before = len(list(folder.glob("*"))) if folder.is_dir() else 0
-        # once it has got somewhere new, kill it at a random moment of the next second
-        while process.poll() is None and (len(list(folder.glob("*"))) if folder.is_dir() else 0) <= before:
-            time.sleep(0.01)
+        deadline = time.monotonic() + 60
+        while killed.recorded <= before and time.monotonic() < deadline:
+            time.sleep(0.005)
         time.sleep(rng.random() * 0.5)
-        if process.poll() is not None:
-            break
         process.send_signal(signal.SIGKILL)
         process.wait()
-        kills += 1
-        assert time.monotonic() - began < 240
-    assert kills >= 3
+        seen.append(killed.recorded)
+        assert not killed.finished
+    assert seen == sorted(set(seen)), "every life got further"
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
-    assert rows_of(tmp_path / "out") == rows_of(out)
-    assert not list((tmp_path / "out" / "small").glob("*.running"))
+    assert killed.finished
+    assert rows_of(tmp_path / "killed") == rows_of(tmp_path / "straight")
+    assert not list((tmp_path / "killed" / "small").glob("*.running"))
 
 
 def test_interrupt_says_how_to_go_on(tmp_path: Path, small_study: Path) -> None:

@@ -1,10 +1,10 @@
 """Many small NAS-Bench-201 networks trained as one.
 
 M networks share every tensor: activations are ``[M, channels, pixels, batch]``, so that a small network pays no
-dispatch of its own. On images of a few dozen pixels a convolution is a small dense matrix, and the convolutions of all
-networks are one batched matrix product (a step took 1.2 ms a network where a grouped convolution took 2.4: 60
-networks, one core, four channels, 8x16 images). The networks see the same batches but never exchange a value; an edge runs each operation only
-for the networks whose cell has it there.
+dispatch of its own. On images of a few dozen pixels a convolution is a small dense matrix, and the convolutions of
+all networks are one batched matrix product (a step took 1.2 ms a network where a grouped convolution took 2.4: 60
+networks, one core, four channels, 8x16 images). The networks see the same batches but never exchange a value; an edge
+runs each operation only for the networks whose cell has it there.
 
 Skeleton (Dong & Yang 2020, section 2.1, with one cell a stage and a stem of stride 2): conv3x3-BN stem, stages of C,
 2C, 4C channels with a stride-2 residual block between them, BN-ReLU, global average pooling, a linear classifier. BN
