@@ -33,7 +33,7 @@ EVALUATION_BATCH = 250
 
 @dataclass(frozen=True)
 class Recipe:
-    """How each network of the table is trained. Pilots behind these numbers: see the table's data sheet.
+    """How each network of the table is trained. The pilots behind these numbers are in docs/tables.md.
 
     channels: of the first stage (doubled twice). steps: of `batch_size` fresh pairs, an eighth of them an epoch of the
     curve. learning_rate: after a linear warm-up, to zero by a cosine; Nesterov momentum 0.9.
