@@ -69,8 +69,8 @@ SHEET = """\
 **Made by** `harness tables train` ({written_by}): one network for each of the {cells:.0f} distinct cells (zeros
 propagated, skips contracted, sums flattened and sorted), whose values stand at all {rows} strings. Skeleton of
 NAS-Bench-201 with one cell a stage, {channels} channels at the first stage, a stem of stride 2; {steps} steps of
-{batch_size} fresh pairs, Nesterov SGD, learning rate {learning_rate} to zero by a cosine. Networks of one trial see
-the same batches; initial weights depend on the trial and the cell.
+{batch_size} fresh pairs, Adam, learning rate {learning_rate} to zero by a cosine. Networks of one trial see the same
+batches and begin with the same weights.
 
 **Data.** `digits100`: two of scikit-learn's handwritten digits side by side, 8x16 pixels, Gaussian noise 0.2, 100
 classes. Digits of the training, validation and test pairs are disjoint (599 each); 1,000 fixed pairs measure each

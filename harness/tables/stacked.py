@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.nasbench201 import EDGES, live_operations
+from harness.streams import derive_seed
 
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 KERNEL = {CONV1: 1, CONV3: 3}
@@ -95,13 +96,15 @@ class StackedNetworks:
     """M networks of NAS-Bench-201 cells in one grouped network.
 
     cells: one tuple of six operation indices a network (official operation order, official edge order).
-    generators: one generator a network, for its initial weights.
+    seed: of the initial weights, which depend on (seed, parameter) alone and so are equal for all networks, as in
+    NAS-Bench-201, whose architectures are all trained from the same few seeds. What a lucky stem is worth then moves
+    all networks together and does not disturb their ranking.
     """
 
     def __init__(
         self,
         cells: Sequence[tuple[int, ...]],
-        generators: Sequence[torch.Generator],
+        seed: int,
         *,
         channels: int,
         classes: int,
@@ -111,7 +114,7 @@ class StackedNetworks:
         self.count, self.channels, self.classes = len(cells), channels, classes
         self.device = torch.device(device)
         self.training = True
-        self._generators = list(generators)
+        self._seed = seed
         self.parameters: dict[str, Tensor] = {}
         self.buffers: dict[str, Tensor] = {}
         live = [live_operations(cell) for cell in cells]
@@ -145,10 +148,13 @@ class StackedNetworks:
 
     # -- parameters ------------------------------------------------------------------------------------------
 
+    def _generator(self, name: str) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self._seed, name))
+
     def _conv(self, name: str, networks: Sequence[int], cin: int, cout: int, kernel: int) -> None:
         std = (2.0 / (cin * kernel * kernel)) ** 0.5
-        weights = [torch.randn(cout, cin, kernel * kernel, generator=self._generators[n]).mul_(std) for n in networks]
-        self.parameters[f"{name}.conv"] = torch.stack(weights).to(self.device)
+        weight = torch.randn(cout, cin, kernel * kernel, generator=self._generator(name)).mul_(std)
+        self.parameters[f"{name}.conv"] = weight.repeat(len(networks), 1, 1, 1).to(self.device)
 
     def _bn(self, name: str, networks: Sequence[int], width: int, *, affine: bool) -> None:
         size = len(networks) * width
@@ -167,8 +173,8 @@ class StackedNetworks:
 
     def _linear(self, name: str, width: int, classes: int) -> None:
         bound = width**-0.5
-        weights = [torch.empty(1, width, classes).uniform_(-bound, bound, generator=g) for g in self._generators]
-        self.parameters[f"{name}.weight"] = torch.cat(weights).to(self.device)
+        weight = torch.empty(width, classes).uniform_(-bound, bound, generator=self._generator(name))
+        self.parameters[f"{name}.weight"] = weight.repeat(self.count, 1, 1).to(self.device)
         self.parameters[f"{name}.bias"] = torch.zeros(self.count, 1, classes, device=self.device)
 
     # -- forward ---------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def train_table(
 def check_recipe(folder: Path, recipe: Recipe) -> None:
     """Refuse to mix networks of two recipes in one folder."""
     path = folder / "recipe.json"
-    if path.exists() and json.loads(path.read_text()) != dataclasses.asdict(recipe):
+    if path.exists() and json.loads(path.read_text()) != recipe.describe():
         raise HarnessError(f"{folder} holds networks of another recipe ({path}): choose another --work folder")
 
 
@@ -84,7 +84,7 @@ def assemble(folder: Path, recipe: Recipe, trials: list[int], target: Path, limi
             "title": "every distinct NAS-Bench-201 cell as a small network on pairs of handwritten digits",
             "source": "trained by this project (harness tables train)",
             "licence": "Apache-2.0 (images: scikit-learn's digits, UCI, CC BY 4.0)",
-            "recipe": dataclasses.asdict(recipe),
+            "recipe": recipe.describe(),
         },
         dtype="float32",
     )
