@@ -8,6 +8,7 @@ from typing import Any
 from harness.errors import HarnessError, did_you_mean
 from harness.registry import Plugin, build, plugins
 from harness.regularizers.base import Regularizer
+from harness.searchers.base import SupernetSearcher
 
 Fields = dict[str, Any]
 
@@ -83,6 +84,6 @@ def method(expression: str) -> Method:
         raise HarnessError(f"method {expression!r} combines the searchers {names}: a search has one")
     name, fields = searchers[0] if searchers else ("darts", {})
     searcher = build("searchers", name, fields)
-    if regularizers and not hasattr(searcher, "relax"):
+    if regularizers and not isinstance(searcher, SupernetSearcher):
         raise HarnessError(f"method {expression!r} regularizes {name!r}, which trains no supernet: leave that out")
     return Method(searcher, tuple(build("regularizers", n, f) for n, f in regularizers.items()))

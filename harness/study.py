@@ -16,6 +16,7 @@ from harness.datasets.base import Dataset
 from harness.errors import HarnessError
 from harness.methods import Method, method
 from harness.registry import build, explain, find
+from harness.searchers.base import SupernetSearcher
 from harness.spaces.base import Space
 from harness.supernets.presets import PresetName
 from harness.tables.catalog import open_table
@@ -213,7 +214,7 @@ def expand(file: StudyFile, source: Path) -> Study:
         for label, changes in overrides.items():
             parts = {part: fields for part, fields in changes.items() if part != "method"}
             chosen = method(str(changes.get("method", label))).override(parts)
-            if table is None and not hasattr(chosen.searcher, "relax"):
+            if table is None and not isinstance(chosen.searcher, SupernetSearcher):
                 raise HarnessError(f"method {label!r} searches the table itself, and study {source} names none")
             runs.append(
                 Run(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from harness import __version__
+from harness.searchers.base import SupernetSearcher
 from harness.spaces.base import Architecture
 from harness.store import RunFolder
 from harness.streams import Streams
@@ -40,7 +41,7 @@ class Process(Protocol):
 def start(run: Run, device: torch.device) -> Process:
     """The run's search in its initial state. Weights, logits and data order depend on the seed alone."""
     streams = Streams(run.seed)
-    if not hasattr(run.method.searcher, "relax"):
+    if not isinstance(run.method.searcher, SupernetSearcher):
         process: Process = run.method.searcher.start(run.space, run.table, streams)
         return process
     from harness.search import SupernetSearch
