@@ -11,7 +11,6 @@ import errno
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,7 +122,7 @@ class RunFolder:
         return content
 
     def finish(self, tables: dict[str, list[dict[str, Any]]], manifest: dict[str, Any]) -> None:
-        """Write rows and manifest, drop the checkpoint, and give the folder its final name."""
+        """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
         import pandas as pd
 
         for name in TABLES:
@@ -131,11 +130,10 @@ class RunFolder:
             pd.DataFrame(tables[name]).to_parquet(buffer, index=False)
             write_atomically(self.running / f"{name}.parquet", buffer.getvalue())
         write_atomically(self.running / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
-        for leftover in ("checkpoint.pt", "progress.json"):
-            (self.running / leftover).unlink(missing_ok=True)
-        if self.final.exists():
-            shutil.rmtree(self.final)
         self.running.rename(self.final)
+        # only now: a run killed before the renaming goes on from its checkpoint
+        for leftover in ("checkpoint.pt", "progress.json"):
+            (self.final / leftover).unlink(missing_ok=True)
 
     def manifest(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.final / "manifest.json").read_text())
