@@ -34,11 +34,8 @@ def lines(methods: list[str]) -> dict[str, Line]:
 
 def figure(columns: int, height: float) -> tuple[Any, Any]:
     """A figure of `columns` panels at publication width. Returns (figure, axes)."""
-    import matplotlib
     import seaborn as sns
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     theme = {
         "axes.spines.top": False,
@@ -47,4 +44,6 @@ def figure(columns: int, height: float) -> tuple[Any, Any]:
         "svg.fonttype": "none",
     }
     sns.set_theme(context="paper", style="ticks", rc=theme)
-    return plt.subplots(1, columns, figsize=(WIDTH_INCHES, height), layout="constrained", squeeze=False)
+    # not through pyplot: no window system is asked for, and nothing stays open
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    return figure, figure.subplots(1, columns, squeeze=False)

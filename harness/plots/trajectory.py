@@ -134,9 +134,6 @@ def save(content: TrajectoryData, folder: Path, name: str = "trajectory") -> lis
     for path in paths:
         metadata = {"Date": None} if path.suffix == ".svg" else None
         fig.savefig(path, dpi=200, metadata=metadata)
-    import matplotlib.pyplot as plt
-
-    plt.close(fig)
     for kind, rows in (("summary", content.summary), ("seeds", content.seeds)):
         paths.append(folder / f"{name}-{kind}.csv")
         rows.to_csv(paths[-1], index=False)
