@@ -13,7 +13,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.records import TABLES
 from harness.tables.catalog import open_table
-from harness.tables.table import Measure, Table
+from harness.tables.table import Measure, Table, percentile_among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,10 @@ class Results:
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 3),
             }
             if self.table is not None:
-                row["percentile"] = round(float(np.median([percentile(self.table, 100 - e) for e in last])), 1)
+                values = self.table.vector(self.table.test)
+                # means over trials, read from rows and from arrays, may differ in the last bits
+                ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
+                row["percentile"] = round(float(np.median(ranks)), 1)
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
         return rows
 
@@ -122,12 +125,3 @@ def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     own = lookups[lookups["trial"].eq("mean")]
     chosen = own if len(own) else lookups
     return chosen.groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
-
-
-def percentile(table: Table, accuracy: float) -> float:
-    """Share in % of the table's architectures with a lower test accuracy, ties counting half."""
-    values = table.vector(table.test)
-    known = values[~np.isnan(values)]
-    # the mean over trials read from rows and that over arrays may differ in the last bits
-    close = np.isclose(known, accuracy, rtol=0, atol=1e-4)
-    return float(100 * (((known < accuracy) & ~close).sum() + close.sum() / 2) / len(known))

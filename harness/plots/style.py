@@ -45,5 +45,5 @@ def figure(columns: int, height: float) -> tuple[Any, Any]:
     }
     sns.set_theme(context="paper", style="ticks", rc=theme)
     # not through pyplot: no window system is asked for, and nothing stays open
-    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
-    return figure, figure.subplots(1, columns, squeeze=False)
+    fig = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    return fig, fig.subplots(1, columns, squeeze=False)

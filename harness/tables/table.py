@@ -74,6 +74,15 @@ def digest(keys: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(raw, dtype=">u8").astype(np.uint64)
 
 
+def percentile_among(values: Floats, own: float, tolerance: float = 0.0) -> float:
+    """Share in % of the known values that are below `own`, ties (within tolerance) counting half; NaN of NaN."""
+    if np.isnan(own):
+        return float("nan")
+    known = values[~np.isnan(values)]
+    tied = np.abs(known - own) <= tolerance
+    return float(100 * (((known < own) & ~tied).sum() + tied.sum() / 2) / len(known))
+
+
 class Table:
     """An opened table. `validation` and `test` are the measures that a search is selected and judged by."""
 
@@ -182,11 +191,7 @@ class Table:
     def percentile(self, architecture: Architecture, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
         values = self.vector(measure, trial)
-        own = values[self.row(architecture)]
-        if np.isnan(own):
-            return float("nan")
-        known = values[~np.isnan(values)]
-        return float(100 * ((known < own).sum() + (known == own).sum() / 2) / len(known))
+        return percentile_among(values, float(values[self.row(architecture)]))
 
     def missing(self) -> dict[Column, int]:
         """How many architectures lack each column, where any does."""
