@@ -75,7 +75,7 @@ class StoredImages(Images):
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
         index = index.to(images.device)
-        return augment(self._normalise(images[index]), self.pad, self.flip, generator), labels[index]
+        return self._normalise(augment(images[index], self.pad, self.flip, generator)), labels[index]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
@@ -88,8 +88,8 @@ class StoredImages(Images):
 def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tensor:
     """Random crop of the zero-padded image and random horizontal flip, each image on its own.
 
-    x: [n, channels, height, width], normalised (padding is zero after normalisation, as in the published transforms'
-    order pad-crop-flip-normalise it would be black; the two differ by a constant border).
+    x: [n, channels, height, width], before normalisation, so that the border is black as in the published transforms
+    (pad, crop, flip, normalise).
     """
     n, _, height, width = x.shape
     if pad:

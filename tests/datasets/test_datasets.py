@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.datasets.base import Batches, augment
+from harness.datasets.base import Batches, StoredImages, augment
 from harness.datasets.cifar10 import CIFAR10
 from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, digit_parts
 from harness.datasets.npz import NpzImages
@@ -75,6 +75,15 @@ def test_augmentation_is_a_crop_of_the_padded_image_and_a_flip() -> None:
     assert len({k[:2] for k in kinds}) > 10
     assert {k[2] for k in kinds} == {False, True}
     assert torch.equal(augment(x, 0, False, torch.Generator()), x)
+
+
+def test_border_of_a_crop_is_black() -> None:
+    """Published order: pad, crop, flip, then normalise; so padding is (0 - mean) / std and not the mean."""
+    white = torch.full((30, 1, 4, 4), 255, dtype=torch.uint8)
+    parts = {part: (white, torch.zeros(30)) for part in ("train", "valid", "test")}
+    images = StoredImages(parts, classes=1, mean=(0.5,), std=(0.25,), pad=2, flip=True, device=CPU)  # type: ignore[arg-type]
+    x, _ = images.batch("train", torch.arange(30), Streams(0)["augment"])
+    assert set(x.unique().tolist()) == {-2.0, 2.0}
 
 
 @pytest.mark.parametrize("sampling", ["pass", "replacement"])
