@@ -190,7 +190,7 @@ def plot(study: Study, out: Path, metric: Any, measure: str | None, folder: Path
     from harness.results import Results
     from harness.runner import plan as make_plan
     from harness.runner import study_folder
-    from harness.tables.table import Measure
+    from harness.tables.measure import Measure
 
     planned = make_plan(study, out)
     finished = [p for p in planned if p.finished]
@@ -328,7 +328,7 @@ def add(file: Path, name: str, space: str, test: str | None, validation: str | N
     """Add a tidy CSV (arch, dataset, split, epochs, trial, accuracy in %) as a table."""
     from harness.registry import find
     from harness.tables.catalog import cache_folder
-    from harness.tables.table import Measure
+    from harness.tables.measure import Measure
     from harness.tables.tidy import import_csv
 
     judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
@@ -340,6 +340,7 @@ def add(file: Path, name: str, space: str, test: str | None, validation: str | N
 
 
 @tables.command()
+@click.argument("space")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the unfinished table.")
 @click.option("--trials", default="0", show_default=True, help="Trials to train: 0..2, or 0,2.")
 @click.option("--share", default="1/1", show_default=True, help="Train the K-th of N shares, for N processes.")
@@ -349,11 +350,13 @@ def add(file: Path, name: str, space: str, test: str | None, validation: str | N
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), help="Write the table to this folder when all is there."
 )
-def train(
-    work: Path, trials: str, share: str, limit: int | None, steps: int | None, device: str, target: Path | None
-) -> None:
-    """Train nasbench201.digits: every distinct NAS-Bench-201 cell on pairs of digits. Resumable."""
+def train(space: str, work: Path, **options: Any) -> None:
+    """Train a table: every distinct cell of SPACE as a small network on pairs of digits. Resumable.
+
+    So nasbench201.digits and nasbench1shot1.s1.digits were made.
+    """
+    from harness.registry import find
     from harness.tables.training_command import train_table
 
-    for line in train_table(work, trials=trials, share=share, limit=limit, steps=steps, device=device, target=target):
+    for line in train_table(work, find("spaces", space)(), **options):
         click.echo(line)

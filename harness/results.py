@@ -13,7 +13,8 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.records import TABLES
 from harness.tables.catalog import open_table
-from harness.tables.table import Measure, Table, percentile_among
+from harness.tables.measure import Measure, percentile_among
+from harness.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd

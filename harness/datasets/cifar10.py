@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,11 @@ import torch
 
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 from harness.errors import HarnessError
+from harness.pickles import NUMPY, load
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
-ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-}
-"""All that the official pickles name."""
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Loads numpy arrays and plain containers; anything else is refused before it can run."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise HarnessError(f"it asks for {module}.{name}, which no CIFAR-10 batch needs: it was not loaded")
-        return super().find_class(module, name)
 
 
 class CIFAR10(Dataset):
@@ -65,15 +48,14 @@ def read_batch(path: Path) -> tuple[Any, Any]:
     """Images uint8 [n, 3, 32, 32] and labels int64 [n] of one official batch file."""
     try:
         with path.open("rb") as stream:
-            content = _ArraysOnly(stream, encoding="bytes").load()
-        images = np.asarray(content[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-        labels = np.asarray(content[b"labels"], dtype=np.int64)
+            content = load(stream, path, NUMPY, encoding="bytes")
     except FileNotFoundError:
         raise HarnessError(f"no CIFAR-10 batch at {path}: unpack cifar-10-python.tar.gz and name its folder") from None
-    except HarnessError as error:
-        raise HarnessError(f"{path} is refused: {error}") from None
-    except Exception as error:
-        raise HarnessError(f"{path} is no readable CIFAR-10 batch ({error}): unpack the archive again") from None
+    try:
+        images = np.asarray(content[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+        labels = np.asarray(content[b"labels"], dtype=np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HarnessError(f"{path} is no CIFAR-10 batch ({error!r}): unpack the archive again") from None
     if len(images) != len(labels):
         raise HarnessError(f"{path} holds {len(images)} images but {len(labels)} labels: unpack the archive again")
     return images, labels

@@ -11,7 +11,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.plots.style import figure, lines
 from harness.results import Results
-from harness.tables.table import Measure
+from harness.tables.measure import Measure
 
 if TYPE_CHECKING:
     import pandas as pd

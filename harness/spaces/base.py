@@ -40,6 +40,8 @@ class Space(ABC):
     """Number of encodings that `enumerate` yields."""
     distinct: ClassVar[int]
     """Number of different canonical keys among them."""
+    stack: ClassVar[str]
+    """Import path, "module:Class", of the `StackedNetworks` that train this space's architectures for a table."""
 
     @abstractmethod
     def derive(self, alphas: Rows) -> Architecture:
@@ -56,6 +58,10 @@ class Space(ABC):
     @abstractmethod
     def canonical_key(self, architecture: Architecture) -> str:
         """Equal for two encodings exactly when they are the same cell (the space says in which sense)."""
+
+    @abstractmethod
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        """One architecture of every canonical key."""
 
     @abstractmethod
     def random(self, rng: np.random.Generator) -> Architecture:

@@ -9,10 +9,11 @@ An encoding is written ``1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|...|out(2,4)``: 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import comb
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ class NASBench1Shot1(Space):
 
     source = "Zela, Siems & Hutter, NAS-Bench-1Shot1, ICLR 2020 (arXiv 2001.10422)"
     operations = OPERATIONS
+    stack = "harness.tables.stacks.nasbench101:NASBench101Stack"
     parent_counts: ClassVar[tuple[int, ...]]
     """Number of parents of nodes 1..k, then of the output."""
 
@@ -128,12 +130,18 @@ class NASBench1Shot1(Space):
             for operations in itertools.product(range(3), repeat=k):
                 yield self.architecture(operations, parents)
 
-    def distinct_cells(self) -> dict[str, Architecture]:
-        """One encoding of every distinct NAS-Bench-101 cell, by module hash; complete, unlike the published generator.
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        return self._distinct()
+
+    @classmethod
+    @cache
+    def _distinct(cls) -> dict[str, Architecture]:
+        """By module hash; complete, unlike the published generator.
 
         Operations of pruned nodes do not matter, so only one is tried for them.
         """
-        k = len(self.parent_counts) - 1
+        self = cls()
+        k = len(cls.parent_counts) - 1
         cells: dict[str, Architecture] = {}
         seen: set[tuple[Any, ...]] = set()
         for parents in self.connectivities():
@@ -210,14 +218,40 @@ def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.i
     return matrix, ["input", *operations, *dummies, "output"]
 
 
+Matrix = tuple[tuple[int, ...], ...]
+
+
+def decode(encoding: str) -> tuple[tuple[str, ...], Parents]:
+    """Operations and parents of an encoding that is known to be right."""
+    found = re.findall(r"(?:\d+:([\w-]+)|out)\(([\d,]+)\)", encoding)
+    return tuple(op for op, _ in found[:-1]), tuple(tuple(map(int, up.split(","))) for _, up in found)
+
+
+def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
+    """Adjacency matrix and inner operations of the cell that NAS-Bench-101 trained, without its dead vertices."""
+    output = len(parents)
+    kept = (0, *sorted(live_nodes(parents)), output)
+    matrix = tuple(tuple(int(b > 0 and a in parents[b - 1]) for b in kept) for a in kept)
+    return matrix, tuple(operations[node - 1] for node in kept[1:-1])
+
+
 @lru_cache(maxsize=65_536)
 def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
-    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell."""
-    from nasbench_pytorch.model.graph_util import hash_module
-    from nasbench_pytorch.model.model_spec import ModelSpec
+    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell (`graph_util.hash_module`): as many
+    rounds as there are vertices, in which each one's hash takes in those of its neighbours."""
+    matrix, inner = pruned_cell(operations, parents)
+    vertices = range(len(matrix))
+    labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
+    into = [[a for a in vertices if matrix[a][b]] for b in vertices]
+    out = [[b for b in vertices if matrix[a][b]] for a in vertices]
+    hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
+    for _ in vertices:
+        hashes = [
+            _md5(f"{''.join(sorted(hashes[a] for a in into[v]))}|{''.join(sorted(hashes[b] for b in out[v]))}|{hashes[v]}")
+            for v in vertices
+        ]
+    return _md5(str(sorted(hashes)))
 
-    pruned = ModelSpec(*adjacency(operations, parents))
-    # ModelSpec.hash_spec hands its tensor to numpy functions, which numpy 2 refuses; the hash itself takes an array.
-    labels = [-1, *(NB101_OPERATIONS.index(op) for op in pruned.ops[1:-1]), -2]
-    digest: str = hash_module(pruned.matrix.numpy(), labels)
-    return digest
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

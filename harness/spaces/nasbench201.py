@@ -42,6 +42,7 @@ class NASBench201(Space):
     size = 15_625
     distinct = 4_930
     published_classes = 6_466
+    stack = "harness.tables.stacks.nasbench201:NASBench201Stack"
 
     def derive(self, alphas: Rows) -> Architecture:
         (alpha,) = self.check_shapes(alphas)
@@ -56,6 +57,9 @@ class NASBench201(Space):
 
     def canonical_key(self, architecture: Architecture) -> str:
         return canonical(parse_cell(architecture.encoding))
+
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        return {key: architecture(cell) for key, cell in distinct_cells().items()}
 
     def random(self, rng: np.random.Generator) -> Architecture:
         return architecture(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.spaces.nasbench201 import canonical, official_cells, to_string
-from harness.tables.table import Measure, Table, digest
+from harness.tables.measure import Measure, digest
+from harness.tables.table import Table
 
 
 def reliability(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
@@ -29,10 +29,11 @@ def of_mean(single: float, trials: int) -> float:
 
 def distinct_rows(table: Table) -> NDArray[np.intp]:
     """One row of each distinct cell, so that copies do not inflate a correlation."""
-    first = {canonical(cell): cell for cell in reversed(official_cells())}
-    keys = digest([to_string(cell) for cell in first.values()])
-    stored = {int(k): i for i, k in enumerate(table._keys)}
-    return np.array([stored[int(k)] for k in keys if int(k) in stored])
+    keys = {}
+    for architecture in table.space.enumerate():
+        keys.setdefault(table.space.canonical_key(architecture), architecture.key)
+    stored = {int(k): i for i, k in enumerate(table.digests)}
+    return np.array([stored[k] for k in digest(list(keys.values())).tolist() if k in stored])
 
 
 def noise(table: Table, measure: Measure) -> dict[str, float]:

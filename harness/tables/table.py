@@ -1,86 +1,52 @@
 """A benchmark table: measured accuracies of architectures as memory-mapped arrays, and exact lookups.
 
 A table is a folder: `table.json` (space, columns, provenance, hashes), `keys.npy` (sorted 64-bit digests of the
-architectures' table keys), `accuracy.npy` ([columns, architectures], %), and where curves exist `curves-<epochs>.npy`
-([curve columns, architectures, epochs], %). A column is one (dataset, split, epochs, trial). Missing is NaN. No lookup
-draws a random number or reads another split.
+architectures' table keys), `accuracy.npy` ([columns, architectures], %), and where the source has them `loss.npy`,
+`seconds.npy`, `costs.npy` and curves ([curve columns, architectures, epochs]). A column is one (dataset, split,
+epochs, trial). Missing is NaN. No lookup draws a random number or reads another split.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import warnings
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, did_you_mean
 from harness.spaces.base import Architecture, Space
-
-Trial = int | Literal["mean"]
-Floats = NDArray[np.floating[Any]]
-
-
-class Measure(NamedTuple):
-    """What was measured: trained on and named as in the source ("cifar10-valid", "x-valid"), and the schedule's
-    length in epochs. Schedules are separate trainings, never points of one curve."""
-
-    dataset: str
-    split: str
-    epochs: int
-
-    def __str__(self) -> str:
-        return f"{self.dataset}/{self.split}@{self.epochs}"
-
-    @classmethod
-    def parse(cls, text: str) -> Measure:
-        """A measure written dataset/split@epochs."""
-        dataset, slash, rest = text.partition("/")
-        split, at, epochs = rest.partition("@")
-        if not (dataset and slash and split and at and epochs.isdigit()):
-            raise HarnessError(f"{text!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200")
-        return cls(dataset, split, int(epochs))
+from harness.tables.measure import (
+    Column,
+    Cost,
+    Floats,
+    Measure,
+    Optimum,
+    Quantity,
+    Role,
+    Trial,
+    digest,
+    known_mean,
+    percentile_among,
+    role_of,
+)
 
 
-class Column(NamedTuple):
-    """One measured column; trial is a seed, or "mean" where the source gives only the mean over trials."""
+class Block:
+    """The columns of one quantity, and where each measure's trials are among them."""
 
-    dataset: str
-    split: str
-    epochs: int
-    trial: Trial
-
-    @property
-    def measure(self) -> Measure:
-        return Measure(self.dataset, self.split, self.epochs)
-
-
-class Optimum(NamedTuple):
-    """The best architecture of the table: its accuracy in %, its row, and its encoding."""
-
-    accuracy_pct: float
-    row: int
-    encoding: str
-
-
-def digest(keys: Sequence[str]) -> NDArray[np.uint64]:
-    """64-bit digests of table keys (BLAKE2b)."""
-    raw = b"".join(hashlib.blake2b(k.encode(), digest_size=8).digest() for k in keys)
-    return np.frombuffer(raw, dtype=">u8").astype(np.uint64)
-
-
-def percentile_among(values: Floats, own: float, tolerance: float = 0.0) -> float:
-    """Share in % of the known values that are below `own`, ties (within tolerance) counting half; NaN of NaN."""
-    if np.isnan(own):
-        return float("nan")
-    known = values[~np.isnan(values)]
-    tied = np.abs(known - own) <= tolerance
-    return float(100 * (((known < own) & ~tied).sum() + tied.sum() / 2) / len(known))
+    def __init__(self, columns: list[Column], array: Floats) -> None:
+        self.columns, self.array = columns, array
+        self.by_measure: dict[Measure, tuple[list[int], list[Trial]]] = {}
+        for i, column in enumerate(columns):
+            places, trials = self.by_measure.setdefault(column.measure, ([], []))
+            places.append(i)
+            trials.append(column.trial)
 
 
 class Table:
@@ -99,13 +65,10 @@ class Table:
             raise HarnessError(f"{folder} holds no table.json: it is no table, or was not fully written") from None
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"{folder / 'table.json'} is damaged ({error!r}): add the table again") from None
-        self._keys: NDArray[np.uint64] = self._load("keys.npy")
-        self._accuracy: Floats = self._load("accuracy.npy")
-        if self._accuracy.shape != (len(self.columns), len(self._keys)):
+        self.digests: NDArray[np.uint64] = self._load("keys.npy")
+        self._blocks = {"accuracy": Block(self.columns, self._load("accuracy.npy"))}
+        if self._blocks["accuracy"].array.shape != (len(self.columns), len(self.digests)):
             raise HarnessError(f"{folder / 'accuracy.npy'} does not fit table.json: add the table again")
-        self._by_measure: dict[Measure, list[int]] = {}
-        for i, column in enumerate(self.columns):
-            self._by_measure.setdefault(column.measure, []).append(i)
 
     def __reduce__(self) -> tuple[type[Table], tuple[Path]]:
         return Table, (self.folder,)  # workers map the same files instead of copying them
@@ -113,39 +76,88 @@ class Table:
     def _load(self, name: str) -> Any:
         path = self.folder / name
         try:
-            return np.load(path, mmap_mode="r")
+            return np.asarray(np.load(path, mmap_mode="r"))
         except FileNotFoundError:
             raise HarnessError(f"{path} is missing: add the table again") from None
         except (ValueError, EOFError, OSError) as error:
             raise HarnessError(f"{path} is damaged or truncated ({error}): add the table again") from None
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.digests)
+
+    # -- what there is -----------------------------------------------------------------------------------------
 
     @property
     def measures(self) -> list[Measure]:
-        return list(self._by_measure)
+        return list(self._blocks["accuracy"].by_measure)
 
     def trials(self, measure: Measure) -> list[Trial]:
         """The trials that the table holds of a measure (an architecture may lack some)."""
-        return [self.columns[i].trial for i in self._indices(measure)]
+        return self._place(self._blocks["accuracy"], measure, "accuracy")[1]
+
+    def role(self, measure: Measure) -> Role:
+        """train, validation or test; "validation+test" where the source mixes both."""
+        return role_of(measure, self.info.get("roles", {}))
+
+    def missing(self) -> dict[Column, int]:
+        """How many architectures lack each column, where any does."""
+        counts = np.isnan(self._blocks["accuracy"].array).sum(axis=1)
+        return {c: int(n) for c, n in zip(self.columns, counts, strict=True) if n}
+
+    def encoding(self, row: int) -> str:
+        """The encoding of a row's architecture (the space's first one with that key)."""
+        return self._encodings[int(self.digests[row])]
+
+    @cached_property
+    def space(self) -> Space:
+        from harness.registry import find
+
+        if self.info["space"] is None:
+            raise HarnessError(
+                f"table {self.name} belongs to no search space: it is looked up by key, or through views"
+            )
+        space: Space = find("spaces", self.info["space"])()
+        return space
+
+    def parse(self, text: str) -> Architecture:
+        """An architecture as the table's space writes it; a table without a space takes its keys."""
+        return Architecture(text, text, ()) if self.info["space"] is None else self.space.parse(text)
+
+    @cached_property
+    def _encodings(self) -> dict[int, str]:
+        if "names.npy" in self.info["arrays"]:
+            return dict(zip(self.digests.tolist(), map(bytes.decode, self._load("names.npy").tolist()), strict=True))
+        architectures = list(self.space.enumerate())
+        keys = digest([a.key for a in architectures]).tolist()
+        found: dict[int, str] = {}
+        for key, architecture in zip(keys, architectures, strict=True):
+            found.setdefault(key, architecture.encoding)
+        return found
+
+    # -- rows --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _row_of(self) -> dict[bytes, int]:
+        raw = self.digests.astype(">u8").tobytes()
+        return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
     def row(self, architecture: Architecture) -> int:
         """The architecture's row; an error where the table does not hold it."""
-        wanted = digest([architecture.key])[0]
-        row = int(np.searchsorted(self._keys, wanted))
-        if row == len(self._keys) or self._keys[row] != wanted:
+        row = self._row_of.get(hashlib.blake2b(architecture.key.encode(), digest_size=8).digest())
+        if row is None:
             raise HarnessError(f"table {self.name} does not hold {architecture.encoding!r}")
         return row
 
     def rows(self, architectures: Sequence[Architecture]) -> NDArray[np.intp]:
         """Rows of many architectures at once."""
         wanted = digest([a.key for a in architectures])
-        rows = np.searchsorted(self._keys, wanted).clip(max=len(self._keys) - 1)
-        missing = np.flatnonzero(self._keys[rows] != wanted)
+        rows = np.searchsorted(self.digests, wanted).clip(max=len(self.digests) - 1)
+        missing = np.flatnonzero(self.digests[rows] != wanted)
         if len(missing):
             raise HarnessError(f"table {self.name} does not hold {architectures[missing[0]].encoding!r}")
         return rows
+
+    # -- values ------------------------------------------------------------------------------------------------
 
     def lookup(
         self,
@@ -156,101 +168,163 @@ class Table:
         trial: Trial | Literal["all"] = "mean",
         *,
         at: int | None = None,
+        quantity: Quantity = "accuracy",
     ) -> Any:
         """Accuracy in %: a float, or for trial "all" an array over `trials(measure)`; NaN where it is missing.
 
         trial: a seed, "all", or "mean" (over the trials that the architecture has). at: an epoch of the training
-        curve, 1..epochs; None is the value at the end.
+        curve, 1..epochs; None is the value at the end. quantity: accuracy, loss, or seconds.
         """
-        values = self._values(Measure(dataset, split, epochs), trial, at)[..., self.row(architecture)]
-        return np.array(values) if trial == "all" else float(values)
+        row = self.row(architecture)
+        array, places, known = self._find(Measure(dataset, split, epochs), at, quantity)
+        if trial == "all":
+            return array[places, row]
+        if trial in known:
+            return float(array[places[known.index(trial)], row])
+        if trial != "mean":
+            raise self._no_trial(trial, Measure(dataset, split, epochs), known)
+        total, count = 0.0, 0
+        for place in places:
+            value = float(array[place, row])
+            if not math.isnan(value):
+                total += value
+                count += 1
+        return total / count if count else float("nan")
 
-    def vector(self, measure: Measure, trial: Trial = "mean") -> Floats:
-        """Accuracy in % of every architecture, in row order."""
-        return self._values(measure, trial, None)
+    def vector(
+        self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
+    ) -> Floats:
+        """Accuracy in % (or another quantity) of every architecture, in row order."""
+        array, places, known = self._find(measure, at, quantity)
+        if trial in known:
+            one: Floats = array[places[known.index(trial)]]
+            return one
+        if trial != "mean":
+            raise self._no_trial(trial, measure, known)
+        return known_mean(array[places])
 
     def vector_all(self, measure: Measure) -> Floats:
         """Accuracy in % of every trial: [trials, architectures]."""
-        return self._values(measure, "all", None)
+        array, places, _ = self._find(measure, None, "accuracy")
+        return array[places]
 
     def all_values(self, architecture: Architecture) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture."""
         row = self.row(architecture)
-        return list(zip(self.columns, self._accuracy[:, row].tolist(), strict=True))
+        return list(zip(self.columns, self._blocks["accuracy"].array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
         """The highest accuracy of a measure."""
         values = self.vector(measure, trial)
+        if np.isnan(values).all():
+            raise HarnessError(f"table {self.name} knows no architecture's {measure}, trial {trial}: it has no optimum")
         row = int(np.nanargmax(values))
         return Optimum(float(values[row]), row, self.encoding(row))
 
     def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
         """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases."""
-        return float(np.nanmedian(self.vector(measure, trial)))
+        values = self.vector(measure, trial)
+        return float(np.median(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
 
     def percentile(self, architecture: Architecture, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
         values = self.vector(measure, trial)
         return percentile_among(values, float(values[self.row(architecture)]))
 
-    def missing(self) -> dict[Column, int]:
-        """How many architectures lack each column, where any does."""
-        counts = np.isnan(self._accuracy).sum(axis=1)
-        return {c: int(n) for c, n in zip(self.columns, counts, strict=True) if n}
+    def training_seconds(
+        self, architecture: Architecture, measure: Measure, trial: Trial = "mean", *, at: int | None = None
+    ) -> float:
+        """Simulated cost of asking for a measure: training until epoch `at` (None: to the end), and one evaluation.
 
-    def encoding(self, row: int) -> str:
-        """The encoding of a row's architecture (the space's first one with that key)."""
-        return self._encodings[int(self._keys[row])]
-
-    @cached_property
-    def space(self) -> Space:
-        from harness.registry import find
-
-        space: Space = find("spaces", self.info["space"])()
-        return space
-
-    @cached_property
-    def _encodings(self) -> dict[int, str]:
-        architectures = list(self.space.enumerate())
-        keys = digest([a.key for a in architectures]).tolist()
-        found: dict[int, str] = {}
-        for key, architecture in zip(keys, architectures, strict=True):
-            found.setdefault(key, architecture.encoding)
-        return found
-
-    def _indices(self, measure: Measure) -> list[int]:
-        if measure not in self._by_measure:
-            raise HarnessError(
-                f"table {self.name} has no {measure}: {did_you_mean(str(measure), map(str, self._by_measure))}"
-            )
-        return self._by_measure[measure]
-
-    def _values(self, measure: Measure, trial: Trial | Literal["all"], at: int | None) -> Floats:
-        indices = self._indices(measure)
-        trials = [self.columns[i].trial for i in indices]
-        if at is None:
-            block = self._accuracy
+        Epochs are taken to be equally long where the source gives no time of that epoch.
+        """
+        dataset, split, epochs = measure
+        train = Measure(dataset, "train", epochs)
+        if at is not None and (train, at) in self._timed:
+            trained = self.lookup(architecture, *train, trial, at=at, quantity="seconds")
         else:
-            block, indices, trials = self._curves(measure, at)
-        if trial == "all":
-            return block[indices]
-        if trial in trials:
-            one: Floats = block[indices[trials.index(trial)]]
-            return one
-        if trial != "mean":
-            raise HarnessError(f"table {self.name} has no trial {trial!r} of {measure}: it has {trials}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without any trial is NaN, as it should
-            mean: Floats = np.nanmean(block[indices], axis=0)
-        return mean
+            trained = self.lookup(architecture, *train, trial, quantity="seconds")
+            trained *= (epochs if at is None else self._on_schedule(measure, at)) / epochs
+        if split == "train" or measure not in self._block("seconds").by_measure:
+            return float(trained)
+        return float(trained + self.lookup(architecture, *measure, trial, quantity="seconds"))
 
-    def _curves(self, measure: Measure, at: int) -> tuple[Floats, list[int], list[Trial]]:
-        columns = [Column(*c) for c in self.info.get("curves", [])]
-        same_length = [c for c in columns if c.epochs == measure.epochs]
-        indices = [i for i, c in enumerate(same_length) if c.measure == measure]
-        if not indices:
-            raise HarnessError(f"table {self.name} has no training curve of {measure}: ask for the end of training")
+    def costs(self, architecture: Architecture, dataset: str, epochs: int) -> dict[str, float]:
+        """flops_M, parameters_M, latency_s and what else the source gives of an architecture's size; {} if nothing."""
+        kept = [Cost(*c) for c in self.info.get("costs", [])]
+        here = [(i, c.name) for i, c in enumerate(kept) if (c.dataset, c.epochs) == (dataset, epochs)]
+        row = self.row(architecture)
+        return {name: float(self._costs[i, row]) for i, name in here}
+
+    @cached_property
+    def _costs(self) -> Floats:
+        array: Floats = self._load("costs.npy")
+        return array
+
+    # -- where the values are ------------------------------------------------------------------------------------
+
+    def _block(self, quantity: Quantity) -> Block:
+        if quantity not in self._blocks:
+            columns = self.info.get("more", {}).get(quantity)
+            if columns is None:
+                raise HarnessError(f"table {self.name} holds no {quantity}")
+            self._blocks[quantity] = Block([Column(*c) for c in columns], self._load(f"{quantity}.npy"))
+        return self._blocks[quantity]
+
+    @cached_property
+    def _timed(self) -> set[tuple[Measure, int]]:
+        timed = [Column(*c).measure for c in self.info.get("more_curves", {}).get("seconds", [])]
+        return {(m, epoch) for m in timed for epoch in self._curve_epochs(m.epochs)}
+
+    def _find(self, measure: Measure, at: int | None, quantity: Quantity) -> tuple[Floats, list[int], list[Trial]]:
+        """An array [columns, architectures], the measure's columns in it, and their trials."""
+        block = self._block(quantity)
+        if at is None or at == measure.epochs:
+            return block.array, *self._place(block, measure, quantity)
+        self._on_schedule(measure, at)
+        curves = self._curves(quantity, measure.epochs)
+        epochs = self._curve_epochs(measure.epochs)
+        if curves is None or measure not in curves.by_measure:
+            raise HarnessError(
+                f"table {self.name} has no training curve of {measure} ({quantity}): ask for the end of training"
+            )
+        if at not in epochs:
+            raise HarnessError(f"the curve of {measure} has no epoch {at}: it has {', '.join(map(str, epochs))}")
+        return curves.array[..., epochs.index(at)], *curves.by_measure[measure]
+
+    def _place(self, block: Block, measure: Measure, quantity: Quantity) -> tuple[list[int], list[Trial]]:
+        try:
+            return block.by_measure[measure]
+        except KeyError:
+            known = did_you_mean(str(measure), map(str, block.by_measure))
+            what = "" if quantity == "accuracy" else f" ({quantity})"
+            raise HarnessError(f"table {self.name} has no {measure}{what}: {known}") from None
+
+    def _curves(self, quantity: Quantity, epochs: int) -> Block | None:
+        key = f"{quantity}-curves-{epochs}"
+        if key not in self._blocks:
+            listed = self.info.get("curves", [])
+            if quantity != "accuracy":
+                listed = self.info.get("more_curves", {}).get(quantity, [])
+            columns = [c for c in (Column(*c) for c in listed) if c.epochs == epochs]
+            if not columns:
+                return None
+            self._blocks[key] = Block(columns, self._load(curve_file(quantity, epochs)))
+        return self._blocks[key]
+
+    def _curve_epochs(self, epochs: int) -> Sequence[int]:
+        given: Sequence[int] = self.info.get("curve_epochs", {}).get(str(epochs)) or range(1, epochs + 1)
+        return given
+
+    def _on_schedule(self, measure: Measure, at: int) -> int:
         if not 1 <= at <= measure.epochs:
             raise HarnessError(f"epoch {at} is not on the curve of {measure}: choose 1..{measure.epochs}")
-        array = self._load(f"curves-{measure.epochs}.npy")
-        return array[..., at - 1], indices, [same_length[i].trial for i in indices]
+        return at
+
+    def _no_trial(self, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
+        return HarnessError(f"table {self.name} has no trial {trial!r} of {measure}: it has {known}")
+
+
+def curve_file(quantity: str, epochs: int) -> str:
+    """The file of a quantity's curves."""
+    return f"curves-{epochs}.npy" if quantity == "accuracy" else f"{quantity}-curves-{epochs}.npy"

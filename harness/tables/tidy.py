@@ -12,7 +12,8 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.spaces.base import Space
-from harness.tables.table import Column, Measure, Table
+from harness.tables.measure import Column, Measure
+from harness.tables.table import Table
 from harness.tables.write import sha256, write_table
 
 COLUMNS = ("arch", "dataset", "split", "epochs", "trial", "accuracy")

@@ -1,12 +1,13 @@
-"""Training a table: every distinct NAS-Bench-201 cell as a small network on `digits100`.
+"""Training a table: every distinct cell of a space as a small network on `digits100`.
 
-Cells are trained in stacks (see `stacked.py`), one file a stack and trial, so that a killed training goes on where it
+Networks are trained in stacks (see `stacks/`), one file a stack and trial, so that a killed training goes on where it
 was; the finished files become one table.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -23,9 +24,9 @@ from torch.nn import functional as F
 
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
-from harness.spaces.nasbench201 import Cell, distinct_cells
+from harness.spaces.base import Space
 from harness.streams import derive_seed
-from harness.tables.stacked import StackedNetworks
+from harness.tables.stacks.base import Spec, StackedNetworks
 
 SPLITS = ("x-valid", "x-test")
 EVALUATION_BATCH = 250
@@ -49,6 +50,11 @@ class Recipe:
     epochs: int = 4
     stack: int = 80
 
+    @classmethod
+    def of(cls, space: Space) -> Recipe:
+        """The recipe of a space's table: its network needs more channels where a cell's vertices share them."""
+        return cls(channels=8, stack=24) if space.name.startswith("nasbench1shot1") else cls()
+
     def describe(self) -> dict[str, Any]:
         """The fields as JSON gives them back."""
         fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
@@ -59,14 +65,23 @@ class Recipe:
         return self.learning_rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
 
 
-def train_stack(cells: list[Cell], trial: int, recipe: Recipe, images: Images, device: torch.device) -> NDArray[Any]:
+def stack_class(space: Space) -> type[StackedNetworks]:
+    """The networks that the space names for its architectures."""
+    module, _, name = space.stack.partition(":")
+    found: type[StackedNetworks] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def train_stack(
+    kind: type[StackedNetworks], specs: list[Spec], trial: int, recipe: Recipe, images: Images, device: torch.device
+) -> NDArray[Any]:
     """Accuracy in % of every network after every epoch: [networks, 2 splits, epochs].
 
     Networks of one trial see the same batches and begin with the same weights.
     """
     channels, *_ = images.shape
-    net = StackedNetworks(
-        cells,
+    net = kind(
+        specs,
         derive_seed("weights", trial),
         channels=recipe.channels,
         classes=images.classes,
@@ -77,12 +92,12 @@ def train_stack(cells: list[Cell], trial: int, recipe: Recipe, images: Images, d
     optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, betas=recipe.betas, foreach=True)
     draws = torch.Generator().manual_seed(derive_seed("train-order", trial))
     held_out = [images.evaluation(part) for part in ("valid", "test")]
-    curves = np.empty((len(cells), len(SPLITS), recipe.epochs), dtype=np.float32)
+    curves = np.empty((len(specs), len(SPLITS), recipe.epochs), dtype=np.float32)
     for step in range(recipe.steps):
         index = torch.randint(0, images.size("train"), (recipe.batch_size,), generator=draws)
         x, y = images.batch("train", index, draws)
         # mean over the batch, sum over the networks: each network gets its own mean gradient
-        loss = F.cross_entropy(net(x).flatten(0, 1), y.repeat(len(cells)), reduction="sum") / len(y)
+        loss = F.cross_entropy(net(x).flatten(0, 1), y.repeat(len(specs)), reduction="sum") / len(y)
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
             weight.grad = gradient
         optimizer.param_groups[0]["lr"] = recipe.rate(step)
@@ -104,14 +119,16 @@ def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
     return values
 
 
-def stacks(recipe: Recipe, limit: int | None = None) -> list[list[Cell]]:
-    """The distinct cells in stacks of neighbours: similar cells share more grouped operations."""
-    cells = sorted(distinct_cells().values())[:limit]
-    return [cells[i : i + recipe.stack] for i in range(0, len(cells), recipe.stack)]
+def stacks(space: Space, recipe: Recipe, limit: int | None = None) -> list[list[Spec]]:
+    """The distinct cells of a space (the first `limit` of them in order) in groups that are trained together."""
+    kind = stack_class(space)
+    specs = sorted(kind.specify(a) for a in space.distinct_architectures().values())
+    return kind.group(specs[:limit], recipe.stack)
 
 
 def work(
     folder: Path,
+    space: Space,
     recipe: Recipe,
     trials: list[int],
     device: torch.device,
@@ -124,20 +141,20 @@ def work(
     share "k/n": only every n-th stack, beginning with the k-th, so that n processes can divide the work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(recipe.describe()))
+    (folder / "recipe.json").write_text(json.dumps({"space": space.name, **recipe.describe()}))
     images = DigitPairs().load(device)
     k, n = map(int, share.split("/"))
     jobs = [
-        (trial, number, cells)
+        (trial, number, specs)
         for trial in trials
-        for number, cells in list(enumerate(stacks(recipe, limit)))[k - 1 :: n]
+        for number, specs in list(enumerate(stacks(space, recipe, limit)))[k - 1 :: n]
     ]
-    for done, (trial, number, cells) in enumerate(jobs, start=1):
+    for done, (trial, number, specs) in enumerate(jobs, start=1):
         path = folder / f"trial{trial}-stack{number:03d}.npz"
         if not path.exists():
-            curves = train_stack(cells, trial, recipe, images, device)
+            curves = train_stack(stack_class(space), specs, trial, recipe, images, device)
             partial = path.with_suffix(f".{os.getpid()}.tmp")
             with partial.open("wb") as stream:
-                np.savez(stream, cells=np.array(cells, dtype=np.uint8), curves=curves)
+                np.savez(stream, specs=np.array([json.dumps(s) for s in specs]), curves=curves)
             partial.rename(path)
         yield done, len(jobs)

@@ -6,54 +6,68 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from harness import __version__
 from harness.errors import HarnessError
-from harness.tables.table import Column, Measure, Table, digest
+from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
+from harness.tables.table import Table, curve_file
+
+Values = Mapping[Column, NDArray[Any]]
 
 
 def write_table(
     folder: Path,
     *,
-    space: str,
+    space: str | None,
     keys: Sequence[str],
-    accuracy: dict[Column, NDArray[Any]],
-    curves: dict[Column, NDArray[Any]] | None = None,
+    names: Sequence[str] | None = None,
+    accuracy: Values,
+    curves: Values | None = None,
+    more: Mapping[str, Values] | None = None,
+    more_curves: Mapping[str, Values] | None = None,
+    curve_epochs: Mapping[int, Sequence[int]] | None = None,
+    costs: Mapping[Cost, NDArray[Any]] | None = None,
+    roles: dict[str, Role] | None = None,
     validation: Measure | None,
     test: Measure,
     about: dict[str, Any],
     dtype: str = "float64",
 ) -> Table:
-    """Write and open a table named like its folder.
+    """Write and open a table named like its folder. Replaces a table of that name in one step.
 
-    accuracy: [architectures] in % a column, in the order of `keys`; curves: [architectures, epochs]. about: where the
-    numbers come from (title, source, licence, ...), stored as given. Replaces a table of that name in one step.
+    accuracy: [architectures] in % a column, in the order of `keys`; curves: [architectures, epochs] (float32), at all
+    epochs or at those that `curve_epochs` lists for a schedule. more, more_curves: the same of loss and seconds.
+    names: the encodings to show for the keys, where the space's own enumeration is long; without a space, the keys.
+    space: None for a table that is looked up by key. roles: of "dataset/split", where the split's name does not say
+    it. about: where the numbers come from (title, source, licence, ...), stored as given.
     """
+    check_judges(validation, test, roles or {}, f"table {folder.name}")
     digests = digest(keys)
     order = np.argsort(digests)
     if len(np.unique(digests)) != len(digests):
         raise HarnessError("two architectures of the table have one key: each may stand in it once")
-    arrays: dict[str, NDArray[Any]] = {
-        "keys.npy": digests[order],
-        "accuracy.npy": np.stack([np.asarray(v, dtype=dtype)[order] for v in accuracy.values()]),
-    }
-    curves = curves or {}
-    for epochs in sorted({c.epochs for c in curves}):
-        arrays[f"curves-{epochs}.npy"] = np.stack(
-            [np.asarray(v, dtype="float32")[order] for c, v in curves.items() if c.epochs == epochs]
-        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        for name, array in arrays.items():
-            np.save(partial / name, array)
-        hashes = {name: sha256(partial / name) for name in arrays}
+        np.save(partial / "keys.npy", digests[order])
+        if shown := names or (keys if space is None else None):
+            np.save(partial / "names.npy", np.array(shown, dtype="S")[order])
+        _save(partial / "accuracy.npy", accuracy.values(), order, dtype)
+        for quantity, values in (more or {}).items():
+            _save(partial / f"{quantity}.npy", values.values(), order, dtype)
+        if costs:
+            _save(partial / "costs.npy", costs.values(), order, "float64")
+        all_curves = {"accuracy": curves or {}, **(more_curves or {})}
+        for quantity, values in all_curves.items():
+            for epochs in sorted({c.epochs for c in values}):
+                chosen = [v for c, v in values.items() if c.epochs == epochs]
+                _save(partial / curve_file(quantity, epochs), chosen, order, "float32")
         info = {
             "format": 1,
             "name": folder.name,
@@ -61,13 +75,19 @@ def write_table(
             "validation": validation,
             "test": test,
             "columns": list(accuracy),
-            "curves": list(curves),
+            "curves": list(curves or {}),
+            **_stated(
+                more={q: list(v) for q, v in (more or {}).items()},
+                more_curves={q: list(v) for q, v in (more_curves or {}).items()},
+                curve_epochs={str(k): list(v) for k, v in (curve_epochs or {}).items()},
+                costs=list(costs or {}),
+                roles=roles or {},
+            ),
             "about": about,
             "written_by": f"harness {__version__}",
-            "arrays": hashes,
+            "arrays": {path.name: sha256(path) for path in sorted(partial.glob("*.npy"))},
         }
-        identity = {k: info[k] for k in ("space", "validation", "test", "columns", "curves", "arrays")}
-        info["fingerprint"] = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        info["fingerprint"] = fingerprint(info)
         (partial / "table.json").write_text(json.dumps(info, indent=1) + "\n")
         partial.chmod(0o755)
         if folder.exists():
@@ -79,6 +99,53 @@ def write_table(
     return Table(folder)
 
 
+def _stated(**fields: Any) -> dict[str, Any]:
+    """The fields that say anything."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def _save(path: Path, columns: Any, order: NDArray[np.intp], dtype: DTypeLike) -> None:
+    """Columns in row order as one array, one at a time, so that no second copy of them is held."""
+    listed = list(columns)
+    shape = (len(listed), *np.shape(listed[0]))
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+    for place, column in enumerate(listed):
+        array[place] = column[order]
+    array.flush()
+
+
+def fingerprint(info: dict[str, Any]) -> str:
+    """SHA-256 over all that a lookup can see: columns, measures, and the arrays' hashes."""
+    seen = (
+        "space",
+        "validation",
+        "test",
+        "columns",
+        "curves",
+        "more",
+        "more_curves",
+        "curve_epochs",
+        "costs",
+        "arrays",
+    )
+    identity = {k: info[k] for k in seen if k in info}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
 def sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(table: Table) -> list[str]:
+    """What does not agree with table.json: arrays that changed or are gone, and the fingerprint; [] if all is well."""
+    wrong = []
+    for name, recorded in table.info["arrays"].items():
+        path = table.folder / name
+        if not path.is_file():
+            wrong.append(f"{path} is missing")
+        elif sha256(path) != recorded:
+            wrong.append(f"{path} has changed since it was written")
+    if fingerprint(table.info) != table.fingerprint:
+        wrong.append(f"{table.folder / 'table.json'} does not have its own fingerprint: it was edited")
+    return wrong

@@ -155,7 +155,7 @@ def test_cifar10_missing_or_cut(tmp_path: Path, cifar_folder: Path) -> None:
     with pytest.raises(HarnessError, match=r"unpack cifar-10-python\.tar\.gz"):
         CIFAR10(root=tmp_path).load(CPU)
     (tmp_path / "data_batch_1").write_bytes((cifar_folder / "data_batch_1").read_bytes()[:5000])
-    with pytest.raises(HarnessError, match="is no readable CIFAR-10 batch"):
+    with pytest.raises(HarnessError, match="is damaged, truncated"):
         CIFAR10(root=tmp_path).load(CPU)
 
 

@@ -39,13 +39,13 @@ def test_enumeration_is_complete(cls: type[NASBench1Shot1]) -> None:
     space = cls()
     found = list(space.enumerate())
     assert len({a.encoding for a in found}) == len(found) == space.size
-    assert {a.key for a in found} == set(space.distinct_cells())
-    assert len(space.distinct_cells()) == space.distinct
+    assert {a.key for a in found} == set(space.distinct_architectures())
+    assert len(space.distinct_architectures()) == space.distinct
 
 
 def test_s3_has_55854_distinct_cells() -> None:
     space = S3()
-    assert len(space.distinct_cells()) == space.distinct == 55_854
+    assert len(space.distinct_architectures()) == space.distinct == 55_854
     encodings = sum(3**5 for _ in space.connectivities())
     assert encodings == len(set(space.connectivities())) * 3**5 == space.size
 

@@ -12,7 +12,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
 from harness.tables.catalog import open_table, table_folders
-from harness.tables.table import Column, Measure, Table
+from harness.tables.measure import Column, Measure
+from harness.tables.table import Table
 from harness.tables.tidy import import_csv
 from harness.tables.write import write_table
 

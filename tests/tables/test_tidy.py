@@ -6,7 +6,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.spaces.nasbench1shot1 import S1
 from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
-from harness.tables.table import Measure
+from harness.tables.measure import Measure
 from harness.tables.tidy import import_csv
 
 HEAD = "arch,dataset,split,epochs,trial,accuracy\n"

@@ -12,18 +12,18 @@ from harness.errors import HarnessError
 from harness.spaces.nasbench201 import EDGES, NASBench201, canonical, live_operations, official_cells
 from harness.tables.catalog import open_table
 from harness.tables.datasheet import noise, of_mean, reliability
-from harness.tables.stacked import StackedNetworks
+from harness.tables.stacks.nasbench201 import NASBench201Stack
 from harness.tables.train import Recipe, stacks
 from harness.tables.training_command import train_table
 
 CELLS = [(0, 0, 0, 0, 0, 0), (3, 1, 4, 2, 3, 0), (2, 2, 2, 2, 2, 2), (1, 0, 3, 4, 1, 3), (3, 3, 3, 3, 3, 3)]
 
 
-def build(cells: list[tuple[int, ...]]) -> StackedNetworks:
-    return StackedNetworks(cells, 0, channels=3, classes=7)
+def build(cells: list[tuple[int, ...]]) -> NASBench201Stack:
+    return NASBench201Stack(cells, 0, channels=3, classes=7)
 
 
-def plain_network(net: StackedNetworks, place: int, cell: tuple[int, ...], x: Tensor) -> Tensor:
+def plain_network(net: NASBench201Stack, place: int, cell: tuple[int, ...], x: Tensor) -> Tensor:
     """One network of the stack, written with ordinary convolutions from the stack's own parameters."""
     live = live_operations(cell)
 
@@ -102,7 +102,7 @@ def test_learning_rate_rises_and_falls_to_zero() -> None:
 
 
 def test_stacks_hold_every_distinct_cell_once() -> None:
-    cells = [cell for stack in stacks(Recipe()) for cell in stack]
+    cells = [cell for stack in stacks(NASBench201(), Recipe()) for cell in stack]
     assert len({canonical(c) for c in cells}) == len(cells) == 4_930
 
 
@@ -110,14 +110,14 @@ OPTIONS = {"trials": "0..1", "share": "1/1", "limit": 6, "steps": 16, "device": 
 
 
 def test_training_resumes_and_assembles(tmp_path: Path) -> None:
-    first = list(train_table(tmp_path / "work", target=tmp_path / "t", **OPTIONS))  # type: ignore[arg-type]
+    first = list(train_table(tmp_path / "work", NASBench201(), target=tmp_path / "t", **OPTIONS))  # type: ignore[arg-type]
     assert first[-1].startswith("wrote t: ")
     files = sorted((tmp_path / "work").glob("*.npz"))
     assert [f.name for f in files] == ["trial0-stack000.npz", "trial1-stack000.npz"]
     kept = files[0].stat().st_mtime_ns
     values = np.load(files[1])["curves"]
     files[1].unlink()
-    list(train_table(tmp_path / "work", target=tmp_path / "t2", **OPTIONS))  # type: ignore[arg-type]
+    list(train_table(tmp_path / "work", NASBench201(), target=tmp_path / "t2", **OPTIONS))  # type: ignore[arg-type]
     assert files[0].stat().st_mtime_ns == kept
     np.testing.assert_array_equal(np.load(files[1])["curves"], values)  # retrained to the same bits
     table = open_table(str(tmp_path / "t"))
@@ -135,21 +135,21 @@ def test_training_resumes_and_assembles(tmp_path: Path) -> None:
         ({"trials": "3..1"}, "--trials: seeds '3..1' count down"),
         ({"share": "3/2"}, "--share '3/2' cannot be read"),
         ({"device": "gpu"}, "unknown device 'gpu': choose auto, cpu or cuda:N"),
-        ({"steps": 24}, "holds networks of another recipe"),
+        ({"steps": 24}, "holds networks of another space or recipe"),
     ],
 )
 def test_wrong_options_are_explained(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    list(train_table(tmp_path / "work", target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+    list(train_table(tmp_path / "work", NASBench201(), target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
     with pytest.raises(HarnessError, match=message):
-        list(train_table(tmp_path / "work", target=None, **OPTIONS | change))  # type: ignore[arg-type]
+        list(train_table(tmp_path / "work", NASBench201(), target=None, **OPTIONS | change))  # type: ignore[arg-type]
 
 
 def test_missing_or_damaged_stacks_are_named(tmp_path: Path) -> None:
     work = tmp_path / "work"
-    list(train_table(work, target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+    list(train_table(work, NASBench201(), target=None, **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
     (work / "trial0-stack000.npz").write_bytes(b"half")
     with pytest.raises(HarnessError, match=r"trial0-stack000\.npz is damaged"):
-        list(train_table(work, target=tmp_path / "t", **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
+        list(train_table(work, NASBench201(), target=tmp_path / "t", **OPTIONS | {"trials": "0"}))  # type: ignore[arg-type]
 
 
 def test_reliability_formulas() -> None:
