@@ -153,12 +153,9 @@ def results(study: Study, planned: list[Planned], form: Any) -> None:
     from harness.results import Results
 
     emit(Results.of_runs(planned, study.table).final(), form, f"{study.name}: final results")
-    if study.table is not None and form == "table":
-        best, median = study.table.optimum(study.table.test), study.table.random_median(study.table.test)
-        click.echo(
-            f"{study.table.name}, {study.table.test}: optimum {100 - best.accuracy_pct:.3f} % test error, "
-            f"random architecture {100 - median:.3f} % (median)"
-        )
+    if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
+        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
+        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
 
 
 @main.command()
@@ -319,24 +316,80 @@ def lookup(name: str, architecture: str, form: Any) -> None:
 
 
 @tables.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Name of the table.")
-@click.option("--space", required=True, help="Its search space, such as nasbench201.")
-@click.option("--test", help="Measure that judges a search, dataset/split@epochs.")
-@click.option("--validation", help="Measure that selects, dataset/split@epochs.")
-def add(file: Path, name: str, space: str, test: str | None, validation: str | None) -> None:
-    """Add a tidy CSV (arch, dataset, split, epochs, trial, accuracy in %) as a table."""
-    from harness.registry import find
-    from harness.tables.catalog import cache_folder
+@click.argument("what", metavar="FILE|FOLDER|SOURCE")
+@click.option("--name", help="Name of the table  [default: the official one; needed for tidy files]")
+@click.option("--space", help="Search space of a tidy file, such as nasbench201.")
+@click.option("--test", help="Measure of a tidy file that judges a search, dataset/split@epochs.")
+@click.option("--validation", help="Measure of a tidy file that selects, dataset/split@epochs.")
+@click.option("--replace", is_flag=True, help="Replace a table of that name.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that read an archive folder  [default: one a core]")
+def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
+    """Add a table: an official file or folder, or a tidy CSV or Parquet file.
+
+    \b
+    NAS-Bench-201, NATS-Bench  NATS-tss-v1_0-3ffb9-simple/, .pickle.pbz2, NAS-Bench-201-v1_*.pth
+    NAS-Bench-101, 1Shot1      nasbench_only108.tfrecord, nasbench_full.tfrecord
+    analog-nasbench            its wheel (an independent training of NAS-Bench-201's cells)
+    your own                   arch, dataset, split, epochs, trial, accuracy in %
+
+    SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
+    conversion goes on with the same command.
+    """
+    from harness.runner import default_jobs
+    from harness.tables.add import add_table
     from harness.tables.measure import Measure
-    from harness.tables.tidy import import_csv
 
     judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
-    if not name.replace(".", "").replace("-", "").replace("_", "").isalnum():
-        raise HarnessError(f"{name!r} cannot name a table: use letters, digits, dots, hyphens and underscores")
-    folder = cache_folder() / "tables" / name
-    table = import_csv(file, folder, find("spaces", space)(), test=judged, validation=selected)
-    click.echo(f"added {table.name}: {len(table)} architectures, {len(table.columns)} columns, in {folder}")
+    say = functools.partial(click.echo, err=True)
+    added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
+    for table in added:
+        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
+
+
+@tables.command()
+@click.argument("name", metavar="SOURCE", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what it is and where it is, and stop.")
+@form
+def fetch(name: str | None, dry_run: bool, form: Any) -> None:
+    """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
+    from harness.output import emit
+    from harness.tables.fetch import fetch as download
+    from harness.tables.sources import SOURCES, find_source
+
+    if name is None:
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in SOURCES.items()]
+        emit(rows, form, "sources")
+        return
+    source = find_source(name)
+    for field in ("title", "file", "url", "size", "sha256", "licence", "citation"):
+        click.echo(f"{field}: {getattr(source, field) or 'none published'}", err=True)
+    if dry_run:
+        return
+    path = download(source, functools.partial(click.echo, err=True))
+    click.echo(path)
+    step = f"tar xf {path} -C {path.parent} && " if source.unpacked else ""
+    click.echo(f"next: {step}harness tables add {name}", err=True)
+
+
+@tables.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Hash the arrays of tables again (all of them, or those named) and compare with what was written.
+
+    Exits with 1 when anything has changed.
+    """
+    from harness.tables.catalog import open_table, table_folders
+    from harness.tables.write import verify as check
+
+    wrong = []
+    for name in names or table_folders():
+        table = open_table(name)
+        found = check(table)
+        click.echo(f"{name}: {'; '.join(found) or 'as written'}")
+        wrong += found
+    if wrong:
+        sys.exit(1)
 
 
 @tables.command()

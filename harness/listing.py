@@ -51,17 +51,17 @@ def measures(table: Table) -> list[dict[str, Any]]:
     rows = []
     for measure in table.measures:
         mean = table.vector(measure)
-        best = table.optimum(measure)
-        role = {table.test: "test", table.validation: "validation"}.get(measure, "")
+        best = table.optimum(measure) if not np.isnan(mean).all() else None
+        judges = {table.test: ", judges", table.validation: ", selects"}.get(measure, "")
         rows.append(
             {
                 "measure": str(measure),
-                "role": role,
+                "role": f"{table.role(measure)}{judges}",
                 "trials": ", ".join(map(str, table.trials(measure))),
                 "missing": int(np.isnan(mean).sum()),
-                "optimum": round(best.accuracy_pct, 4),
+                "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
-                "best architecture": best.encoding,
+                "best architecture": None if best is None else best.encoding,
             }
         )
     return rows
@@ -71,7 +71,7 @@ def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     """One row for each measure and trial of one architecture, in %; percentile among the table's architectures."""
     rows = []
     for column, value in table.all_values(architecture):
-        rank = table.percentile(architecture, column.measure, column.trial)
+        rank = table.percentile(architecture, column.measure, column.trial) if table.complete else np.nan
         rows.append(
             {
                 "measure": str(column.measure),

@@ -36,7 +36,7 @@ class _Dtype:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
         if order in ("<", ">", "="):
-            self.dtype = self.dtype.newbyteorder(order)
+            self.dtype = np.dtype(order + self.dtype.str[1:])
 
 
 class _Array:
@@ -151,7 +151,11 @@ class Memo:
 
     def __getitem__(self, index: int) -> Any:
         code = self._codes[index]
-        return self._strings[code] if code >= 0 else self._objects[index]
+        if code >= 0:
+            return self._strings[code]
+        if index not in self._objects:
+            raise Refused("a part of it shares data with an earlier part, which this format does not do")
+        return self._objects[index]
 
     def forget(self, since: int) -> None:
         """Drop the dicts and lists from index `since` on, except short plain ones, which later parts may share."""
@@ -163,14 +167,14 @@ class Memo:
                     del self._objects[index]
 
 
-class StreamUnpickler(Restricted, pickle._Unpickler):  # type: ignore[misc, name-defined]
+class StreamUnpickler(Restricted, pickle._Unpickler):
     """Reads a pickle in bounded memory (in Python: the C reader has no place to look in).
 
     part: called with each finished dict, before it is put into what holds it; where it returns True the dict has been
     taken over and is emptied, with all that it held.
     """
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, stream: IO[bytes], admitted: dict[tuple[str, str], Any], part: Callable[[Any], bool]) -> None:
         super().__init__(stream)
@@ -179,15 +183,15 @@ class StreamUnpickler(Restricted, pickle._Unpickler):  # type: ignore[misc, name
         self._taken_up_to = 0
 
     def load_setitems(self) -> None:
-        super().load_setitems()
+        super().load_setitems()  # type: ignore[misc]
         self._offer()
 
     def load_setitem(self) -> None:
-        super().load_setitem()
+        super().load_setitem()  # type: ignore[misc]
         self._offer()
 
     def _offer(self) -> None:
-        done = self.stack[-1]
+        done = self.stack[-1]  # type: ignore[attr-defined]
         if self._part(done):
             done.clear()
             self.memo.forget(self._taken_up_to)

@@ -43,12 +43,9 @@ def readme(study: Study, results: Results) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]
     floors = ""
-    if results.table is not None:
-        best, median = results.table.optimum(results.table.test), results.table.random_median(results.table.test)
-        floors = (
-            f"Table `{results.table.name}`, {results.table.test}: optimum {100 - best.accuracy_pct:.3f} % error, "
-            f"random architecture {100 - median:.3f} % (median).\n\n"
-        )
+    if results.table is not None and (known := results.table.references(results.table.test)):
+        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
+        floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
     grid = "\n".join(lines)
     return (
         f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{grid}\n\n{floors}"

@@ -105,7 +105,7 @@ class Results:
                 "highest": round(float(last.max()), 3),
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 3),
             }
-            if self.table is not None:
+            if self.table is not None and self.table.complete:
                 values = self.table.vector(self.table.test)
                 # means over trials, read from rows and from arrays, may differ in the last bits
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +103,7 @@ def run_one(planned: Planned, device: str) -> str | None:
     """Execute one run on one thread (so that its bits do not depend on --jobs). Returns an error's sentence."""
     import torch
 
+    from harness.threads import one_thread
     from harness.trajectory import execute
 
     with one_thread():
@@ -112,16 +112,3 @@ def run_one(planned: Planned, device: str) -> str | None:
         except HarnessError as error:
             return str(error)
     return None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread while the block runs: as fast as two for networks this small, and reproducible."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -159,9 +159,9 @@ def test_add_a_table_and_use_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     csv_file.write_text(f"arch,dataset,split,epochs,trial,accuracy\n{text},d,test,3,0,55\n")
     added = call("tables", "add", csv_file, "--name", "mine", "--space", "nasbench201")
     assert added.exit_code == 0, added.output
-    assert "added mine: 1 architectures, 1 columns" in added.output
+    assert "mine: 1 architectures, 1 columns, test d/test@3" in added.output
     rows = json.loads(call("tables", "info", "mine", "--format", "json").stdout)
-    assert rows[0] | {"measure": "d/test@3", "role": "test", "optimum": 55.0, "best architecture": text} == rows[0]
+    assert rows[0] | {"measure": "d/test@3", "role": "test, judges", "best": 55.0, "best architecture": text} == rows[0]
     (found,) = json.loads(call("tables", "lookup", "mine", text, "--format", "json").stdout)
     assert found == {"measure": "d/test@3", "trial": 0, "accuracy_pct": 55.0, "percentile": 50.0}
     misspelt = sentence(call("tables", "lookup", "mine", text.replace("none~2", "nonw~2")))

@@ -51,13 +51,14 @@ def data(results: Results, *, metric: Metric = "error", measure: Measure | None 
         label, title = "supernet validation error (%)", "no table: error of the one-shot network"
     else:
         measure = measure or table.test
-        best = 100 - table.optimum(measure).accuracy_pct
-        offset = best if metric == "regret" else 0.0
+        known = table.references(measure)
+        if metric == "regret" and not known:
+            raise HarnessError(
+                f"table {table.name} does not hold every architecture: its optimum is unknown, draw the error instead"
+            )
+        offset = known["table optimum"] if metric == "regret" else 0.0
         seeds["value"] -= offset
-        reference = {
-            "table optimum": best - offset,
-            "random architecture (median)": 100 - table.random_median(measure) - offset,
-        }
+        reference = {name: value - offset for name, value in known.items()}
         what = "test" if measure == table.test else measure.split
         unit = f"{what} regret (percentage points)" if metric == "regret" else f"{what} error (%)"
         label, title = f"{unit}, derived architecture", f"{table.name}: {measure}"

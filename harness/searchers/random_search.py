@@ -40,14 +40,14 @@ class RandomSearchProcess:
 
     def __init__(self, evaluations: int, space: Space, table: Table, seed: int) -> None:
         assert table.validation is not None
+        self.validation = table.validation
         self.evaluations, self.space, self.table = evaluations, space, table
-        self.scores = table.vector(table.validation)
         self.rng = np.random.Generator(np.random.PCG64(seed))
         self.incumbent, self.score = self._draw()
 
     def _draw(self) -> tuple[Architecture, float]:
         architecture = self.space.random(self.rng)
-        return architecture, float(self.scores[self.table.row(architecture)])
+        return architecture, float(self.table.lookup(architecture, *self.validation))
 
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]:
         for _ in range(self.evaluations):

@@ -246,11 +246,12 @@ def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
     out = [[b for b in vertices if matrix[a][b]] for a in vertices]
     hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
     for _ in vertices:
-        hashes = [
-            _md5(f"{''.join(sorted(hashes[a] for a in into[v]))}|{''.join(sorted(hashes[b] for b in out[v]))}|{hashes[v]}")
-            for v in vertices
-        ]
+        hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
     return _md5(str(sorted(hashes)))
+
+
+def _joined(hashes: list[str], vertices: list[int]) -> str:
+    return "".join(sorted(hashes[v] for v in vertices))
 
 
 def _md5(text: str) -> str:

@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from harness.errors import HarnessError, did_you_mean
+from harness.registry import find
 from harness.tables.table import Table
+from harness.tables.trained import SUFFIX, TrainedTable
 
 
 def cache_folder() -> Path:
@@ -34,6 +36,11 @@ def open_table(name: str) -> Table:
     known = table_folders()
     if name in known:
         return Table(known[name])
+    if name.endswith(SUFFIX):
+        return TrainedTable(find("spaces", name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
-    raise HarnessError(f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add'")
+    raise HarnessError(
+        f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
+        f"or name SPACE{SUFFIX} to train what is asked for"
+    )

@@ -31,7 +31,7 @@ Name = tuple[str, str, Column | Cost]
 """(final | curve | cost, quantity, column) of a chunk's array."""
 
 
-def convert_nasbench201(source: Path, folder: Path, work: Path, about: dict[str, Any], jobs: int, say: Say) -> Table:
+def convert_nasbench201(source: Path, folder: Path, *, work: Path, about: dict[str, Any], jobs: int, say: Say) -> Table:
     """The table `folder` of an official file or archive folder. work: where unfinished chunks are kept."""
     begun = work / "source.json"
     if begun.is_file() and json.loads(begun.read_text()) != about:
@@ -94,7 +94,7 @@ def write_chunk(entries: Sequence[Entry], target: Path) -> None:
     arrays: dict[Name, NDArray[Any]] = {}
     for place, (_, finals, curves, costs) in enumerate(entries):
         for kind, values in (("final", finals), ("curve", curves)):
-            for (quantity, column), value in values.items():  # type: ignore[attr-defined]
+            for (quantity, column), value in values.items():
                 name = (kind, quantity, column)
                 if name not in arrays:
                     arrays[name] = np.full((len(entries), *np.shape(value)), np.nan, dtype=np.asarray(value).dtype)

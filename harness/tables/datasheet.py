@@ -29,7 +29,7 @@ def of_mean(single: float, trials: int) -> float:
 
 def distinct_rows(table: Table) -> NDArray[np.intp]:
     """One row of each distinct cell, so that copies do not inflate a correlation."""
-    keys = {}
+    keys: dict[str, str] = {}
     for architecture in table.space.enumerate():
         keys.setdefault(table.space.canonical_key(architecture), architecture.key)
     stored = {int(k): i for i, k in enumerate(table.digests)}

@@ -1,4 +1,4 @@
-"""NAS-Bench-101 (Ying et al., ICML 2019) from its official TFRecord files, and NAS-Bench-1Shot1's tables as views of it.
+"""NAS-Bench-101 (Ying et al., ICML 2019) from its official TFRecord files, and NAS-Bench-1Shot1's tables as its views.
 
 A record is the JSON list [module hash, epochs, adjacency, operations, base64 of ModelMetrics], one a training: 423,624
 cells, 4, 12, 36 and 108 epochs (`only108`: 108), three trials in the order of the file. Each was evaluated at its
@@ -45,7 +45,7 @@ class Trainings:
         self.values: dict[int, NDArray[np.float64]] = {}
         self.count: dict[int, NDArray[np.int8]] = {}
 
-    def add(self, key: str, epochs: int, half: Evaluation, end: Evaluation, parameters: int) -> None:
+    def add(self, key: str, epochs: int, evaluations: Sequence[Evaluation], parameters: int) -> None:
         row = self.rows.setdefault(key, len(self.rows))
         if row == len(self.parameters):
             self.parameters.append(parameters)
@@ -57,7 +57,7 @@ class Trainings:
         trial = self.count[epochs][row]
         if trial == TRIALS:
             raise ValueError(f"cell {key} has a fourth training of {epochs} epochs")
-        for place, evaluation in ((HALF, half), (END, end)):
+        for place, evaluation in zip((HALF, END), evaluations, strict=True):
             self.values[epochs][row, trial, place] = [getattr(evaluation, f) for f in FIELDS]
         self.count[epochs][row] = trial + 1
 
@@ -84,7 +84,7 @@ def read_trainings(path: Path, say: Say) -> Trainings:
             key, epochs, _, _, packed = json.loads(data)
             evaluations, parameters = parse_metrics(base64.b64decode(packed, validate=True))
             check(key, epochs, evaluations)
-            found.add(key, epochs, *evaluations[1:], parameters)
+            found.add(key, epochs, evaluations[1:], parameters)
         except (ValueError, TypeError, binascii.Error) as error:
             raise HarnessError(f"{path}, record {number}: it is no training of NAS-Bench-101 ({error})") from None
         if number % REPORT_EVERY == 0:
@@ -108,7 +108,7 @@ def check(key: Any, epochs: Any, evaluations: Sequence[Evaluation]) -> None:
 
 
 def convert_nasbench101(source: Path, folder: Path, about: dict[str, Any], say: Say) -> list[Table]:
-    """Write the table of all cells, looked up by module hash, to `folder`, and beside it nasbench1shot1.s1, .s2, .s3."""
+    """Write the table of all cells, looked up by module hash, and nasbench1shot1.s1, .s2, .s3 beside it."""
     found = read_trainings(source, say)
     tables = [write(found, folder, None, {key: key for key in found.rows}, about)]
     for kind in (S1, S2, S3):

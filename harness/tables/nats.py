@@ -34,9 +34,7 @@ Entry = tuple[int, Finals, Curves, dict[Cost, float]]
 
 def is_entry(part: Any) -> bool:
     """Whether a dict is one architecture's entry: schedules, each with results."""
-    return bool(part) and all(
-        k in SCHEDULES and isinstance(v, Mapping) and "all_results" in v for k, v in part.items()
-    )
+    return bool(part) and all(k in SCHEDULES and isinstance(v, Mapping) and "all_results" in v for k, v in part.items())
 
 
 def read_entry(schedules: Mapping[str, Any]) -> Entry:
@@ -60,7 +58,9 @@ def check_index(state: Mapping[str, Any]) -> int:
     """The architecture's index, if the string that stands there is the official one."""
     index, text = int(state["arch_index"]), state["arch_str"]
     if ":" in text:
-        raise HarnessError(f"it holds {text!r}, of NATS-Bench's size space; only the topology space is a search space here")
+        raise HarnessError(
+            f"it holds {text!r}, of NATS-Bench's size space; only the topology space is a search space here"
+        )
     cells = official_cells()
     if not 0 <= index < len(cells) or to_string(cells[index]) != text:
         raise HarnessError(f"architecture {index} of it is {text!r}, which is not the official one of that index")
@@ -73,9 +73,11 @@ def read_result(dataset: str, trial: int, result: Mapping[str, Any], finals: Fin
 
     def keep(quantity: str, split: str, values: Mapping[int, float]) -> None:
         column = Column(dataset, split, epochs, trial)
-        last = float(values.get(epochs - 1, math.nan))
-        if quantity == "accuracy" and not (math.isnan(last) or 0 <= last <= 100):
-            raise HarnessError(f"{column.measure}, trial {trial}, has the impossible accuracy {last}")
+        if not (values and max(values) == epochs - 1 and min(values) >= 0):
+            raise HarnessError(f"{column.measure}, trial {trial}, does not end with epoch {epochs}")
+        last = float(values[epochs - 1])
+        if quantity == "accuracy" and not all(0 <= v <= 100 for v in values.values()):
+            raise HarnessError(f"{column.measure}, trial {trial}, has an accuracy outside 0..100 %")
         finals[quantity, column] = last
         if len(values) > 1:
             curve = np.full(epochs, np.nan, dtype=np.float32)

@@ -11,9 +11,8 @@ import bz2
 import io
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,18 +76,24 @@ def drain(stream: IO[bytes]) -> None:
         pass
 
 
+def begins_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(magic)) == magic
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The pickle of the content: inside bz2, inside torch's zip archive, or after torch's old header."""
     if path.suffix == ".pbz2":
-        with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:  # type: ignore[type-var]
+        with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:
             yield stream
-    elif zipfile.is_zipfile(path):
+    elif begins_with(path, b"PK"):
         with guarded(lambda: zipfile.ZipFile(path), path) as archive:
             pickles = [n for n in archive.namelist() if n.endswith("/data.pkl")]
             if len(pickles) != 1:
                 raise HarnessError(f"{path} holds {len(pickles)} data.pkl: it was not written by torch.save")
-            with archive.open(pickles[0]) as member, io.BufferedReader(member, BUFFER) as stream:  # type: ignore[type-var]
+            opened_member = guarded(lambda: archive.open(pickles[0]), path)
+            with opened_member as member, io.BufferedReader(member, BUFFER) as stream:
                 yield stream
     else:
         with path.open("rb", buffering=BUFFER) as stream:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,9 @@ class Block:
 
 class Table:
     """An opened table. `validation` and `test` are the measures that a search is selected and judged by."""
+
+    complete: ClassVar[bool] = True
+    """Whether every architecture is there, so that the best one is the optimum and a percentile means something."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -225,6 +228,11 @@ class Table:
         """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases."""
         values = self.vector(measure, trial)
         return float(np.median(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
+
+    def references(self, measure: Measure) -> dict[str, float]:
+        """What a result is to be seen against: the measure's optimum and random median, as error in %."""
+        best, median = self.optimum(measure).accuracy_pct, self.random_median(measure)
+        return {"table optimum": 100 - best, "random architecture (median)": 100 - median}
 
     def percentile(self, architecture: Architecture, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""

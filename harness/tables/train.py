@@ -6,13 +6,10 @@ was; the finished files become one table.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
-import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,43 +23,10 @@ from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
 from harness.spaces.base import Space
 from harness.streams import derive_seed
+from harness.tables.recipe import SPLITS, Recipe
 from harness.tables.stacks.base import Spec, StackedNetworks
 
-SPLITS = ("x-valid", "x-test")
 EVALUATION_BATCH = 250
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How each network of the table is trained. The pilots behind these numbers are in docs/tables.md.
-
-    channels: of the first stage (doubled twice). steps: of `batch_size` fresh pairs; an epoch of the curve is
-    steps / epochs of them. learning_rate: of Adam, after a linear warm-up, to zero by a cosine. stack: networks
-    trained together.
-    """
-
-    channels: int = 4
-    steps: int = 240
-    batch_size: int = 64
-    learning_rate: float = 0.02
-    betas: tuple[float, float] = (0.9, 0.99)
-    warmup_steps: int = 20
-    epochs: int = 4
-    stack: int = 80
-
-    @classmethod
-    def of(cls, space: Space) -> Recipe:
-        """The recipe of a space's table: its network needs more channels where a cell's vertices share them."""
-        return cls(channels=8, stack=24) if space.name.startswith("nasbench1shot1") else cls()
-
-    def describe(self) -> dict[str, Any]:
-        """The fields as JSON gives them back."""
-        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return fields
-
-    def rate(self, step: int) -> float:
-        warm = min(1.0, (step + 1) / self.warmup_steps)
-        return self.learning_rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
 
 
 def stack_class(space: Space) -> type[StackedNetworks]:
@@ -73,25 +37,25 @@ def stack_class(space: Space) -> type[StackedNetworks]:
 
 
 def train_stack(
-    kind: type[StackedNetworks], specs: list[Spec], trial: int, recipe: Recipe, images: Images, device: torch.device
+    kind: type[StackedNetworks], specs: list[Spec], trial: int, recipe: Recipe, images: Images
 ) -> NDArray[Any]:
     """Accuracy in % of every network after every epoch: [networks, 2 splits, epochs].
 
     Networks of one trial see the same batches and begin with the same weights.
     """
     channels, *_ = images.shape
+    held_out = [images.evaluation(part) for part in ("valid", "test")]
     net = kind(
         specs,
         derive_seed("weights", trial),
         channels=recipe.channels,
         classes=images.classes,
         image_channels=channels,
-        device=device,
+        device=held_out[0][0].device,
     )
     weights = list(net.parameters.values())
     optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, betas=recipe.betas, foreach=True)
     draws = torch.Generator().manual_seed(derive_seed("train-order", trial))
-    held_out = [images.evaluation(part) for part in ("valid", "test")]
     curves = np.empty((len(specs), len(SPLITS), recipe.epochs), dtype=np.float32)
     for step in range(recipe.steps):
         index = torch.randint(0, images.size("train"), (recipe.batch_size,), generator=draws)
@@ -152,7 +116,7 @@ def work(
     for done, (trial, number, specs) in enumerate(jobs, start=1):
         path = folder / f"trial{trial}-stack{number:03d}.npz"
         if not path.exists():
-            curves = train_stack(stack_class(space), specs, trial, recipe, images, device)
+            curves = train_stack(stack_class(space), specs, trial, recipe, images)
             partial = path.with_suffix(f".{os.getpid()}.tmp")
             with partial.open("wb") as stream:
                 np.savez(stream, specs=np.array([json.dumps(s) for s in specs]), curves=curves)

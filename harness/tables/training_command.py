@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.output import duration
-from harness.runner import one_thread, resolve_device
+from harness.runner import resolve_device
 from harness.spaces.base import Space
 from harness.study import parse_seeds
 from harness.tables.datasheet import write_datasheet
 from harness.tables.measure import Column, Measure
+from harness.tables.recipe import DATASET, SPLITS, Recipe
 from harness.tables.stacks.base import Spec
 from harness.tables.table import Table
-from harness.tables.train import SPLITS, Recipe, stack_class, stacks, work
+from harness.tables.train import stack_class, stacks, work
 from harness.tables.write import write_table
-
-DATASET = "digits100"
+from harness.threads import one_thread
 
 
 def train_table(
@@ -59,7 +59,7 @@ def train_table(
             left = (time.monotonic() - began) / done * (total - done)
             yield f"{done}/{total} stacks, {duration(left)} left"
     if target is not None:
-        table = assemble(folder, space, recipe, wanted, target, limit)
+        table = assemble(folder, space, recipe, trials=wanted, target=target, limit=limit)
         yield f"wrote {table.name}: {len(table)} architectures, {len(wanted)} trials, in {target}"
 
 
@@ -71,7 +71,7 @@ def check_recipe(folder: Path, space: Space, recipe: Recipe) -> None:
 
 
 def assemble(
-    folder: Path, space: Space, recipe: Recipe, trials: list[int], target: Path, limit: int | None = None
+    folder: Path, space: Space, recipe: Recipe, *, trials: list[int], target: Path, limit: int | None = None
 ) -> Table:
     """The table of the finished stacks: every architecture has the curve of its distinct cell's network."""
     groups = stacks(space, recipe, limit)

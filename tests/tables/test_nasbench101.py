@@ -155,7 +155,7 @@ def test_all_schedules_and_missing_trials(cells: list[dict[str, str]], tmp_path:
 
 def test_too_many_trials_are_refused(cells: list[dict[str, str]], tmp_path: Path) -> None:
     path = write(tmp_path / "four.tfrecord", cells[:1], (108,), 4)
-    with pytest.raises(HarnessError, match="record 4: .*has a fourth training of 108 epochs"):
+    with pytest.raises(HarnessError, match=r"record 4: .*has a fourth training of 108 epochs"):
         convert(path, tmp_path / "t")
 
 
@@ -166,7 +166,10 @@ def test_too_many_trials_are_refused(cells: list[dict[str, str]], tmp_path: Path
         (b'["00", 108, "", "", ""]', "'00' is no module hash"),
         (json.dumps(["0" * 32, 107, "", "", ""]).encode(), "107 epochs"),
         (json.dumps(["0" * 32, 108, "", "", "!!"]).encode(), "no training of NAS-Bench-101"),
-        (json.dumps(["0" * 32, 108, "", "", base64.b64encode(b"\x0a\x7f").decode()]).encode(), "longer than its message"),
+        (
+            json.dumps(["0" * 32, 108, "", "", base64.b64encode(b"\x0a\x7f").decode()]).encode(),
+            "longer than its message",
+        ),
         (json.dumps(["0" * 32, 108, "", "", ""]).encode(), "evaluated at epochs \\[\\] of 108"),
     ],
 )

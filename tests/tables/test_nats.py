@@ -16,8 +16,10 @@ import torch
 from nas_201_api import NASBench201API
 
 from harness.errors import HarnessError
-from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
+from harness.spaces.nasbench201 import official_cells, to_string
 from harness.tables.convert import convert_nasbench201
+from harness.tables.nats import read_entry
+from harness.tables.official import read_stream
 from harness.tables.table import Table
 
 INDICES = (0, 11, 284)
@@ -41,7 +43,9 @@ def contents(archive: Path) -> dict[int, Any]:
 
 
 def convert(source: Path, folder: Path) -> Table:
-    return convert_nasbench201(source, folder, folder.with_suffix(".work"), {"title": "t"}, 2, lambda _: None)
+    return convert_nasbench201(
+        source, folder, work=folder.with_suffix(".work"), about={"title": "t"}, jobs=2, say=lambda _: None
+    )
 
 
 @pytest.fixture(scope="session")
@@ -152,9 +156,9 @@ def test_schedules_are_never_mixed(table: Table) -> None:
     cell = table.space.parse(to_string(official_cells()[11]))
     short, long = (table.lookup(cell, "cifar10", "ori-test", e, 111 if e == 12 else 777) for e in (12, 200))
     assert short != long
-    with pytest.raises(HarnessError, match="epoch 13 is not on the curve of cifar10/ori-test@12: choose 1..12"):
+    with pytest.raises(HarnessError, match=r"epoch 13 is not on the curve of cifar10/ori-test@12: choose 1\.\.12"):
         table.lookup(cell, "cifar10", "ori-test", 12, at=13)
-    with pytest.raises(HarnessError, match="has no trial 777 of cifar10/ori-test@12: it has \\[111\\]"):
+    with pytest.raises(HarnessError, match=r"has no trial 777 of cifar10/ori-test@12: it has \[111\]"):
         table.lookup(cell, "cifar10", "ori-test", 12, 777)
 
 
@@ -172,6 +176,16 @@ def test_lookups_draw_no_random_number(table: Table) -> None:
     answers = {table.lookup(cell, "cifar10", "ori-test", 200) for _ in range(5)}
     assert len(answers) == 1
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # type: ignore[index]
+
+
+def repeated(archive: Path, count: int) -> dict[int, Any]:
+    """Copies of the three real entries under the first `count` indices."""
+    three = [bz2.decompress((archive / f"{i:06d}.pickle.pbz2").read_bytes()) for i in INDICES]
+    names = [to_string(c) for c in official_cells()]
+    return {
+        i: {k: v | {"arch_index": i, "arch_str": names[i]} for k, v in pickle.loads(three[i % 3]).items()}
+        for i in range(count)
+    }
 
 
 # -- every form of the file gives the same table ---------------------------------------------------------------------
@@ -207,7 +221,7 @@ def test_official_order_is_checked(contents: dict[int, Any], tmp_path: Path) -> 
     moved = dict(contents[11])
     moved = {k: v | {"arch_index": 12} for k, v in moved.items()}
     source = single_pickle(tmp_path / "a.pickle.pbz2", {12: moved})
-    with pytest.raises(HarnessError, match="architecture 12 of it is '.*', which is not the official one"):
+    with pytest.raises(HarnessError, match=r"architecture 12 of it is '.*', which is not the official one"):
         convert(source, tmp_path / "t")
 
 
@@ -263,6 +277,62 @@ def test_truncated_files_are_named(form: str, contents: dict[int, Any], tmp_path
     for share in (0.1, 0.5, 0.999):
         cut = tmp_path / f"cut-{share}-{form}"
         cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
-        with pytest.raises(HarnessError, match="is damaged, truncated or no pickle|does not begin as torch.save"):
+        with pytest.raises(HarnessError, match=r"is damaged, truncated or no pickle|does not begin as torch\.save"):
             convert(cut, tmp_path / "t")
         assert not (tmp_path / "t").exists()
+
+
+# -- fuzzing ---------------------------------------------------------------------------------------------------------
+
+
+def small_entry(contents: dict[int, Any]) -> dict[str, Any]:
+    """A real entry with one training of twelve epochs: a file short enough to be read a thousand times."""
+    state = contents[11]["12"]
+    kept = {k: v for k, v in state["all_results"].items() if k == ("cifar10", 111)}
+    return {"12": state | {"all_results": kept}}
+
+
+@pytest.mark.parametrize("form", ["raw.pickle.pbz2", "zip.pth", "legacy.pth"])
+def test_fuzzed_files_give_a_sentence_or_right_numbers(form: str, contents: dict[int, Any], tmp_path: Path) -> None:
+    """Where a format has a checksum nothing wrong gets in; where it has none, no more than a changed number does, and
+    none that cannot be (the published hash, where there is one, is for that)."""
+    entry = small_entry(contents)
+    whole = official_dict({}) | {"meta_archs": [], "arch2infos": {11: entry}}
+    path = tmp_path / form
+    if form.endswith("pbz2"):
+        path.write_bytes(bz2.compress(pickle.dumps(whole, protocol=4)))
+    else:
+        torch.save(whole, path, _use_new_zipfile_serialization="zip" in form)
+    right: list[Any] = []
+    read_stream(path, lambda content: right.append(read_entry(content)))
+    rng, original = random.Random(2), path.read_bytes()
+    sentences = 0
+    for _ in range(1000):
+        path.write_bytes(mutated(original, rng))
+        got: list[Any] = []
+        try:
+            read_stream(path, lambda content, got=got: got.append(read_entry(content)))
+        except HarnessError as error:
+            sentences += 1
+            assert str(error)
+            continue
+        if form != "legacy.pth":
+            assert str(got) == str(right)
+        for _, finals, _, _ in got:
+            assert all(0 <= v <= 100 for (quantity, _), v in finals.items() if quantity == "accuracy")
+    assert sentences > (300 if form == "legacy.pth" else 900)
+
+
+def mutated(content: bytes, rng: random.Random) -> bytes:
+    """One to three bytes changed, removed or added."""
+    out = bytearray(content)
+    for _ in range(rng.choice((1, 1, 3))):
+        place = rng.randrange(len(out))
+        kind = rng.randrange(3)
+        if kind == 0:
+            out[place] ^= rng.randrange(1, 256)
+        elif kind == 1:
+            del out[place : place + rng.randrange(1, 20)]
+        else:
+            out[place:place] = rng.randbytes(rng.randrange(1, 20))
+    return bytes(out)

@@ -14,7 +14,7 @@ from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
 from harness.tables.catalog import open_table, table_folders
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
-from harness.tables.tidy import import_csv
+from harness.tables.tidy import import_tidy
 from harness.tables.write import write_table
 
 WIDE = {
@@ -46,7 +46,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, nasbench201_rows: list[dict[s
             for source, (dataset, split, epochs, trial) in WIDE.items():
                 if row[source]:
                     stream.write(f"{row['arch_str']},{dataset},{split},{epochs},{trial},{row[source]}\n")
-    return import_csv(path, folder / "nasbench201.real", SPACE, test=TEST, validation=VALIDATION)
+    return import_tidy(path, folder / "nasbench201.real", SPACE, about={"title": "t"}, test=TEST, validation=VALIDATION)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from harness.errors import HarnessError
 from harness.spaces.nasbench1shot1 import S1
 from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
 from harness.tables.measure import Measure
-from harness.tables.tidy import import_csv
+from harness.tables.tidy import import_tidy
 
 HEAD = "arch,dataset,split,epochs,trial,accuracy\n"
 A, B = (to_string(c) for c in official_cells()[:2])
@@ -17,7 +17,7 @@ def add(folder: Path, text: str, **options: object):  # type: ignore[no-untyped-
     path = folder / "mine.csv"
     path.write_text(text)
     settings = {"space": NASBench201(), "test": None} | options
-    return import_csv(path, folder / "table", **settings)  # type: ignore[arg-type]
+    return import_tidy(path, folder / "table", **({"about": {"title": "t"}} | settings))  # type: ignore[arg-type]
 
 
 def test_any_order_of_columns_and_rows(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="lacks the column 'trial'"):
         add(tmp_path, "arch,dataset,split,epochs,accuracy\n")
     with pytest.raises(HarnessError, match="no table file at"):
-        import_csv(tmp_path / "absent.csv", tmp_path / "t", NASBench201(), test=None)
+        import_tidy(tmp_path / "absent.csv", tmp_path / "t", NASBench201(), about={})
     whole = gzip.compress((HEAD + f"{A},d,test,10,1,50\n" * 2000).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[:-30])
     with pytest.raises(HarnessError, match="is not a readable CSV, or is truncated"):
-        import_csv(tmp_path / "cut.csv.gz", tmp_path / "t", NASBench201(), test=None)
+        import_tidy(tmp_path / "cut.csv.gz", tmp_path / "t", NASBench201(), about={})
     with pytest.raises(HarnessError, match="holds no d/valid@10: it holds d/test@10"):
         add(tmp_path, HEAD + f"{A},d,test,10,1,50\n", validation=Measure("d", "valid", 10))
 

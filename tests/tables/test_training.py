@@ -1,6 +1,7 @@
 """The trained table: stacked networks are what they claim, and training goes on where it was killed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.errors import HarnessError
+from harness.spaces.nasbench1shot1 import NB101_OPERATIONS, S1, S3
 from harness.spaces.nasbench201 import EDGES, NASBench201, canonical, live_operations, official_cells
 from harness.tables.catalog import open_table
 from harness.tables.datasheet import noise, of_mean, reliability
+from harness.tables.recipe import Recipe
+from harness.tables.stacks.nasbench101 import NASBench101Stack
 from harness.tables.stacks.nasbench201 import NASBench201Stack
-from harness.tables.train import Recipe, stacks
+from harness.tables.train import stacks
 from harness.tables.training_command import train_table
 
 CELLS = [(0, 0, 0, 0, 0, 0), (3, 1, 4, 2, 3, 0), (2, 2, 2, 2, 2, 2), (1, 0, 3, 4, 1, 3), (3, 3, 3, 3, 3, 3)]
@@ -74,6 +78,63 @@ def test_a_stack_is_its_networks() -> None:
     assert logits.shape == (5, 16, 7)
     for place, cell in enumerate(CELLS):
         assert torch.allclose(logits[place], plain_network(net, place, cell, x), atol=1e-4)
+
+
+def test_a_nasbench101_stack_is_its_networks() -> None:
+    """Against nasbench_pytorch's network (stem of stride 2, one cell a stack) with the stack's weights."""
+    from nasbench_pytorch.model.model import Network
+
+    space = S3()
+    rng = np.random.default_rng(1)
+    specs = sorted({NASBench101Stack.specify(space.random(rng)) for _ in range(60)})
+    x = torch.randn(16, 1, 8, 16, generator=torch.Generator().manual_seed(0))
+    groups = NASBench101Stack.group(specs, 8)
+    assert sum(map(len, groups)) == len(specs)
+    for group in groups:
+        net = NASBench101Stack(group, 0, channels=6, classes=7)
+        generator = torch.Generator().manual_seed(1)
+        for name, p in net.parameters.items():  # no scale of one and shift of zero: they would hide a mistake
+            if not name.endswith("conv"):
+                p.data += 0.1 * torch.randn(p.shape, generator=generator)
+        logits = net(x)
+        for place, (matrix, operations) in enumerate(group):
+            names = ["input", *(NB101_OPERATIONS[op] for op in operations), "output"]
+            plain = Network((np.array(matrix), names), 7, 1, 6, 3, 1)
+            copy_weights(net, group, place, plain)
+            assert torch.allclose(logits[place], plain(x), atol=1e-3)
+
+
+def copy_weights(net: NASBench101Stack, group: list[Any], place: int, plain: Any) -> None:
+    def copy(name: str, module: Any, index: int, count: int) -> None:
+        conv, bn, _ = module.conv_bn_relu
+        conv.weight.data = net.parameters[f"{name}.conv"][index].view(conv.weight.shape)
+        bn.weight.data = net.parameters[f"{name}.scale"].view(count, -1)[index]
+        bn.bias.data = net.parameters[f"{name}.shift"].view(count, -1)[index]
+
+    plain.layers[0].conv_bn_relu[0].stride = (2, 2)
+    copy("stem", plain.layers[0], place, net.count)
+    operations = group[place][1]
+    for stage, cell in enumerate(plain.layers[i] for i in (1, 3, 5)):
+        for v, module in enumerate(cell.input_op):
+            if v and net.matrix[0][v]:
+                copy(f"cell{stage}.{v}.in", module, place, net.count)
+        for v, op in enumerate(operations, start=1):
+            if op != 2:
+                same = [n for n, (_, ops) in enumerate(group) if ops[v - 1] == op]
+                module = next(cell.vertex_op[v].children())
+                copy(f"cell{stage}.{v}.{op}", module, same.index(place), len(same))
+    plain.classifier.weight.data = net.parameters["head.weight"][place].T.contiguous()
+    plain.classifier.bias.data = net.parameters["head.bias"][place, 0]
+
+
+def test_isomorphic_cells_are_one_spec() -> None:
+    space = S1()
+    specs = {a.key: NASBench101Stack.specify(a) for a in space.enumerate()}
+    by_key: dict[str, set[Any]] = {}
+    for architecture in list(space.enumerate())[::7]:
+        by_key.setdefault(architecture.key, set()).add(NASBench101Stack.specify(architecture))
+    assert all(len(found) == 1 for found in by_key.values())
+    assert len(set(specs.values())) == 2_685
 
 
 def test_networks_of_a_stack_do_not_touch_each_other() -> None:

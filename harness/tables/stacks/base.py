@@ -79,7 +79,7 @@ def pooling_matrix(height: int, width: int, kernel: int, stride: int) -> Tensor:
 
 def max_pool(x: Tensor, height: int, width: int, kernel: int, stride: int) -> Tensor:
     """Max pooling of [M, channels, pixels, batch], the padding never chosen. The batch is max_pool3d's last axis."""
-    volume = x.unflatten(2, (height, width))
+    volume = x.view(*x.shape[:2], height, width, -1)
     padding = kernel // 2 if kernel % 2 else 0
     return F.max_pool3d(volume, (kernel, kernel, 1), (stride, stride, 1), (padding, padding, 0)).flatten(2, 3)
 
@@ -91,7 +91,7 @@ def convolve(x: Tensor, weight: Tensor, height: int, width: int, stride: int = 1
     dozen pixels the convolution's matrix is small, and a product with it is faster than a grouped convolution.
     """
     if weight.shape[-1] == 1 and stride == 1:
-        return torch.bmm(weight.squeeze(-1), x.flatten(2)).unflatten(-1, x.shape[2:])
+        return torch.bmm(weight.squeeze(-1), x.flatten(2)).view(weight.shape[0], -1, *x.shape[2:])
     shifts = shift_tensor(height, width, math.isqrt(weight.shape[-1]), stride).to(x)
     m, cout, cin, _ = weight.shape
     taps, qs, ps = shifts.shape
