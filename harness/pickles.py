@@ -75,7 +75,11 @@ NUMPY: dict[tuple[str, str], Any] = {
 }
 """What numpy's numbers and arrays of numbers need."""
 
-CONTAINERS: dict[tuple[str, str], Any] = {("collections", "OrderedDict"): OrderedDict}
+CONTAINERS: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("builtins", "set"): set,
+    ("__builtin__", "set"): set,  # as the old protocols name it
+}
 
 
 class Restricted:

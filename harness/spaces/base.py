@@ -40,8 +40,10 @@ class Space(ABC):
     """Number of encodings that `enumerate` yields."""
     distinct: ClassVar[int]
     """Number of different canonical keys among them."""
-    stack: ClassVar[str]
+    stack: ClassVar[str] = ""
     """Import path, "module:Class", of the `StackedNetworks` that train this space's architectures for a table."""
+    recipe: ClassVar[dict[str, Any]] = {}
+    """Fields of `tables.recipe.Recipe` that differ for this space."""
 
     @abstractmethod
     def derive(self, alphas: Rows) -> Architecture:

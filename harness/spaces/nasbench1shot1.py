@@ -42,6 +42,7 @@ class NASBench1Shot1(Space):
     source = "Zela, Siems & Hutter, NAS-Bench-1Shot1, ICLR 2020 (arXiv 2001.10422)"
     operations = OPERATIONS
     stack = "harness.tables.stacks.nasbench101:NASBench101Stack"
+    recipe: ClassVar[dict[str, Any]] = {"channels": 8, "stack": 24}  # the vertices of a cell share its channels
     parent_counts: ClassVar[tuple[int, ...]]
     """Number of parents of nodes 1..k, then of the output."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.plots import distribution
 from harness.tables.measure import Measure, digest
 from harness.tables.table import Table
 
@@ -67,29 +69,37 @@ SHEET = """\
 
 {title}.
 
-**Made by** `harness tables train` ({written_by}): one network for each of the {cells:.0f} distinct cells (zeros
-propagated, skips contracted, sums flattened and sorted), whose values stand at all {rows} strings. Skeleton of
-NAS-Bench-201 with one cell a stage, {channels} channels at the first stage, a stem of stride 2; {steps} steps of
-{batch_size} fresh pairs, Adam, learning rate {learning_rate} to zero by a cosine. Networks of one trial see the same
-batches and begin with the same weights.
+![distribution](distribution.png)
+
+**Made by** `harness tables train {space}` ({written_by}): one network for each of the {cells:,.0f} distinct cells,
+whose values stand at all {rows} keys. {same}
+
+**Network.** {skeleton}, {channels} channels at the first stage; {steps} steps of {batch_size} fresh pairs, Adam,
+learning rate {learning_rate} to zero by a cosine. Networks of one trial see the same batches and begin with the same
+weights.
 
 **Data.** `digits100`: two of scikit-learn's handwritten digits side by side, 8x16 pixels, Gaussian noise 0.2, 100
 classes. Digits of the training, validation and test pairs are disjoint (599 each); 1,000 fixed pairs measure each
 split. `x-valid` and `x-test` are measured after each of {epochs} epochs ({per_epoch} steps each).
 
+**Best** (test, mean over trials): {best:.2f} % accuracy, `{best_cell}`.
+
 **How noisy** (test, distinct cells, {trials:.0f} trials): {noise}
 
-**Do not use it** to claim anything about NAS-Bench-201's own numbers, CIFAR-10, or networks of another size: short
+**Do not use it** to claim anything about the benchmark's own numbers, CIFAR-10, or networks of another size: short
 training rewards cells that learn fast. It is for tests, demonstrations, and for studying searches against a ground
-truth that anyone can recompute. Cells that use one convolution twice share the entry of cells with two convolutions of
-the same input. Strings with one distinct cell have one value, where the real benchmark trained them separately.
+truth that anyone can recompute, cell by cell (`{space}.trained` is the same training on demand).
 """
 
 
 def write_datasheet(table: Table) -> None:
-    """Write DATASHEET.md into the table's folder, every number from the table itself."""
+    """Write DATASHEET.md and its figure into the table's folder, every number from the table itself."""
+    from harness.tables.train import stack_class
+
+    kind, best = stack_class(table.space), table.optimum(table.test)
+    distribution.save(distribution.data(table, rows=distinct_rows(table)), table.folder)
     found = noise(table, table.test)
-    recipe = table.info["about"]["recipe"]
+    recipe, title = table.info["about"]["recipe"], table.info["about"]["title"]
     spread = (
         f"accuracy from {found['accuracy_min']:.1f} % to {found['accuracy_max']:.1f} %, "
         f"median {found['accuracy_median']:.1f} %."
@@ -103,13 +113,19 @@ def write_datasheet(table: Table) -> None:
         )
     text = SHEET.format(
         name=table.name,
-        title=table.info["about"]["title"].capitalize(),
+        title=title[0].upper() + title[1:],
         written_by=table.info["written_by"],
         cells=found["distinct cells"],
         rows=f"{len(table):,}",
         per_epoch=recipe["steps"] // recipe["epochs"],
         trials=found["trials"],
+        space=table.info["space"],
+        same=kind.same,
+        skeleton=kind.skeleton,
+        best=best.accuracy_pct,
+        best_cell=best.encoding,
         noise=spread,
         **{k: recipe[k] for k in ("channels", "steps", "batch_size", "learning_rate", "epochs")},
     )
-    (table.folder / "DATASHEET.md").write_text(text)
+    paragraphs = [p if p[0] in "#!" else textwrap.fill(p, 120) for p in text.strip().split("\n\n")]
+    (table.folder / "DATASHEET.md").write_text("\n\n".join(paragraphs) + "\n")

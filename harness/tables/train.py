@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
+from harness.errors import HarnessError
 from harness.spaces.base import Space
 from harness.streams import derive_seed
 from harness.tables.recipe import SPLITS, Recipe
@@ -31,6 +32,8 @@ EVALUATION_BATCH = 250
 
 def stack_class(space: Space) -> type[StackedNetworks]:
     """The networks that the space names for its architectures."""
+    if not space.stack:
+        raise HarnessError(f"space {space.name} names no networks to train its architectures with (Space.stack)")
     module, _, name = space.stack.partition(":")
     found: type[StackedNetworks] = getattr(importlib.import_module(module), name)
     return found

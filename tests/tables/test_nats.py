@@ -58,7 +58,7 @@ def official_dict(contents: dict[int, Any]) -> dict[str, Any]:
     return {
         "meta_archs": [to_string(c) for c in official_cells()],
         "arch2infos": {i: {"less": c["12"], "full": c["200"]} for i, c in contents.items()},
-        "evaluated_indexes": list(contents),
+        "evaluated_indexes": set(contents),
     }
 
 

@@ -110,7 +110,9 @@ class StackedNetworks(ABC):
     """
 
     skeleton: ClassVar[str]
-    """The network around the cell, in a sentence for data sheets."""
+    """The network around the cell, in half a sentence for data sheets."""
+    same: ClassVar[str]
+    """Which cells count as one, in sentences for data sheets."""
 
     def __init__(
         self,

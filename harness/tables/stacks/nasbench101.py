@@ -31,7 +31,8 @@ KERNEL = {CONV3: 3, CONV1: 1}
 class NASBench101Stack(StackedNetworks):
     """A spec is the pruned cell, vertices in the smallest of their orders; one stack has one adjacency matrix."""
 
-    skeleton = "Skeleton of NAS-Bench-101 with one cell a stage and a stem of stride 2"
+    skeleton = "NAS-Bench-101's skeleton with one cell a stage and a stem of stride 2"
+    same = "Cells are one when NAS-Bench-101 files them under one module hash: isomorphic after pruning."
 
     @staticmethod
     def specify(architecture: Architecture) -> Cell:

@@ -35,7 +35,12 @@ KERNEL = {CONV1: 1, CONV3: 3}
 class NASBench201Stack(StackedNetworks):
     """A spec is a cell, the representative of its canonical key; any cells fit into one stack."""
 
-    skeleton = "Skeleton of NAS-Bench-201 with one cell a stage and a stem of stride 2"
+    skeleton = "NAS-Bench-201's skeleton with one cell a stage and a stem of stride 2"
+    same = (
+        "Cells are one when their outputs' expressions agree after zeros are propagated, skips contracted, and sums "
+        "flattened and sorted; so a cell that uses one convolution twice shares the value of one with two convolutions "
+        "of the same input, and strings of one cell have one value, where the real benchmark trained each."
+    )
 
     @staticmethod
     def specify(architecture: Architecture) -> Cell:
