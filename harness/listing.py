@@ -47,8 +47,9 @@ def _fields(cls: Any) -> str:
 
 
 def measures(table: Table) -> list[dict[str, Any]]:
-    """One row for each measure of a table. Values in %."""
+    """One row for each measure of a table. Values in %. missing: architectures without any trial, and by trial."""
     rows = []
+    lacking = table.missing()
     for measure in table.measures:
         mean = table.vector(measure)
         best = table.optimum(measure) if not np.isnan(mean).all() else None
@@ -59,6 +60,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "role": f"{table.role(measure)}{judges}",
                 "trials": ", ".join(map(str, table.trials(measure))),
                 "missing": int(np.isnan(mean).sum()),
+                "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
                 "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
                 "best architecture": None if best is None else best.encoding,

@@ -52,6 +52,8 @@ def fetch(source: Source, say: Callable[[str], None]) -> Path:
     folder = downloads()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.file
+    if source.sha256 and target.is_file() and sha256(target) == source.sha256:
+        return target
     if source.file.endswith(".whl"):
         by_pip(source, folder)
     else:

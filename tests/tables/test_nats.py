@@ -16,6 +16,7 @@ import torch
 from nas_201_api import NASBench201API
 
 from harness.errors import HarnessError
+from harness.listing import measures
 from harness.spaces.nasbench201 import official_cells, to_string
 from harness.tables.convert import convert_nasbench201
 from harness.tables.nats import read_entry
@@ -160,6 +161,22 @@ def test_schedules_are_never_mixed(table: Table) -> None:
         table.lookup(cell, "cifar10", "ori-test", 12, at=13)
     with pytest.raises(HarnessError, match=r"has no trial 777 of cifar10/ori-test@12: it has \[111\]"):
         table.lookup(cell, "cifar10", "ori-test", 12, 777)
+
+
+def test_missing_trials_are_counted_and_not_imputed(contents: dict[int, Any], tmp_path: Path) -> None:
+    less = {hp: dict(state) for hp, state in contents[0].items()}
+    kept = {k: v for k, v in less["200"]["all_results"].items() if k != ("cifar10", 888)}
+    less["200"] |= {"all_results": kept}
+    table = convert(single_pickle(tmp_path / "less.pickle.pbz2", contents | {0: less}), tmp_path / "t")
+    cell = table.space.parse(to_string(official_cells()[0]))
+    all_trials = table.lookup(cell, "cifar10", "ori-test", 200, "all")
+    assert np.isnan(all_trials).tolist() == [False, True, False]
+    assert np.isnan(table.lookup(cell, "cifar10", "ori-test", 200, 888))
+    assert table.lookup(cell, "cifar10", "ori-test", 200) == (all_trials[0] + all_trials[2]) / 2
+    rows = {row["measure"]: row for row in measures(table)}
+    assert rows["cifar10/ori-test@200"]["missing by trial"] == "888: 1"
+    assert rows["cifar10/ori-test@200"]["missing"] == 0
+    assert rows["cifar100/x-test@200"]["missing by trial"] == ""
 
 
 def test_roles_of_splits(table: Table) -> None:
