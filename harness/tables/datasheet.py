@@ -127,5 +127,8 @@ def write_datasheet(table: Table) -> None:
         noise=spread,
         **{k: recipe[k] for k in ("channels", "steps", "batch_size", "learning_rate", "epochs")},
     )
-    paragraphs = [p if p[0] in "#!" else textwrap.fill(p, 120) for p in text.strip().split("\n\n")]
+    paragraphs = [
+        p if p[0] in "#!" else textwrap.fill(p, 120, break_on_hyphens=False, break_long_words=False)
+        for p in text.strip().split("\n\n")
+    ]
     (table.folder / "DATASHEET.md").write_text("\n\n".join(paragraphs) + "\n")

@@ -240,6 +240,16 @@ class TestEmbeddedTable:
         assert found["mean_all"] >= 0.8
         assert found["mean_better_half"] >= 0.5
 
+    def test_space_1_is_complete_and_tells_cells_apart(self) -> None:
+        table = open_table("nasbench1shot1.s1.digits")
+        assert (len(table), table.missing(), table.trials(table.test)) == (2_685, {}, [0, 1, 2])
+        assert table.info["about"]["recipe"] == Recipe.of(S1()).describe()
+        assert {table.encoding(i) for i in range(0, 2_685, 100)} <= {a.encoding for a in S1().enumerate()}
+        found = noise(table, table.test)
+        assert found["distinct cells"] == 2_685
+        assert found["mean_all"] >= 0.95
+        assert found["mean_better_half"] >= 0.85
+
     def test_isomorphic_strings_share_their_value(self) -> None:
         values = self.table.vector(self.table.test)[self.table.rows(list(NASBench201().enumerate()))]
         by_key: dict[str, set[float]] = {}
