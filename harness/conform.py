@@ -31,7 +31,14 @@ from harness.training import Training
 TOLERANCE = 1e-9
 """Largest relative error of a conforming quantity in float64."""
 
-METHODS = {"darts1": "darts", "darts2": "darts-2nd", "sdarts_rs": "sdarts-rs", "sdarts_adv": "sdarts-adv"}
+METHODS = {
+    "darts1": "darts",
+    "darts2": "darts-2nd",
+    "sdarts_rs": "sdarts-rs",
+    "sdarts_adv": "sdarts-adv",
+    "msdarts": "ms-darts",
+    "pcdarts": "pc-darts",
+}
 """Methods of records, by the name of the method here."""
 
 
@@ -122,6 +129,10 @@ def recorded_method(meta: dict[str, Any]) -> Method:
     if meta["method"] == "sdarts_adv":
         attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
         return chosen.override({"adversarial": radius | attack})
+    if meta["method"] == "msdarts":
+        return chosen.override({"mean-shift": radius | {k: meta[k] for k in ("rounds", "samples", "bandwidth")}})
+    if meta["method"] == "pcdarts":
+        return chosen.override({"partial-channels": {"k": meta["partial_channels"]}})
     return chosen
 
 
@@ -140,6 +151,7 @@ def build_search(
         classes=meta["classes"],
         image_channels=stem.shape[1],
         dtype=torch.float64,
+        **chosen.supernet_options(),
     )
     state = {name: torch.from_numpy(arrays[f"init/weights/{net.published_name(name)}"]) for name in net.state_dict()}
     net.load_state_dict(state)

@@ -21,6 +21,13 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "sdarts-rs": (("darts", {}), (("random-smoothing", {}),)),
     "sdarts-adv": (("darts", {}), (("adversarial", {}),)),
     "beta-darts": (("darts", {}), (("beta-decay", {}),)),
+    "ms-darts": (("darts", {}), (("mean-shift", {}),)),
+    "ms-darts-true": (("darts", {}), (("mean-shift", {"variant": "true"}),)),
+    "ms-darts-control": (("darts", {}), (("random-smoothing", {"epsilon": 0.204, "epsilon_start": 0.0204}),)),
+    "pc-darts": (("darts", {}), (("partial-channels", {}),)),
+    "darts-minus": (("darts", {}), (("auxiliary-skip", {}),)),
+    "r-darts-l2": (("darts", {}), (("weight-decay", {}),)),
+    "r-darts-dp": (("darts", {}), (("drop-path", {}), ("cutout", {"ramp": True}))),
     "random-search": (("random-search", {}), ()),
 }
 """name -> (searcher, regularizers)."""
@@ -35,6 +42,13 @@ class Method:
 
     def parts(self) -> dict[str, Plugin]:
         return {part.name: part for part in (self.searcher, *self.regularizers)}
+
+    def supernet_options(self) -> dict[str, Any]:
+        """What the regularizers ask of the one-shot network."""
+        options: dict[str, Any] = {}
+        for regularizer in self.regularizers:
+            options |= regularizer.supernet_options()
+        return options
 
     def override(self, changes: dict[str, Fields]) -> Method:
         """The same method with some fields changed: {part's name: {field: value}}."""

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.datasets.base import Batches, Images
+from harness.datasets.base import Batches, Images, Part
 from harness.regularizers.base import Regularizer, WeightStep
-from harness.searchers.base import ArchitectureStep, Batch, SupernetSearcher
+from harness.searchers.base import ArchitectureStep, Batch, Moment, SupernetSearcher
 from harness.spaces.base import Architecture, Space
 from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet
@@ -46,8 +46,11 @@ class SupernetSearch:
         epochs: int,
     ) -> None:
         self.space, self.net, self.searcher = space, net, searcher
-        self.regularizers, self.training, self.choices = list(regularizers), training, choices
-        self.streams, self.epochs = streams, epochs
+        self.regularizers, self.choices = list(regularizers), choices
+        for regularizer in self.regularizers:
+            training = regularizer.settings(training)
+        self.training, self.streams, self.epochs = training, streams, epochs
+        net.noise = lambda: streams["drop-path"]
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights = list(net.parameters())
         self.last_mix: list[Tensor] = []
@@ -77,13 +80,23 @@ class SupernetSearch:
         steps = self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
         rate = self.training.rate(epoch, self.epochs)
         self.net.train()
+        for regularizer in self.regularizers:
+            regularizer.begin_epoch(self.net, epoch, self.epochs)
         losses = []
         for _ in range(steps):
-            train = self.images.batch("train", self.train_batches.next(), self.streams["train-augment"])
-            valid = self.images.batch("valid", self.valid_batches.next(), self.streams["valid-augment"])
+            train = self.batch("train", self.train_batches, epoch)
+            valid = self.batch("valid", self.valid_batches, epoch)
             losses.append(self.step(train, valid, epoch, rate))
             on_step()
         return {"train_loss": torch.stack(losses).mean().item()}
+
+    def batch(self, part: Part, batches: Batches, epoch: int) -> Batch:
+        """The next minibatch of a half, augmented by the data set and then by the regularizers."""
+        images, labels = self.images.batch(part, batches.next(), self.streams[f"{part}-augment"])
+        for regularizer in self.regularizers:
+            stream = self.streams[f"{part}-{regularizer.name}"]
+            images = regularizer.augment(images, stream, epoch, self.epochs)
+        return images, labels
 
     def evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
@@ -136,6 +149,9 @@ class SupernetSearch:
         return self.weight_step(train, epoch, learning_rate)
 
     def architecture_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> None:
+        if not all(r.alpha_moves(epoch) for r in self.regularizers):
+            return
+
         def penalty(alphas: Sequence[Tensor]) -> Tensor | None:
             terms = [r.alpha_loss(list(alphas), epoch, self.epochs) for r in self.regularizers]
             present = [t for t in terms if t is not None]
@@ -153,10 +169,9 @@ class SupernetSearch:
             weight_decay=self.training.weight_decay,
             momentum_buffers=[self.weight_optimizer.state[w].get("momentum_buffer") for w in self.weights],
             finite_difference_moves_bn=self.choices.finite_difference_moves_bn,
+            moment=Moment(self.streams, epoch, self.epochs),
         )
-        for alpha, gradient in zip(self.alphas, self.searcher.gradient(step), strict=True):
-            alpha.grad = gradient
-        self.alpha_optimizer.step()
+        self.searcher.move(self.alphas, self.searcher.gradient(step), self.alpha_optimizer)
 
     def weight_step(self, train: Batch, epoch: int, learning_rate: float) -> Tensor:
         mix = self.last_mix = self.perturbed_mix(train, epoch)
@@ -175,7 +190,7 @@ class SupernetSearch:
     def perturbed_mix(self, train: Batch, epoch: int) -> list[Tensor]:
         """The mixing weights of the weight step: relaxed, then perturbed by each regularizer in turn, detached."""
         with torch.no_grad():
-            mix = self.searcher.relax(self.alphas)
+            mix = self.searcher.sample(self.alphas, Moment(self.streams, epoch, self.epochs))
         step = WeightStep(
             net=self.net,
             loss=lambda m: cross_entropy(self.net, m, train),

@@ -57,6 +57,7 @@ def start(run: Run, device: torch.device) -> Process:
         image_channels=images.shape[0],
         generator=streams["weights"],
         device=device,
+        **run.method.supernet_options(),
     )
     alphas = [
         (INITIAL_ALPHA * torch.randn(shape, generator=streams["alpha-init"])).to(device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -23,6 +25,8 @@ class AdversarialPerturbation(Regularizer):
     """
 
     name = "adversarial"
+    neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
+    status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)
     epsilon_start: float = Field(0.03, ge=0, le=1)
     steps: int = Field(7, ge=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from harness.registry import Plugin
 from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet
+from harness.training import Training
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,33 @@ class WeightStep:
 
 
 class Regularizer(Plugin):
-    """A stabiliser of the search. Fields are its hyperparameters."""
+    """A stabiliser of the search. Fields are its hyperparameters.
+
+    neutral: fields with which the search is DARTS, bit for bit. status: `conforms` (replays published numbers),
+    `specified` (closed-form or property tests), or `adapted` (changed to fit these spaces).
+    """
+
+    neutral: ClassVar[dict[str, Any]]
+    status: ClassVar[str] = "specified"
+
+    def settings(self, training: Training) -> Training:
+        """The training settings, changed."""
+        return training
+
+    def supernet_options(self) -> dict[str, Any]:
+        """Options of `build_supernet`."""
+        return {}
+
+    def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
+        """Set what changes in the network from epoch to epoch."""
+
+    def alpha_moves(self, epoch: int) -> bool:
+        """Whether architecture steps are taken in this 0-based epoch."""
+        return True
+
+    def augment(self, images: Tensor, generator: torch.Generator, epoch: int, epochs: int) -> Tensor:
+        """The images [batch, channels, height, width] of a training batch, changed."""
+        return images
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         """The mixing weights at which the weight step is taken, given the unperturbed ones (without gradient)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -17,6 +19,7 @@ class BetaDecay(Regularizer):
     """
 
     name = "beta-decay"
+    neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
 
     def alpha_loss(self, alphas: list[Tensor], epoch: int, epochs: int) -> Tensor:

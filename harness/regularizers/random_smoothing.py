@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from pydantic import Field
 from torch import Tensor
 
@@ -21,6 +23,8 @@ class RandomSmoothing(Regularizer):
     """
 
     name = "random-smoothing"
+    neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
+    status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)
     epsilon_start: float = Field(0.03, ge=0, le=1)
 

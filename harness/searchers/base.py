@@ -5,14 +5,30 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from harness.registry import Plugin
+from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet
 
 Batch = tuple[Tensor, Tensor]
 """Images [batch, channels, height, width] and labels [batch]."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a step is taken, and where its random draws come from. epoch is 0-based."""
+
+    streams: Streams
+    epoch: int
+    epochs: int
+
+    def between(self, start: float, end: float) -> float:
+        """A value that goes linearly from `start` in the first epoch to `end` in the last."""
+        return start + (end - start) * self.epoch / max(1, self.epochs - 1)
 
 
 @dataclass(frozen=True)
@@ -35,14 +51,27 @@ class ArchitectureStep:
     weight_decay: float
     momentum_buffers: list[Tensor | None]
     finite_difference_moves_bn: bool
+    moment: Moment
 
 
 class SupernetSearcher(Plugin):
-    """A searcher that trains a one-shot network."""
+    """A searcher that trains a one-shot network. status: see `Regularizer`."""
+
+    status: ClassVar[str] = "specified"
 
     @abstractmethod
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         """Mixing weights of logits, differentiable, same shapes."""
+
+    def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        """Mixing weights of one step, differentiable, same shapes; drawn at random by some searchers."""
+        return self.relax(alphas)
+
+    def move(self, alphas: Sequence[Tensor], gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
+        """Move alpha by its gradient."""
+        for alpha, gradient in zip(alphas, gradients, strict=True):
+            alpha.grad = gradient
+        optimizer.step()
 
     @abstractmethod
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:

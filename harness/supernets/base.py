@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -25,6 +25,28 @@ class Supernet(nn.Module, ABC):
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    path_dropout: float = 0.0
+    """Probability of dropping an image's output of a mixed operation, in train mode."""
+    auxiliary_skip: float = 0.0
+    """Factor of a mixed operation's input in its output."""
+    noise: Callable[[], torch.Generator]
+    """Where random draws of a forward pass come from."""
+
+    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor, parts: int) -> Tensor:
+        """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels
+        (the first 1/parts of them are mixed), auxiliary skip, drop-path."""
+        if parts > 1:
+            inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
+            y = torch.cat([mixed(inside, weights), beside], dim=1)
+            y = y.unflatten(1, (parts, -1)).transpose(1, 2).flatten(1, 2)  # type: ignore[no-untyped-call]
+        else:
+            y = mixed(x, weights)
+        if self.auxiliary_skip:
+            y = y + self.auxiliary_skip * x
+        if self.path_dropout and self.training:
+            kept = torch.rand(len(y), generator=self.noise()) >= self.path_dropout
+            y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
+        return y
 
     @abstractmethod
     def forward(self, x: Tensor, mix: Mix) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.supernets.base import ConvBnRelu, Mix, Supernet
+from harness.supernets.nasbench201 import Around
 
 
 class ChoiceBlock(nn.Module):
@@ -32,21 +33,25 @@ class ChoiceCell(nn.Module):
     choice_nodes: nodes whose parents are chosen (weighted sum); the others take the plain sum of all candidates.
     """
 
-    def __init__(self, cin: int, channels: int, nodes: int, choice_nodes: Sequence[int], *, momentum: float) -> None:
+    def __init__(
+        self, cin: int, channels: int, nodes: int, choice_nodes: Sequence[int], *, momentum: float, parts: int
+    ) -> None:
         super().__init__()
         self.choice_nodes = tuple(choice_nodes)
-        self.nodes = nn.ModuleList(ChoiceBlock(channels, momentum=momentum) for _ in range(nodes))
+        self.nodes = nn.ModuleList(ChoiceBlock(channels // parts, momentum=momentum) for _ in range(nodes))
         widths = [channels] * nodes + [channels * nodes]
         self.projections = nn.ModuleList(ConvBnRelu(cin, width, 1, momentum=momentum) for width in widths)
 
-    def forward(self, x: Tensor, operations: Tensor, output: Tensor, parents: dict[int, Tensor]) -> Tensor:
+    def forward(
+        self, x: Tensor, operations: Tensor, output: Tensor, parents: dict[int, Tensor], around: Around
+    ) -> Tensor:
         """operations: [k, 3]; output: [k + 1]; parents: the weights [n] of each node n that has a choice."""
         states: list[Tensor] = []
         for node, block in enumerate(self.nodes, start=1):
             candidates = [self.projections[node - 1](x), *states]
             if node in parents:
                 candidates = [w * c for w, c in zip(parents[node].unbind(), candidates, strict=True)]
-            states.append(block(sum(candidates[1:], candidates[0]), operations[node - 1]))
+            states.append(around(block, sum(candidates[1:], candidates[0]), operations[node - 1]))
         kept = torch.cat([w * s for w, s in zip(output[1:].unbind(), states, strict=True)], dim=1)
         y: Tensor = output[0] * self.projections[-1](x) + kept
         return y
@@ -77,8 +82,10 @@ class NASBench1Shot1Supernet(Supernet):
         choice_nodes: Sequence[int],
         bn_momentum: float,
         pool_padding: int,
+        partial_channels: int = 1,
     ) -> None:
         super().__init__()
+        self.partial_channels = partial_channels
         *self.inner_nodes, output = choice_nodes
         nodes = output - 1
         self.stem = ConvBnRelu(image_channels, channels, 3, momentum=bn_momentum)
@@ -89,11 +96,14 @@ class NASBench1Shot1Supernet(Supernet):
         for index in range(cells):
             if index in self.reductions:
                 width *= 2
-            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum))
+            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum, parts=partial_channels))
             cin = width * nodes
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.ReLU(), nn.Conv2d(cin, width, 1, bias=False), nn.BatchNorm2d(width, affine=False))
         self.classifier = nn.Linear(width, classes)
+
+    def _around(self, block: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
+        return self.around(block, x, weights, self.partial_channels)
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         operations, output, *rows = mix
@@ -102,6 +112,6 @@ class NASBench1Shot1Supernet(Supernet):
         for index, cell in enumerate(self.cells):
             if index in self.reductions:
                 x = self.pool(x)
-            x = cell(x, operations, output[0], parents)
+            x = cell(x, operations, output[0], parents, self._around)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

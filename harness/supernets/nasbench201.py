@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from harness.spaces.nasbench201 import EDGES
 from harness.supernets.base import Mix, ReluConvBn, Supernet
+
+Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""Calls a mixed operation on an input and its weights, with what is around it."""
 
 
 class MixedEdge(nn.Module):
@@ -35,11 +40,11 @@ class MixedCell(nn.Module):
         super().__init__()
         self.edges = nn.ModuleDict({f"{target}<-{source}": MixedEdge(channels) for source, target in EDGES})
 
-    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mix: Tensor, around: Around) -> Tensor:
         nodes = [x]
         for target in (1, 2, 3):
             incoming = [
-                self.edges[f"{target}<-{source}"](nodes[source], mix[row])
+                around(self.edges[f"{target}<-{source}"], nodes[source], mix[row])
                 for row, (source, into) in enumerate(EDGES)
                 if into == target
             ]
@@ -74,8 +79,11 @@ class NASBench201Supernet(Supernet):
         (r"^last\.", "lastact."),
     )
 
-    def __init__(self, *, channels: int, cells: int, classes: int, image_channels: int) -> None:
+    def __init__(
+        self, *, channels: int, cells: int, classes: int, image_channels: int, partial_channels: int = 1
+    ) -> None:
         super().__init__()
+        self.partial_channels = partial_channels
         self.stem = nn.Sequential(
             nn.Conv2d(image_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
@@ -84,15 +92,18 @@ class NASBench201Supernet(Supernet):
             width = channels * 2**stage
             if stage:
                 layers.append(ResidualReduction(width // 2, width))
-            layers.extend(MixedCell(width) for _ in range(cells))
+            layers.extend(MixedCell(width // partial_channels) for _ in range(cells))
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.classifier = nn.Linear(width, classes)
+
+    def _around(self, edge: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
+        return self.around(edge, x, weights, self.partial_channels)
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         (weights,) = mix
         x = self.stem(x)
         for layer in self.cells:
-            x = layer(x, weights) if isinstance(layer, MixedCell) else layer(x)
+            x = layer(x, weights, self._around) if isinstance(layer, MixedCell) else layer(x)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

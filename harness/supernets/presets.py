@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from harness.errors import HarnessError
 from harness.spaces.base import Space
 from harness.spaces.nasbench1shot1 import NASBench1Shot1
 from harness.spaces.nasbench201 import NASBench201
@@ -65,11 +66,16 @@ def build_supernet(
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    **options: Any,
 ) -> Supernet:
     """The space's one-shot network with initial weights from `generator` (None: left uninitialised, for loading).
 
-    cells: mixed cells a stage for NAS-Bench-201, cells in all for NAS-Bench-1Shot1.
+    cells: mixed cells a stage for NAS-Bench-201, cells in all for NAS-Bench-1Shot1. options: those of the
+    regularizers (`Regularizer.supernet_options`).
     """
+    if channels % options.get("partial_channels", 1):
+        parts = options["partial_channels"]
+        raise HarnessError(f"{channels} channels cannot be divided into {parts} parts: set supernet.channels or k")
     make: Callable[..., Supernet]
     extra: dict[str, Any] = {}
     if isinstance(space, NASBench1Shot1):
@@ -85,7 +91,7 @@ def build_supernet(
     else:
         raise TypeError(f"no supernet for the space {space.name}")
     with torch.device("meta"):  # building draws nothing from the global random state
-        net = make(channels=channels, cells=cells, classes=classes, image_channels=image_channels, **extra)
+        net = make(channels=channels, cells=cells, classes=classes, image_channels=image_channels, **extra, **options)
     net = net.to_empty(device="cpu").to(dtype)
     if generator is not None:
         initialise(net, generator)
