@@ -28,6 +28,15 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "darts-minus": (("darts", {}), (("auxiliary-skip", {}),)),
     "r-darts-l2": (("darts", {}), (("weight-decay", {}),)),
     "r-darts-dp": (("darts", {}), (("drop-path", {}), ("cutout", {"ramp": True}))),
+    "amended-darts": (("amended", {}), ()),
+    "idarts": (("idarts", {}), ()),
+    "sam-darts": (("sam", {}), ()),
+    "drnas": (("drnas", {}), ()),
+    "gdas": (("gumbel", {"variant": "hard", "temperature_end": 0.1}), ()),
+    "snas": (("gumbel", {}), ()),
+    "gaea": (("gaea", {}), ()),
+    "fairdarts": (("fairdarts", {}), ()),
+    "nasp": (("nasp", {}), ()),
     "random-search": (("random-search", {}), ()),
 }
 """name -> (searcher, regularizers)."""

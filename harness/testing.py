@@ -6,17 +6,24 @@ class TestMySpace(SpaceContract):
 
 from __future__ import annotations
 
+import copy
 import itertools
+import random
 from typing import Any
 
 import numpy as np
 import torch
 
+from harness.datasets.digits import DigitPairs
+from harness.methods import Method
+from harness.methods import method as find_method
 from harness.regularizers.base import Regularizer, WeightStep
+from harness.search import SupernetSearch
 from harness.spaces.base import Space
 from harness.streams import Streams
 from harness.supernets.base import Supernet
 from harness.supernets.presets import FIXED, build_supernet
+from harness.training import Training
 
 
 class SpaceContract:
@@ -99,3 +106,77 @@ class RegularizerContract:
         assert step.net.training == mode
         assert all(torch.equal(value, before[name]) for name, value in step.net.state_dict().items())
         assert all(torch.equal(a, b) for a, b in zip(mix, inputs, strict=True))
+
+
+def small_search(chosen: Method, space: Space, *, epochs: int = 3) -> SupernetSearch:
+    """A search of two steps an epoch on pairs of digits, at its beginning."""
+    streams = Streams(0)
+    images = DigitPairs(evaluation_pairs=16).load(torch.device("cpu"))
+    net = build_supernet(
+        space,
+        FIXED,
+        channels=4,
+        cells=1,
+        classes=images.classes,
+        image_channels=1,
+        generator=streams["weights"],
+        **chosen.supernet_options(),
+    )
+    search = SupernetSearch(
+        space=space,
+        net=net,
+        alphas=[1e-3 * torch.randn(shape, generator=streams["alpha-init"]) for shape in space.alpha_shapes],
+        searcher=chosen.searcher,
+        regularizers=chosen.regularizers,
+        training=Training(batch_size=8, steps_per_epoch=2),
+        choices=FIXED,
+        streams=streams,
+        epochs=epochs,
+    )
+    search.bind(images)
+    return search
+
+
+def state_of(search: SupernetSearch) -> list[torch.Tensor]:
+    """Logits, weights and buffers: what two searches that are one and the same agree on, bit for bit."""
+    return [*(a.detach() for a in search.alphas), *search.net.state_dict().values()]
+
+
+class MethodContract:
+    """A method searches: finitely, reproducibly, resumably, and by its own random streams alone."""
+
+    method: str
+    space: Space
+
+    def search(self) -> SupernetSearch:
+        return small_search(find_method(self.method), self.space)
+
+    def run(self, search: SupernetSearch, first: int, last: int) -> None:
+        for epoch in range(first, last):
+            losses = search.train_epoch(epoch, lambda: None)
+            assert np.isfinite(losses["train_loss"])
+
+    def test_searches_and_stays_finite(self) -> None:
+        search = self.search()
+        before = [a.detach().clone() for a in search.alphas]
+        self.run(search, 0, 3)
+        assert all(torch.isfinite(value).all() for value in state_of(search))
+        assert self.space.parse(search.derive().encoding)
+        assert np.isfinite(search.evaluate()["search_valid_loss"])
+        moved = [not torch.equal(a, b) for a, b in zip(before, search.alphas, strict=True)]
+        assert all(moved) or not all(r.alpha_moves(2) for r in search.regularizers)
+
+    def test_resumed_is_uninterrupted(self) -> None:
+        whole, first, second = self.search(), self.search(), self.search()
+        self.run(whole, 0, 3)
+        self.run(first, 0, 1)
+        second.load_state_dict(copy.deepcopy(first.state_dict()))
+        self.run(second, 1, 3)
+        assert all(torch.equal(a, b) for a, b in zip(state_of(whole), state_of(second), strict=True))
+
+    def test_global_random_state_is_left_alone(self) -> None:
+        search = self.search()
+        before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+        self.run(search, 0, 1)
+        assert torch.equal(before[0], torch.get_rng_state())
+        assert before[1:] == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]

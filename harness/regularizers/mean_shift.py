@@ -17,7 +17,7 @@ class MeanShift(Regularizer):
 
     Hsieh et al., MS-DARTS, IEEE TAI 2024 (arXiv 2108.09996). A round draws points X_n = a + U(-epsilon, epsilon),
     puts them on the simplex (Z_n), measures the training loss at each, batch norm in eval mode, and moves to
-    a = sum_n p_n k_n X_n / sum_n p_n k_n, with p = softmax over n and k_n = exp(-|a - Z_n|^2 / (2 h^2)) for each tensor.
+    a = sum_n p_n k_n X_n / sum_n p_n k_n, p a softmax over n, and k_n = exp(-|a - Z_n|^2 / (2 h^2)) for each tensor.
 
     variant `official`: p = softmax(+loss), the mean of the points before they were put on the simplex, as the published
     code does: it climbs the loss, and with nearly equal weights it is a random perturbation of sqrt(2/3) of epsilon.

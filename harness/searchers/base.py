@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -76,3 +77,19 @@ class SupernetSearcher(Plugin):
     @abstractmethod
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """The gradient by which the architecture optimiser moves alpha, same shapes."""
+
+
+class SoftmaxSearcher(SupernetSearcher):
+    """A searcher whose mixing weights are the softmax of its logits."""
+
+    def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
+        return [a.softmax(dim=-1) for a in alphas]
+
+    def validation_gradients(self, step: ArchitectureStep, net: Supernet, wanted: Sequence[Tensor]) -> list[Tensor]:
+        """d(L_valid + penalty)/d`wanted` at a sample of the mixing weights."""
+        loss = step.loss(net, self.sample(step.alphas, step.moment), step.valid)
+        penalty = step.penalty(step.alphas)
+        return list(torch.autograd.grad(loss if penalty is None else loss + penalty, list(wanted)))
+
+    def gradient(self, step: ArchitectureStep) -> list[Tensor]:
+        return self.validation_gradients(step, step.net, step.alphas)

@@ -16,7 +16,7 @@ REPLAYED = sorted(p for p in RECORDS.glob("*.npz") if p.stem.split("_", 1)[1].re
 
 
 def test_every_space_and_method_is_there() -> None:
-    assert len(REPLAYED) == 4 * 4 - 1  # second order is published for 1Shot1 only
+    assert len(REPLAYED) == 4 * 4 - 1 + 4  # second order for 1Shot1 only; MS-DARTS and PC-DARTS on s1 and s3
 
 
 @pytest.mark.parametrize("path", REPLAYED, ids=lambda p: p.stem)
@@ -37,8 +37,8 @@ def test_derivation() -> None:
 
 
 def test_other_methods_are_named_as_skipped() -> None:
-    (skipped,) = conform([RECORDS / "nasbench1shot1_s1_pcdarts.npz"])
-    assert skipped == Skipped("nasbench1shot1_s1_pcdarts", "method 'pcdarts' is not replayed by this version")
+    (skipped,) = conform([RECORDS / "nasbench1shot1_s1_hessian.npz"])
+    assert skipped == Skipped("nasbench1shot1_s1_hessian", "method 'hessian' is not replayed by this version")
 
 
 @pytest.mark.parametrize("key", ["step2/loss", "final/alpha/0", "step1/perturbed/0", "forward/logits"])

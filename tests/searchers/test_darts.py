@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.search import cross_entropy
-from harness.searchers.base import ArchitectureStep
+from harness.searchers.base import ArchitectureStep, Moment
 from harness.searchers.darts import DARTS
 from harness.spaces.nasbench1shot1 import S1
 from harness.streams import Streams
@@ -48,6 +48,7 @@ def step_of(net: nn.Module, alphas: list[Tensor], train: object, valid: object, 
         "weight_decay": 0.01,
         "momentum_buffers": [None for _ in net.parameters()],
         "finite_difference_moves_bn": False,
+        "moment": Moment(Streams(0), 1, 3),
     } | changes
     return ArchitectureStep(net=net, alphas=alphas, train=train, valid=valid, **options)  # type: ignore[arg-type]
 
@@ -88,7 +89,7 @@ def test_penalty_is_added() -> None:
 def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against automatic differentiation through one optimiser step, with a difference step so small that no ReLU or
     pooling maximum changes sides (the published one of 0.01 does cross some in a network this small)."""
-    monkeypatch.setattr("harness.searchers.darts.FINITE_DIFFERENCE", 1e-6)
+    monkeypatch.setattr("harness.searchers.products.FINITE_DIFFERENCE", 1e-6)
     space, streams = S1(), Streams(1)
     net = build_supernet(
         space, FIXED, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64

@@ -101,7 +101,7 @@ def test_one_hot_mix_is_the_discrete_cell() -> None:
                     y = F.conv2d(F.relu(nodes[source]), module[1].weight, padding=int(op == CONV3))
                     total = total + F.batch_norm(y, None, None, training=True)
             nodes.append(total)
-        assert torch.allclose(cell(x, mix), nodes[3], atol=1e-12)
+        assert torch.allclose(cell(x, mix, lambda edge, *inputs: edge(*inputs)), nodes[3], atol=1e-12)
 
 
 def test_presets_differ_where_they_say() -> None:
