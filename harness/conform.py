@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from harness.errors import HarnessError
+from harness.measures.early_stopping import early_stop
+from harness.measures.hessian import hessian, largest_eigenvalue
 from harness.methods import Method, method
 from harness.registry import find
 from harness.search import SupernetSearch
@@ -38,6 +40,7 @@ METHODS = {
     "sdarts_adv": "sdarts-adv",
     "msdarts": "ms-darts",
     "pcdarts": "pc-darts",
+    "hessian": "darts",
 }
 """Methods of records, by the name of the method here."""
 
@@ -191,7 +194,10 @@ def replay(path: Path) -> Iterator[Check | Skipped]:
     try:
         search = build_search(space, meta, arrays, streams)
         yield from replay_forward(record, space, search, arrays)
-        yield from replay_steps(record, meta, search, streams, arrays)
+        if meta["method"] == "hessian":
+            yield from replay_hessian(record, meta, search, arrays)
+        else:
+            yield from replay_steps(record, meta, search, streams, arrays)
     except (KeyError, RuntimeError) as error:
         raise HarnessError(f"{path} does not fit its own meta data ({error}): the record is damaged") from None
 
@@ -248,16 +254,34 @@ def replay_steps(
     yield Check(record, "final batch-norm statistics", max(e for n, e in final.items() if n not in trained))
 
 
+def replay_hessian(
+    record: str, meta: dict[str, Any], search: SupernetSearch, arrays: dict[str, np.ndarray[Any, Any]]
+) -> Iterator[Check]:
+    """The Hessian of the validation loss over all logits, with the L2 factor of alpha on its diagonal."""
+    batch = torch.from_numpy(arrays["step0/xs"]), torch.from_numpy(arrays["step0/ys"])
+    search.net.train()
+    matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=meta["arch_wd"])
+    yield Check(record, "Hessian", relative_error(matrix, arrays["hessian/matrix"]))
+    yield Check(record, "largest eigenvalue", relative_error(largest_eigenvalue(matrix), arrays["hessian/max_eig"]))
+
+
 def _errors(ours: list[Tensor], recorded: list[Tensor]) -> list[float]:
     return [relative_error(a, b) for a, b in zip(ours, recorded, strict=True)]
 
 
 def replay_derivation(path: Path) -> Iterator[Check | Skipped]:
-    """Decoding of recorded architecture tensors: adjacency, operations and module hash must be equal."""
+    """Decoding of recorded architecture tensors: adjacency, operations and module hash must be equal; or eigenvalue
+    traces, which must stop where the published rule does."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} is not a readable conformance record ({error}): fetch it again") from None
+    if isinstance(content, list) and all(isinstance(run, dict) and "max_eigenvalue" in run for run in content):
+        stops = [early_stop(run["epochs"], run["max_eigenvalue"]) or (None, None) for run in content]
+        recorded = [(run["triggered_at_epoch"], run["returned_epoch"]) for run in content]
+        same = [tuple(a) == b for a, b in zip(stops, recorded, strict=True)]
+        yield Check(path.stem, f"early stop of {len(content)} traces", 0.0 if all(same) else float("inf"))
+        return
     if not isinstance(content, dict) or "cases" not in content:
         yield Skipped(path.stem, "not a derivation file")
         return

@@ -28,6 +28,8 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "darts-minus": (("darts", {}), (("auxiliary-skip", {}),)),
     "r-darts-l2": (("darts", {}), (("weight-decay", {}),)),
     "r-darts-dp": (("darts", {}), (("drop-path", {}), ("cutout", {"ramp": True}))),
+    "darts-es": (("darts", {}), (("eigenvalue-stopping", {}),)),
+    "darts-plus": (("darts", {}), (("skip-stopping", {}),)),
     "amended-darts": (("amended", {}), ()),
     "idarts": (("idarts", {}), ()),
     "sam-darts": (("sam", {}), ()),

@@ -53,6 +53,9 @@ class SupernetSearch:
         net.noise = lambda: streams["drop-path"]
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights = list(net.parameters())
+        self.stopped = False
+        self.memory: dict[str, Any] = {}
+        """What regularizers remember from epoch to epoch, by their names."""
         self.last_mix: list[Tensor] = []
         """Mixing weights of the last weight step."""
         self.weight_optimizer = torch.optim.SGD(
@@ -76,7 +79,10 @@ class SupernetSearch:
         self.valid_batches = Batches(images.size("valid"), size, sampling, self.streams["valid-order"])
 
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]:
-        """All steps of a 0-based epoch. Returns the mean training loss. on_step is called after each step."""
+        """All steps of a 0-based epoch, none after the search has stopped. Returns the mean training loss (NaN where
+        there is none). on_step is called after each step."""
+        if self.stopped:
+            return {"train_loss": float("nan")}
         steps = self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
         rate = self.training.rate(epoch, self.epochs)
         self.net.train()
@@ -88,7 +94,21 @@ class SupernetSearch:
             valid = self.batch("valid", self.valid_batches, epoch)
             losses.append(self.step(train, valid, epoch, rate))
             on_step()
+        for regularizer in self.regularizers:
+            if not self.stopped:
+                regularizer.after_epoch(self, epoch)
         return {"train_loss": torch.stack(losses).mean().item()}
+
+    def stop_at(self, alphas: Sequence[Tensor]) -> None:
+        """End the search at these logits."""
+        self.stopped = True
+        with torch.no_grad():
+            for alpha, value in zip(self.alphas, alphas, strict=True):
+                alpha.copy_(value)
+
+    def loss_at(self, alphas: Sequence[Tensor], batch: Batch) -> Tensor:
+        """Cross-entropy of the one-shot network at these logits, differentiable in them, in the network's mode."""
+        return cross_entropy(self.net, self.searcher.relax(alphas), batch)
 
     def batch(self, part: Part, batches: Batches, epoch: int) -> Batch:
         """The next minibatch of a half, augmented by the data set and then by the regularizers."""
@@ -120,6 +140,8 @@ class SupernetSearch:
             "alphas": [a.detach() for a in self.alphas],
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "stopped": self.stopped,
+            "memory": self.memory,
             "streams": self.streams.state_dict(),
             "train_batches": self.train_batches.state_dict(),
             "valid_batches": self.valid_batches.state_dict(),
@@ -132,6 +154,7 @@ class SupernetSearch:
                 alpha.copy_(value)
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        self.stopped, self.memory = state["stopped"], state["memory"]
         self.streams.load_state_dict(state["streams"])
         self.bind(self.images)  # the streams' generators are new objects
         self.train_batches.load_state_dict(state["train_batches"])

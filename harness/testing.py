@@ -154,7 +154,7 @@ class MethodContract:
     def run(self, search: SupernetSearch, first: int, last: int) -> None:
         for epoch in range(first, last):
             losses = search.train_epoch(epoch, lambda: None)
-            assert np.isfinite(losses["train_loss"])
+            assert np.isfinite(losses["train_loss"]) or search.stopped
 
     def test_searches_and_stays_finite(self) -> None:
         search = self.search()
@@ -164,7 +164,7 @@ class MethodContract:
         assert self.space.parse(search.derive().encoding)
         assert np.isfinite(search.evaluate()["search_valid_loss"])
         moved = [not torch.equal(a, b) for a, b in zip(before, search.alphas, strict=True)]
-        assert all(moved) or not all(r.alpha_moves(2) for r in search.regularizers)
+        assert all(moved) or search.stopped or not all(r.alpha_moves(2) for r in search.regularizers)
 
     def test_resumed_is_uninterrupted(self) -> None:
         whole, first, second = self.search(), self.search(), self.search()

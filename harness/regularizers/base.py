@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from harness.registry import Plugin
 from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet
 from harness.training import Training
+
+if TYPE_CHECKING:
+    from harness.search import SupernetSearch
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class Regularizer(Plugin):
 
     def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
         """Set what changes in the network from epoch to epoch."""
+
+    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+        """Look at the search after a 0-based epoch; keep what is to be remembered in `search.memory`, stop it by
+        `search.stop_at`."""
 
     def alpha_moves(self, epoch: int) -> bool:
         """Whether architecture steps are taken in this 0-based epoch."""

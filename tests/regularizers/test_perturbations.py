@@ -1,14 +1,21 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.regularizers.adversarial import AdversarialPerturbation
+from harness.regularizers.auxiliary_skip import AuxiliarySkip
 from harness.regularizers.base import Regularizer, onto_simplex
 from harness.regularizers.beta_decay import BetaDecay
+from harness.regularizers.cutout import Cutout
+from harness.regularizers.drop_path import DropPath
+from harness.regularizers.mean_shift import MeanShift
 from harness.regularizers.random_smoothing import RandomSmoothing, radius
 from harness.spaces.nasbench1shot1 import S2
 from harness.spaces.nasbench201 import NASBench201
+from harness.supernets.presets import FIXED, build_supernet
 from harness.testing import RegularizerContract, small_step
 
 ROWS = st.lists(st.floats(-2, 2, allow_nan=False, width=32), min_size=2, max_size=7)
@@ -97,3 +104,71 @@ def test_beta_decay_pulls_logits_together() -> None:
     (gradient,) = torch.autograd.grad(loss, alphas)
     assert torch.allclose(gradient, 5 * alphas[0].detach().softmax(-1))
     assert BetaDecay(strength=50).alpha_loss(alphas, epoch=0, epochs=100).item() == 0
+
+
+class TestTrueMeanShift(RegularizerContract):
+    space = NASBench201()
+    regularizer = MeanShift(variant="true")
+    neutral = MeanShift(epsilon=0, epsilon_start=0)
+
+
+def test_mean_shift_climbs_or_descends_the_loss_by_its_variant() -> None:
+    changes = {"official": [], "true": []}  # type: dict[str, list[float]]
+    for seed in range(8):
+        for variant, found in changes.items():
+            mix, step = small_step(NASBench201(), seed=seed)
+            step.net.eval()
+            scaled = replace(step, loss=lambda m, loss=step.loss: 100 * loss(m))  # a clear preference
+            shift = MeanShift(variant=variant, samples=12, epsilon=0.2, epsilon_start=0.2)  # type: ignore[arg-type]
+            found.append(float(step.loss([onto_simplex(m) for m in shift.perturb(mix, scaled)]) - step.loss(mix)))
+    assert sum(changes["official"]) > 0 > sum(changes["true"])
+
+
+def test_one_sample_of_mean_shift_is_a_random_walk() -> None:
+    """With one sample the weights cancel, and two rounds add two draws."""
+    mix, step = small_step(NASBench201())
+    (moved,) = MeanShift(samples=1, epsilon=0.1, epsilon_start=0.1).perturb(mix, step)
+    _, again = small_step(NASBench201())
+    first, second = (again.streams.uniform("alpha-noise", mix[0], -0.1, 0.1) for _ in range(2))
+    assert torch.allclose(moved, mix[0] + first + second)
+
+
+def test_cutout_sets_squares_to_the_mean() -> None:
+    images = torch.ones(500, 1, 8, 16)
+    cut = Cutout(size=0.5).augment(images, torch.Generator().manual_seed(0), 0, 4)
+    gone = (cut == 0).sum(dim=(1, 2, 3))
+    assert gone.max() == 16  # a square of 4 x 4, smaller where the border cuts it off
+    assert gone.min() >= 4
+    ramped = Cutout(size=0.5, ramp=True).augment(images, torch.Generator().manual_seed(0), 0, 4)
+    share = ((ramped == 0).sum(dim=(1, 2, 3)) > 0).double().mean().item()
+    assert share == pytest.approx(0.25, abs=0.06)
+
+
+def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
+    net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
+    generator = torch.Generator().manual_seed(0)
+    net.noise = lambda: generator
+    DropPath(probability=0.4).begin_epoch(net, 3, 4)
+    assert net.path_dropout == pytest.approx(0.4)
+    x = torch.ones(20_000, 2, 1, 1)
+    dropped = net.around(lambda x, _: x, x, torch.ones(1), 1)[:, 0, 0, 0]
+    assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.6])
+    net.eval()
+    assert torch.equal(net.around(lambda x, _: x, x, torch.ones(1), 1), x)
+
+
+def test_auxiliary_skip_fades_to_nothing() -> None:
+    net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
+    factors = []
+    for epoch in range(4):
+        AuxiliarySkip().begin_epoch(net, epoch, 4)
+        factors.append(net.around(lambda x, _: 0 * x, torch.ones(1, 2, 1, 1), torch.ones(1), 1)[0, 0, 0, 0].item())
+    assert factors == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_partial_channels_mix_a_quarter_and_shuffle() -> None:
+    net = build_supernet(NASBench201(), FIXED, channels=4, cells=1, classes=4, generator=torch.Generator())
+    x = torch.arange(8.0).view(1, 8, 1, 1)
+    out = net.around(lambda x, _: 10 + x, x, torch.ones(1), 4).flatten().tolist()
+    assert out == [10, 2, 4, 6, 11, 3, 5, 7]  # four groups of two, taken in turn
