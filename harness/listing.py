@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.methods import METHODS
-from harness.registry import plugins
+from harness.registry import build, plugins
 from harness.spaces.base import Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
@@ -16,14 +16,7 @@ from harness.tables.table import Table
 def listing(kind: str) -> list[dict[str, Any]]:
     """One row for each member of a kind ("methods", "tables", or a registry folder)."""
     if kind == "methods":
-        return [
-            {
-                "method": name,
-                "searcher": _call(searcher),
-                "regularizers": " + ".join(map(_call, regularizers)) or "none",
-            }
-            for name, (searcher, regularizers) in METHODS.items()
-        ]
+        return [_method(name) for name in METHODS]
     if kind == "tables":
         opened = [Table(folder) for folder in table_folders().values()]
         return [
@@ -34,6 +27,22 @@ def listing(kind: str) -> list[dict[str, Any]]:
         {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
         for name, cls in plugins(kind).items()
     ]
+
+
+STATUSES = ("adapted", "specified", "conforms")
+"""From the weakest to the strongest: a method is what its weakest part is."""
+
+
+def _method(name: str) -> dict[str, Any]:
+    searcher, regularizers = METHODS[name]
+    parts = [build("searchers", *searcher), *(build("regularizers", *r) for r in regularizers)]
+    return {
+        "method": name,
+        "searcher": _call(searcher),
+        "regularizers": " + ".join(map(_call, regularizers)) or "none",
+        "paper": parts[min(1, len(regularizers))].paper,
+        "status": min((p.proof() for p in parts), key=STATUSES.index),
+    }
 
 
 def _call(part: tuple[str, dict[str, Any]]) -> str:

@@ -39,6 +39,8 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "gaea": (("gaea", {}), ()),
     "fairdarts": (("fairdarts", {}), ()),
     "nasp": (("nasp", {}), ()),
+    "regularised-evolution": (("regularised-evolution", {}), ()),
+    "local-search": (("local-search", {}), ()),
     "random-search": (("random-search", {}), ()),
 }
 """name -> (searcher, regularizers)."""

@@ -24,6 +24,15 @@ class Plugin(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    """Where it comes from, for listings: authors, venue, arXiv number."""
+    status: ClassVar[str] = "specified"
+    """`conforms` (replays published numbers), `specified` (closed-form or property tests), or `adapted` (changed to fit
+    these spaces)."""
+
+    def proof(self) -> str:
+        """The status with these fields."""
+        return self.status
 
 
 @cache

@@ -5,6 +5,7 @@ Epochs are counted from 0 here; the record of the state after the first one is c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.datasets.base import Batches, Images, Part
+from harness.errors import HarnessError
 from harness.regularizers.base import Regularizer, WeightStep
 from harness.searchers.base import ArchitectureStep, Batch, Moment, SupernetSearcher
 from harness.spaces.base import Architecture, Space
@@ -94,10 +96,16 @@ class SupernetSearch:
             valid = self.batch("valid", self.valid_batches, epoch)
             losses.append(self.step(train, valid, epoch, rate))
             on_step()
+        loss = torch.stack(losses).mean().item()
+        if not (math.isfinite(loss) and all(torch.isfinite(a).all() for a in self.alphas)):
+            raise HarnessError(
+                f"the search diverged in epoch {epoch + 1} (training loss {loss:g}): its rows up to epoch {epoch} are "
+                "kept; lower a learning rate or a strength"
+            )
         for regularizer in self.regularizers:
             if not self.stopped:
                 regularizer.after_epoch(self, epoch)
-        return {"train_loss": torch.stack(losses).mean().item()}
+        return {"train_loss": loss}
 
     def stop_at(self, alphas: Sequence[Tensor]) -> None:
         """End the search at these logits."""

@@ -48,6 +48,14 @@ class SpaceContract:
         first = [np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)) for shape in self.space.alpha_shapes]
         assert self.space.derive(flat) == self.space.derive(first)
 
+    def test_neighbours_are_mutual(self) -> None:
+        rng = np.random.default_rng(0)
+        for architecture in (self.space.random(rng) for _ in range(10)):
+            found = self.space.neighbours(architecture)
+            assert len({n.encoding for n in found}) == len(found) > 0
+            assert architecture not in found
+            assert all(architecture in self.space.neighbours(n) for n in found)
+
     def test_random_draws_are_members_and_repeat(self) -> None:
         drawn = [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
         assert drawn == [self.space.random(np.random.default_rng(seed)) for seed in range(20)]

@@ -62,11 +62,11 @@ def test_full_strength_is_not_darts() -> None:
         assert not all(same), name
 
 
-def test_every_part_has_a_status() -> None:
+def test_every_part_has_a_status_and_a_paper() -> None:
     for kind in ("regularizers", "searchers"):
         for name, cls in plugins(kind).items():
-            if name != "random-search":
-                assert cls.status in ("conforms", "specified", "adapted"), name
+            assert cls.status in ("conforms", "specified", "adapted"), name
+            assert cls.paper, name
 
 
 def test_channels_that_cannot_be_divided_are_explained() -> None:

@@ -25,6 +25,7 @@ class AdversarialPerturbation(Regularizer):
     """
 
     name = "adversarial"
+    paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)

@@ -13,6 +13,7 @@ class AlphaWarmup(Regularizer):
     """Take no architecture step in the first `length` epochs (PC-DARTS: 15, P-DARTS: 10, NAS-Bench-1Shot1: 20)."""
 
     name = "alpha-warmup"
+    paper = "Xu et al., ICLR 2020 (1907.05737)"
     neutral: ClassVar[dict[str, Any]] = {"length": 0}
     length: int = Field(15, ge=0)
 

@@ -19,6 +19,7 @@ class AuxiliarySkip(Regularizer):
     """
 
     name = "auxiliary-skip"
+    paper = "Chu et al., ICLR 2021 (2009.01027)"
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     start: float = Field(1.0, ge=0)
 

@@ -36,12 +36,10 @@ class WeightStep:
 class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
-    neutral: fields with which the search is DARTS, bit for bit. status: `conforms` (replays published numbers),
-    `specified` (closed-form or property tests), or `adapted` (changed to fit these spaces).
+    neutral: fields with which the search is DARTS, bit for bit.
     """
 
     neutral: ClassVar[dict[str, Any]]
-    status: ClassVar[str] = "specified"
 
     def settings(self, training: Training) -> Training:
         """The training settings, changed."""

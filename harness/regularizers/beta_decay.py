@@ -19,6 +19,7 @@ class BetaDecay(Regularizer):
     """
 
     name = "beta-decay"
+    paper = "Ye et al., CVPR 2022 (2203.01665)"
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
 

@@ -20,6 +20,7 @@ class Cutout(Regularizer):
     """
 
     name = "cutout"
+    paper = "DeVries & Taylor (1708.04552)"
     neutral: ClassVar[dict[str, Any]] = {"size": 0}
     size: float = Field(0.5, ge=0, le=1)
     ramp: bool = False

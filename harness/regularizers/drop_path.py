@@ -18,6 +18,7 @@ class DropPath(Regularizer):
     """
 
     name = "drop-path"
+    paper = "Zela et al., ICLR 2020 (1909.09656)"
     neutral: ClassVar[dict[str, Any]] = {"probability": 0}
     probability: float = Field(0.2, ge=0, lt=1)
 

@@ -26,6 +26,7 @@ class EigenvalueStopping(Regularizer):
     """
 
     name = "eigenvalue-stopping"
+    paper = "Zela et al., ICLR 2020 (1909.09656)"
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}
     status = "conforms"
     ratio: float = Field(1.3, gt=1)

@@ -26,6 +26,7 @@ class MeanShift(Regularizer):
     """
 
     name = "mean-shift"
+    paper = "Hsieh et al., TAI 2024 (2108.09996)"
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.25, ge=0, le=1)
@@ -34,6 +35,9 @@ class MeanShift(Regularizer):
     samples: int = Field(3, ge=1)
     bandwidth: float = Field(1.0, gt=0)
     variant: Literal["official", "true"] = "official"
+
+    def proof(self) -> str:
+        return self.status if self.variant == "official" else "specified"
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         eps = radius(step, self.epsilon_start, self.epsilon)

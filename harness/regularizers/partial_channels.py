@@ -17,6 +17,7 @@ class PartialChannels(Regularizer):
     """
 
     name = "partial-channels"
+    paper = "Xu et al., ICLR 2020 (1907.05737)"
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
     k: int = Field(4, ge=1)

@@ -22,6 +22,7 @@ class SkipStopping(Regularizer):
     """
 
     name = "skip-stopping"
+    paper = "Liang et al. (1909.06035)"
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
     status = "adapted"
     skips: int = Field(2, ge=1)

@@ -17,6 +17,7 @@ class WeightDecay(Regularizer):
     """
 
     name = "weight-decay"
+    paper = "Zela et al., ICLR 2020 (1909.09656)"
     neutral: ClassVar[dict[str, Any]] = {"value": 3e-4}
     value: float = Field(27e-4, ge=0)
 

@@ -19,6 +19,7 @@ class AmendedDARTS(SoftmaxSearcher):
     """
 
     name = "amended"
+    paper = "Bi et al. (1910.11831)"
     eta: float = Field(0.1, ge=0)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:

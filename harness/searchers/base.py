@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -56,9 +55,7 @@ class ArchitectureStep:
 
 
 class SupernetSearcher(Plugin):
-    """A searcher that trains a one-shot network. status: see `Regularizer`."""
-
-    status: ClassVar[str] = "specified"
+    """A searcher that trains a one-shot network."""
 
     @abstractmethod
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:

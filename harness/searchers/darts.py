@@ -23,6 +23,7 @@ class DARTS(SoftmaxSearcher):
     """
 
     name = "darts"
+    paper = "Liu et al., ICLR 2019 (1806.09055)"
     status = "conforms"
     order: Literal[1, 2] = 1
 

@@ -19,6 +19,7 @@ class DrNAS(SoftmaxSearcher):
     """
 
     name = "drnas"
+    paper = "Chen et al., ICLR 2021 (2006.10355)"
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         shapes = [F.elu(a) + 1 for a in alphas]

@@ -21,6 +21,7 @@ class FairDARTS(SupernetSearcher):
     """
 
     name = "fairdarts"
+    paper = "Chu et al., ECCV 2020 (1911.12126)"
     status = "adapted"
     strength: float = Field(10.0, ge=0)
     kind: Literal["L1", "L2"] = "L2"

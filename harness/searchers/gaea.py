@@ -20,6 +20,7 @@ class GAEA(SoftmaxSearcher):
     """
 
     name = "gaea"
+    paper = "Li et al., ICLR 2021 (2004.07802)"
     rate: float = Field(0.1, gt=0)
     floor: float = Field(1e-5, ge=0, lt=1)
 

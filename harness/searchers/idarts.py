@@ -21,6 +21,7 @@ class IDARTS(SoftmaxSearcher):
     """
 
     name = "idarts"
+    paper = "Zhang et al., ICML 2021 (2106.10784)"
     terms: int = Field(2, ge=0)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:

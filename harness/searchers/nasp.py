@@ -17,6 +17,7 @@ class NASP(SoftmaxSearcher):
     """
 
     name = "nasp"
+    paper = "Yao et al., AAAI 2020 (1905.13577)"
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [torch.zeros_like(a).scatter_(-1, a.argmax(dim=-1, keepdim=True), 1.0) for a in alphas]

@@ -69,6 +69,10 @@ class Space(ABC):
     def random(self, rng: np.random.Generator) -> Architecture:
         """One encoding drawn uniformly."""
 
+    @abstractmethod
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """The architectures that differ in one choice, in a fixed order."""
+
     def check_shapes(self, alphas: Rows) -> list[NDArray[np.floating[Any]]]:
         """The architecture tensors as arrays of the space's shapes, all finite."""
         arrays = [np.asarray(a) for a in alphas]

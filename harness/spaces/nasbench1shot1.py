@@ -159,6 +159,20 @@ class NASBench1Shot1(Space):
                     cells.setdefault(found.key, found)
         return cells
 
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """The cells with another operation at one node, or with one parent of one node exchanged."""
+        names, parents = self._decode(architecture.encoding)
+        operations = [OPERATIONS.index(name) for name in names]
+        found = []
+        for node, own in enumerate(operations):
+            others = [op for op in range(len(OPERATIONS)) if op != own]
+            found += [self.architecture([*operations[:node], op, *operations[node + 1 :]], parents) for op in others]
+        for place, up in enumerate(parents):
+            for chosen in itertools.combinations(range(place + 1), len(up)):
+                if len({*chosen} & {*up}) == len(up) - 1:
+                    found.append(self.architecture(operations, (*parents[:place], chosen, *parents[place + 1 :])))
+        return found
+
     def random(self, rng: np.random.Generator) -> Architecture:
         parents = tuple(
             tuple(sorted(int(i) for i in rng.choice(n, p, replace=False)))

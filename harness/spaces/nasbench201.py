@@ -46,26 +46,32 @@ class NASBench201(Space):
 
     def derive(self, alphas: Rows) -> Architecture:
         (alpha,) = self.check_shapes(alphas)
-        return architecture(tuple(int(i) for i in alpha.argmax(axis=1)))
+        return architecture_of(tuple(int(i) for i in alpha.argmax(axis=1)))
 
     def parse(self, encoding: str) -> Architecture:
-        return architecture(parse_cell(encoding))
+        return architecture_of(parse_cell(encoding))
 
     def enumerate(self) -> Iterator[Architecture]:
         """All strings in the official index order (the order of the published files)."""
-        return (architecture(cell) for cell in official_cells())
+        return (architecture_of(cell) for cell in official_cells())
 
     def canonical_key(self, architecture: Architecture) -> str:
         return canonical(parse_cell(architecture.encoding))
 
     def distinct_architectures(self) -> dict[str, Architecture]:
-        return {key: architecture(cell) for key, cell in distinct_cells().items()}
+        return {key: architecture_of(cell) for key, cell in distinct_cells().items()}
+
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """The 24 cells with another operation on one edge."""
+        cell = parse_cell(architecture.encoding)
+        changes = [(edge, op) for edge in range(len(EDGES)) for op in range(len(OPERATIONS)) if op != cell[edge]]
+        return [architecture_of((*cell[:edge], op, *cell[edge + 1 :])) for edge, op in changes]
 
     def random(self, rng: np.random.Generator) -> Architecture:
-        return architecture(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))
+        return architecture_of(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))
 
 
-def architecture(cell: Cell) -> Architecture:
+def architecture_of(cell: Cell) -> Architecture:
     """The architecture of six operation indices."""
     text = to_string(cell)
     return Architecture(text, text, tuple(OPERATIONS[i] for i in cell))
