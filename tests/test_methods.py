@@ -110,3 +110,10 @@ def test_skip_stopping_returns_the_last_cell_with_fewer_skips(monkeypatch: pytes
     logits = stopping_search("skip-stopping", {}, 5)
     assert all(torch.equal(later[0], logits[1][0]) for later in logits[2:])
     assert not torch.equal(logits[0][0], logits[1][0])
+
+
+def test_a_diverging_search_ends_with_a_sentence() -> None:
+    search = small_search(method("darts"), SPACES[0])
+    search.training = search.training.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
+    with pytest.raises(HarnessError, match=r"diverged in epoch 1 \(training loss .*: its rows up to epoch 0 are"):
+        search.train_epoch(0, lambda: None)

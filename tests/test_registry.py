@@ -28,7 +28,7 @@ def test_every_plugin_is_found_by_its_name() -> None:
     for kind in ("searchers", "regularizers"):
         assert list(plugins(kind)) == sorted(plugins(kind))
         assert all(cls.name == name for name, cls in plugins(kind).items())
-    assert list(plugins("datasets")) == ["cifar10", "digits", "digits100", "npz"]
+    assert list(plugins("datasets")) == ["cifar10", "cifar100", "digits", "digits100", "imagenet16-120", "npz", "svhn"]
 
 
 def test_an_installed_package_adds_a_regularizer(tmp_path: Path) -> None:

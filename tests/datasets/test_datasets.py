@@ -8,9 +8,11 @@ import torch
 from PIL import Image
 
 from harness.datasets.base import Batches, StoredImages, augment
-from harness.datasets.cifar10 import CIFAR10
+from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, digit_parts
+from harness.datasets.imagenet16 import ImageNet16
 from harness.datasets.npz import NpzImages
+from harness.datasets.svhn import SVHN
 from harness.errors import HarnessError
 from harness.streams import Streams
 
@@ -157,6 +159,56 @@ def test_cifar10_missing_or_cut(tmp_path: Path, cifar_folder: Path) -> None:
     (tmp_path / "data_batch_1").write_bytes((cifar_folder / "data_batch_1").read_bytes()[:5000])
     with pytest.raises(HarnessError, match="is damaged, truncated"):
         CIFAR10(root=tmp_path).load(CPU)
+
+
+def test_cifar100_in_its_official_format(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 20), ("test", 6)):
+        content = {
+            b"data": rng.integers(0, 256, (count, 3072), dtype=np.uint8),
+            b"fine_labels": list(range(count)),
+            b"coarse_labels": [0] * count,
+        }
+        (tmp_path / name).write_bytes(pickle.dumps(content, protocol=2))
+    images = CIFAR100(root=tmp_path).load(CPU)
+    assert (images.classes, images.shape) == (100, (3, 32, 32))
+    assert images.evaluation("valid")[1].tolist() == list(range(10, 20))
+    assert images.evaluation("test")[1].tolist() == list(range(6))
+    with pytest.raises(HarnessError, match=r"unpack cifar-100-python\.tar\.gz"):
+        CIFAR100(root=tmp_path / "absent").load(CPU)
+
+
+def test_imagenet16_keeps_the_first_classes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in (*(f"train_data_batch_{i}" for i in range(1, 11)), "val_data"):
+        labels = [1, 120, 121, 1000]
+        content = {"data": rng.integers(0, 256, (4, 768), dtype=np.uint8), "labels": labels}
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+    images = ImageNet16(root=tmp_path).load(CPU)
+    assert (images.classes, images.shape) == (120, (3, 16, 16))
+    assert [images.size(p) for p in ("train", "valid", "test")] == [10, 10, 2]
+    assert images.evaluation("test")[1].tolist() == [0, 119]
+    (tmp_path / "val_data").write_bytes(pickle.dumps({"data": np.zeros((1, 768), dtype=np.uint8), "labels": [0]}))
+    with pytest.raises(HarnessError, match="do not count from 1"):
+        ImageNet16(root=tmp_path).load(CPU)
+
+
+def test_svhn_in_its_official_format(tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (32, 32, 3, 12), dtype=np.uint8)
+    for name in ("train", "test"):
+        savemat(tmp_path / f"{name}_32x32.mat", {"X": pixels, "y": np.arange(1, 13)[:, None] % 10 + 1})
+    images = SVHN(root=tmp_path).load(CPU)
+    assert [images.size(p) for p in ("train", "valid", "test")] == [6, 6, 12]
+    x, y = images.evaluation("test")
+    assert y.tolist() == [(d % 10 + 1) % 10 for d in range(1, 13)]
+    expected = (pixels[4, 7, 1, 2] / 255 - 0.4438) / 0.2010
+    assert x[2, 1, 4, 7].item() == pytest.approx(expected, abs=1e-4)
+    (tmp_path / "test_32x32.mat").write_bytes(b"half")
+    with pytest.raises(HarnessError, match=r"test_32x32\.mat is no readable SVHN file"):
+        SVHN(root=tmp_path).load(CPU)
 
 
 def npz(path: Path, **changes: np.ndarray) -> Path:  # type: ignore[type-arg]

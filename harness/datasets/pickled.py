@@ -1,0 +1,52 @@
+"""Images in the pickled batches that CIFAR and downsampled ImageNet are published in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.datasets.base import Part
+from harness.errors import HarnessError
+from harness.pickles import NUMPY, load
+
+
+def read_batches(paths: list[Path], labels_key: str, side: int, archive: str) -> tuple[Any, Any]:
+    """Images uint8 [n, 3, side, side] and labels int64 [n] of official batch files; archive: where they come from."""
+    read = [read_batch(path, labels_key, side, archive) for path in paths]
+    return np.concatenate([x for x, _ in read]), np.concatenate([y for _, y in read])
+
+
+def read_batch(path: Path, labels_key: str, side: int, archive: str) -> tuple[Any, Any]:
+    try:
+        with path.open("rb") as stream:
+            content = load(stream, path, NUMPY, encoding="bytes")
+    except FileNotFoundError:
+        raise HarnessError(f"no batch file at {path}: unpack {archive} and name its folder") from None
+    try:
+        # Python 2 wrote the keys as bytes
+        named = {k.decode() if isinstance(k, bytes) else k: v for k, v in content.items()}
+        images = np.asarray(named["data"], dtype=np.uint8).reshape(-1, 3, side, side)
+        labels = np.asarray(named[labels_key], dtype=np.int64)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise HarnessError(f"{path} is no batch of {archive} ({error!r}): unpack the archive again") from None
+    if len(images) != len(labels):
+        raise HarnessError(f"{path} holds {len(images)} images but {len(labels)} labels: unpack the archive again")
+    return images, labels
+
+
+def halves(images: Any, labels: Any, test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
+    """Search halves as published: the first half of the training images in file order, the second, and the test set."""
+    half = len(images) // 2
+    return {
+        "train": _tensors(images[:half], labels[:half]),
+        "valid": _tensors(images[half:], labels[half:]),
+        "test": _tensors(*test),
+    }
+
+
+def _tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.ascontiguousarray(labels))

@@ -1,0 +1,46 @@
+"""SVHN (Netzer et al. 2011) from its official .mat files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.datasets.base import Dataset, Images, StoredImages
+from harness.datasets.pickled import halves
+from harness.errors import HarnessError
+
+
+class SVHN(Dataset):
+    """Street View House Numbers, 3x32x32, 10 classes; pad 4, random crop, flip (as RobustDARTS has it). Halves: the
+    73,257 training images in file order; the extra set is not used.
+
+    root: the folder of train_32x32.mat and test_32x32.mat.
+    """
+
+    name = "svhn"
+    root: Path
+
+    def load(self, device: torch.device) -> Images:
+        parts = halves(*read(self.root / "train_32x32.mat"), read(self.root / "test_32x32.mat"))
+        mean, std = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
+        return StoredImages(parts, classes=10, mean=mean, std=std, pad=4, flip=True, device=device)
+
+
+def read(path: Path) -> tuple[Any, Any]:
+    """Images uint8 [n, 3, 32, 32] and labels int64 [n]; the digit 0 is stored as 10."""
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path)
+        images = np.asarray(content["X"], dtype=np.uint8).transpose(3, 2, 0, 1)
+        labels = np.asarray(content["y"], dtype=np.int64).ravel() % 10
+    except FileNotFoundError:
+        raise HarnessError(f"no SVHN file at {path}: download train_32x32.mat and test_32x32.mat") from None
+    except Exception as error:  # scipy fails in many ways on a damaged file
+        raise HarnessError(f"{path} is no readable SVHN file ({error!r:.200}): download it again") from None
+    if images.shape[1:] != (3, 32, 32) or len(images) != len(labels):
+        raise HarnessError(f"{path} holds images {images.shape} and {len(labels)} labels: it is no SVHN file")
+    return images, labels
