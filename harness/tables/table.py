@@ -19,8 +19,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError
 from harness.spaces.base import Architecture, Space
+from harness.tables.blocks import Blocks, on_schedule
 from harness.tables.measure import (
     Column,
     Cost,
@@ -35,18 +36,6 @@ from harness.tables.measure import (
     percentile_among,
     role_of,
 )
-
-
-class Block:
-    """The columns of one quantity, and where each measure's trials are among them."""
-
-    def __init__(self, columns: list[Column], array: Floats) -> None:
-        self.columns, self.array = columns, array
-        self.by_measure: dict[Measure, tuple[list[int], list[Trial]]] = {}
-        for i, column in enumerate(columns):
-            places, trials = self.by_measure.setdefault(column.measure, ([], []))
-            places.append(i)
-            trials.append(column.trial)
 
 
 class Table:
@@ -69,8 +58,8 @@ class Table:
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"{folder / 'table.json'} is damaged ({error!r}): add the table again") from None
         self.digests: NDArray[np.uint64] = self._load("keys.npy")
-        self._blocks = {"accuracy": Block(self.columns, self._load("accuracy.npy"))}
-        if self._blocks["accuracy"].array.shape != (len(self.columns), len(self.digests)):
+        self._blocks = Blocks(self.name, self.info, self._load)
+        if self._blocks.of("accuracy").array.shape != (len(self.columns), len(self.digests)):
             raise HarnessError(f"{folder / 'accuracy.npy'} does not fit table.json: add the table again")
 
     def __reduce__(self) -> tuple[type[Table], tuple[Path]]:
@@ -92,11 +81,11 @@ class Table:
 
     @property
     def measures(self) -> list[Measure]:
-        return list(self._blocks["accuracy"].by_measure)
+        return list(self._blocks.of("accuracy").by_measure)
 
     def trials(self, measure: Measure) -> list[Trial]:
         """The trials that the table holds of a measure (an architecture may lack some)."""
-        return self._place(self._blocks["accuracy"], measure, "accuracy")[1]
+        return self._blocks.place(measure, "accuracy")[1]
 
     def role(self, measure: Measure) -> Role:
         """train, validation or test; "validation+test" where the source mixes both."""
@@ -104,7 +93,7 @@ class Table:
 
     def missing(self) -> dict[Column, int]:
         """How many architectures lack each column, where any does."""
-        counts = np.isnan(self._blocks["accuracy"].array).sum(axis=1)
+        counts = np.isnan(self._blocks.of("accuracy").array).sum(axis=1)
         return {c: int(n) for c, n in zip(self.columns, counts, strict=True) if n}
 
     def encoding(self, row: int) -> str:
@@ -179,13 +168,13 @@ class Table:
         curve, 1..epochs; None is the value at the end. quantity: accuracy, loss, or seconds.
         """
         row = self.row(architecture)
-        array, places, known = self._find(Measure(dataset, split, epochs), at, quantity)
+        array, places, known = self._blocks.find(Measure(dataset, split, epochs), at, quantity)
         if trial == "all":
             return array[places, row]
         if trial in known:
             return float(array[places[known.index(trial)], row])
         if trial != "mean":
-            raise self._no_trial(trial, Measure(dataset, split, epochs), known)
+            raise no_trial(self.name, trial, Measure(dataset, split, epochs), known)
         total, count = 0.0, 0
         for place in places:
             value = float(array[place, row])
@@ -198,23 +187,23 @@ class Table:
         self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
     ) -> Floats:
         """Accuracy in % (or another quantity) of every architecture, in row order."""
-        array, places, known = self._find(measure, at, quantity)
+        array, places, known = self._blocks.find(measure, at, quantity)
         if trial in known:
             one: Floats = array[places[known.index(trial)]]
             return one
         if trial != "mean":
-            raise self._no_trial(trial, measure, known)
+            raise no_trial(self.name, trial, measure, known)
         return known_mean(array[places])
 
     def vector_all(self, measure: Measure) -> Floats:
         """Accuracy in % of every trial: [trials, architectures]."""
-        array, places, _ = self._find(measure, None, "accuracy")
+        array, places, _ = self._blocks.find(measure, None, "accuracy")
         return array[places]
 
     def all_values(self, architecture: Architecture) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture."""
         row = self.row(architecture)
-        return list(zip(self.columns, self._blocks["accuracy"].array[:, row].tolist(), strict=True))
+        return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
         """The highest accuracy of a measure."""
@@ -248,12 +237,12 @@ class Table:
         """
         dataset, split, epochs = measure
         train = Measure(dataset, "train", epochs)
-        if at is not None and (train, at) in self._timed:
+        if at is not None and (train, at) in self._blocks.timed:
             trained = self.lookup(architecture, *train, trial, at=at, quantity="seconds")
         else:
             trained = self.lookup(architecture, *train, trial, quantity="seconds")
-            trained *= (epochs if at is None else self._on_schedule(measure, at)) / epochs
-        if split == "train" or measure not in self._block("seconds").by_measure:
+            trained *= (epochs if at is None else on_schedule(measure, at)) / epochs
+        if split == "train" or measure not in self._blocks.of("seconds").by_measure:
             return float(trained)
         return float(trained + self.lookup(architecture, *measure, trial, quantity="seconds"))
 
@@ -269,70 +258,6 @@ class Table:
         array: Floats = self._load("costs.npy")
         return array
 
-    # -- where the values are ------------------------------------------------------------------------------------
 
-    def _block(self, quantity: Quantity) -> Block:
-        if quantity not in self._blocks:
-            columns = self.info.get("more", {}).get(quantity)
-            if columns is None:
-                raise HarnessError(f"table {self.name} holds no {quantity}")
-            self._blocks[quantity] = Block([Column(*c) for c in columns], self._load(f"{quantity}.npy"))
-        return self._blocks[quantity]
-
-    @cached_property
-    def _timed(self) -> set[tuple[Measure, int]]:
-        timed = [Column(*c).measure for c in self.info.get("more_curves", {}).get("seconds", [])]
-        return {(m, epoch) for m in timed for epoch in self._curve_epochs(m.epochs)}
-
-    def _find(self, measure: Measure, at: int | None, quantity: Quantity) -> tuple[Floats, list[int], list[Trial]]:
-        """An array [columns, architectures], the measure's columns in it, and their trials."""
-        block = self._block(quantity)
-        if at is None or at == measure.epochs:
-            return block.array, *self._place(block, measure, quantity)
-        self._on_schedule(measure, at)
-        curves = self._curves(quantity, measure.epochs)
-        epochs = self._curve_epochs(measure.epochs)
-        if curves is None or measure not in curves.by_measure:
-            raise HarnessError(
-                f"table {self.name} has no training curve of {measure} ({quantity}): ask for the end of training"
-            )
-        if at not in epochs:
-            raise HarnessError(f"the curve of {measure} has no epoch {at}: it has {', '.join(map(str, epochs))}")
-        return curves.array[..., epochs.index(at)], *curves.by_measure[measure]
-
-    def _place(self, block: Block, measure: Measure, quantity: Quantity) -> tuple[list[int], list[Trial]]:
-        try:
-            return block.by_measure[measure]
-        except KeyError:
-            known = did_you_mean(str(measure), map(str, block.by_measure))
-            what = "" if quantity == "accuracy" else f" ({quantity})"
-            raise HarnessError(f"table {self.name} has no {measure}{what}: {known}") from None
-
-    def _curves(self, quantity: Quantity, epochs: int) -> Block | None:
-        key = f"{quantity}-curves-{epochs}"
-        if key not in self._blocks:
-            listed = self.info.get("curves", [])
-            if quantity != "accuracy":
-                listed = self.info.get("more_curves", {}).get(quantity, [])
-            columns = [c for c in (Column(*c) for c in listed) if c.epochs == epochs]
-            if not columns:
-                return None
-            self._blocks[key] = Block(columns, self._load(curve_file(quantity, epochs)))
-        return self._blocks[key]
-
-    def _curve_epochs(self, epochs: int) -> Sequence[int]:
-        given: Sequence[int] = self.info.get("curve_epochs", {}).get(str(epochs)) or range(1, epochs + 1)
-        return given
-
-    def _on_schedule(self, measure: Measure, at: int) -> int:
-        if not 1 <= at <= measure.epochs:
-            raise HarnessError(f"epoch {at} is not on the curve of {measure}: choose 1..{measure.epochs}")
-        return at
-
-    def _no_trial(self, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
-        return HarnessError(f"table {self.name} has no trial {trial!r} of {measure}: it has {known}")
-
-
-def curve_file(quantity: str, epochs: int) -> str:
-    """The file of a quantity's curves."""
-    return f"curves-{epochs}.npy" if quantity == "accuracy" else f"{quantity}-curves-{epochs}.npy"
+def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
+    return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.spaces.base import Architecture, Space
+from harness.tables.blocks import Block, Blocks
 from harness.tables.measure import Column, Measure, Optimum, Trial
 from harness.tables.recipe import DATASET, SPLITS, Recipe
-from harness.tables.table import Block, Table
+from harness.tables.table import Table
 
 SUFFIX = ".trained"
 TRIALS = (0, 1, 2)
@@ -50,8 +51,8 @@ class TrainedTable(Table):
         self._row_by_key: dict[str, int] = {}
         self._known: list[str] = []
         empty = np.empty((len(self.columns), 0, epochs), dtype=np.float32)
-        self._blocks = {f"accuracy-curves-{epochs}": Block(self.columns, empty)}
-        self._blocks["accuracy"] = Block(self.columns, empty[..., 0])
+        self._blocks = Blocks(self.name, self.info, self._load)
+        self._keep(empty)
         for path in sorted(self.folder.glob("*.npz")):
             self._append(path)
 
@@ -117,7 +118,6 @@ class TrainedTable(Table):
 
     def _append(self, path: Path) -> None:
         """Take a cell's file in as a row."""
-        name = f"accuracy-curves-{self.recipe.epochs}"
         shape = (len(self.columns), self.recipe.epochs)
         try:
             with np.load(path) as content:
@@ -126,9 +126,13 @@ class TrainedTable(Table):
             raise HarnessError(f"{path} is damaged ({error!r:.200}): delete it, and it is trained again") from None
         self._row_by_key[key] = len(self._known)
         self._known.append(encoding)
-        whole = np.concatenate([self._blocks[name].array, curves[:, None]], axis=1)
-        self._blocks[name] = Block(self.columns, whole)
-        self._blocks["accuracy"] = Block(self.columns, whole[..., -1])
+        before = self._blocks.kept[f"accuracy-curves-{self.recipe.epochs}"].array
+        self._keep(np.concatenate([before, curves[:, None]], axis=1))
+
+    def _keep(self, curves: NDArray[Any]) -> None:
+        """Answer from these curves, [columns, cells, epochs]."""
+        self._blocks.kept[f"accuracy-curves-{self.recipe.epochs}"] = Block(self.columns, curves)
+        self._blocks.kept["accuracy"] = Block(self.columns, curves[..., -1])
 
     def __len__(self) -> int:
         return len(self._known)

@@ -15,8 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from harness import __version__
 from harness.errors import HarnessError
+from harness.tables.blocks import curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
-from harness.tables.table import Table, curve_file
+from harness.tables.table import Table
 
 Values = Mapping[Column, NDArray[Any]]
 

@@ -280,10 +280,15 @@ class Server(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that has heard enough hangs up; that is no error of a test."""
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Server], sources.Source]]:
     kind = type("One", (Server,), {"content": bytes(range(256)) * 20_000, "ranges": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as running:
+    with Listener(("127.0.0.1", 0), kind) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{running.server_port}/file.tfrecord"
         known = hashlib.sha256(kind.content).hexdigest()
