@@ -8,6 +8,17 @@ import torch
 from torch import Tensor
 
 
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All entries in one row."""
+    return torch.cat([t.flatten() for t in tensors])
+
+
+def derivatives(vector: Tensor, leaves: Sequence[Tensor]) -> Tensor:
+    """d vector / d leaves: [entries of the vector, entries of the leaves]."""
+    rows = [torch.autograd.grad(v, list(leaves), retain_graph=True, materialize_grads=True) for v in vector]
+    return torch.stack([flat(row) for row in rows])
+
+
 def hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *, ridge: float = 0.0) -> Tensor:
     """d^2 loss / d alpha^2 over all entries of all tensors, in their order: [n, n], symmetrised, exact.
 
@@ -15,13 +26,8 @@ def hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *,
     the architecture optimiser's L2 factor, 1e-3.
     """
     leaves = [a.detach().clone().requires_grad_() for a in alphas]
-    slopes = torch.autograd.grad(loss(leaves), leaves, create_graph=True)
-    flat = torch.cat([s.flatten() for s in slopes])
-    rows = []
-    for entry in flat:
-        row = torch.autograd.grad(entry, leaves, retain_graph=True, materialize_grads=True)
-        rows.append(torch.cat([r.flatten() for r in row]))
-    matrix = torch.stack(rows)
+    slopes = flat(torch.autograd.grad(loss(leaves), leaves, create_graph=True))
+    matrix = derivatives(slopes, leaves)
     return (matrix + matrix.T) / 2 + ridge * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
 
 

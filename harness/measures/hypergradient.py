@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from harness.measures.hessian import derivatives, flat
 from harness.searchers.base import ArchitectureStep, SupernetSearcher
-
-
-def flat(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.cat([t.flatten() for t in tensors])
 
 
 def exact_hypergradient(step: ArchitectureStep, searcher: SupernetSearcher, *, damping: float = 0.0) -> Tensor:
@@ -27,8 +22,7 @@ def exact_hypergradient(step: ArchitectureStep, searcher: SupernetSearcher, *, d
     direct, slope = flat(gradients[: len(alphas)]), flat(gradients[len(alphas) :])
     train = step.loss(step.net, searcher.relax(alphas), step.train)
     inner = flat(torch.autograd.grad(train, weights, create_graph=True, materialize_grads=True))
-    rows = [torch.autograd.grad(g, weights, retain_graph=True, materialize_grads=True) for g in inner]
-    curvature = torch.stack([flat(row) for row in rows])
+    curvature = derivatives(inner, weights)
     identity = torch.eye(len(curvature), dtype=curvature.dtype, device=curvature.device)
     solved = torch.linalg.solve(curvature + damping * identity, slope)
     mixed = torch.autograd.grad(inner, alphas, solved, materialize_grads=True)

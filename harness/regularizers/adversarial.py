@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
+from harness.supernets.base import evaluation_mode
 
 
 class AdversarialPerturbation(Regularizer):
@@ -37,12 +38,8 @@ class AdversarialPerturbation(Regularizer):
         eps = radius(step, self.epsilon_start, self.epsilon)
         if eps == 0:
             return mix
-        training = step.net.training
-        step.net.eval()
-        try:
+        with evaluation_mode(step.net):
             return self._ascend(mix, step, eps)
-        finally:
-            step.net.train(training)
 
     def _ascend(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:
         with torch.no_grad():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.registry import Plugin
 from harness.streams import Streams
-from harness.supernets.base import Mix, Supernet
+from harness.supernets.base import Mix, Supernet, one_hot
 from harness.training import Training
 
 if TYPE_CHECKING:
@@ -80,6 +80,5 @@ def onto_simplex(rows: Tensor) -> Tensor:
     """
     clamped = rows.clamp(0.0, 1.0)
     empty = clamped.sum(dim=-1, keepdim=True) == 0
-    one_hot = torch.zeros_like(rows).scatter_(-1, rows.argmax(dim=-1, keepdim=True), 1.0)
-    clamped = clamped.where(~empty, one_hot)
+    clamped = clamped.where(~empty, one_hot(rows))
     return clamped / clamped.sum(dim=-1, keepdim=True)

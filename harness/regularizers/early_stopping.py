@@ -10,6 +10,7 @@ from pydantic import Field
 from harness.measures.early_stopping import early_stop
 from harness.measures.hessian import hessian, largest_eigenvalue
 from harness.regularizers.base import Regularizer
+from harness.supernets.base import kept_buffers
 
 if TYPE_CHECKING:
     from harness.search import SupernetSearch
@@ -49,9 +50,6 @@ class EigenvalueStopping(Regularizer):
         size = min(search.training.batch_size, search.images.size("valid"))
         index = torch.randint(0, search.images.size("valid"), (size,), generator=stream)
         batch = search.images.batch("valid", index, stream)
-        kept = [b.clone() for b in search.net.buffers()]
-        matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=RIDGE)
-        with torch.no_grad():
-            for buffer, value in zip(search.net.buffers(), kept, strict=True):
-                buffer.copy_(value)
+        with kept_buffers(search.net):
+            matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=RIDGE)
         return largest_eigenvalue(matrix)

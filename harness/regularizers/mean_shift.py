@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
+from harness.supernets.base import evaluation_mode
 
 
 class MeanShift(Regularizer):
@@ -43,14 +44,9 @@ class MeanShift(Regularizer):
         eps = radius(step, self.epsilon_start, self.epsilon)
         if eps == 0:
             return mix
-        training = step.net.training
-        step.net.eval()
-        try:
-            with torch.no_grad():
-                for _ in range(self.rounds):
-                    mix = self._shift(mix, step, eps)
-        finally:
-            step.net.train(training)
+        with evaluation_mode(step.net), torch.no_grad():
+            for _ in range(self.rounds):
+                mix = self._shift(mix, step, eps)
         return mix
 
     def _shift(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:

@@ -53,6 +53,11 @@ class ArchitectureStep:
     finite_difference_moves_bn: bool
     moment: Moment
 
+    def penalised(self, loss: Tensor) -> Tensor:
+        """A loss with the regularizers' terms."""
+        penalty = self.penalty(self.alphas)
+        return loss if penalty is None else loss + penalty
+
 
 class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network."""
@@ -85,8 +90,7 @@ class SoftmaxSearcher(SupernetSearcher):
     def validation_gradients(self, step: ArchitectureStep, net: Supernet, wanted: Sequence[Tensor]) -> list[Tensor]:
         """d(L_valid + penalty)/d`wanted` at a sample of the mixing weights."""
         loss = step.loss(net, self.sample(step.alphas, step.moment), step.valid)
-        penalty = step.penalty(step.alphas)
-        return list(torch.autograd.grad(loss if penalty is None else loss + penalty, list(wanted)))
+        return list(torch.autograd.grad(step.penalised(loss), list(wanted)))
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         return self.validation_gradients(step, step.net, step.alphas)

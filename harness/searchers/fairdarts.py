@@ -34,5 +34,4 @@ class FairDARTS(SupernetSearcher):
         distance = torch.cat([(m - 0.5).flatten() for m in mix])
         zero_one = distance.square() if self.kind == "L2" else distance.abs()
         loss = step.loss(step.net, mix, step.valid) - self.strength * zero_one.mean()
-        penalty = step.penalty(step.alphas)
-        return list(torch.autograd.grad(loss if penalty is None else loss + penalty, step.alphas))
+        return list(torch.autograd.grad(step.penalised(loss), step.alphas))

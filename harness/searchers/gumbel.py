@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from harness.searchers.base import Moment, SoftmaxSearcher
+from harness.supernets.base import one_hot
 
 
 def gumbel_softmax(alpha: Tensor, temperature: float, moment: Moment) -> Tensor:
@@ -41,5 +41,4 @@ class Gumbel(SoftmaxSearcher):
         if self.variant == "soft":
             return soft
         first = soft[0]
-        hard = torch.zeros_like(first).scatter_(-1, first.argmax(dim=-1, keepdim=True), 1.0)
-        return [hard - first.detach() + first, *soft[1:]]
+        return [one_hot(first) - first.detach() + first, *soft[1:]]

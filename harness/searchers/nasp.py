@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.searchers.base import Moment, SoftmaxSearcher
+from harness.supernets.base import one_hot
 
 
 class NASP(SoftmaxSearcher):
@@ -20,7 +21,7 @@ class NASP(SoftmaxSearcher):
     paper = "Yao et al., AAAI 2020 (1905.13577)"
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
-        return [torch.zeros_like(a).scatter_(-1, a.argmax(dim=-1, keepdim=True), 1.0) for a in alphas]
+        return [one_hot(a) for a in alphas]
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """The one-hot point, with the identity as its derivative."""

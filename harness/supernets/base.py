@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
@@ -57,6 +58,34 @@ class Supernet(nn.Module, ABC):
         for pattern, replacement in cls.published_names:
             name = re.sub(pattern, replacement, name)
         return name
+
+
+def one_hot(rows: Tensor) -> Tensor:
+    """One at the largest entry of each row, zero elsewhere. rows: [choices, options]."""
+    return torch.zeros_like(rows).scatter_(-1, rows.argmax(dim=-1, keepdim=True), 1.0)
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """The network in eval mode while the block runs, then in the mode that it was in."""
+    training = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(training)
+
+
+@contextmanager
+def kept_buffers(net: nn.Module) -> Iterator[None]:
+    """Batch-norm statistics as they were, once the block has run."""
+    kept = [b.clone() for b in net.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(net.buffers(), kept, strict=True):
+                buffer.copy_(value)
 
 
 class ConvBnRelu(nn.Sequential):

@@ -40,7 +40,7 @@ def add_table(
 
     # the one source that is small enough to get unasked
     path = fetch(SOURCES[what], say) if what == "analog-nasbench" else locate(what)
-    tidy = any(path.name.endswith(s) for s in SUFFIXES)
+    tidy = path.name.endswith(SUFFIXES)
     if tidy and not (name and space):
         raise HarnessError(f"{path.name} does not say what it is of: give the table's --name and its --space")
     if not tidy and (space or test or validation):
@@ -97,14 +97,14 @@ def converter(path: Path, space: str | None, test: Measure | None, validation: M
         return lambda path, folder, about, jobs, say: convert_nasbench101(path, folder, about, say)
     if path.suffix == ".whl":
         return lambda path, folder, about, jobs, say: [convert_analog(path, folder, about)]
-    if any(path.name.endswith(s) for s in SUFFIXES) and space:
+    if path.name.endswith(SUFFIXES) and space:
         kind = find("spaces", space)()
         return lambda path, folder, about, jobs, say: [
             import_tidy(path, folder, kind, about=about, test=test, validation=validation)
         ]
-    unpack = next((s for s in SOURCES.values() if s.unpacked and path.name == s.file), None)
-    if unpack:
-        raise HarnessError(f"{path} is packed: unpack it, tar xf {path}, and add the folder {unpack.unpacked}")
+    source = source_of(path)
+    if source and source.unpacked:
+        raise HarnessError(f"{path} is packed: unpack it, tar xf {path}, and add the folder {source.unpacked}")
     raise HarnessError(f"{path} is nothing that can be added: {KINDS}")
 
 

@@ -7,7 +7,6 @@ conversion goes on behind the last one (a single file has to be read again up to
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from harness.tables.measure import Column, Cost
 from harness.tables.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.official import located, members, read_member, read_stream
 from harness.tables.table import Table
-from harness.tables.write import write_table
+from harness.tables.write import save_npz, write_table
 
 CHUNK = 250
 Say = Callable[[str], None]
@@ -101,11 +100,8 @@ def write_chunk(entries: Sequence[Entry], target: Path) -> None:
                 arrays[name][place] = value
         for cost, value in costs.items():
             arrays.setdefault(("cost", "", cost), np.full(len(entries), np.nan))[place] = value
-    partial = target.with_suffix(f".{os.getpid()}.tmp")
-    with partial.open("wb") as stream:
-        content = {json.dumps(name): array for name, array in arrays.items()}
-        np.savez(stream, index=np.array([index for index, *_ in entries]), **content)  # type: ignore[arg-type]
-    partial.rename(target)
+    content = {json.dumps(name): array for name, array in arrays.items()}
+    save_npz(target, index=np.array([index for index, *_ in entries]), **content)
 
 
 def read_chunks(work: Path) -> Iterator[tuple[NDArray[np.int64], dict[Name, NDArray[Any]]]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from harness.spaces.base import Space
 from harness.streams import derive_seed
 from harness.tables.recipe import SPLITS, Recipe
 from harness.tables.stacks.base import Spec, StackedNetworks
+from harness.tables.write import save_npz
 
 EVALUATION_BATCH = 250
 
@@ -120,8 +120,5 @@ def work(
         path = folder / f"trial{trial}-stack{number:03d}.npz"
         if not path.exists():
             curves = train_stack(stack_class(space), specs, trial, recipe, images)
-            partial = path.with_suffix(f".{os.getpid()}.tmp")
-            with partial.open("wb") as stream:
-                np.savez(stream, specs=np.array([json.dumps(s) for s in specs]), curves=curves)
-            partial.rename(path)
+            save_npz(path, specs=np.array([json.dumps(s) for s in specs]), curves=curves)
         yield done, len(jobs)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +19,10 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.spaces.base import Architecture, Space
 from harness.tables.blocks import Block, Blocks
-from harness.tables.measure import Column, Measure, Optimum, Trial
+from harness.tables.measure import Column, Measure
 from harness.tables.recipe import DATASET, SPLITS, Recipe
 from harness.tables.table import Table
+from harness.tables.write import save_npz
 
 SUFFIX = ".trained"
 TRIALS = (0, 1, 2)
@@ -71,10 +71,6 @@ class TrainedTable(Table):
         """Nothing: the optimum is unknown."""
         return {}
 
-    def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
-        """The best of the architectures that have been trained so far."""
-        return super().optimum(measure, trial)
-
     def row(self, architecture: Architecture) -> int:
         """The architecture's row; trains it where nobody has yet."""
         key = self.space.canonical_key(architecture)
@@ -103,10 +99,7 @@ class TrainedTable(Table):
             spec = kind.specify(architecture)
             with one_thread():
                 curves = [train_stack(kind, [spec], trial, self.recipe, self._images)[0] for trial in TRIALS]
-            partial = path.with_suffix(f".{os.getpid()}.tmp")
-            with partial.open("wb") as stream:
-                np.savez(stream, key=key, encoding=architecture.encoding, curves=np.concatenate(curves))
-            partial.rename(path)
+            save_npz(path, key=key, encoding=architecture.encoding, curves=np.concatenate(curves))
 
     @cached_property
     def _images(self) -> Any:

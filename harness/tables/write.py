@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -113,6 +114,14 @@ def _save(path: Path, columns: Any, order: NDArray[np.intp], dtype: DTypeLike) -
     for place, column in enumerate(listed):
         array[place] = column[order]
     array.flush()
+
+
+def save_npz(path: Path, **arrays: Any) -> None:
+    """Write arrays to a file that appears only when it is complete, even where two processes write the same."""
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)
+    partial.rename(path)
 
 
 def fingerprint(info: dict[str, Any]) -> str:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.measures.early_stopping import Stop, early_stop
-from harness.measures.hessian import hessian, largest_eigenvalue
-from harness.measures.hypergradient import cosine, exact_hypergradient, flat
+from harness.measures.hessian import flat, hessian, largest_eigenvalue
+from harness.measures.hypergradient import cosine, exact_hypergradient
 from harness.searchers.amended import AmendedDARTS
 from harness.searchers.base import SupernetSearcher
 from harness.searchers.darts import DARTS
