@@ -41,6 +41,9 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "nasp": (("nasp", {}), ()),
     "regularised-evolution": (("regularised-evolution", {}), ()),
     "local-search": (("local-search", {}), ()),
+    "reinforce": (("reinforce", {}), ()),
+    "hyperband": (("hyperband", {}), ()),
+    "bohb": (("bohb", {}), ()),
     "random-search": (("random-search", {}), ()),
 }
 """name -> (searcher, regularizers)."""

@@ -36,6 +36,14 @@ class SpaceContract:
         for architecture in itertools.islice(self.space.enumerate(), self.probe):
             assert self.space.parse(architecture.encoding) == architecture
 
+    def test_mixing_weights_derive_back(self) -> None:
+        for architecture in itertools.islice(self.space.enumerate(), self.probe):
+            mix = self.space.mix(architecture)
+            assert self.space.derive(mix) == architecture
+            assert tuple(m.shape for m in mix) == self.space.alpha_shapes
+            for rows, picks in zip(mix, self.space.picks, strict=True):
+                assert (rows.sum(axis=1) == picks).all()
+
     def test_derivation_does_not_depend_on_the_scale(self) -> None:
         rng = np.random.default_rng(0)
         for _ in range(self.probe):

@@ -107,7 +107,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             architecture = process.derive()
             rows["epochs"].append(epoch_record(epoch, trained | process.evaluate(), process, architecture, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
-            rows["timing"].append(clock.record(epoch, device))
+            rows["timing"].append(clock.record(epoch, device) | spent(process))
             state = {"process": process.state_dict(), "rows": rows}
             folder.save_checkpoint(state, progress(run, epoch + 1, clock, 0))
         folder.finish(rows, manifest(run, device))
@@ -144,6 +144,16 @@ def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dic
         }
         for column, value in run.table.all_values(architecture)
     ]
+
+
+def spent(process: Process) -> dict[str, float]:
+    """What a search has spent on the table's simulated clock: seconds of training and evaluation (NaN where the table
+    has none, or a supernet is searched, which spends real ones), and epochs of training."""
+    nan = float("nan")
+    return {
+        "simulated_s": getattr(process, "spent_s", nan),
+        "simulated_epochs": float(getattr(process, "spent_epochs", nan)),
+    }
 
 
 class Clock:

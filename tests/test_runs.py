@@ -71,7 +71,7 @@ def test_records_are_complete(finished: tuple[Path, Path]) -> None:
         epochs, lookups, timing = (pd.read_parquet(planned.folder.final / f"{t}.parquet") for t in TABLES)
         assert epochs["epoch"].tolist() == [0, 1, 2]
         assert timing["wall_s"].is_monotonic_increasing
-        assert set(timing) == {"epoch", "wall_s", "cpu_s", "peak_memory_mb"}
+        assert set(timing) == {"epoch", "wall_s", "cpu_s", "peak_memory_mb", "simulated_s", "simulated_epochs"}
         counts = epochs.filter(like="count_").sum(axis=1)
         assert counts.tolist() == [6, 6, 6]
         table = planned.run.table

@@ -31,5 +31,5 @@ class RegularisedEvolution(TableSearcher):
         neighbours = search.space.neighbours(parent)
         return neighbours[int(search.rng.integers(len(neighbours)))]
 
-    def learn(self, search: TableSearch, scored: Scored) -> None:
+    def learn(self, search: TableSearch, scored: Scored, at: int) -> None:
         search.memory["population"] = [*search.memory.get("population", []), scored][-self.population :]

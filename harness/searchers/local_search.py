@@ -21,7 +21,7 @@ class LocalSearch(TableSearcher):
         neighbours = search.space.neighbours(search.memory["point"][0][0])
         return neighbours[len(search.memory["asked"])]
 
-    def learn(self, search: TableSearch, scored: Scored) -> None:
+    def learn(self, search: TableSearch, scored: Scored, at: int) -> None:
         if not search.memory.get("point"):
             search.memory |= {"point": [scored], "asked": []}
             return

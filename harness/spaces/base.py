@@ -36,6 +36,8 @@ class Space(ABC):
     source: ClassVar[str]
     operations: ClassVar[tuple[str, ...]]
     alpha_shapes: ClassVar[tuple[tuple[int, int], ...]]
+    picks: ClassVar[tuple[int, ...]]
+    """How many of its options a row of each architecture tensor takes: one operation, or several parents."""
     size: ClassVar[int]
     """Number of encodings that `enumerate` yields."""
     distinct: ClassVar[int]
@@ -52,6 +54,10 @@ class Space(ABC):
     @abstractmethod
     def parse(self, encoding: str) -> Architecture:
         """The architecture of a string; an error says which part is wrong."""
+
+    @abstractmethod
+    def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
+        """The architecture as mixing weights: one at what it takes, zero elsewhere; shapes as `alpha_shapes`."""
 
     @abstractmethod
     def enumerate(self) -> Iterator[Architecture]:

@@ -59,6 +59,8 @@ class NASBench1Shot1(Space):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.alpha_shapes = cls._shapes()
+        *inner, output = cls.choice_nodes()
+        cls.picks = (1, *(cls.parent_counts[node - 1] for node in (output, *inner)))
         connectivities = 1
         for node, parents in enumerate(cls.parent_counts, start=1):
             connectivities *= comb(node, parents)
@@ -68,8 +70,8 @@ class NASBench1Shot1(Space):
         operations, *rows = self.check_shapes(alphas)
         *inner, output = self.choice_nodes()
         parents = [tuple(range(n)) for n in range(1, output + 1)]
-        for node, row in zip([output, *inner], rows, strict=True):
-            top = np.argsort(-row[0], kind="stable")[: self.parent_counts[node - 1]]
+        for node, row, count in zip([output, *inner], rows, self.picks[1:], strict=True):
+            top = np.argsort(-row[0], kind="stable")[:count]
             parents[node - 1] = tuple(sorted(int(i) for i in top))
         return self.architecture([int(i) for i in operations.argmax(axis=1)], tuple(parents))
 
@@ -110,6 +112,16 @@ class NASBench1Shot1(Space):
                     f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
                 )
         return operations, parents
+
+    def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
+        names, parents = self._decode(architecture.encoding)
+        *inner, output = self.choice_nodes()
+        rows = [np.eye(len(OPERATIONS))[[OPERATIONS.index(name) for name in names]]]
+        for node in (output, *inner):
+            row = np.zeros((1, node))
+            row[0, list(parents[node - 1])] = 1.0
+            rows.append(row)
+        return rows
 
     def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:
         """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""

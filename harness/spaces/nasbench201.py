@@ -39,6 +39,7 @@ class NASBench201(Space):
     source = "Dong & Yang, NAS-Bench-201, ICLR 2020 (arXiv 2001.00326)"
     operations = OPERATIONS
     alpha_shapes = ((6, 5),)
+    picks = (1,)
     size = 15_625
     distinct = 4_930
     published_classes = 6_466
@@ -50,6 +51,9 @@ class NASBench201(Space):
 
     def parse(self, encoding: str) -> Architecture:
         return architecture_of(parse_cell(encoding))
+
+    def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
+        return [np.eye(len(OPERATIONS))[list(parse_cell(architecture.encoding))]]
 
     def enumerate(self) -> Iterator[Architecture]:
         """All strings in the official index order (the order of the published files)."""

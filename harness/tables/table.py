@@ -228,6 +228,15 @@ class Table:
         values = self.vector(measure, trial)
         return percentile_among(values, float(values[self.row(architecture)]))
 
+    def curve_epochs(self, measure: Measure) -> Sequence[int]:
+        """The epochs of a schedule's training curves, ascending."""
+        return self._blocks.curve_epochs(measure.epochs)
+
+    def timed(self, measure: Measure) -> bool:
+        """Whether the source gives the seconds of the trainings of a measure."""
+        listed = (self.info.get("more") or {}).get("seconds") or []
+        return (measure.dataset, "train", measure.epochs) in {Column(*c).measure for c in listed}
+
     def training_seconds(
         self, architecture: Architecture, measure: Measure, trial: Trial = "mean", *, at: int | None = None
     ) -> float:
