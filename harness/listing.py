@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.methods import METHODS
-from harness.registry import build, plugins
+from harness.methods import METHODS, method
+from harness.registry import plugins
 from harness.spaces.base import Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
@@ -35,11 +35,14 @@ STATUSES = ("adapted", "specified", "conforms")
 
 def _method(name: str) -> dict[str, Any]:
     searcher, regularizers = METHODS[name]
-    parts = [build("searchers", *searcher), *(build("regularizers", *r) for r in regularizers)]
+    chosen = method(name)
+    parts = [chosen.searcher, *chosen.regularizers]
+    passes = chosen.passes()
     return {
         "method": name,
         "searcher": _call(searcher),
         "regularizers": " + ".join(map(_call, regularizers)) or "none",
+        "passes a step": "none" if passes is None else f"{passes[0]} forward, {passes[1]} backward",
         "paper": parts[min(1, len(regularizers))].paper,
         "status": min((p.proof() for p in parts), key=STATUSES.index),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,16 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "ms-darts-true": (("darts", {}), (("mean-shift", {"variant": "true"}),)),
     "ms-darts-control": (("darts", {}), (("random-smoothing", {"epsilon": 0.204, "epsilon_start": 0.0204}),)),
     "pc-darts": (("darts", {}), (("partial-channels", {}),)),
+    "p-darts": (("darts", {}), (("staged-dropping", {}),)),
+    "lambda-darts": (("darts", {}), (("layer-alignment", {}),)),
+    "darts-pt": (("darts", {}), (("perturbation-selection", {}),)),
+    "oles": (("darts", {}), (("operation-stopping", {}),)),
+    "sgas": (("darts", {}), (("sequential-decisions", {}),)),
     "darts-minus": (("darts", {}), (("auxiliary-skip", {}),)),
     "r-darts-l2": (("darts", {}), (("weight-decay", {}),)),
     "r-darts-dp": (("darts", {}), (("drop-path", {}), ("cutout", {"ramp": True}))),
     "darts-es": (("darts", {}), (("eigenvalue-stopping", {}),)),
+    "darts-ada": (("darts", {}), (("adaptive-decay", {}),)),
     "darts-plus": (("darts", {}), (("skip-stopping", {}),)),
     "amended-darts": (("amended", {}), ()),
     "idarts": (("idarts", {}), ()),
@@ -39,6 +46,7 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
     "gaea": (("gaea", {}), ()),
     "fairdarts": (("fairdarts", {}), ()),
     "nasp": (("nasp", {}), ()),
+    "random-nas": (("uniform-path", {}), (("sampled-selection", {}),)),
     "regularised-evolution": (("regularised-evolution", {}), ()),
     "local-search": (("local-search", {}), ()),
     "reinforce": (("reinforce", {}), ()),
@@ -65,6 +73,13 @@ class Method:
         for regularizer in self.regularizers:
             options |= regularizer.supernet_options()
         return options
+
+    def passes(self) -> tuple[int, int] | None:
+        """Forward and backward passes of the one-shot network in a step; None where there is no such network."""
+        if not isinstance(self.searcher, SupernetSearcher):
+            return None
+        counts = [self.searcher.passes(), *(r.passes() for r in self.regularizers)]
+        return 1 + sum(f for f, _ in counts), 1 + sum(b for _, b in counts)
 
     def override(self, changes: dict[str, Fields]) -> Method:
         """The same method with some fields changed: {part's name: {field: value}}."""
@@ -116,4 +131,22 @@ def method(expression: str) -> Method:
     searcher = build("searchers", name, fields)
     if regularizers and not isinstance(searcher, SupernetSearcher):
         raise HarnessError(f"method {expression!r} regularizes {name!r}, which trains no supernet: leave that out")
-    return Method(searcher, tuple(build("regularizers", n, f) for n, f in regularizers.items()))
+    found = Method(searcher, tuple(build("regularizers", n, f) for n, f in regularizers.items()))
+    if isinstance(searcher, SupernetSearcher):
+        refuse_senseless(expression, searcher, found.regularizers)
+    return found
+
+
+def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: Sequence[Regularizer]) -> None:
+    """An error for a combination that would run and mean nothing."""
+    for regularizer in regularizers:
+        for need in regularizer.needs:
+            if need not in searcher.offers:
+                raise HarnessError(
+                    f"method {expression!r} makes no sense: {regularizer.name!r} needs {need}, which the searcher "
+                    f"{searcher.name!r} does not have"
+                )
+    selecting = [r.name for r in regularizers if type(r).select is not Regularizer.select]
+    if len(selecting) > 1:
+        names = " and ".join(map(repr, selecting))
+        raise HarnessError(f"method {expression!r} selects its architecture twice, by {names}: leave one out")

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from harness.datasets.base import Batches, Images, Part
 from harness.errors import HarnessError
 from harness.regularizers.base import Regularizer, WeightStep
-from harness.searchers.base import ArchitectureStep, Batch, Moment, SupernetSearcher
+from harness.searchers.base import ARCHITECTURE_STEPS, ArchitectureStep, Batch, Moment, SupernetSearcher
 from harness.spaces.base import Architecture, Space
 from harness.streams import Streams
-from harness.supernets.base import Mix, Supernet
+from harness.supernets.base import Mix, Supernet, kept_buffers
 from harness.supernets.presets import Preset
 from harness.training import Training
 
@@ -80,21 +80,23 @@ class SupernetSearch:
         self.train_batches = Batches(images.size("train"), size, "pass", self.streams["train-order"])
         self.valid_batches = Batches(images.size("valid"), size, sampling, self.streams["valid-order"])
 
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
+
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]:
         """All steps of a 0-based epoch, none after the search has stopped. Returns the mean training loss (NaN where
         there is none). on_step is called after each step."""
         if self.stopped:
             return {"train_loss": float("nan")}
-        steps = self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
+        steps = self.steps_per_epoch
         rate = self.training.rate(epoch, self.epochs)
         self.net.train()
         for regularizer in self.regularizers:
             regularizer.begin_epoch(self.net, epoch, self.epochs)
         losses = []
         for _ in range(steps):
-            train = self.batch("train", self.train_batches, epoch)
-            valid = self.batch("valid", self.valid_batches, epoch)
-            losses.append(self.step(train, valid, epoch, rate))
+            losses.append(self.advance(epoch, rate))
             on_step()
         loss = torch.stack(losses).mean().item()
         if not (math.isfinite(loss) and all(torch.isfinite(a).all() for a in self.alphas)):
@@ -139,8 +141,24 @@ class SupernetSearch:
                 right += int((logits.argmax(dim=1) == labels).sum())
         return {"search_valid_loss": loss / len(y), "supernet_accuracy_pct": 100 * right / len(y)}
 
+    def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
+        """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
+        self.net.train()
+        right = 0
+        with torch.no_grad(), kept_buffers(self.net):
+            for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
+                right += int((self.net(x, mix).argmax(dim=1) == y).sum())
+        return 100 * right / len(labels)
+
     def derive(self) -> Architecture:
         return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
+
+    def select(self, epoch: int) -> Architecture:
+        """The architecture to record after a 1-based epoch: the derived one, or what a regularizer selects."""
+        for regularizer in self.regularizers:
+            if (selected := regularizer.select(self, epoch)) is not None:
+                return selected
+        return self.derive()
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -170,17 +188,24 @@ class SupernetSearch:
 
     # -- one minibatch ---------------------------------------------------------------------------------------
 
+    def advance(self, epoch: int, learning_rate: float) -> Tensor:
+        """One step on the next minibatches. Returns the training loss, detached."""
+        train = self.batch("train", self.train_batches, epoch)
+        valid = self.batch("valid", self.valid_batches, epoch)
+        return self.step(train, valid, epoch, learning_rate)
+
     def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""
         if self.training.order == "weights-first":
-            loss = self.weight_step(train, epoch, learning_rate)
+            loss = self.weight_step(train, valid, epoch, learning_rate)
             self.architecture_step(train, valid, epoch, learning_rate)
             return loss
         self.architecture_step(train, valid, epoch, learning_rate)
-        return self.weight_step(train, epoch, learning_rate)
+        return self.weight_step(train, valid, epoch, learning_rate)
 
     def architecture_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> None:
-        if not all(r.alpha_moves(epoch) for r in self.regularizers):
+        moves = ARCHITECTURE_STEPS in self.searcher.offers
+        if not (moves and all(r.alpha_moves(epoch, self.epochs) for r in self.regularizers)):
             return
 
         def penalty(alphas: Sequence[Tensor]) -> Tensor | None:
@@ -197,38 +222,47 @@ class SupernetSearch:
             penalty=penalty,
             learning_rate=learning_rate,
             momentum=self.training.momentum,
-            weight_decay=self.training.weight_decay,
+            weight_decay=self.weight_optimizer.param_groups[0]["weight_decay"],
             momentum_buffers=[self.weight_optimizer.state[w].get("momentum_buffer") for w in self.weights],
             finite_difference_moves_bn=self.choices.finite_difference_moves_bn,
-            moment=Moment(self.streams, epoch, self.epochs),
+            moment=self.moment(epoch),
         )
         self.searcher.move(self.alphas, self.searcher.gradient(step), self.alpha_optimizer)
 
-    def weight_step(self, train: Batch, epoch: int, learning_rate: float) -> Tensor:
-        mix = self.last_mix = self.perturbed_mix(train, epoch)
+    def moment(self, epoch: int) -> Moment:
+        return Moment(self.streams, self.space, epoch, self.epochs)
+
+    def weight_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
+        step = WeightStep(
+            net=self.net,
+            loss=lambda m: cross_entropy(self.net, m, train),
+            valid_loss=lambda m: cross_entropy(self.net, m, valid),
+            memory=self.memory,
+            streams=self.streams,
+            epoch=epoch,
+            epochs=self.epochs,
+        )
+        mix = self.last_mix = self.perturbed_mix(step)
         leaves = [m.requires_grad_() for m in mix] if self.choices.clip_counts_alpha else []
-        loss = cross_entropy(self.net, mix, train)
-        gradients = torch.autograd.grad(loss, [*self.weights, *leaves])
-        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        loss = step.loss(mix)
+        found = torch.autograd.grad(loss, [*self.weights, *leaves])
+        gradients: list[Tensor | None] = list(found[: len(self.weights)])
+        for regularizer in self.regularizers:
+            gradients = regularizer.weight_gradients(gradients, mix, step)
+        clipped = [g for g in gradients if g is not None]
+        norm = torch.stack(torch._foreach_norm([*clipped, *found[len(self.weights) :]])).norm()
         scale = (self.training.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
-        for weight, gradient in zip(self.weights, gradients, strict=False):
-            weight.grad = gradient * scale
+        for weight, gradient in zip(self.weights, gradients, strict=True):
+            weight.grad = None if gradient is None else gradient * scale
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
         self.weight_optimizer.step()
         return loss.detach()
 
-    def perturbed_mix(self, train: Batch, epoch: int) -> list[Tensor]:
+    def perturbed_mix(self, step: WeightStep) -> list[Tensor]:
         """The mixing weights of the weight step: relaxed, then perturbed by each regularizer in turn, detached."""
         with torch.no_grad():
-            mix = self.searcher.sample(self.alphas, Moment(self.streams, epoch, self.epochs))
-        step = WeightStep(
-            net=self.net,
-            loss=lambda m: cross_entropy(self.net, m, train),
-            streams=self.streams,
-            epoch=epoch,
-            epochs=self.epochs,
-        )
+            mix = self.searcher.sample(self.alphas, self.moment(step.epoch))
         for regularizer in self.regularizers:
             mix = regularizer.perturb(mix, step)
         return [m.detach() for m in mix]

@@ -11,6 +11,8 @@ APART = 4
 """Measurements between the two averages that are compared."""
 BACK = 12
 """Epochs from the trigger back to the one that is returned."""
+EARLIEST = 10
+"""The first epoch that may be returned."""
 
 
 class Stop(NamedTuple):
@@ -21,7 +23,7 @@ class Stop(NamedTuple):
 
 
 def early_stop(
-    epochs: Sequence[int], eigenvalues: Sequence[float], *, ratio: float = 1.3, every: int = 2, earliest: int = 10
+    epochs: Sequence[int], eigenvalues: Sequence[float], *, ratio: float = 1.3, every: int = 2, earliest: int = EARLIEST
 ) -> Stop | None:
     """Where the search stops, or None.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
+from harness.searchers.base import SIMPLEX
 from harness.supernets.base import evaluation_mode
 
 
@@ -27,12 +28,16 @@ class AdversarialPerturbation(Regularizer):
 
     name = "adversarial"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)
     epsilon_start: float = Field(0.03, ge=0, le=1)
     steps: int = Field(7, ge=1)
     random_start: bool = True
+
+    def passes(self) -> tuple[int, int]:
+        return (self.steps + 2, self.steps) if self.epsilon else (0, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         eps = radius(step, self.epsilon_start, self.epsilon)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.regularizers.base import Regularizer
+from harness.searchers.base import ARCHITECTURE_STEPS
 
 
 class AlphaWarmup(Regularizer):
@@ -14,8 +15,9 @@ class AlphaWarmup(Regularizer):
 
     name = "alpha-warmup"
     paper = "Xu et al., ICLR 2020 (1907.05737)"
+    needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"length": 0}
     length: int = Field(15, ge=0)
 
-    def alpha_moves(self, epoch: int) -> bool:
+    def alpha_moves(self, epoch: int, epochs: int) -> bool:
         return epoch >= self.length

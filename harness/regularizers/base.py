@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.registry import Plugin
+from harness.spaces.base import Architecture
 from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet, one_hot
 from harness.training import Training
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 class WeightStep:
     """The weight step that is about to run.
 
-    loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode.
-    epoch: 0-based epoch; epochs: number of epochs of the search.
+    loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode;
+    valid_loss: that of its validation batch. memory: `SupernetSearch.memory`. epoch: 0-based epoch; epochs: number of
+    epochs of the search.
     """
 
     net: Supernet
     loss: Callable[[Mix], Tensor]
+    valid_loss: Callable[[Mix], Tensor]
+    memory: dict[str, Any]
     streams: Streams
     epoch: int
     epochs: int
@@ -36,10 +40,16 @@ class WeightStep:
 class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
-    neutral: fields with which the search is DARTS, bit for bit.
+    neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher must offer (see
+    `SupernetSearcher`) for the combination to mean something.
     """
 
     neutral: ClassVar[dict[str, Any]]
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def passes(self) -> tuple[int, int]:
+        """Forward and backward passes that it adds to a step."""
+        return (0, 0)
 
     def settings(self, training: Training) -> Training:
         """The training settings, changed."""
@@ -56,7 +66,12 @@ class Regularizer(Plugin):
         """Look at the search after a 0-based epoch; keep what is to be remembered in `search.memory`, stop it by
         `search.stop_at`."""
 
-    def alpha_moves(self, epoch: int) -> bool:
+    def select(self, search: SupernetSearch, epoch: int) -> Architecture | None:
+        """The architecture to record after a 1-based epoch (0: before the first), where it is not the derived one.
+        Leaves the search as it was."""
+        return None
+
+    def alpha_moves(self, epoch: int, epochs: int) -> bool:
         """Whether architecture steps are taken in this 0-based epoch."""
         return True
 
@@ -68,9 +83,26 @@ class Regularizer(Plugin):
         """The mixing weights at which the weight step is taken, given the unperturbed ones (without gradient)."""
         return mix
 
+    def weight_gradients(
+        self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep
+    ) -> list[Tensor | None]:
+        """The gradient of each weight, changed before it is clipped; None leaves the weight as it is, without decay."""
+        return gradients
+
     def alpha_loss(self, alphas: list[Tensor], epoch: int, epochs: int) -> Tensor | None:
         """A term added to the validation loss of the architecture step, differentiable in the logits."""
         return None
+
+
+DROPPED = -1e4
+"""The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
+
+
+def keep_only(search: SupernetSearch, tensor: int, row: int, kept: Sequence[int]) -> None:
+    """Drop every option of a choice but these, and put the logits of these at zero."""
+    with torch.no_grad():
+        search.alphas[tensor][row] = DROPPED
+        search.alphas[tensor][row, list(kept)] = 0.0
 
 
 def onto_simplex(rows: Tensor) -> Tensor:

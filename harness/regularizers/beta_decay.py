@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.regularizers.base import Regularizer
+from harness.searchers.base import SOFTMAX
 
 
 class BetaDecay(Regularizer):
@@ -20,6 +21,7 @@ class BetaDecay(Regularizer):
 
     name = "beta-decay"
     paper = "Ye et al., CVPR 2022 (2203.01665)"
+    needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
 

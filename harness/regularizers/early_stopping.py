@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from pydantic import Field
 
-from harness.measures.early_stopping import early_stop
+from harness.measures.early_stopping import EARLIEST, Stop, early_stop
 from harness.measures.hessian import hessian, largest_eigenvalue
 from harness.regularizers.base import Regularizer
+from harness.searchers.base import ARCHITECTURE_STEPS
 from harness.supernets.base import kept_buffers
 
 if TYPE_CHECKING:
@@ -28,21 +29,29 @@ class EigenvalueStopping(Regularizer):
 
     name = "eigenvalue-stopping"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
+    needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}
     status = "conforms"
     ratio: float = Field(1.3, gt=1)
     every: int = Field(2, ge=1)
 
     def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+        stop = self.measured(search, epoch)
+        if stop is not None:
+            search.stop_at(search.memory[self.name]["alphas"][stop.returned])
+
+    def measured(self, search: SupernetSearch, epoch: int) -> Stop | None:
+        """Measure if it is time to, and ask the rule."""
         memory = search.memory.setdefault(self.name, {"epochs": [], "eigenvalues": [], "alphas": {}})
         memory["alphas"][epoch] = [a.detach().clone() for a in search.alphas]
         if epoch % self.every:
-            return
+            return None
         memory["epochs"].append(epoch)
         memory["eigenvalues"].append(self.measure(search))
-        stop = early_stop(memory["epochs"], memory["eigenvalues"], ratio=self.ratio, every=self.every)
-        if stop is not None:
-            search.stop_at(memory["alphas"][stop.returned])
+        earliest = max(EARLIEST, memory["epochs"][0])
+        return early_stop(
+            memory["epochs"], memory["eigenvalues"], ratio=self.ratio, every=self.every, earliest=earliest
+        )
 
     def measure(self, search: SupernetSearch) -> float:
         """The largest eigenvalue on one batch of the validation half, drawn from a stream of its own."""

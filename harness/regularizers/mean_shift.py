@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
+from harness.searchers.base import SIMPLEX
 from harness.supernets.base import evaluation_mode
 
 
@@ -28,6 +29,7 @@ class MeanShift(Regularizer):
 
     name = "mean-shift"
     paper = "Hsieh et al., TAI 2024 (2108.09996)"
+    needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.25, ge=0, le=1)
@@ -39,6 +41,9 @@ class MeanShift(Regularizer):
 
     def proof(self) -> str:
         return self.status if self.variant == "official" else "specified"
+
+    def passes(self) -> tuple[int, int]:
+        return (self.rounds * self.samples, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         eps = radius(step, self.epsilon_start, self.epsilon)

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
+from harness.searchers.base import SIMPLEX
 
 
 def radius(step: WeightStep, start: float, end: float) -> float:
@@ -24,6 +25,7 @@ class RandomSmoothing(Regularizer):
 
     name = "random-smoothing"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.regularizers.base import Regularizer
+from harness.searchers.base import ARCHITECTURE_STEPS
 
 if TYPE_CHECKING:
     from harness.search import SupernetSearch
@@ -23,6 +24,7 @@ class SkipStopping(Regularizer):
 
     name = "skip-stopping"
     paper = "Liang et al. (1909.06035)"
+    needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
     status = "adapted"
     skips: int = Field(2, ge=1)

@@ -22,6 +22,9 @@ class AmendedDARTS(SoftmaxSearcher):
     paper = "Bi et al. (1910.11831)"
     eta: float = Field(0.1, ge=0)
 
+    def passes(self) -> tuple[int, int]:
+        return (5, 5) if self.eta else (1, 1)
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         weights = list(step.net.parameters())
         count = len(step.alphas)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.registry import Plugin
+from harness.spaces.base import Space
 from harness.streams import Streams
 from harness.supernets.base import Mix, Supernet
 
@@ -20,9 +22,10 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Moment:
-    """When a step is taken, and where its random draws come from. epoch is 0-based."""
+    """When a step is taken, in which space, and where its random draws come from. epoch is 0-based."""
 
     streams: Streams
+    space: Space
     epoch: int
     epochs: int
 
@@ -59,8 +62,22 @@ class ArchitectureStep:
         return loss if penalty is None else loss + penalty
 
 
+SIMPLEX = "mixing weights that sum to one"
+SOFTMAX = "logits under a softmax"
+ARCHITECTURE_STEPS = "architecture steps"
+
+
 class SupernetSearcher(Plugin):
-    """A searcher that trains a one-shot network."""
+    """A searcher that trains a one-shot network.
+
+    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`.
+    """
+
+    offers: ClassVar[tuple[str, ...]] = ()
+
+    def passes(self) -> tuple[int, int]:
+        """Forward and backward passes of an architecture step."""
+        return (1, 1)
 
     @abstractmethod
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
@@ -83,6 +100,8 @@ class SupernetSearcher(Plugin):
 
 class SoftmaxSearcher(SupernetSearcher):
     """A searcher whose mixing weights are the softmax of its logits."""
+
+    offers: ClassVar[tuple[str, ...]] = (SIMPLEX, SOFTMAX, ARCHITECTURE_STEPS)
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [a.softmax(dim=-1) for a in alphas]

@@ -27,6 +27,9 @@ class DARTS(SoftmaxSearcher):
     status = "conforms"
     order: Literal[1, 2] = 1
 
+    def passes(self) -> tuple[int, int]:
+        return (1, 1) if self.order == 1 else (4, 4)
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         if self.order == 1:
             return self.validation_gradients(step, step.net, step.alphas)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.searchers.base import Moment, SoftmaxSearcher
+from harness.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, Moment, SoftmaxSearcher
 
 
 class DrNAS(SoftmaxSearcher):
@@ -20,6 +20,7 @@ class DrNAS(SoftmaxSearcher):
 
     name = "drnas"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
+    offers = (SIMPLEX, ARCHITECTURE_STEPS)
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         shapes = [F.elu(a) + 1 for a in alphas]

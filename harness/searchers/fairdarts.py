@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.searchers.base import ArchitectureStep, SupernetSearcher
+from harness.searchers.base import ARCHITECTURE_STEPS, ArchitectureStep, SupernetSearcher
 
 
 class FairDARTS(SupernetSearcher):
@@ -23,6 +23,7 @@ class FairDARTS(SupernetSearcher):
     name = "fairdarts"
     paper = "Chu et al., ECCV 2020 (1911.12126)"
     status = "adapted"
+    offers = (ARCHITECTURE_STEPS,)
     strength: float = Field(10.0, ge=0)
     kind: Literal["L1", "L2"] = "L2"
 

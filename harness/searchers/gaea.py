@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.searchers.base import ArchitectureStep, SoftmaxSearcher
+from harness.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, ArchitectureStep, SoftmaxSearcher
 
 
 class GAEA(SoftmaxSearcher):
@@ -21,6 +21,7 @@ class GAEA(SoftmaxSearcher):
 
     name = "gaea"
     paper = "Li et al., ICLR 2021 (2004.07802)"
+    offers = (SIMPLEX, ARCHITECTURE_STEPS)
     rate: float = Field(0.1, gt=0)
     floor: float = Field(1e-5, ge=0, lt=1)
 

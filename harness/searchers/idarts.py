@@ -24,6 +24,9 @@ class IDARTS(SoftmaxSearcher):
     paper = "Zhang et al., ICML 2021 (2106.10784)"
     terms: int = Field(2, ge=0)
 
+    def passes(self) -> tuple[int, int]:
+        return (2, self.terms + 3)
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         weights, count = list(step.net.parameters()), len(step.alphas)
         both = self.validation_gradients(step, step.net, [*step.alphas, *weights])

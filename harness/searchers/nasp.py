@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.searchers.base import Moment, SoftmaxSearcher
+from harness.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, Moment, SoftmaxSearcher
 from harness.supernets.base import one_hot
 
 
@@ -19,6 +19,7 @@ class NASP(SoftmaxSearcher):
 
     name = "nasp"
     paper = "Yao et al., AAAI 2020 (1905.13577)"
+    offers = (SIMPLEX, ARCHITECTURE_STEPS)
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [one_hot(a) for a in alphas]

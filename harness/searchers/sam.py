@@ -24,6 +24,9 @@ class SharpnessAware(SoftmaxSearcher):
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}
     rho: float = Field(1e-2, ge=0)
 
+    def passes(self) -> tuple[int, int]:
+        return (4, 4) if self.rho else (1, 1)
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         here = super().gradient(step)
         if self.rho == 0:

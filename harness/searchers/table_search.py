@@ -124,6 +124,9 @@ class TableSearch:
         assert self.incumbent is not None
         return self.incumbent
 
+    def select(self, epoch: int) -> Architecture:
+        return self.derive()
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "incumbent": self.derive().encoding,

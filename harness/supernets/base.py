@@ -1,7 +1,8 @@
 """One-shot networks as functions of an input and of mixing weights.
 
 `net(x, mix)`: x is [batch, 3, height, width]; mix is a list of tensors shaped like the space's architecture tensors,
-one row a choice (the relaxed architecture). A supernet never holds architecture parameters, so perturbing,
+one row a choice (the relaxed architecture). A tensor may have a leading dimension of mixed cells, one entry each, where
+cells are to be told apart. A supernet never holds architecture parameters, so perturbing,
 discretising and differentiating them needs no saved-and-restored state.
 """
 
@@ -19,13 +20,19 @@ from torch import Tensor, nn
 Mix = Sequence[Tensor]
 
 
+class MixedOperation(nn.Module):
+    """The weighted sum of a choice's operations. Those with weights are child modules."""
+
+
 class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
-    published_names: (pattern, replacement) pairs that turn a parameter's name here into the published one.
+    mixed_cells: how many cells share the mixing weights. published_names: (pattern, replacement) pairs that turn a
+    parameter's name here into the published one.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    mixed_cells: int
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
@@ -48,6 +55,16 @@ class Supernet(nn.Module, ABC):
             kept = torch.rand(len(y), generator=self.noise()) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
+
+    def candidates(self) -> list[list[nn.Parameter]]:
+        """The weights of every candidate operation that has any, of every choice of every cell."""
+        mixed = (m for m in self.modules() if isinstance(m, MixedOperation))
+        weights = (list(operation.parameters()) for m in mixed for operation in m.children())
+        return [w for w in weights if w]
+
+    def of_cells(self, rows: Tensor) -> Sequence[Tensor]:
+        """A tensor of the mix for each mixed cell in turn: its own, or the one that they share."""
+        return rows.unbind() if rows.dim() == 3 else [rows] * self.mixed_cells
 
     @abstractmethod
     def forward(self, x: Tensor, mix: Mix) -> Tensor:

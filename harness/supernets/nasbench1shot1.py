@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harness.supernets.base import ConvBnRelu, Mix, Supernet
+from harness.supernets.base import ConvBnRelu, Mix, MixedOperation, Supernet
 from harness.supernets.nasbench201 import Around
 
 
-class ChoiceBlock(nn.Module):
+class ChoiceBlock(MixedOperation):
     """The weighted sum of the three operations of a node, in the space's operation order."""
 
     def __init__(self, channels: int, *, momentum: float) -> None:
@@ -85,7 +85,7 @@ class NASBench1Shot1Supernet(Supernet):
         partial_channels: int = 1,
     ) -> None:
         super().__init__()
-        self.partial_channels = partial_channels
+        self.partial_channels, self.mixed_cells = partial_channels, cells
         *self.inner_nodes, output = choice_nodes
         nodes = output - 1
         self.stem = ConvBnRelu(image_channels, channels, 3, momentum=bn_momentum)
@@ -106,10 +106,10 @@ class NASBench1Shot1Supernet(Supernet):
         return self.around(block, x, weights, self.partial_channels)
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
-        operations, output, *rows = mix
-        parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
         x = self.stem(x)
-        for index, cell in enumerate(self.cells):
+        of_cells = zip(self.cells, *map(self.of_cells, mix), strict=True)
+        for index, (cell, operations, output, *rows) in enumerate(of_cells):
+            parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
             if index in self.reductions:
                 x = self.pool(x)
             x = cell(x, operations, output[0], parents, self._around)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from harness.spaces.nasbench201 import EDGES
-from harness.supernets.base import Mix, ReluConvBn, Supernet
+from harness.supernets.base import Mix, MixedOperation, ReluConvBn, Supernet
 
 Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Calls a mixed operation on an input and its weights, with what is around it."""
 
 
-class MixedEdge(nn.Module):
+class MixedEdge(MixedOperation):
     """The weighted sum of the five operations of an edge; `none` contributes zero whatever its weight.
 
     Batch norm inside the operations has no affine part, as published for the search.
@@ -83,7 +83,7 @@ class NASBench201Supernet(Supernet):
         self, *, channels: int, cells: int, classes: int, image_channels: int, partial_channels: int = 1
     ) -> None:
         super().__init__()
-        self.partial_channels = partial_channels
+        self.partial_channels, self.mixed_cells = partial_channels, 3 * cells
         self.stem = nn.Sequential(
             nn.Conv2d(image_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
@@ -101,9 +101,9 @@ class NASBench201Supernet(Supernet):
         return self.around(edge, x, weights, self.partial_channels)
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
-        (weights,) = mix
+        weights = iter(self.of_cells(mix[0]))
         x = self.stem(x)
         for layer in self.cells:
-            x = layer(x, weights, self._around) if isinstance(layer, MixedCell) else layer(x)
+            x = layer(x, next(weights), self._around) if isinstance(layer, MixedCell) else layer(x)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

@@ -8,6 +8,7 @@ from harness.search import cross_entropy
 from harness.searchers.base import ArchitectureStep, Moment
 from harness.searchers.darts import DARTS
 from harness.spaces.nasbench1shot1 import S1
+from harness.spaces.nasbench201 import NASBench201
 from harness.streams import Streams
 from harness.supernets.presets import FIXED, build_supernet, preset
 
@@ -48,7 +49,7 @@ def step_of(net: nn.Module, alphas: list[Tensor], train: object, valid: object, 
         "weight_decay": 0.01,
         "momentum_buffers": [None for _ in net.parameters()],
         "finite_difference_moves_bn": False,
-        "moment": Moment(Streams(0), 1, 3),
+        "moment": Moment(Streams(0), NASBench201(), 1, 3),
     } | changes
     return ArchitectureStep(net=net, alphas=alphas, train=train, valid=valid, **options)  # type: ignore[arg-type]
 

@@ -15,6 +15,7 @@ from harness.searchers.gumbel import Gumbel
 from harness.searchers.idarts import IDARTS
 from harness.searchers.nasp import NASP
 from harness.searchers.sam import SharpnessAware
+from harness.spaces.nasbench201 import NASBench201
 from harness.streams import Streams
 from tests.searchers.test_darts import Quadratic, step_of
 
@@ -29,7 +30,7 @@ def jacobian(alpha: Tensor) -> Tensor:
 
 
 def moment(epoch: int = 1, epochs: int = 3) -> Moment:
-    return Moment(Streams(0), epoch, epochs)
+    return Moment(Streams(0), NASBench201(), epoch, epochs)
 
 
 def test_amended_is_exact_on_a_quadratic() -> None:
