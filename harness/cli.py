@@ -224,7 +224,8 @@ def list_(kind: str | None, form: Any) -> None:
     from harness.output import emit
 
     for each in [kind] if kind else KINDS:
-        emit(listing(each), form, each)
+        title = "methods (passes: forward + backward of the one-shot network a step)" if each == "methods" else each
+        emit(listing(each), form, title)
 
 
 @main.command()

@@ -42,7 +42,7 @@ def _method(name: str) -> dict[str, Any]:
         "method": name,
         "searcher": _call(searcher),
         "regularizers": " + ".join(map(_call, regularizers)) or "none",
-        "passes a step": "none" if passes is None else f"{passes[0]} forward, {passes[1]} backward",
+        "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
         "paper": parts[min(1, len(regularizers))].paper,
         "status": min((p.proof() for p in parts), key=STATUSES.index),
     }

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.methods import METHODS, method
 from harness.study import apply_settings, load_study, parse_seeds
-from tests.conftest import SMALL_STUDY
+from tests.conftest import ROOT, SMALL_STUDY
 
 
 def changed(path: Path, old: str, new: str) -> Path:
@@ -143,3 +143,8 @@ def test_every_named_method_can_be_built() -> None:
     combined = method("sdarts-adv + beta-decay + darts-2nd")
     assert list(combined.parts()) == ["darts", "adversarial", "beta-decay"]
     assert combined.searcher.order == 2
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")), ids=lambda p: p.stem)
+def test_every_claim_can_be_read(path: Path) -> None:
+    assert load_study(path).runs

@@ -3,8 +3,11 @@
 harness run benchmarks/comparisons/methods-201.toml --jobs 1
 harness run benchmarks/comparisons/methods-1shot1.toml --jobs 1
 python benchmarks/comparisons/table.py
+
+Measures each method's peak memory on NAS-Bench-201 on the way (memory.py, a fresh process each, some seconds).
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,34 +22,42 @@ STUDIES = ("methods-201", "methods-1shot1")
 
 
 def measured(name: str) -> dict[str, tuple[str, str]]:
-    """Of each method: final test error (median, lowest to highest), and seconds relative to DARTS."""
+    """Of each method: final test error (median, lowest to highest), and processor seconds relative to DARTS."""
     study = load_study(HERE / f"{name}.toml")
     planned = plan(study, Path("results/runs"))
     missing = [p.run.folder_name for p in planned if not p.finished]
     if missing:
         sys.exit(f"{len(missing)} runs of {name} are missing: harness run {HERE / name}.toml")
-    rows = {row["method"]: row for row in Results.of_runs(planned, study.table).final()}
-    base = rows["darts"]["seconds"]
+    results = Results.of_runs(planned, study.table)
+    rows = {row["method"]: row for row in results.final()}
+    seconds = results.timing.groupby(["method", "seed"])["cpu_s"].max().groupby("method").median()
     return {
         method: (
             f"{row['final_error_pct']:.1f} ({row['lowest']:.1f} to {row['highest']:.1f})",
-            f"{row['seconds'] / base:.1f}" if row["seconds"] > 0.2 else "0",
+            f"{seconds[method] / seconds['darts']:.1f}" if seconds[method] > 0.2 else "0",
         )
         for method, row in rows.items()
     }
+
+
+def memory(method: str) -> float:
+    """Peak memory in MB that a method adds (see memory.py)."""
+    command = [sys.executable, HERE / "memory.py", HERE / f"{STUDIES[0]}.toml", method]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def table() -> str:
     found = [measured(name) for name in STUDIES]
     told = {row["method"]: row for row in listing("methods")}
     lines = [
-        "| method | paper | status | NAS-Bench-201: test error % | x DARTS | 1Shot1 s1: test error % | x DARTS |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| method | paper | status | passes | 201: test error % | x DARTS | s1: test error % | x DARTS | peak MB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method in found[0]:
-        row = told.get(method, {"paper": "", "status": ""})
+        row = told.get(method, {"paper": "", "status": "", "passes": ""})
         cells = [cell for study in found for cell in study[method]]
-        lines.append(f"| `{method}` | {row['paper']} | {row['status']} | {' | '.join(cells)} |")
+        told_of = " | ".join(row[key] for key in ("paper", "status", "passes"))
+        lines.append(f"| `{method}` | {told_of} | {' | '.join(cells)} | {memory(method):.0f} |")
     return "\n".join(lines)
 
 
