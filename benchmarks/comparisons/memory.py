@@ -1,7 +1,7 @@
 """Peak memory that one method of a study adds: python benchmarks/comparisons/memory.py STUDY METHOD
 
-Two steps and one selection at 16 channels and batches of 64 in this process, which should be a fresh one. Prints the
-growth, in MB, of the peak resident memory (Linux, VmHWM) over what it was with everything imported and the images loaded.
+Two steps and one selection at 16 channels and batches of 64 in this process, which should be a fresh one. Prints by how
+many MB the peak resident memory (Linux, VmHWM) grew since everything was imported and the images were loaded.
 """
 
 import sys
