@@ -1,0 +1,45 @@
+"""Effect sizes. Values are costs (error or regret): lower is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.floating[Any]]
+TRIM = 0.25
+
+
+def iqm(values: Floats) -> Floats:
+    """Interquartile mean along the last axis: the mean without the lowest and the highest quarter.
+
+    Agarwal et al., NeurIPS 2021 (arXiv 2108.13264). As in scipy's trim_mean, floor(n / 4) values are cut at each end.
+    """
+    cut = int(TRIM * values.shape[-1])
+    kept: Floats = np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut]
+    mean: Floats = kept.mean(axis=-1)
+    return mean
+
+
+def probability_of_improvement(new: ArrayLike, base: ArrayLike) -> float:
+    """P(new < base) + P(new = base) / 2 over all pairs of runs: A12 (Vargha & Delaney 2000), 1/2 for equals."""
+    difference = np.asarray(base)[None, :] - np.asarray(new)[:, None]
+    return float((np.sign(difference) + 1).mean() / 2)
+
+
+def cliffs_delta(new: ArrayLike, base: ArrayLike) -> float:
+    """P(new < base) - P(new > base), in [-1, 1] (Cliff 1993); 2 A12 - 1."""
+    return 2 * probability_of_improvement(new, base) - 1
+
+
+def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> Floats:
+    """Share of runs at or below each threshold (Dolan & More 2002)."""
+    share: Floats = (np.asarray(values)[:, None] <= np.asarray(thresholds)[None, :]).mean(axis=0)
+    return share
+
+
+def normalised_regret(error: ArrayLike, optimum: float, random_median: float) -> Floats:
+    """0 at the table's optimum, 1 at the median architecture; above 1 is worse than a random draw. Errors in %."""
+    scaled: Floats = (np.asarray(error, dtype=float) - optimum) / (random_median - optimum)
+    return scaled
