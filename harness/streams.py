@@ -6,16 +6,10 @@ order or initial weights: two methods with equal seeds are truly paired. No glob
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 from torch import Tensor
 
-
-def derive_seed(*parts: object) -> int:
-    """A 63-bit seed from any printable parts (BLAKE2b of their representation, stable across processes)."""
-    text = "\x1f".join(map(str, parts)).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+from harness.seeds import derive_seed
 
 
 class Streams:

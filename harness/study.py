@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.datasets.base import Dataset
+from harness.endpoints import Declared
 from harness.errors import HarnessError
 from harness.methods import Method, method
 from harness.registry import build, explain, find
@@ -51,6 +52,7 @@ class StudyFile(BaseModel):
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
+    comparison: Declared = Declared()
 
     @field_validator("seeds", mode="before")
     @classmethod

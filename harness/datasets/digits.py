@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.datasets.base import Dataset, Images, Part, StoredImages
-from harness.streams import derive_seed
+from harness.seeds import derive_seed
 
 PART_SIZE = 599
 """1,797 digits in three equal parts, by a fixed shuffle."""

@@ -13,8 +13,9 @@ from pydantic import Field
 
 from harness.errors import HarnessError
 from harness.registry import Plugin
+from harness.seeds import derive_seed
 from harness.spaces.base import Architecture, Space
-from harness.streams import Streams, derive_seed
+from harness.streams import Streams
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 

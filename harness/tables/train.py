@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
 from harness.errors import HarnessError
+from harness.seeds import derive_seed
 from harness.spaces.base import Space
-from harness.streams import derive_seed
 from harness.tables.recipe import SPLITS, Recipe
 from harness.tables.stacks.base import Spec, StackedNetworks
 from harness.tables.write import save_npz

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.seeds import derive_seed
 from harness.spaces.base import Architecture
-from harness.streams import derive_seed
 
 BN_MOMENTUM = 0.1
 STAGES, STEM_STRIDE = 3, 2
