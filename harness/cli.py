@@ -12,6 +12,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError
+from harness.reading import compare, form, gate, import_, out, plot
 
 if TYPE_CHECKING:
     from harness.runner import Planned
@@ -24,11 +25,11 @@ Examples:
   harness run STUDY --seeds 0..9 --jobs 2                     ten seeds, two at a time
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
+  harness compare STUDY                                       which differences the seeds can carry
+  harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness tables info nasbench201.digits                      what a table holds
   harness conform tests/conformance/records                   prove the arithmetic
 """
-
-DEFAULT_OUT = Path("results/runs")
 
 
 class Program(click.Group):
@@ -58,16 +59,8 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-form = click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print rows."
-)
-out = click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_OUT,
-    show_default=True,
-    help="Folder of all studies' runs.",
-)
+for verb in (plot, compare, gate, import_):
+    main.add_command(verb)
 
 
 def study_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -115,14 +108,16 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
 
     Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
     """
+    from harness.declaration import declare
     from harness.output import emit, live_progress
-    from harness.runner import default_jobs, resolve_device, run_all
+    from harness.runner import default_jobs, resolve_device, run_all, study_folder
     from harness.runner import plan as make_plan
 
     planned = make_plan(study, out)
     if dry_run:
         emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
         return
+    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
     resolved = resolve_device(device)
     missing = [p for p in planned if not p.finished]
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
@@ -174,31 +169,6 @@ def status(study: Study, out: Path, form: Any) -> None:
     emit(rows, form, f"{study.name}: {sum(p.finished for p in planned)} of {len(planned)} runs finished")
     if form == "table" and any(p.finished for p in planned):
         results(study, planned, form)
-
-
-@main.command()
-@study_options
-@click.option("--metric", type=click.Choice(["error", "regret"]), default="error", show_default=True)
-@click.option("--measure", help="dataset/split@epochs of the table  [default: the table's test]")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder of the figure  [default: the study's]")
-def plot(study: Study, out: Path, metric: Any, measure: str | None, folder: Path | None) -> None:
-    """Draw the trajectory figure of a study: SVG, PNG, and the plotted rows as CSV."""
-    from harness.plots import trajectory
-    from harness.results import Results
-    from harness.runner import plan as make_plan
-    from harness.runner import study_folder
-    from harness.tables.measure import Measure
-
-    planned = make_plan(study, out)
-    finished = [p for p in planned if p.finished]
-    if not finished:
-        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {study.source}")
-    if len(finished) < len(planned):
-        click.echo(f"note: {len(planned) - len(finished)} of {len(planned)} runs are missing from the figure", err=True)
-    chosen = Measure.parse(measure) if measure else None
-    content = trajectory.data(Results.of_runs(finished, study.table), metric=metric, measure=chosen)
-    for path in trajectory.save(content, folder or study_folder(out, study) / "figures"):
-        click.echo(path)
 
 
 @main.command()

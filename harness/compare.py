@@ -25,6 +25,7 @@ from harness.stats.tests import (
 
 CERTAIN = 0.95
 """Posterior probability from which the ROPE's verdict is said."""
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 UNKNOWN_NOISE = 0.5
 """Percentage points that do not matter where the table has one trial and so does not tell its noise."""
 
@@ -98,21 +99,29 @@ class Pair:
         return next(n for n in count(2) if smallest(n) * self.pairs <= self.level)
 
     def row(self) -> dict[str, object]:
-        """Numbers for a table."""
+        """What a page has room for."""
         (a, n), (b, m) = self.failures
         return {
             "method": self.new,
             "against": self.base,
             "n": f"{self.test.n[0]}" if self.paired else f"{self.test.n[0]}+{self.test.n[1]}",
-            "points": shown(self.points),
-            "normalised": shown(self.normalised),
-            "improvement": round(self.improvement, 3),
-            "p": significant(self.test.p),
-            "p_holm": significant(self.p_holm),
-            "equivalent": round(self.practice.equivalent, 3),
+            "difference (points)": shown(self.points),
+            "P(better)": round(self.improvement, 2),
+            "p": significant(self.p_holm),
             "failed": f"{a}/{n} vs {b}/{m}",
-            "failed_difference": shown(self.rates),
         }
+
+    def numbers(self) -> dict[str, object]:
+        """Everything, one number a column."""
+        columns: dict[str, object] = {"method": self.new, "against": self.base, "endpoint": self.endpoint}
+        columns |= {"paired": self.paired, "n": self.test.n[0], "n_against": self.test.n[1]}
+        for name, interval in (("points", self.points), ("normalised", self.normalised), ("failed", self.rates)):
+            columns |= {f"{name}_difference": interval.estimate}
+            columns |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+        columns |= {"improvement": self.improvement, "cliffs_delta": 2 * self.improvement - 1}
+        columns |= {"p": self.test.p, "p_holm": self.p_holm, "p_smallest": self.test.smallest, "level": self.level}
+        columns |= {f"rope_{name}": value for name, value in self.practice._asdict().items()}
+        return columns | {"rope_width": self.width, "verdict": self.verdict}
 
 
 def shown(interval: Interval) -> str:
@@ -184,7 +193,9 @@ def compare_two(
         p_holm=p_holm,
         level=declared.level,
         points=difference(x, y, trials, median, rng, level=declared.level, paired=paired),
-        normalised=difference(x, y, scaled, iqm, rng, level=declared.level, paired=paired),
+        normalised=UNKNOWN
+        if np.isnan(found.optimum)
+        else difference(x, y, scaled, iqm, rng, level=declared.level, paired=paired),
         improvement=probability_of_improvement(*values),
         practice=rope(*values, width, rng, paired=paired),
         width=width,

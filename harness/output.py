@@ -7,14 +7,15 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from harness.runner import Planned
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "csv", "markdown", "latex"]
+FORMATS = get_args(Format)
 POLL_SECONDS = 0.5
 
 
@@ -26,6 +27,8 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    elif form in ("markdown", "latex"):
+        print(markdown(rows) if form == "markdown" else latex(rows))
     else:
         from rich.console import Console
         from rich.table import Table
@@ -42,6 +45,33 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         for row in rows:
             grid.add_row(*("" if v is None else str(v) for v in row.values()))
         console.print(grid)
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """A pipe table."""
+    if not rows:
+        return ""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join("" if v is None else str(v) for v in line) + " |" for line in lines)
+
+
+LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
+
+
+def latex(rows: Sequence[dict[str, Any]]) -> str:
+    """A tabular with the rules of the package booktabs; numbers to the right."""
+    if not rows:
+        return ""
+    numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in rows[0].values()]
+    columns = "".join("r" if number else "l" for number in numbers)
+
+    def line(values: Iterable[Any]) -> str:
+        return " & ".join("" if v is None else str(v).translate(LATEX) for v in values) + r" \\"
+
+    body = "\n".join(line(row.values()) for row in rows)
+    head = line(key.replace("_", " ") for key in rows[0])
+    parts = (f"\\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", body, r"\bottomrule", r"\end{tabular}")
+    return "\n".join(parts)
 
 
 @contextmanager

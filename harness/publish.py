@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness.declaration import standing
 from harness.errors import HarnessError
 from harness.plots import trajectory
 from harness.records import TABLES
@@ -30,7 +31,12 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         trajectory.save(trajectory.data(results), folder)
         manifests = [p.folder.manifest() for p in planned]
         table = manifests[0]["configuration"]["table"]
-        content = {"study": study.file.model_dump(mode="json"), "table": table, "runs": manifests}
+        content = {
+            "study": study.file.model_dump(mode="json"),
+            "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
+            "table": table,
+            "runs": manifests,
+        }
         (folder / "manifest.json").write_text(json.dumps(content, indent=1) + "\n")
         (folder / "README.md").write_text(readme(study, results))
     return folder

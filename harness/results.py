@@ -69,6 +69,11 @@ class Results:
             raise HarnessError(f"the results in {folder} were looked up in another version of table {table.name!r}")
         return cls(**frames, table=table)
 
+    def of_seeds(self, seeds: Sequence[int]) -> Results:
+        """The rows of these seeds."""
+        frames = {name: getattr(self, name) for name in TABLES}
+        return Results(**{n: f[f["seed"].isin(seeds)] for n, f in frames.items()}, table=self.table)
+
     def __len__(self) -> int:
         """Number of runs."""
         return 0 if self.epochs.empty else len(self.epochs[["method", "seed"]].drop_duplicates())

@@ -1,0 +1,192 @@
+"""The stability gate: are the runs of today those of the baseline, up to a stated margin?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import comb
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.baseline import baseline_rows, check_same_measure
+from harness.endpoints import Declared, of_run
+from harness.errors import HarnessError, did_you_mean
+from harness.registry import explain
+from harness.results import Results
+from harness.stats.intervals import Floats, rate_difference
+from harness.stats.tests import holm, rank_sum
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+State = Literal["stable", "moved", "inconclusive"]
+
+
+class Margins(BaseModel):
+    """What may change. error: final error, percentage points; failure: share of collapsed runs; onset: epochs until
+    collapse; eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    error: float = Field(2.0, gt=0)
+    failure: float = Field(0.3, gt=0, le=1)
+    onset: float = Field(10.0, gt=0)
+    eigenvalue: float = Field(2.0, gt=1)
+    level: float = Field(0.05, gt=0, lt=0.5)
+
+
+def margins_of(given: Mapping[str, float | None]) -> Margins:
+    """Margins by name; those that are None are the default's."""
+    try:
+        return Margins.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        raise HarnessError(explain(error, "the gate", Margins.model_fields)) from None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it."""
+
+    method: str
+    quantity: str
+    baseline: str
+    today: str
+    margin: str
+    moved: float
+    equivalent: float
+    reason: str
+    state: State
+
+    def row(self) -> dict[str, object]:
+        return {
+            "method": self.method,
+            "quantity": self.quantity,
+            "baseline": self.baseline,
+            "today": self.today,
+            "margin": self.margin,
+            "p moved": float(f"{self.moved:.3g}"),
+            "p equivalent": float(f"{self.equivalent:.3g}"),
+            "verdict": f"{self.state}{self.reason}",
+        }
+
+
+def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared) -> list[Check]:
+    """Every quantity of every method of the baseline. Moved: the shift is beyond the margin, Holm over all checks.
+    Stable: two one-sided tests show that it is within (Schuirmann 1987). Neither: inconclusive."""
+    now = baseline_rows(today)
+    check_same_measure(now, baseline)
+    missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
+    if missing:
+        raise HarnessError(
+            f"no finished run of the baseline's {missing[0]!r}: {did_you_mean(missing[0], now['method'].unique())}"
+        )
+    tests: list[Check] = []
+    level = margins.level
+    for method in baseline["method"].unique():
+        before, after = (quantities(rows[rows["method"] == method], declared) for rows in (baseline, now))
+        tests.append(shift(method, "final error", before["error"], after["error"], margin=margins.error, level=level))
+        tests.append(rates(method, before["failed"], after["failed"], margins))
+        if before["failed"].any() or after["failed"].any():
+            tests.append(
+                shift(method, "collapse onset", before["onset"], after["onset"], margin=margins.onset, level=level)
+            )
+        if "eigenvalue" in before and "eigenvalue" in after:
+            size = float(np.log(margins.eigenvalue))
+            tests.append(
+                shift(method, "log eigenvalue", before["eigenvalue"], after["eigenvalue"], margin=size, level=level)
+            )
+    adjusted = holm([t.moved for t in tests])
+    return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
+
+
+def quantities(rows: pd.DataFrame, declared: Declared) -> dict[str, Floats]:
+    """Of every run: final error, whether it failed, the epoch of its collapse, and the logarithm of its last dominant
+    eigenvalue where it was measured."""
+    found = []
+    for _, run in rows.sort_values("epoch").groupby("seed"):
+        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
+        row = {
+            "error": ends["final_error_pct"],
+            "failed": float(ends["failed"]),
+            "onset": len(run) if np.isnan(onset) else onset,  # none: as if right after the last epoch
+        }
+        if "hessian_largest" in run:
+            measured = run["hessian_largest"].dropna()
+            row["eigenvalue"] = float(np.log(max(measured.iloc[-1], 1e-12)))
+        found.append(row)
+    return {key: np.array([row[key] for row in found]) for key in found[0]}
+
+
+def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: float, level: float) -> Check:
+    """Rank-sum tests of today's values, moved by the margin, against the baseline's."""
+    above, below = rank_sum(after - margin, before), rank_sum(after + margin, before)
+    few = 1 / comb(len(before) + len(after), len(after)) > level
+    return Check(
+        method,
+        quantity,
+        middle(before),
+        middle(after),
+        f"{margin:g}",
+        min(1.0, 2 * min(above.greater, below.less)),
+        max(above.less, below.greater),
+        ": n too small" if few else "",
+        "inconclusive",
+    )
+
+
+def rates(method: str, before: Floats, after: Floats, margins: Margins) -> Check:
+    """Newcombe intervals of the difference in failure rates: within the margin, or beyond it."""
+    counts = (int(after.sum()), len(after)), (int(before.sum()), len(before))
+
+    def beyond(level: float) -> bool:
+        found = rate_difference(*counts, level)
+        return found.low > margins.failure or found.high < -margins.failure
+
+    def within(level: float) -> bool:
+        found = rate_difference(*counts, 2 * level)
+        return -margins.failure <= found.low and found.high <= margins.failure
+
+    best = rate_difference((0, len(after)), (0, len(before)), 2 * margins.level)
+    few = max(abs(best.low), abs(best.high)) > margins.failure
+    return Check(
+        method,
+        "failures",
+        "{}/{}".format(*counts[1]),
+        "{}/{}".format(*counts[0]),
+        f"{margins.failure:g}",
+        smallest_level(beyond),
+        smallest_level(within),
+        ": n too small" if few else "",
+        "inconclusive",
+    )
+
+
+def smallest_level(shows: Any) -> float:
+    """The smallest level at which an interval shows something, by bisection: its p-value; 1 if it never does."""
+    low, high = 0.0, 0.4999
+    if not shows(high):
+        return 1.0
+    for _ in range(30):
+        middle_ = (low + high) / 2
+        low, high = (low, middle_) if shows(middle_) else (middle_, high)
+    return high
+
+
+def judged(check: Check, p_moved: float, level: float) -> Check:
+    if p_moved <= level:
+        return replace(check, moved=p_moved, state="moved", reason="")
+    if check.equivalent <= level:
+        return replace(check, moved=p_moved, state="stable", reason="")
+    return replace(check, moved=p_moved)
+
+
+def middle(values: Floats) -> str:
+    return f"{np.median(values):.3g}"
+
+
+def overall(checks: list[Check]) -> State:
+    """Moved if anything has; stable only if everything is."""
+    states = {c.state for c in checks}
+    return "moved" if "moved" in states else "stable" if states == {"stable"} else "inconclusive"
