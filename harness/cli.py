@@ -182,7 +182,7 @@ def publish(study: Study, out: Path, to: Path) -> None:
     click.echo(write(study, make_plan(study, out), to))
 
 
-KINDS = ("methods", "regularizers", "searchers", "spaces", "datasets", "tables")
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
 
 
 @main.command("list")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import HarnessError, did_you_mean
 
-KINDS = ("spaces", "searchers", "regularizers", "datasets")
+KINDS = ("spaces", "searchers", "regularizers", "datasets", "probes")
 
 
 class Plugin(BaseModel):
@@ -41,7 +41,8 @@ def plugins(kind: str) -> dict[str, type[Any]]:
     package = importlib.import_module(f"harness.{kind}")
     found: dict[str, type[Any]] = {}
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    classes = [c for module in modules for c in vars(module).values() if isinstance(c, type)]
+    # those that a module defines, not those that it imports
+    classes = [c for m in modules for c in vars(m).values() if isinstance(c, type) and c.__module__ == m.__name__]
     classes += [point.load() for point in entry_points(group=f"harness.{kind}")]
     for cls in classes:
         name = vars(cls).get("name")

@@ -16,6 +16,7 @@ from harness.datasets.base import Dataset
 from harness.endpoints import Declared
 from harness.errors import HarnessError
 from harness.methods import Method, method
+from harness.probes.base import Probe
 from harness.registry import build, explain, find
 from harness.searchers.base import SupernetSearcher
 from harness.spaces.base import Space
@@ -52,6 +53,7 @@ class StudyFile(BaseModel):
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
+    probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
 
     @field_validator("seeds", mode="before")
@@ -81,10 +83,11 @@ class Run:
     preset: PresetName
     supernet: SupernetSize
     training: Training
+    probes: tuple[Probe, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The resolved configuration: plain values, every default written out."""
-        return {
+        content = {
             "format": RECORD_FORMAT,
             "space": self.space.name,
             "dataset": {"name": self.dataset.name} | self.dataset.model_dump(mode="json"),
@@ -96,6 +99,8 @@ class Run:
             "supernet": self.supernet.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
         }
+        probes = {p.name: p.model_dump(mode="json") for p in self.probes}
+        return content | ({"probes": probes} if probes else {})
 
     @property
     def id(self) -> str:
@@ -206,6 +211,8 @@ def expand(file: StudyFile, source: Path) -> Study:
     table = None if file.table == NO_TABLE else open_table(file.table)
     if table is not None and table.info["space"] != space.name:
         raise HarnessError(f"table {table.name!r} is of the space {table.info['space']!r}, not {space.name!r}")
+    asked = file.probes if isinstance(file.probes, dict) else {name: {} for name in file.probes}
+    probes = tuple(build("probes", name, fields) for name, fields in asked.items())
     overrides = file.methods if isinstance(file.methods, dict) else {name: {} for name in file.methods}
     if len(overrides) < len(file.methods):
         raise HarnessError(f"study {source} lists a method twice: give each one a label of its own")
@@ -230,6 +237,7 @@ def expand(file: StudyFile, source: Path) -> Study:
                     preset=file.preset,
                     supernet=supernet,
                     training=file.training,
+                    probes=probes,
                 )
             )
     return Study(file, tuple(runs), table, source)

@@ -105,7 +105,8 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             steps = 0
             trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
             architecture = process.select(epoch)
-            rows["epochs"].append(epoch_record(epoch, trained | process.evaluate(), process, architecture, run))
+            record = epoch_record(epoch, trained | process.evaluate(), process, architecture, run)
+            rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             state = {"process": process.state_dict(), "rows": rows}
@@ -144,6 +145,18 @@ def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dic
         }
         for column, value in run.table.all_values(architecture)
     ]
+
+
+def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:
+    """The columns of the study's probes; of a search without a network there are none."""
+    from harness.search import SupernetSearch
+
+    found: dict[str, Any] = {}
+    if isinstance(process, SupernetSearch):
+        for probe in run.probes:
+            if epoch % probe.every == 0 or epoch == run.epochs:
+                found |= probe.measure(process, run.table)
+    return found
 
 
 def spent(process: Process) -> dict[str, float]:

@@ -34,3 +34,14 @@ def hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *,
 def largest_eigenvalue(matrix: Tensor) -> float:
     """The largest algebraic eigenvalue of a symmetric matrix (Hessians of searches are indefinite)."""
     return float(torch.linalg.eigvalsh(matrix)[-1])
+
+
+def spectrum(matrix: Tensor) -> dict[str, float]:
+    """largest and smallest eigenvalue, norm (the largest absolute one) and trace of a symmetric matrix."""
+    values = torch.linalg.eigvalsh(matrix)
+    return {
+        "largest": float(values[-1]),
+        "smallest": float(values[0]),
+        "norm": float(values.abs().max()),
+        "trace": float(values.sum()),
+    }

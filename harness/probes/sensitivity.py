@@ -1,0 +1,57 @@
+"""How much the validation loss rises when the mixing weights are moved a little."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import Field
+
+from harness.probes.base import Probe
+from harness.regularizers.adversarial import AdversarialPerturbation
+from harness.regularizers.base import WeightStep
+from harness.regularizers.random_smoothing import RandomSmoothing
+from harness.search import cross_entropy
+from harness.streams import Streams
+from harness.supernets.base import Mix, evaluation_mode
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.search import SupernetSearch
+
+
+class Sensitivity(Probe):
+    """On one validation minibatch, batch norm in eval mode: `sensitivity_random_<r>`, the mean rise of the loss over
+    `draws` points clip(a + U(-r, r)), and `sensitivity_attack_<r>`, its rise at the point that seven steps of projected
+    gradient ascent find in the ball of radius r (both as SmoothDARTS perturbs; Chen & Hsieh, ICML 2020). Nats.
+    """
+
+    name = "sensitivity"
+    paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    radii: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    draws: int = Field(50, ge=1)
+
+    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+        batch = self.batch(search)
+
+        def loss(mix: Mix) -> Tensor:
+            return cross_entropy(search.net, mix, batch)
+
+        seed = int(torch.randint(2**62, (), generator=search.streams[f"probe-{self.name}"]))
+        step = WeightStep(search.net, loss, loss, {}, Streams(seed), epoch=0, epochs=1)
+        row: dict[str, Any] = {}
+        with evaluation_mode(search.net):
+            mix = [m.detach() for m in search.searcher.relax(search.alphas)]
+            with torch.no_grad():
+                here = loss(mix).item()
+            for radius in self.radii:
+                ball = {"epsilon": radius, "epsilon_start": radius}
+                smoothing, attack = RandomSmoothing(**ball), AdversarialPerturbation(**ball)
+                worst = attack.perturb(mix, step)
+                with torch.no_grad():
+                    rises = [loss(smoothing.perturb(mix, step)).item() - here for _ in range(self.draws)]
+                    row[f"sensitivity_random_{radius:g}"] = sum(rises) / len(rises)
+                    row[f"sensitivity_attack_{radius:g}"] = loss(worst).item() - here
+        return row
