@@ -12,7 +12,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError
-from harness.reading import compare, form, gate, import_, out, plot
+from harness.reading import compare, form, gate, import_, out, plot, report
 
 if TYPE_CHECKING:
     from harness.runner import Planned
@@ -27,6 +27,7 @@ Examples:
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
   harness gate STUDY --against BASELINE.parquet               has anything moved?
+  harness report STUDY                                        all of it on one page
   harness tables info nasbench201.digits                      what a table holds
   harness conform tests/conformance/records                   prove the arithmetic
 """
@@ -59,7 +60,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, import_):
+for verb in (plot, compare, gate, report, import_):
     main.add_command(verb)
 
 

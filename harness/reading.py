@@ -1,4 +1,4 @@
-"""The verbs that read finished runs: plot, compare, gate, import. Imports happen when a verb runs."""
+"""The verbs that read finished runs: plot, compare, gate, report, import. Imports happen when a verb runs."""
 
 from __future__ import annotations
 
@@ -53,16 +53,36 @@ def finished_runs(command: Callable[..., None]) -> Callable[..., None]:
 @finished_runs
 @click.option("--metric", type=click.Choice(["error", "regret"]), default="error", show_default=True)
 @click.option("--measure", help="dataset/split@epochs of the table  [default: the table's test]")
+@click.option("--all", "every", is_flag=True, help="Every figure that these runs have numbers for.")
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder of the figure  [default: the study's]")
-def plot(found: Finished, metric: Any, measure: str | None, folder: Path | None) -> None:
-    """Draw the trajectory figure of a study: SVG, PNG, and the plotted rows as CSV."""
+def plot(found: Finished, metric: Any, measure: str | None, every: bool, folder: Path | None) -> None:
+    """Draw the trajectory figure of a study: SVG, PNG, PDF, and the plotted rows as CSV.
+
+    \b
+    --all adds
+      seeds       the last error of every seed      eigenvalue  of the Hessian, over epochs
+      onset       runs that have collapsed          landscape   of the validation loss
+      profile     performance profile               surface     the same, in 3D
+      ranks       critical difference over seeds    ranking     shared weights against the table
+      place       among the table's architectures   alphas      mixing weights over epochs
+      cell        the cell derived most often
+    """
     from harness.plots import trajectory
+    from harness.plots.catalogue import save_all
     from harness.tables.measure import Measure
 
     chosen = Measure.parse(measure) if measure else None
     content = trajectory.data(found.results, metric=metric, measure=chosen)
-    for path in trajectory.save(content, folder or found.folder / "figures"):
+    to = folder or found.folder / "figures"
+    paths = trajectory.save(content, to)
+    missing: dict[str, str] = {}
+    if every:
+        more, missing = save_all(found.results, found.declared, to)
+        paths += more
+    for path in paths:
         click.echo(path)
+    for name, reason in missing.items():
+        click.echo(f"no figure {name!r}: {reason}", err=True)
 
 
 @click.command()
@@ -134,6 +154,18 @@ def gate(
     state = overall(checks)
     click.echo({"stable": "stable", "moved": "MOVED"}.get(state, "inconclusive: neither moved nor stable is shown"))
     sys.exit({"stable": 0, "moved": 1}.get(state, 3))
+
+
+@click.command()
+@finished_runs
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="The HTML file  [default: report.html in the study's folder]"
+)
+def report(found: Finished, to: Path | None) -> None:
+    """Write one HTML page, which opens offline: verdicts, interactive trajectories, every figure, configuration."""
+    from harness.report.build import build
+
+    click.echo(build(found, to or found.folder / "report.html"))
 
 
 @click.group("import")

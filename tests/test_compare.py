@@ -39,7 +39,7 @@ def made_up(ranks: dict[str, list[list[int]]], seconds: float = 1.0) -> Results:
                 place = {"method": method, "seed": seed, "epoch": epoch}
                 architecture = TABLE.space.parse(TABLE.encoding(int(order[rank])))
                 counts = {f"count_{o}": architecture.operations.count(o) for o in TABLE.space.operations}
-                losses = {"train_loss": 1 / (epoch + 1), "search_valid_loss": 1.0, "alphas": [float(rank)]}
+                losses = {"train_loss": 1 / (epoch + 1), "search_valid_loss": 1.0, "alphas": [float(rank)] * 30}
                 accuracy = {"supernet_accuracy_pct": float(100 - rank % 97)}
                 epochs.append(place | losses | accuracy | counts | {"architecture": architecture.encoding})
                 for column, value in TABLE.all_values(architecture):

@@ -32,8 +32,8 @@ def lines(methods: list[str]) -> dict[str, Line]:
     }
 
 
-def figure(columns: int, height: float) -> tuple[Any, Any]:
-    """A figure of `columns` panels at publication width. Returns (figure, axes)."""
+def figure(columns: int, height: float, *, rows: int = 1, projection: str | None = None) -> tuple[Any, Any]:
+    """A figure of `rows` x `columns` panels at publication width. Returns (figure, axes)."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
@@ -46,4 +46,4 @@ def figure(columns: int, height: float) -> tuple[Any, Any]:
     sns.set_theme(context="paper", style="ticks", rc=theme)
     # not through pyplot: no window system is asked for, and nothing stays open
     fig = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
-    return fig, fig.subplots(1, columns, squeeze=False)
+    return fig, fig.subplots(rows, columns, squeeze=False, subplot_kw={"projection": projection})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.plots.content import write
 from harness.plots.style import figure, lines
 from harness.results import Results
 from harness.tables.measure import Measure
@@ -121,7 +122,7 @@ def _steps(where: str) -> str:
 
 
 def save(content: TrajectoryData, folder: Path, name: str = "trajectory") -> list[Path]:
-    """Write `<name>.svg`, `.png`, the summary and the single seeds as CSV. Returns the paths."""
+    """Write `<name>.svg`, `.png`, `.pdf`, the summary and the single seeds as CSV. Returns the paths."""
     fig, axes = figure(columns=2, height=3.4)
     draw(content, axes[0, 0], "epoch")
     draw(content, axes[0, 1], "seconds")
@@ -130,11 +131,7 @@ def save(content: TrajectoryData, folder: Path, name: str = "trajectory") -> lis
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     fig.suptitle(f"{content.title}; line and band: {BAND}", fontsize="small")
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{kind}" for kind in ("svg", "png")]
-    for path in paths:
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        fig.savefig(path, dpi=200, metadata=metadata)
+    paths = write(fig, folder, name)
     for kind, rows in (("summary", content.summary), ("seeds", content.seeds)):
         paths.append(folder / f"{name}-{kind}.csv")
         rows.to_csv(paths[-1], index=False)

@@ -60,6 +60,11 @@ class Space(ABC):
         """The architecture as mixing weights: one at what it takes, zero elsewhere; shapes as `alpha_shapes`."""
 
     @abstractmethod
+    def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
+        """The cell to be drawn: edges (source, target, operation), nodes counted from the input, 0, to the output; an
+        operation on a node is an edge from it to itself, and edges then have none ("")."""
+
+    @abstractmethod
     def enumerate(self) -> Iterator[Architecture]:
         """Every encoding of the space, once, in a fixed order."""
 

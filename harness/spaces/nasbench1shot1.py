@@ -123,6 +123,11 @@ class NASBench1Shot1(Space):
             rows.append(row)
         return rows
 
+    def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
+        names, parents = self._decode(architecture.encoding)
+        edges = [(up, node, "") for node, ups in enumerate(parents, start=1) for up in ups]
+        return edges + [(node, node, name) for node, name in enumerate(names, start=1)]
+
     def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:
         """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""
         operations, parents = self._decode(architecture.encoding)

@@ -55,6 +55,9 @@ class NASBench201(Space):
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         return [np.eye(len(OPERATIONS))[list(parse_cell(architecture.encoding))]]
 
+    def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
+        return [(*edge, operation) for edge, operation in zip(EDGES, architecture.operations, strict=True)]
+
     def enumerate(self) -> Iterator[Architecture]:
         """All strings in the official index order (the order of the published files)."""
         return (architecture_of(cell) for cell in official_cells())

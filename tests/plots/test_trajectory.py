@@ -69,6 +69,7 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert [p.name for p in paths] == [
         "trajectory.svg",
         "trajectory.png",
+        "trajectory.pdf",
         "trajectory-summary.csv",
         "trajectory-seeds.csv",
     ]
@@ -84,7 +85,7 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with Image.open(paths[1]) as image:
         assert image.width > 1200
         assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
-    pd.testing.assert_frame_equal(pd.read_csv(paths[3]), content.seeds, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_csv(paths[4]), content.seeds, check_dtype=False)
     first = paths[0].read_bytes()
     trajectory.save(content, tmp_path)
     assert paths[0].read_bytes() == first  # no date, no random ids
