@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.measures.anytime import agreement
 from harness.records import TABLES
 from harness.tables.catalog import open_table
 from harness.tables.measure import Measure, percentile_among
@@ -101,10 +102,12 @@ class Results:
 
     def final(self) -> list[dict[str, Any]]:
         """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
-        (chosen in hindsight: no result of a search), the table's percentile of the last, and seconds a run."""
+        (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,
+        and seconds a run."""
         if not len(self):
             return []
         errors = self.error_by_epoch()
+        derived = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
         rows = []
         for name, part in errors.groupby("method", sort=False):
             last = part[part["epoch"] == part["epoch"].max()]["error_pct"]
@@ -115,6 +118,7 @@ class Results:
                 "lowest": round(float(last.min()), 3),
                 "highest": round(float(last.max()), 3),
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 3),
+                "distinct": agreement(derived.loc[derived["method"] == name, "architecture"].tolist())[0],
             }
             if self.table is not None and self.table.complete:
                 values = self.table.vector(self.table.test)

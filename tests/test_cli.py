@@ -96,6 +96,7 @@ def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "fig").iterdir()} == {
         "trajectory.svg",
         "trajectory.png",
+        "trajectory.pdf",
         "trajectory-summary.csv",
         "trajectory-seeds.csv",
     }
