@@ -11,7 +11,7 @@ from harness.endpoints import Declared, Endpoint, Endpoints
 from harness.errors import HarnessError, did_you_mean
 from harness.seeds import derive_seed
 from harness.stats.effects import iqm, normalised_regret, probability_of_improvement
-from harness.stats.intervals import Interval, difference, median, rate_difference
+from harness.stats.intervals import Interval, difference, highest_rate_of_none, median, rate, rate_difference, single
 from harness.stats.power import smallest_detectable
 from harness.stats.rope import Rope, rope
 from harness.stats.tests import (
@@ -74,7 +74,7 @@ class Pair:
         )
         if self.p_holm <= self.level:
             better = "lower" if self.improvement > 0.5 else "higher"
-            return f"{self.new} has a {better} error than {self.base}: {effect} ({n})"
+            return f"{self.new} has a {better} error than {self.base}: {effect} ({n}){self.none_failed}"
         detect = smallest_detectable(min(self.test.n), self.level / self.pairs)
         practice = (
             f"; they are equivalent in practice (within {self.width:.2f} points with probability "
@@ -84,8 +84,17 @@ class Pair:
         )
         return (
             f"{self.new} against {self.base}: no difference shown: {effect} ({n}, which find a probability of "
-            f"improvement of {detect:.2f} in four of five studies){practice}"
+            f"improvement of {detect:.2f} in four of five studies){practice}{self.none_failed}"
         )
+
+    @property
+    def none_failed(self) -> str:
+        """What it means that none of the new method's runs failed; nothing where one did."""
+        failed, n = self.failures[0]
+        if failed:
+            return ""
+        most = highest_rate_of_none(n, self.level)
+        return f"; none of its {n} runs collapsed, which leaves a rate of up to {100 * most:.0f} % possible"
 
     @property
     def told_n(self) -> str:
@@ -118,14 +127,17 @@ class Pair:
         for name, interval in (("points", self.points), ("normalised", self.normalised), ("failed", self.rates)):
             columns |= {f"{name}_difference": interval.estimate}
             columns |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+        for name, (failed, n) in zip(("failed", "failed_against"), self.failures, strict=True):
+            columns |= {name: failed / n}
         columns |= {"improvement": self.improvement, "cliffs_delta": 2 * self.improvement - 1}
         columns |= {"p": self.test.p, "p_holm": self.p_holm, "p_smallest": self.test.smallest, "level": self.level}
         columns |= {f"rope_{name}": value for name, value in self.practice._asdict().items()}
         return columns | {"rope_width": self.width, "verdict": self.verdict}
 
 
-def shown(interval: Interval) -> str:
-    return f"{interval.estimate:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+def shown(interval: Interval, sign: str = "+") -> str:
+    estimate, low, high = (f"{value:{sign}.2f}" for value in interval)
+    return f"{estimate} [{low}, {high}]"
 
 
 def significant(p: float) -> float:
@@ -203,6 +215,26 @@ def compare_two(
         rates=rate_difference(counts[0], counts[1], declared.level),
         pairs=pairs,
     )
+
+
+def describe(found: Endpoints, declared: Declared) -> list[dict[str, object]]:
+    """One row a method, at the declared endpoint: median error and interquartile mean of normalised regret, with
+    intervals over seeds and trials, and the rate of failures with its exact interval."""
+    rows: list[dict[str, object]] = []
+    for name in found.runs["method"].unique():
+        rng = np.random.default_rng(derive_seed("describe", name, declared.primary))
+        (codes,), trials = found.coded((name,), declared.primary)
+        errors = trials + found.optimum if declared.primary == "area" else trials
+        scaled = normalised_regret(errors, found.optimum, found.random_median)
+        failed = found.runs[found.runs["method"] == name]["failed"]
+        row: dict[str, object] = {"method": name, "n": len(codes)}
+        what = "mean regret (points)" if declared.primary == "area" else "error (%)"
+        row[what] = shown(single(codes, trials, median, rng, level=declared.level), sign="")
+        if not np.isnan(found.optimum):
+            row["normalised regret"] = shown(single(codes, scaled, iqm, rng, level=declared.level), sign="")
+        row["collapsed"] = shown(rate(int(failed.sum()), len(failed), declared.level), sign="")
+        rows.append(row)
+    return rows
 
 
 def trial_noise(found: Endpoints, base: str) -> float:

@@ -99,13 +99,22 @@ def compare(found: Finished, endpoint: Any, form: Any) -> None:
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
     from harness.compare import compare as compare_methods
+    from harness.compare import describe
     from harness.endpoints import endpoints
     from harness.output import emit
 
-    pairs = compare_methods(endpoints(found.results, found.declared), found.declared, endpoint)
-    told = found.standing if endpoint in (None, found.declared.primary) else "exploratory: not the declared endpoint"
+    if endpoint:
+        exploring = endpoint != found.declared.primary
+        declared = found.declared.model_copy(update={"primary": endpoint})
+    else:
+        exploring, declared = False, found.declared
+    ends = endpoints(found.results, declared)
+    pairs = compare_methods(ends, declared)
+    told = "exploratory: not the declared endpoint" if exploring else found.standing
     kind = "paired by seed, signed-rank" if pairs[0].paired else "unpaired, rank-sum"
-    title = f"{found.name}: {endpoint or found.declared.primary} error ({told}; {kind}, Holm)"
+    title = f"{found.name}: {declared.primary} error ({told}; {kind}, Holm)"
+    if form == "table":
+        emit(describe(ends, declared), form, f"{found.name}: {declared.primary} error of every method")
     emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
     if form == "table":
         for pair in pairs:

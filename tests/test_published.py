@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
@@ -17,9 +18,12 @@ from tests.conftest import ROOT
 PUBLISHED = ROOT / "results" / "published" / "digits"
 
 
-@pytest.fixture(scope="module")
-def results() -> Results:
-    return Results.of_folder(PUBLISHED)
+FOLDERS = sorted(p.parent for p in PUBLISHED.parent.glob("*/manifest.json"))
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=lambda p: p.name)
+def results(request: pytest.FixtureRequest) -> Results:
+    return Results.of_folder(request.param)
 
 
 def test_lookups_are_the_tables(results: Results) -> None:
@@ -37,20 +41,26 @@ def test_lookups_are_the_tables(results: Results) -> None:
 def test_derived_architectures_follow_from_the_logits(results: Results) -> None:
     assert results.table is not None
     rows = results.epochs[results.epochs["method"] != "random-search"]
+    shapes = results.table.space.alpha_shapes
+    ends = np.cumsum([a * b for a, b in shapes])[:-1]
     for alphas, text in zip(rows["alphas"], rows["architecture"], strict=True):
-        assert results.table.space.derive([alphas.reshape(6, 5)]).encoding == text
+        parts = [p.reshape(s) for p, s in zip(np.split(alphas, ends), shapes, strict=True)]
+        assert results.table.space.derive(parts).encoding == text
 
 
-def test_study_is_the_one_in_benchmarks() -> None:
-    manifest = json.loads((PUBLISHED / "manifest.json").read_text())
-    study = load_study(ROOT / "benchmarks" / "trajectories" / "digits.toml")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_study_is_the_one_in_benchmarks(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (path,) = (ROOT / "benchmarks").rglob(f"{folder.name}.toml")
+    study = load_study(path)
     assert manifest["study"] == study.file.model_dump(mode="json")
     assert [run["id"] for run in manifest["runs"]] == [run.id for run in study.runs]
 
 
-def test_figure_rows_are_the_published_ones(results: Results) -> None:
-    published = pd.read_csv(PUBLISHED / "trajectory-summary.csv")
-    pd.testing.assert_frame_equal(trajectory.data(results).summary, published, check_dtype=False)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_figure_rows_are_the_published_ones(folder: Path) -> None:
+    published = pd.read_csv(folder / "trajectory-summary.csv")
+    pd.testing.assert_frame_equal(trajectory.data(Results.of_folder(folder)).summary, published, check_dtype=False)
 
 
 def test_results_of_another_table_are_refused(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 class Alignment(Probe):
-    """`alignment`: Lambda of Movahedi et al., ICLR 2023 (arXiv 2210.07998), the mean cosine between the cells'
-    gradients of the loss over the mixing weights of the operations, on one validation minibatch; NaN of one cell."""
+    """Agreement of the cells on the mixing weights.
+
+    `alignment`: Lambda of Movahedi et al., ICLR 2023 (arXiv 2210.07998), the mean cosine between the cells'
+    gradients of the loss over the mixing weights of the operations, on one validation minibatch; NaN of one cell.
+    """
 
     name = "alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"

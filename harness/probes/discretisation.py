@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class Discretisation(Probe):
-    """`gap_pct`: validation accuracy at the mixing weights minus that at the derived architecture, same weights, batch
+    """What the network loses when it becomes the derived architecture.
+
+    `gap_pct`: validation accuracy at the mixing weights minus that at the derived architecture, same weights, batch
     norm in eval mode, percentage points; `gap_recalibrated_pct`: with the running statistics of each estimated anew
     from `batches` training minibatches. Wang et al., ICLR 2021 (arXiv 2108.04392).
     """

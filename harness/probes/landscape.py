@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class Landscape(Probe):
-    """`landscape_loss`: the loss on one validation minibatch at alpha + x g + y r over a square grid, row by row from
+    """The validation loss on a grid around alpha.
+
+    `landscape_loss`: the loss on one validation minibatch at alpha + x g + y r over a square grid, row by row from
     the smallest y; `landscape_at`: the grid's x and y, `points` values from -`reach` to `reach`.
 
     g: the gradient of the loss, of unit length; r: a random direction, made orthogonal to g and of unit length. Batch

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class Ranking(Probe):
-    """`ranking_kendall` (tau-b), `ranking_spearman`, `ranking_top10` (of the 10 % that the network puts first, the
+    """Agreement of the shared weights' ranking with the table's.
+
+    `ranking_kendall` (tau-b), `ranking_spearman`, `ranking_top10` (of the 10 % that the network puts first, the
     share that is among the table's 10 %), over `samples` architectures drawn in equal numbers from `strata` slices of
     the table's test ranking; `ranking_supernet`, `ranking_table`: the accuracies in %.
 

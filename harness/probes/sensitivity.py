@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Sensitivity(Probe):
-    """On one validation minibatch, batch norm in eval mode: `sensitivity_random_<r>`, the mean rise of the loss over
+    """Rise of the validation loss when the mixing weights are moved.
+
+    On one validation minibatch, batch norm in eval mode: `sensitivity_random_<r>`, the mean rise of the loss over
     `draws` points clip(a + U(-r, r)), and `sensitivity_attack_<r>`, its rise at the point that seven steps of projected
     gradient ascent find in the ball of radius r (both as SmoothDARTS perturbs; Chen & Hsieh, ICML 2020). Nats.
     """

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class Spectrum(Probe):
-    """Exact Hessian on `batches` validation minibatches, batch norm in train mode: `hessian_largest` (algebraic),
+    """Eigenvalues of the validation loss's Hessian over the architecture.
+
+    Exact Hessian on `batches` validation minibatches, batch norm in train mode: `hessian_largest` (algebraic),
     `hessian_smallest`, `hessian_norm` (the largest absolute), `hessian_trace`, means over the batches, and
     `hessian_largest_sd`, the largest one's standard deviation over them (NaN of one batch).
 

@@ -13,7 +13,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness import __version__
-from harness.compare import Pair, compare
+from harness.compare import Pair, compare, describe
 from harness.endpoints import Endpoint, endpoints
 from harness.errors import HarnessError
 from harness.finished import Finished
@@ -45,7 +45,7 @@ def build(found: Finished, to: Path) -> Path:
         verdicts=verdicts,
         comparison=table([row(p) for p in cards]),
         exploratory=table(exploratory),
-        results=table(found.results.final()),
+        results=table(describe(ends, found.declared)) + table(found.results.final()),
         figures="".join(figure(name, content.title, draw(name, content)) for name, content in made.items()),
         missing=table([{"figure": n, "not drawn because": r} for n, r in missing.items()]),
         commands=html.escape(commands(found)),
