@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import HarnessError, did_you_mean
 from harness.registry import Plugin, build, plugins
 from harness.regularizers.base import Regularizer
-from harness.searchers.base import SupernetSearcher
+from harness.searchers.base import SupernetSearcher, composed
 
 Fields = dict[str, Any]
 
@@ -59,13 +59,19 @@ METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
 
 @dataclass(frozen=True)
 class Method:
-    """A searcher and the regularizers that it runs with, in order."""
+    """A searcher and the regularizers that it runs with, in order. made_of: where the searcher is composed, its
+    relaxation and its estimator."""
 
     searcher: Any
     regularizers: tuple[Regularizer, ...]
+    made_of: tuple[Any, ...] = ()
 
     def parts(self) -> dict[str, Plugin]:
-        return {part.name: part for part in (self.searcher, *self.regularizers)}
+        return {part.name: part for part in (*self.searchers, *self.regularizers)}
+
+    @property
+    def searchers(self) -> tuple[Any, ...]:
+        return self.made_of or (self.searcher,)
 
     def supernet_options(self) -> dict[str, Any]:
         """What the regularizers ask of the one-shot network."""
@@ -87,10 +93,11 @@ class Method:
         for name, fields in changes.items():
             if name not in parts:
                 raise HarnessError(f"this method has no part {name!r} to set: {did_you_mean(name, parts)}")
-            kind = "searchers" if parts[name] is self.searcher else "regularizers"
+            kind = "searchers" if parts[name] in self.searchers else "regularizers"
             parts[name] = build(kind, name, parts[name].model_dump() | fields)
-        searcher, *regularizers = parts.values()
-        return Method(searcher, tuple(regularizers))  # type: ignore[arg-type]
+        count = len(self.searchers)
+        built: list[Any] = list(parts.values())
+        return made(built[:count], tuple(built[count:]))
 
     def describe(self) -> dict[str, Fields]:
         """Every part with every field: what a run's identity is made of."""
@@ -108,8 +115,8 @@ def known_names() -> dict[str, tuple[Part, tuple[Part, ...]]]:
 def method(expression: str) -> Method:
     """The method of a name, or of several joined by ' + '.
 
-    A combination takes all regularizers in the order written, and the one searcher that is not plain DARTS; two
-    different ones are an error.
+    A combination takes all regularizers in the order written, and the searcher that is not plain DARTS; two of them are
+    composed if one gives the mixing weights and the other the gradient (`gdas + amended-darts`), else an error.
     """
     known = known_names()
     searchers: list[Part] = []
@@ -124,17 +131,30 @@ def method(expression: str) -> Method:
             if regularizer in regularizers:
                 raise HarnessError(f"method {expression!r} names the regularizer {regularizer!r} twice: leave one out")
             regularizers[regularizer] = fields
-    if len(searchers) > 1:
+    built = [build("searchers", name, fields) for name, fields in searchers or [("darts", {})]]
+    roles = sorted(getattr(searcher, "role", "whole") for searcher in built)
+    if len(built) > 1 and roles != ["estimator", "relaxation"]:
         names = " and ".join(repr(name) for name, _ in searchers)
-        raise HarnessError(f"method {expression!r} combines the searchers {names}: a search has one")
-    name, fields = searchers[0] if searchers else ("darts", {})
-    searcher = build("searchers", name, fields)
-    if regularizers and not isinstance(searcher, SupernetSearcher):
-        raise HarnessError(f"method {expression!r} regularizes {name!r}, which trains no supernet: leave that out")
-    found = Method(searcher, tuple(build("regularizers", n, f) for n, f in regularizers.items()))
-    if isinstance(searcher, SupernetSearcher):
-        refuse_senseless(expression, searcher, found.regularizers)
+        raise HarnessError(
+            f"method {expression!r} combines the searchers {names}: two go together where one gives the mixing weights "
+            "(gumbel, drnas) and the other the gradient (darts-2nd, amended, idarts, sam)"
+        )
+    if regularizers and not isinstance(built[0], SupernetSearcher):
+        raise HarnessError(
+            f"method {expression!r} regularizes {built[0].name!r}, which trains no supernet: leave that out"
+        )
+    built.sort(key=lambda searcher: getattr(searcher, "role", "whole"), reverse=True)  # the relaxation first
+    found = made(built, tuple(build("regularizers", n, f) for n, f in regularizers.items()))
+    if isinstance(found.searcher, SupernetSearcher):
+        refuse_senseless(expression, found.searcher, found.regularizers)
     return found
+
+
+def made(searchers: Sequence[Any], regularizers: tuple[Regularizer, ...]) -> Method:
+    """The method of one searcher, or of a relaxation and an estimator."""
+    if len(searchers) == 1:
+        return Method(searchers[0], regularizers)
+    return Method(composed(*searchers), regularizers, tuple(searchers))
 
 
 def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: Sequence[Regularizer]) -> None:

@@ -22,7 +22,16 @@ from harness.supernets.nasbench201 import NASBench201Supernet
 from harness.testing import MethodContract, small_search, small_step, state_of
 
 SPACES = (NASBench201(), S1())
-COMBINED = ("pc-darts + sdarts-rs", "pc-darts + sdarts-adv", "drnas + sdarts-rs", "beta-darts + darts-minus + cutout")
+COMBINED = (
+    "gdas + amended-darts",
+    "darts-2nd + drnas + sdarts-adv",
+    "snas + idarts",
+    "sam-darts + drnas",
+    "pc-darts + sdarts-rs",
+    "pc-darts + sdarts-adv",
+    "drnas + sdarts-rs",
+    "beta-darts + darts-minus + cutout",
+)
 SEARCHES = [n for n in (*known_names(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
 
 
@@ -375,3 +384,40 @@ def test_lambda_term_is_the_gradient_of_the_alignment(space: Any, monkeypatch: p
     error = torch.cat([(f + 0.25 * 2 / 4 * e).flatten() for f, e in zip(found, expected, strict=True)]).norm()
     assert size > 0
     assert error < 1e-3 * 0.125 * size
+
+
+# -- relaxation x estimator ----------------------------------------------------------------------------------------
+
+
+def test_a_relaxation_and_an_estimator_are_composed() -> None:
+    """The sample is the relaxation's, the gradient the estimator's; every field can be set by its part's name."""
+    chosen = method("sdarts-rs + amended-darts + gdas").override(
+        {"amended": {"eta": 0.7}, "gumbel": {"temperature": 3}}
+    )
+    assert list(chosen.parts()) == ["gumbel", "amended", "random-smoothing"]
+    assert chosen.describe()["amended"] == {"eta": 0.7}
+    assert (chosen.searcher.eta, chosen.searcher.temperature, chosen.searcher.variant) == (0.7, 3, "hard")
+    assert chosen.passes() == (6, 6)
+    search = small_search(chosen, SPACES[0])
+    sample = search.searcher.sample(search.alphas, search.moment(0))[0]
+    assert set(sample.detach().flatten().tolist()) == {0.0, 1.0}
+
+
+def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
+    for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + sam-darts", "snas")):
+        part = {"amended": {"eta": 0}} if "amended" in ours else {"sam": {"rho": 0}}
+        composed = method(ours).override(part)
+        for a, b in zip(states(composed, SPACES[0]), states(method(theirs), SPACES[0]), strict=True):
+            assert torch.equal(a, b)
+        assert not all(
+            torch.equal(a, b)
+            for a, b in zip(states(method(ours), SPACES[0]), states(method(theirs), SPACES[0]), strict=True)
+        )
+
+
+@pytest.mark.parametrize(
+    "expression", ["gdas + drnas", "darts-2nd + idarts", "gaea + darts-2nd", "gdas + random-search"]
+)
+def test_searchers_that_do_not_go_together_are_refused(expression: str) -> None:
+    with pytest.raises(HarnessError, match="two go together where one gives the mixing weights"):
+        method(expression)

@@ -20,6 +20,7 @@ class AmendedDARTS(SoftmaxSearcher):
 
     name = "amended"
     paper = "Bi et al. (1910.11831)"
+    role = "estimator"
     eta: float = Field(0.1, ge=0)
 
     def passes(self) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -70,10 +70,12 @@ ARCHITECTURE_STEPS = "architecture steps"
 class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network.
 
-    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`.
+    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. role: whether it can be
+    combined with another one (see `composed`).
     """
 
     offers: ClassVar[tuple[str, ...]] = ()
+    role: ClassVar[Literal["relaxation", "estimator", "whole"]] = "whole"
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes of an architecture step."""
@@ -113,3 +115,12 @@ class SoftmaxSearcher(SupernetSearcher):
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         return self.validation_gradients(step, step.net, step.alphas)
+
+
+def composed(relaxation: SoftmaxSearcher, estimator: SoftmaxSearcher) -> SoftmaxSearcher:
+    """A searcher with the mixing weights of one and the gradient of another, with the fields of both."""
+    kinds: Any = (type(estimator), type(relaxation))
+    name = f"{relaxation.name} x {estimator.name}"
+    cls = type("Composed", kinds, {"name": name, "status": "specified", "__doc__": f"{name}, composed."})
+    found: SoftmaxSearcher = cls(**relaxation.model_dump(), **estimator.model_dump())
+    return found

@@ -24,6 +24,7 @@ class DARTS(SoftmaxSearcher):
 
     name = "darts"
     paper = "Liu et al., ICLR 2019 (1806.09055)"
+    role = "estimator"
     status = "conforms"
     order: Literal[1, 2] = 1
 

@@ -20,6 +20,7 @@ class DrNAS(SoftmaxSearcher):
 
     name = "drnas"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
+    role = "relaxation"
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:

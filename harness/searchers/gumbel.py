@@ -30,6 +30,7 @@ class Gumbel(SoftmaxSearcher):
 
     name = "gumbel"
     paper = "Xie et al., ICLR 2019 (1812.09926); Dong & Yang, CVPR 2019 (1910.04465)"
+    role = "relaxation"
     status = "adapted"
     variant: Literal["soft", "hard"] = "soft"
     temperature: float = Field(10.0, gt=0)

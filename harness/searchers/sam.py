@@ -21,6 +21,7 @@ class SharpnessAware(SoftmaxSearcher):
 
     name = "sam"
     paper = "Wang et al., CVPR 2022 (A2M)"
+    role = "estimator"
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}
     rho: float = Field(1e-2, ge=0)
 
