@@ -191,7 +191,7 @@ def compare_two(
     rng = np.random.default_rng(derive_seed("compare", new, base, endpoint))
     (x, y), trials = found.coded(names, endpoint)
     values = found.values(new, endpoint), found.values(base, endpoint)
-    width = declared.rope if declared.rope is not None else trial_noise(found, base)
+    width = declared.rope if declared.rope is not None else trial_noise(found)
     errors = trials + found.optimum if endpoint == "area" else trials
     scaled = normalised_regret(errors, found.optimum, found.random_median)
     failed = [found.runs[found.runs["method"] == m]["failed"] for m in names]
@@ -237,10 +237,9 @@ def describe(found: Endpoints, declared: Declared) -> list[dict[str, object]]:
     return rows
 
 
-def trial_noise(found: Endpoints, base: str) -> float:
-    """Twice the standard error of the table's mean, percentage points, for the baseline's median architecture."""
-    part = found.runs[found.runs["method"] == base].sort_values("final_error_pct")
-    if found.trials.empty:
-        return UNKNOWN_NOISE
-    row = found.trials.loc[part["final_architecture"].iloc[len(part) // 2]].dropna()
-    return 2 * float(row.std(ddof=1)) / len(row) ** 0.5 if len(row) > 1 else UNKNOWN_NOISE
+def trial_noise(found: Endpoints) -> float:
+    """Twice the standard error of the table's mean over trials, percentage points: the median over the architectures
+    that the runs derived (one architecture's, from three trials, may be anything)."""
+    known = found.trials.notna().sum(axis=1)
+    errors = (found.trials.std(axis=1, ddof=1) / known**0.5)[known > 1]
+    return 2 * float(errors.median()) if len(errors) else UNKNOWN_NOISE

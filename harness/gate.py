@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import comb
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,12 +14,13 @@ from harness.endpoints import Declared, of_run
 from harness.errors import HarnessError, did_you_mean
 from harness.registry import explain
 from harness.results import Results
-from harness.stats.intervals import Floats, rate_difference
-from harness.stats.tests import holm, rank_sum
+from harness.stats.intervals import Floats, Interval, changed_rates, rate_difference
+from harness.stats.tests import holm, rank_sum, signed_rank
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TOLD = {"error": "final error", "onset": "collapse onset", "eigenvalue": "log eigenvalue"}
 State = Literal["stable", "moved", "inconclusive"]
 
 
@@ -73,7 +73,8 @@ class Check:
 
 def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared) -> list[Check]:
     """Every quantity of every method of the baseline. Moved: the shift is beyond the margin, Holm over all checks.
-    Stable: two one-sided tests show that it is within (Schuirmann 1987). Neither: inconclusive."""
+    Stable: two one-sided tests show that it is within (Schuirmann 1987). Neither: inconclusive. Runs are compared seed
+    by seed where both sides have the same seeds."""
     now = baseline_rows(today)
     check_same_measure(now, baseline)
     missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
@@ -84,18 +85,19 @@ def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Dec
     tests: list[Check] = []
     level = margins.level
     for method in baseline["method"].unique():
-        before, after = (quantities(rows[rows["method"] == method], declared) for rows in (baseline, now))
-        tests.append(shift(method, "final error", before["error"], after["error"], margin=margins.error, level=level))
-        tests.append(rates(method, before["failed"], after["failed"], margins))
+        sides = [rows[rows["method"] == method] for rows in (baseline, now)]
+        paired = set(sides[0]["seed"]) == set(sides[1]["seed"])
+        before, after = (quantities(rows, declared) for rows in sides)
+        sizes = {"error": margins.error}
         if before["failed"].any() or after["failed"].any():
-            tests.append(
-                shift(method, "collapse onset", before["onset"], after["onset"], margin=margins.onset, level=level)
-            )
+            sizes["onset"] = margins.onset
         if "eigenvalue" in before and "eigenvalue" in after:
-            size = float(np.log(margins.eigenvalue))
-            tests.append(
-                shift(method, "log eigenvalue", before["eigenvalue"], after["eigenvalue"], margin=size, level=level)
-            )
+            sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
+        tests += [
+            shift(method, TOLD[name], before[name], after[name], margin=size, level=level, paired=paired)
+            for name, size in sizes.items()
+        ]
+        tests.append(rates(method, before["failed"], after["failed"], margins, paired=paired))
     adjusted = holm([t.moved for t in tests])
     return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
 
@@ -112,17 +114,20 @@ def quantities(rows: pd.DataFrame, declared: Declared) -> dict[str, Floats]:
             "failed": float(ends["failed"]),
             "onset": len(run) if np.isnan(onset) else onset,  # none: as if right after the last epoch
         }
-        if "hessian_largest" in run:
-            measured = run["hessian_largest"].dropna()
-            row["eigenvalue"] = float(np.log(max(measured.iloc[-1], 1e-12)))
+        measured = run["hessian_largest"].dropna().tolist() if "hessian_largest" in run else []
+        if measured:
+            row["eigenvalue"] = float(np.log(max(measured[-1], 1e-12)))
         found.append(row)
     return {key: np.array([row[key] for row in found]) for key in found[0]}
 
 
-def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: float, level: float) -> Check:
-    """Rank-sum tests of today's values, moved by the margin, against the baseline's."""
-    above, below = rank_sum(after - margin, before), rank_sum(after + margin, before)
-    few = 1 / comb(len(before) + len(after), len(after)) > level
+def shift(
+    method: str, quantity: str, before: Floats, after: Floats, *, margin: float, level: float, paired: bool = False
+) -> Check:
+    """Rank tests of today's values, moved by the margin, against the baseline's: signed ranks if paired."""
+    test = signed_rank if paired else rank_sum
+    above, below = test(after - margin, before), test(after + margin, before)
+    few = above.smallest / 2 > level
     return Check(
         method,
         quantity,
@@ -136,19 +141,25 @@ def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: 
     )
 
 
-def rates(method: str, before: Floats, after: Floats, margins: Margins) -> Check:
-    """Newcombe intervals of the difference in failure rates: within the margin, or beyond it."""
+def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> Check:
+    """Intervals of the difference in failure rates: within the margin, or beyond it. Newcombe's, or if paired that of
+    the runs that changed."""
     counts = (int(after.sum()), len(after)), (int(before.sum()), len(before))
+    more, fewer = int((after > before).sum()) if paired else 0, int((after < before).sum()) if paired else 0
+
+    def interval(level: float) -> Interval:
+        return changed_rates(more, fewer, len(after), level) if paired else rate_difference(*counts, level)
 
     def beyond(level: float) -> bool:
-        found = rate_difference(*counts, level)
+        found = interval(level)
         return found.low > margins.failure or found.high < -margins.failure
 
     def within(level: float) -> bool:
-        found = rate_difference(*counts, 2 * level)
+        found = interval(2 * level)
         return -margins.failure <= found.low and found.high <= margins.failure
 
-    best = rate_difference((0, len(after)), (0, len(before)), 2 * margins.level)
+    n, level = len(after), 2 * margins.level
+    best = changed_rates(0, 0, n, level) if paired else rate_difference((0, n), (0, len(before)), level)
     few = max(abs(best.low), abs(best.high)) > margins.failure
     return Check(
         method,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from harness.baseline import exact, read_baseline, write_baseline
+from harness.baseline import baseline_rows, exact, read_baseline, write_baseline
 from harness.cli import main
 from harness.compare import compare
 from harness.declaration import declare, standing
@@ -199,6 +199,16 @@ def test_gate_passes_what_is_shown_to_be_the_same(baseline: Path) -> None:
     checks = gate(today, read_baseline(baseline), Margins(error=5), Declared())
     assert {c.quantity: c.state for c in checks} == {"final error": "stable", "failures": "stable"}
     assert overall(checks) == "stable"
+
+
+def test_gate_pairs_equal_seeds_and_no_others(baseline: Path) -> None:
+    """The same runs are stable within a small margin; as other seeds, among widely spread errors, they show nothing."""
+    spread = {"darts": seeds(np.random.default_rng(0), 12, 0, 15_000)}
+    before, same = baseline_rows(made_up(spread)), made_up(spread)
+    assert overall(gate(same, before, Margins(error=0.5), Declared())) == "stable"
+    others = before.assign(seed=before["seed"] + 100)
+    states = {c.quantity: c.state for c in gate(same, others, Margins(error=0.5), Declared())}
+    assert states["final error"] == "inconclusive"
 
 
 def test_gate_fails_what_has_moved(baseline: Path) -> None:

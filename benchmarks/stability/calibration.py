@@ -72,6 +72,17 @@ def gated(n: int, moved: float, margin: float, studies: int, rng: np.random.Gene
     return {state: 100 * count / studies for state, count in counts.items()}
 
 
+def regated(n: int, changed: float, moved: float, studies: int, rng: np.random.Generator) -> dict[str, float]:
+    """The same seeds again, margin 5 points: a share of the runs derives another architecture, and all are `moved`."""
+    margins, counts = Margins(error=5), dict.fromkeys(("stable", "moved", "inconclusive"), 0)
+    for _ in range(studies):
+        before = LEVELS[codes(rng, n)]
+        after = np.where(rng.random(n) < changed, LEVELS[codes(rng, n)], before) + moved
+        check = shift("m", "error", before, after, margin=margins.error, level=margins.level, paired=True)
+        counts[judged(check, check.moved, margins.level).state] += 1
+    return {state: 100 * count / studies for state, count in counts.items()}
+
+
 def gated_rates(n: int, rate: float, studies: int, rng: np.random.Generator) -> dict[str, float]:
     """The same for failures: 10 % before, `rate` today, margin 30 points."""
     margins, counts = Margins(), dict.fromkeys(("stable", "moved", "inconclusive"), 0)
@@ -118,6 +129,14 @@ def report(studies: int) -> str:
         found = [gated(n, moved, 5.0, studies, rng) for n in SEEDS]
         for state in ("stable", "moved", "inconclusive"):
             add(f"gate, final error, margin 5 points, {told}: says {state}", [f[state] for f in found])
+    for moved, told in (
+        (0.0, "a tenth of the runs changed"),
+        (5.0, "and all moved by the margin"),
+        (15.0, "by three times"),
+    ):
+        found = [regated(n, 0.1, moved, studies, rng) for n in SEEDS]
+        for state in ("stable", "moved", "inconclusive"):
+            add(f"gate, same seeds, final error, margin 5 points, {told}: says {state}", [f[state] for f in found])
     for rate, told in ((0.1, "10 % failures as before"), (0.4, "40 %, the margin"), (0.9, "90 %")):
         found = [gated_rates(n, rate, studies, rng) for n in SEEDS]
         for state in ("stable", "moved", "inconclusive"):

@@ -50,7 +50,8 @@ def draw(content: Content, ax: Any, panel: str | None = None) -> None:
     ax.clabel(lines, lines.levels[::3], fontsize="xx-small")
     ax.plot([0], [0], marker="+", color="red", markersize=8)
     ax.set_xlabel("gradient")
-    ax.set_ylabel("random")
+    if panel in (None, content.panels[0]):
+        ax.set_ylabel("random")
     ax.set_aspect("equal")
 
 

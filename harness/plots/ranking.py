@@ -25,7 +25,9 @@ def data(results: Results) -> Content:
         rows += [{"panel": method, "seed": seed, "supernet_accuracy_pct": a, "table_accuracy_pct": b} for a, b in pairs]
     frame = pd.DataFrame(rows)
     return Content(
-        frame, "architectures by the shared weights and by the table, last epoch", panels=tuple(frame["panel"].unique())
+        frame,
+        "accuracy of architectures by the shared weights and by the table, last epoch",
+        panels=tuple(frame["panel"].unique()),
     )
 
 
@@ -37,7 +39,8 @@ def draw(content: Content, ax: Any, panel: str | None = None) -> None:
         rank_agreement(p["supernet_accuracy_pct"], p["table_accuracy_pct"])["kendall"] for _, p in part.groupby("seed")
     ]
     ax.annotate(
-        f"Kendall {sum(each) / len(each):+.2f}", (0.04, 0.96), xycoords="axes fraction", va="top", fontsize="small"
+        f"Kendall {sum(each) / len(each):+.2f}", (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize="small"
     )
-    ax.set_xlabel("shared weights, accuracy (%)")
-    ax.set_ylabel("table, accuracy (%)")
+    ax.set_xlabel("shared weights (%)")
+    if panel == content.panels[0]:
+        ax.set_ylabel("table (%)")

@@ -39,7 +39,7 @@ def draw(content: Content, ax: Any, panel: str | None = None) -> None:
     critical = content.reference["critical difference"]
     ax.set_xlim(0.7, len(ranks) + 0.3)
     groups = cliques(ranks, critical)
-    ax.set_ylim(-0.6 - 0.9 * len(ranks), 1.4)
+    ax.set_ylim(-0.6 - 0.9 * len(ranks), 2.2)
     for place, (name, rank) in enumerate(zip(content.rows["method"], ranks, strict=True)):
         level = -0.6 - 0.9 * place
         ax.plot([rank, rank], [0, level], color="0.3", linewidth=0.8)
@@ -50,11 +50,10 @@ def draw(content: Content, ax: Any, panel: str | None = None) -> None:
     for place, (first, last) in enumerate(groups):
         level = -0.15 - 0.25 * place
         ax.plot([ranks[first] - 0.03, ranks[last] + 0.03], [level, level], color="0.1", linewidth=3)
-    ax.plot([1, 1 + critical], [1.0, 1.0], color="0.1", linewidth=1.5)
-    ax.text(1 + critical / 2, 1.1, f"critical difference {critical:.2f}", ha="center", va="bottom", fontsize="small")
-    ax.spines["left"].set_visible(False)
-    ax.spines["bottom"].set_position(("data", 0.0))
+    ax.plot([1, 1 + critical], [1.5, 1.5], color="0.1", linewidth=1.5)
+    ax.text(1 + critical / 2, 1.6, f"critical difference {critical:.2f}", ha="center", va="bottom", fontsize="small")
+    ax.xaxis.tick_top()
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.spines["top"].set_visible(True)
+    ax.spines["top"].set_position(("data", 0.0))
     ax.set_yticks([])
-    ax.set_xlabel("")
-    ax.xaxis.set_label_position("top")
-    ax.tick_params(axis="x", direction="inout")

@@ -117,6 +117,13 @@ def rate_difference(new: tuple[int, int], base: tuple[int, int], level: float = 
     return Interval(p - q, float(p - q - below), float(p - q + above))
 
 
+def changed_rates(more: int, fewer: int, n: int, level: float = 0.05) -> Interval:
+    """Difference of two failure rates of the same n seeds: `more` fail only now, `fewer` failed only before.
+    Conservative: exact one-sided bounds of both shares, at a quarter of the level each."""
+    (l1, u1), (l2, u2) = (rate(k, n, level / 2)[1:] for k in (more, fewer))
+    return Interval((more - fewer) / n, l1 - u2, u1 - l2)
+
+
 def median(values: Floats) -> Floats:
     """Along the last axis."""
     result: Floats = np.median(values, axis=-1)
