@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.disk import disk
 from harness.errors import HarnessError
 from harness.results import Results
-from harness.store import disk
 
 if TYPE_CHECKING:
     import pandas as pd

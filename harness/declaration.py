@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness.disk import disk
 from harness.endpoints import Declared
-from harness.store import disk
 
 FILE = "declared.json"
 

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from harness.disk import disk
 from harness.errors import HarnessError
 from harness.records import TABLES
-from harness.store import disk
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 

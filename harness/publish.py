@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 from harness.declaration import standing
+from harness.disk import disk
 from harness.errors import HarnessError
 from harness.plots import trajectory
 from harness.records import TABLES
 from harness.results import Results
 from harness.runner import Planned
-from harness.store import disk
 from harness.study import Study
 
 

@@ -7,7 +7,6 @@ equal runs are equal byte by byte.
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -16,25 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.disk import disk
 from harness.errors import HarnessError
 from harness.records import TABLES
-
-
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Turn the errors of a full or forbidden disk into sentences."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise HarnessError(
-                f"no space left to write {path}: free some and run the same command again, finished epochs are kept"
-            ) from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise HarnessError(
-                f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
-            ) from None
-        raise
 
 
 def write_atomically(path: Path, content: bytes) -> None:

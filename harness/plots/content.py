@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.disk import disk
 from harness.plots.style import figure
-from harness.store import disk
 
 if TYPE_CHECKING:
     import pandas as pd

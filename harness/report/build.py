@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness import __version__
 from harness.compare import Pair, compare, describe
+from harness.disk import disk
 from harness.endpoints import Endpoint, endpoints
 from harness.errors import HarnessError
 from harness.finished import Finished
 from harness.plots.catalogue import contents, draw
 from harness.report.payload import payload
-from harness.store import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
