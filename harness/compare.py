@@ -65,8 +65,8 @@ class Pair:
         if not self.reachable:
             return (
                 f"{self.new} against {self.base}: no claim, {n} cannot carry one: the smallest p that they can give is "
-                f"{self.test.smallest:.3g}, over {self.pairs} comparisons it would have to be "
-                f"{self.level / self.pairs:.3g}; {self.seeds_for_any} seeds a method could"
+                f"{self.test.smallest:.3g}, over {self.pairs} comparison{'s' * (self.pairs > 1)} "
+                f"it would have to be {self.level / self.pairs:.3g}; {self.seeds_for_any} seeds a method could"
             )
         effect = (
             f"median difference {self.points.estimate:+.2f} points [{self.points.low:+.2f}, {self.points.high:+.2f}], "

@@ -48,9 +48,10 @@ class Declared(BaseModel):
 @dataclass(frozen=True)
 class Endpoints:
     """runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
-    `<endpoint>_architecture` (area: `area_regret` alone), `degradation`, the three collapse onsets in epochs (NaN:
-    none) and `failed`. trials: error in % of every architecture that occurs, one column a trial of the table, indexed
-    by architecture; empty without a table. optimum, random_median: errors in %, NaN where unknown."""
+    `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the three
+    collapse onsets in epochs (NaN: none) and `failed`. trials: error in % of every architecture that occurs, one
+    column a trial of the table, indexed by architecture; empty without a table. optimum, random_median: errors in %,
+    NaN where unknown."""
 
     runs: pd.DataFrame
     trials: pd.DataFrame
@@ -123,6 +124,7 @@ def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: De
     }
     return row | {
         "area_regret": anytime.area_under(error - base, run["epoch"]),
+        "area_regret_seconds": anytime.area_under(error - base, run["seconds"]),
         "degradation": anytime.degradation(error),
         **{f"onset_{name.replace('-', '_')}": onset for name, onset in onsets.items()},
         "failed": not np.isnan(onsets[declared.failure]),

@@ -88,6 +88,7 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     assert row["oracle_error_pct"] == pytest.approx(errors[3])
     assert row["selected_error_pct"] == pytest.approx(errors[3])  # 3 % 97 is the least
     assert row["area_regret"] == pytest.approx(np.mean(errors[[9_000, 3, 200]]) - errors[0], abs=1e-6)
+    assert row["area_regret_seconds"] == pytest.approx(row["area_regret"])  # a second an epoch
     assert row["failed"]
     assert row["onset_above_random"] == 3
     assert found.optimum == pytest.approx(errors[0])
