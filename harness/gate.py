@@ -61,12 +61,11 @@ class Check:
     def row(self) -> dict[str, object]:
         return {
             "method": self.method,
-            "quantity": self.quantity,
-            "baseline": self.baseline,
+            "quantity": f"{self.quantity} (margin {self.margin})",
+            "before": self.baseline,
             "today": self.today,
-            "margin": self.margin,
-            "p moved": float(f"{self.moved:.3g}"),
-            "p equivalent": float(f"{self.equivalent:.3g}"),
+            "p moved": float(f"{self.moved:.2g}"),
+            "p stable": float(f"{self.equivalent:.2g}"),
             "verdict": f"{self.state}{self.reason}",
         }
 

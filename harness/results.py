@@ -114,10 +114,10 @@ class Results:
             row: dict[str, Any] = {
                 "method": name,
                 "n": len(last),
-                "final_error_pct": round(float(last.median()), 3),
-                "lowest": round(float(last.min()), 3),
-                "highest": round(float(last.max()), 3),
-                "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 3),
+                "final_error_pct": round(float(last.median()), 2),
+                "lowest": round(float(last.min()), 2),
+                "highest": round(float(last.max()), 2),
+                "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
                 "distinct": agreement(derived.loc[derived["method"] == name, "architecture"].tolist())[0],
             }
             if self.table is not None and self.table.complete:
