@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness.compare import compare
 from harness.declaration import standing
 from harness.disk import disk
+from harness.endpoints import endpoints
 from harness.errors import HarnessError
 from harness.plots import trajectory
 from harness.records import TABLES
@@ -42,6 +44,16 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
     return folder
 
 
+def verdicts(study: Study, results: Results) -> str:
+    """A sentence for each pair that the study declares, or why there is none."""
+    declared = study.file.comparison
+    try:
+        pairs = compare(endpoints(results, declared), declared)
+    except HarnessError as error:
+        return f"No comparison: {error}."
+    return "\n".join(f"- {pair.verdict}." for pair in pairs)
+
+
 def readme(study: Study, results: Results) -> str:
     """A Markdown page: the figure, the final results, and the commands that give them."""
     rows = results.final()
@@ -56,7 +68,6 @@ def readme(study: Study, results: Results) -> str:
     return (
         f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{grid}\n\n{floors}"
         "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
-        "`best_epoch_pct` is chosen in hindsight and is no result of a search. Three seeds show a trajectory; they "
-        "prove no difference between methods.\n\n"
+        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.\n\n{verdicts(study, results)}\n\n"
         f"```\nharness run {study.source}\nharness publish {study.source}\n```\n"
     )
