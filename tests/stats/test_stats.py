@@ -19,6 +19,7 @@ from harness.stats.intervals import (
     median,
     rate,
     rate_difference,
+    resampled_means,
     single,
 )
 from harness.stats.power import seeds_needed, smallest_detectable
@@ -176,6 +177,14 @@ def test_trials_are_a_layer_of_their_own() -> None:
     assert found.estimate == pytest.approx(33 - 34)
     assert found.low < -4
     assert found.high > 2
+
+
+def test_resampled_trials_vary_as_their_standard_error_says() -> None:
+    trials = np.array([[30.0, 34.0, 41.0], [1.0, 2.0, np.nan], [5.0, np.nan, np.nan]])
+    drawn = resampled_means(trials, 40_000, np.random.default_rng(0))
+    assert drawn.mean(axis=0) == pytest.approx([35, 1.5, 5], abs=0.1)
+    expected = [np.std([30, 34, 41], ddof=1) / 3**0.5, np.std([1, 2], ddof=1) / 2**0.5, 0]
+    assert drawn.std(axis=0) == pytest.approx(expected, rel=0.02)
 
 
 def test_paired_differences_are_narrower_where_seeds_agree() -> None:
