@@ -20,11 +20,10 @@ EXACT = ("epoch", "architecture", "train_loss", "search_valid_loss", "supernet_a
 
 def baseline_rows(results: Results) -> pd.DataFrame:
     """What a baseline keeps: the rows of every epoch with their error, and the table's optimum and random median."""
-    known = {} if results.table is None else results.table.references(results.table.test)
-    rows = results.epochs.merge(results.error_by_epoch(), on=["method", "seed", "epoch"], validate="one_to_one")
-    return rows.assign(
-        optimum=known.get("table optimum", float("nan")),
-        random_median=known.get("random architecture (median)", float("nan")),
+    optimum, random_median = results.levels()
+    return results.rows().assign(
+        optimum=optimum,
+        random_median=random_median,
         measure="supernet" if results.table is None else f"{results.table.name} {results.table.test}",
     )
 

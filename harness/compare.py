@@ -7,7 +7,8 @@ from itertools import count
 
 import numpy as np
 
-from harness.endpoints import Declared, Endpoint, Endpoints
+from harness.declaration import Declared, Endpoint
+from harness.endpoints import Endpoints
 from harness.errors import HarnessError, did_you_mean
 from harness.seeds import derive_seed
 from harness.stats.effects import iqm, normalised_regret, probability_of_improvement

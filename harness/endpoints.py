@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
+from harness.declaration import Declared, Endpoint
 from harness.errors import HarnessError
 from harness.measures import anytime
 from harness.results import Results, select
@@ -16,33 +16,7 @@ from harness.stats.intervals import Codes, Floats, as_codes
 if TYPE_CHECKING:
     import pandas as pd
 
-Endpoint = Literal["final", "selected", "oracle", "area"]
-Failure = Literal["above-random", "parameter-free", "degraded"]
 PARAMETER_FREE = ("none", "skip_connect", "avg_pool_3x3", "maxpool3x3")
-
-
-class Declared(BaseModel):
-    """What a study says beforehand about how its methods will be compared: its section [comparison].
-
-    primary: the endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
-    `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
-    `area`: mean regret over epochs. baseline: the method that all others are compared with (the first one, if neither
-    it nor pairs are said). pairs: [new, base] instead. level: of the family of comparisons. rope: percentage points
-    that do not matter in practice (twice the standard error of the table's trials, if not said). paired: by seed (if
-    not said: where all methods have the same seeds). failure, degraded, parameter_free: what counts as a collapsed
-    run; percentage points above the run's best; operations without parameters.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    primary: Endpoint = "final"
-    baseline: str | None = None
-    pairs: tuple[tuple[str, str], ...] = ()
-    level: float = Field(0.05, gt=0, lt=1)
-    rope: float | None = Field(None, ge=0)
-    paired: bool | None = None
-    failure: Failure = "above-random"
-    degraded: float = Field(5.0, gt=0)
-    parameter_free: int = Field(4, ge=1)
 
 
 @dataclass(frozen=True)
@@ -86,10 +60,8 @@ def endpoints(results: Results, declared: Declared) -> Endpoints:
 
     if not len(results):
         raise HarnessError("there are no finished runs to compare")
-    known = {} if results.table is None else results.table.references(results.table.test)
-    optimum, random = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
-    keys = ["method", "seed", "epoch"]
-    rows = results.epochs.merge(results.error_by_epoch(), on=keys, validate="one_to_one").sort_values(keys)
+    optimum, random = results.levels()
+    rows = results.rows().sort_values(["method", "seed", "epoch"])
     found = [
         {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
         for (method, seed), run in rows.groupby(["method", "seed"], sort=False)

@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.declaration import standing
-from harness.endpoints import Declared
+from harness.declaration import Declared, standing
 from harness.errors import HarnessError
 from harness.registry import explain
 from harness.results import Results

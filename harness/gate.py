@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.baseline import baseline_rows, check_same_measure
-from harness.endpoints import Declared, of_run
+from harness.declaration import Declared
+from harness.endpoints import of_run
 from harness.errors import HarnessError, did_you_mean
 from harness.registry import explain
 from harness.results import Results

@@ -11,6 +11,7 @@ from typing import Any
 from harness.disk import disk
 from harness.errors import HarnessError
 from harness.records import TABLES
+from harness.spaces.base import Architecture
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
@@ -61,7 +62,7 @@ def _read(path: Path, who: dict[str, Any], table: Table, rows: dict[str, list[di
     for index, entry in enumerate(log["arch_eval"]):
         place = {**who, "epoch": index + 1}
         architecture = table.space.parse(entry["arch"])
-        agree(path, index, entry, table)
+        agree(f"{path}, epoch {index + 1}", entry, architecture, table)
         counts = {f"count_{o}": architecture.operations.count(o) for o in table.space.operations}
         rows["epochs"].append(
             {
@@ -96,14 +97,14 @@ def load(path: Path) -> dict[str, Any]:
     return log
 
 
-def agree(path: Path, index: int, entry: dict[str, Any], table: Table) -> None:
+def agree(where: str, entry: dict[str, Any], architecture: Architecture, table: Table) -> None:
     """An error where the log and the table say different things about one architecture."""
     if SAME not in table.measures:
         return
-    ours = table.lookup(table.space.parse(entry["arch"]), *SAME)
+    ours = table.lookup(architecture, *SAME)
     theirs = entry[SAME[0]]["valid_accuracy"]
     if abs(ours - theirs) > TOLERANCE:
         raise HarnessError(
-            f"{path}, epoch {index + 1}: the log has {theirs:.4f} % for {Measure(*SAME)}, table {table.name} has "
+            f"{where}: the log has {theirs:.4f} % for {Measure(*SAME)}, table {table.name} has "
             f"{ours:.4f} %: it is another version of the benchmark"
         )

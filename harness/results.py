@@ -100,6 +100,16 @@ class Results:
             rows["error_pct"] = 100 - rows["accuracy_pct"]
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
+    def rows(self) -> pd.DataFrame:
+        """The rows of every epoch, with `seconds` and `error_pct` (see `error_by_epoch`)."""
+        return self.epochs.merge(self.error_by_epoch(), on=["method", "seed", "epoch"], validate="one_to_one")
+
+    def levels(self) -> tuple[float, float]:
+        """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
+        known = {} if self.table is None else self.table.references(self.table.test)
+        optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
+        return optimum, median
+
     def final(self) -> list[dict[str, Any]]:
         """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
         (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,

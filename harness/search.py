@@ -31,6 +31,15 @@ def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
     return F.cross_entropy(net(batch[0], mix), batch[1])
 
 
+def accuracy(net: Supernet, mix: Mix, images: Tensor, labels: Tensor) -> float:
+    """Accuracy in %, in the network's mode."""
+    right = 0
+    with torch.no_grad():
+        for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
+            right += int((net(x, mix).argmax(dim=1) == y).sum())
+    return 100 * right / len(labels)
+
+
 class SupernetSearch:
     """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams."""
 
@@ -144,11 +153,8 @@ class SupernetSearch:
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
         self.net.train()
-        right = 0
-        with torch.no_grad(), kept_buffers(self.net):
-            for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
-                right += int((self.net(x, mix).argmax(dim=1) == y).sum())
-        return 100 * right / len(labels)
+        with kept_buffers(self.net):
+            return accuracy(self.net, mix, images, labels)
 
     def derive(self) -> Architecture:
         return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.datasets.base import Dataset
-from harness.endpoints import Declared
+from harness.declaration import Declared
 from harness.errors import HarnessError
 from harness.methods import Method, method
 from harness.probes.base import Probe

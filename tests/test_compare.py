@@ -14,8 +14,8 @@ from scipy import stats
 from harness.baseline import baseline_rows, exact, read_baseline, write_baseline
 from harness.cli import main
 from harness.compare import compare
-from harness.declaration import declare, standing
-from harness.endpoints import Declared, endpoints
+from harness.declaration import Declared, declare, standing
+from harness.endpoints import endpoints
 from harness.errors import HarnessError
 from harness.gate import Margins, gate, overall
 from harness.measures import anytime

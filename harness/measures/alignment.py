@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+def cell_slopes(loss: Callable[[list[Tensor]], Tensor], mix: Sequence[Tensor], cells: int) -> tuple[Tensor, Tensor]:
+    """A copy of a mix's first tensor for each cell, and the gradient of the loss over them: [cells, *shape] each."""
+    own = mix[0].detach().expand(cells, *mix[0].shape).clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(loss([own, *(m.detach() for m in mix[1:])]), own)
+    return own.detach(), slopes
 
 
 def layer_alignment(slopes: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.endpoints import Declared, Endpoints, endpoints
+from harness.declaration import Declared
+from harness.endpoints import Endpoints, endpoints
 from harness.errors import HarnessError
 from harness.plots import (
     alphas,
@@ -54,9 +55,8 @@ FIGURES: dict[str, Figure] = {
 }
 
 
-def contents(results: Results, declared: Declared) -> tuple[dict[str, Content], dict[str, str]]:
+def contents(results: Results, found: Endpoints) -> tuple[dict[str, Content], dict[str, str]]:
     """What every figure would draw, and why others cannot be drawn."""
-    found = endpoints(results, declared)
     made: dict[str, Content] = {}
     missing: dict[str, str] = {}
     for name, figure in FIGURES.items():
@@ -74,6 +74,6 @@ def draw(name: str, content: Content) -> Any:
 
 def save_all(results: Results, declared: Declared, folder: Path) -> tuple[list[Path], dict[str, str]]:
     """Write every figure that there are numbers for; returns the paths, and why others are missing."""
-    made, missing = contents(results, declared)
+    made, missing = contents(results, endpoints(results, declared))
     paths = [path for name, content in made.items() for path in save(draw(name, content), content, folder, name)]
     return paths, missing

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from harness.measures.alignment import layer_alignment
+from harness.measures.alignment import cell_slopes, layer_alignment
 from harness.probes.base import Probe
 from harness.search import cross_entropy
 from harness.supernets.base import kept_buffers
@@ -31,9 +29,8 @@ class Alignment(Probe):
         if cells < 2:
             return {"alignment": float("nan")}
         batch = self.batch(search)
-        mix = [m.detach() for m in search.searcher.relax(search.alphas)]
-        own = mix[0].expand(cells, *mix[0].shape).clone().requires_grad_()
+        mix = search.searcher.relax(search.alphas)
         search.net.train()
         with kept_buffers(search.net):
-            (slopes,) = torch.autograd.grad(cross_entropy(search.net, [own, *mix[1:]], batch), own)
+            _, slopes = cell_slopes(lambda m: cross_entropy(search.net, m, batch), mix, cells)
         return {"alignment": float(layer_alignment(slopes))}

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.probes.base import Probe
-from harness.search import EVALUATION_BATCH
-from harness.supernets.base import Mix, evaluation_mode, kept_buffers
+from harness.search import accuracy
+from harness.supernets.base import Mix, as_mix, evaluation_mode, kept_buffers
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ class Discretisation(Probe):
 
     def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
         relaxed = [m.detach() for m in search.searcher.relax(search.alphas)]
-        derived = search.space.mix(search.derive())
-        sharp = [torch.as_tensor(m).to(a) for m, a in zip(derived, search.alphas, strict=True)]
-        plain = [accuracy(search, mix) for mix in (relaxed, sharp)]
+        sharp = as_mix(search.space.mix(search.derive()), search.alphas)
+        plain = [in_eval_mode(search, mix) for mix in (relaxed, sharp)]
         images, _ = search.images.evaluation("train")
         chosen = torch.randperm(len(images), generator=search.streams[f"probe-{self.name}"])
         size = search.training.batch_size
@@ -42,18 +41,14 @@ class Discretisation(Probe):
         for mix in (relaxed, sharp):
             with kept_buffers(search.net):
                 recalibrate(search.net, mix, batches)
-                anew.append(accuracy(search, mix))
+                anew.append(in_eval_mode(search, mix))
         return {"gap_pct": plain[0] - plain[1], "gap_recalibrated_pct": anew[0] - anew[1]}
 
 
-def accuracy(search: SupernetSearch, mix: Mix) -> float:
+def in_eval_mode(search: SupernetSearch, mix: Mix) -> float:
     """Accuracy in % on the validation half, batch norm in eval mode."""
-    images, labels = search.images.evaluation("valid")
-    right = 0
-    with torch.no_grad(), evaluation_mode(search.net):
-        for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
-            right += int((search.net(x, mix).argmax(dim=1) == y).sum())
-    return 100 * right / len(labels)
+    with evaluation_mode(search.net):
+        return accuracy(search.net, mix, *search.images.evaluation("valid"))
 
 
 def recalibrate(net: nn.Module, mix: Mix, batches: list[Tensor]) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from harness.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.probes.base import Probe
+from harness.supernets.base import as_mix
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class Ranking(Probe):
         found = []
         for row in rows:
             mix = search.space.mix(table.space.parse(table.encoding(int(row))))
-            tensors = [torch.as_tensor(m).to(a) for m, a in zip(mix, search.alphas, strict=True)]
-            found.append(search.accuracy(tensors, x[chosen], y[chosen]))
+            found.append(search.accuracy(as_mix(mix, search.alphas), x[chosen], y[chosen]))
         agreement = rank_agreement(found, truth[rows])
         lists = {"ranking_supernet": found, "ranking_table": truth[rows].astype(float).tolist()}
         return {f"ranking_{k}": v for k, v in agreement.items()} | lists

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.measures.alignment import layer_alignment
+from harness.measures.alignment import cell_slopes, layer_alignment
 from harness.regularizers.base import Regularizer, WeightStep
 from harness.supernets.base import kept_buffers
 
@@ -46,9 +46,8 @@ class LayerAlignment(Regularizer):
     def _aligned(
         self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep, strength: float, cells: int
     ) -> list[Tensor | None]:
-        own = mix[0].detach().expand(cells, *mix[0].shape).clone().requires_grad_()
+        own, slopes = cell_slopes(step.loss, mix, cells)
         rest = [m.detach() for m in mix[1:]]
-        (slopes,) = torch.autograd.grad(step.loss([own, *rest]), own)
         (direction,) = torch.autograd.grad(layer_alignment(slopes.requires_grad_()), slopes)
         size = direction.norm()
         if size == 0:
@@ -56,8 +55,7 @@ class LayerAlignment(Regularizer):
         distance = DISTANCE / size
         weights = list(step.net.parameters())
         sides = [
-            torch.autograd.grad(step.loss([own.detach() + sign * distance * direction, *rest]), weights)
-            for sign in (-1, 1)
+            torch.autograd.grad(step.loss([own + sign * distance * direction, *rest]), weights) for sign in (-1, 1)
         ]
         return [
             None if g is None else g + strength * (below - above) / (2 * distance)

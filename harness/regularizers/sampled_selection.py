@@ -10,6 +10,7 @@ from pydantic import Field
 
 from harness.regularizers.base import Regularizer
 from harness.spaces.base import Architecture
+from harness.supernets.base import as_mix
 
 if TYPE_CHECKING:
     from harness.search import SupernetSearch
@@ -38,6 +39,6 @@ class SampledSelection(Regularizer):
         candidates = [search.space.random(rng) for _ in range(self.samples)]
         scores = []
         for candidate in candidates:
-            mix = [torch.as_tensor(m).to(a) for m, a in zip(search.space.mix(candidate), search.alphas, strict=True)]
+            mix = as_mix(search.space.mix(candidate), search.alphas)
             scores.append(search.accuracy(mix, x[chosen], y[chosen]))
         return candidates[int(np.argmax(scores))]

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness import __version__
 from harness.compare import Pair, compare, describe
+from harness.declaration import Endpoint
 from harness.disk import disk
-from harness.endpoints import Endpoint, endpoints
+from harness.endpoints import endpoints
 from harness.errors import HarnessError
 from harness.finished import Finished
 from harness.plots.catalogue import contents, draw
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 def build(found: Finished, to: Path) -> Path:
     """Write the report of finished runs to one HTML file that needs nothing else. Returns its path."""
     ends = endpoints(found.results, found.declared)
-    made, missing = contents(found.results, found.declared)
+    made, missing = contents(found.results, ends)
     cards, exploratory, verdicts = [], [], ""
     try:
         cards = compare(ends, found.declared)
         others = [e for e in get_args(Endpoint) if e != found.declared.primary]
-        exploratory = [row(p) | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)]
+        exploratory = [p.row() | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)]
         verdicts = "".join(verdict(p) for p in cards)
     except HarnessError as error:
         verdicts = f"<li>{html.escape(str(error))}</li>"
@@ -43,7 +44,7 @@ def build(found: Finished, to: Path) -> Path:
         style=text("page.css"),
         standing=html.escape(f"Endpoint: {found.declared.primary} error, {found.standing}."),
         verdicts=verdicts,
-        comparison=table([row(p) for p in cards]),
+        comparison=table([p.row() for p in cards]),
         exploratory=table(exploratory),
         results=table(describe(ends, found.declared)) + table(found.results.final()),
         figures="".join(figure(name, content.title, draw(name, content)) for name, content in made.items()),
@@ -70,10 +71,6 @@ def summary(found: Finished) -> str:
     runs, left_out = len(found.results), f"; {found.missing} runs are not finished" if found.missing else ""
     where = "without a table" if found.results.table is None else f"on table {found.results.table.name}"
     return f"{runs} runs of {len(methods)} methods {where}{left_out}. Made by nasbench-harness {__version__}."
-
-
-def row(pair: Pair) -> dict[str, Any]:
-    return dict(pair.row())
 
 
 def verdict(pair: Pair) -> str:

@@ -16,8 +16,7 @@ def payload(results: Results) -> dict[str, Any]:
     seconds, error in % (null: missing), architecture (an index)."""
     from matplotlib.colors import to_hex
 
-    errors = results.error_by_epoch()
-    rows = results.epochs[["method", "seed", "epoch", "architecture"]].merge(errors, on=["method", "seed", "epoch"])
+    rows = results.rows()
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
     style = lines(methods)

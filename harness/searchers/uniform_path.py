@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.searchers.base import ArchitectureStep, Moment, SupernetSearcher
+from harness.supernets.base import as_mix
 
 
 class UniformPath(SupernetSearcher):
@@ -30,7 +31,7 @@ class UniformPath(SupernetSearcher):
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         seed = int(torch.randint(2**62, (), generator=moment.streams["paths"]))
         drawn = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
-        return [torch.as_tensor(m).to(a) for m, a in zip(drawn, alphas, strict=True)]
+        return as_mix(drawn, alphas)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """Zero; no architecture step is taken."""

@@ -12,7 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,11 @@ class Supernet(nn.Module, ABC):
         for pattern, replacement in cls.published_names:
             name = re.sub(pattern, replacement, name)
         return name
+
+
+def as_mix(rows: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
+    """Arrays of a space's shapes as mixing weights with the type and device of these tensors."""
+    return [torch.as_tensor(r).to(t) for r, t in zip(rows, like, strict=True)]
 
 
 def one_hot(rows: Tensor) -> Tensor:

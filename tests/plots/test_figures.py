@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.endpoints import Declared, endpoints
+from harness.declaration import Declared
+from harness.endpoints import endpoints
 from harness.errors import HarnessError
 from harness.plots import alphas, cell, onset, place, profile, ranks, seeds
 from harness.plots.catalogue import FIGURES, contents, save_all
@@ -51,7 +52,7 @@ def test_every_figure_is_drawn_and_its_numbers_kept(measured: Results, tmp_path:
 
 
 def test_missing_numbers_are_told(made: Results) -> None:
-    _, missing = contents(made, Declared())
+    _, missing = contents(made, endpoints(made, Declared()))
     assert "add [probes.spectrum]" in missing["eigenvalue"]
     assert "add [probes.landscape]" in missing["landscape"]
     assert "add [probes.ranking]" in missing["ranking"]

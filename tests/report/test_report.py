@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.endpoints import Declared
+from harness.declaration import Declared
 from harness.finished import Finished, open_finished
 from harness.report.build import build
 from tests.conftest import ROOT
