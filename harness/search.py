@@ -31,12 +31,18 @@ def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
     return F.cross_entropy(net(batch[0], mix), batch[1])
 
 
-def accuracy(net: Supernet, mix: Mix, images: Tensor, labels: Tensor) -> float:
-    """Accuracy in %, in the network's mode."""
+def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
+    """The same in eval mode as a function of the mixing weights, differentiable in them alone."""
+    logits = net.frozen(batch[0])
+    return lambda mix: F.cross_entropy(logits(mix), batch[1])
+
+
+def accuracy(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> float:
+    """Accuracy in % of a network as a function of images."""
     right = 0
     with torch.no_grad():
         for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
-            right += int((net(x, mix).argmax(dim=1) == y).sum())
+            right += int((logits(x).argmax(dim=1) == y).sum())
     return 100 * right / len(labels)
 
 
@@ -140,12 +146,11 @@ class SupernetSearch:
     def evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
         x, y = self.images.evaluation("valid")
-        self.net.eval()
         loss, right = 0.0, 0
         with torch.no_grad():
             mix = self.searcher.relax(self.alphas)
             for images, labels in zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True):
-                logits = self.net(images, mix)
+                logits = self.net.frozen(images)(mix)
                 loss += F.cross_entropy(logits, labels, reduction="sum").item()
                 right += int((logits.argmax(dim=1) == labels).sum())
         return {"search_valid_loss": loss / len(y), "supernet_accuracy_pct": 100 * right / len(y)}
@@ -154,7 +159,7 @@ class SupernetSearch:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
         self.net.train()
         with kept_buffers(self.net):
-            return accuracy(self.net, mix, images, labels)
+            return accuracy(lambda x: self.net(x, mix), images, labels)
 
     def derive(self) -> Architecture:
         return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
@@ -243,6 +248,7 @@ class SupernetSearch:
             net=self.net,
             loss=lambda m: cross_entropy(self.net, m, train),
             valid_loss=lambda m: cross_entropy(self.net, m, valid),
+            frozen_loss=lambda: frozen_cross_entropy(self.net, train),
             memory=self.memory,
             streams=self.streams,
             epoch=epoch,

@@ -18,7 +18,7 @@ from harness.datasets.digits import DigitPairs
 from harness.methods import Method
 from harness.methods import method as find_method
 from harness.regularizers.base import Regularizer, WeightStep
-from harness.search import SupernetSearch
+from harness.search import SupernetSearch, frozen_cross_entropy
 from harness.searchers.base import ARCHITECTURE_STEPS
 from harness.spaces.base import Space
 from harness.streams import Streams
@@ -87,7 +87,10 @@ def small_step(
     def loss(weights: Any) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(net(x, weights), y)
 
-    return mix, WeightStep(net=net, loss=loss, valid_loss=loss, memory={}, streams=streams, epoch=epoch, epochs=epochs)
+    def frozen_loss() -> Any:
+        return frozen_cross_entropy(net, (x, y))
+
+    return mix, WeightStep(net, loss, loss, frozen_loss, {}, streams, epoch, epochs)
 
 
 class RegularizerContract:

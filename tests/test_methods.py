@@ -18,7 +18,7 @@ from harness.searchers.base import SupernetSearcher
 from harness.spaces.nasbench1shot1 import S1
 from harness.spaces.nasbench201 import NASBench201
 from harness.supernets.base import kept_buffers
-from harness.supernets.nasbench201 import NASBench201Supernet
+from harness.supernets.fast201 import FastNASBench201Supernet as Net
 from harness.testing import MethodContract, small_search, small_step, state_of
 
 SPACES = (NASBench201(), S1())
@@ -175,11 +175,20 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
         chosen = chosen.override({name: {"length": 1}})
     search = small_search(chosen, SPACES[0])
     counted = {"forward": 0, "backward": 0}
-    forward, backward = NASBench201Supernet.forward, torch.autograd.grad
+    forward, frozen, backward = Net.forward, Net.frozen, torch.autograd.grad
 
     def count_forward(self: Any, *args: Any) -> torch.Tensor:
         counted["forward"] += 1
         return forward(self, *args)
+
+    def count_frozen(self: Any, x: torch.Tensor) -> Any:
+        logits = frozen(self, x)
+
+        def counting(mix: Any) -> torch.Tensor:
+            counted["forward"] += 1
+            return logits(mix)
+
+        return counting
 
     def count_backward(outputs: Any, *args: Any, **options: Any) -> Any:
         # a regularizer's own small functions of logits or slopes are not passes through the network
@@ -198,7 +207,8 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
             front += [following for following, _ in node.next_functions]
         return False
 
-    monkeypatch.setattr(NASBench201Supernet, "forward", count_forward)
+    monkeypatch.setattr(Net, "forward", count_forward)
+    monkeypatch.setattr(Net, "frozen", count_frozen)
     monkeypatch.setattr(torch.autograd, "grad", count_backward)
     search.net.train()
     search.advance(2, 0.01)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harness.probes.base import Probe
 from harness.search import accuracy
-from harness.supernets.base import Mix, as_mix, evaluation_mode, kept_buffers
+from harness.supernets.base import Mix, as_mix, kept_buffers
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Discretisation(Probe):
 
 def in_eval_mode(search: SupernetSearch, mix: Mix) -> float:
     """Accuracy in % on the validation half, batch norm in eval mode."""
-    with evaluation_mode(search.net):
-        return accuracy(search.net, mix, *search.images.evaluation("valid"))
+    return accuracy(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))
 
 
 def recalibrate(net: nn.Module, mix: Mix, batches: list[Tensor]) -> None:

@@ -11,14 +11,11 @@ from harness.probes.base import Probe
 from harness.regularizers.adversarial import AdversarialPerturbation
 from harness.regularizers.base import WeightStep
 from harness.regularizers.random_smoothing import RandomSmoothing
-from harness.search import cross_entropy
+from harness.search import frozen_cross_entropy
 from harness.streams import Streams
-from harness.supernets.base import Mix, evaluation_mode
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from harness.search import SupernetSearch
 
 
@@ -36,24 +33,19 @@ class Sensitivity(Probe):
     draws: int = Field(50, ge=1)
 
     def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
-        batch = self.batch(search)
-
-        def loss(mix: Mix) -> Tensor:
-            return cross_entropy(search.net, mix, batch)
-
+        loss = frozen_cross_entropy(search.net, self.batch(search))
         seed = int(torch.randint(2**62, (), generator=search.streams[f"probe-{self.name}"]))
-        step = WeightStep(search.net, loss, loss, {}, Streams(seed), epoch=0, epochs=1)
+        step = WeightStep(search.net, loss, loss, lambda: loss, {}, Streams(seed), epoch=0, epochs=1)
         row: dict[str, Any] = {}
-        with evaluation_mode(search.net):
-            mix = [m.detach() for m in search.searcher.relax(search.alphas)]
+        mix = [m.detach() for m in search.searcher.relax(search.alphas)]
+        with torch.no_grad():
+            here = loss(mix).item()
+        for radius in self.radii:
+            ball = {"epsilon": radius, "epsilon_start": radius}
+            smoothing, attack = RandomSmoothing(**ball), AdversarialPerturbation(**ball)
+            worst = attack.perturb(mix, step)
             with torch.no_grad():
-                here = loss(mix).item()
-            for radius in self.radii:
-                ball = {"epsilon": radius, "epsilon_start": radius}
-                smoothing, attack = RandomSmoothing(**ball), AdversarialPerturbation(**ball)
-                worst = attack.perturb(mix, step)
-                with torch.no_grad():
-                    rises = [loss(smoothing.perturb(mix, step)).item() - here for _ in range(self.draws)]
-                    row[f"sensitivity_random_{radius:g}"] = sum(rises) / len(rises)
-                    row[f"sensitivity_attack_{radius:g}"] = loss(worst).item() - here
+                rises = [loss(smoothing.perturb(mix, step)).item() - here for _ in range(self.draws)]
+                row[f"sensitivity_random_{radius:g}"] = sum(rises) / len(rises)
+                row[f"sensitivity_attack_{radius:g}"] = loss(worst).item() - here
         return row

@@ -11,7 +11,6 @@ from torch import Tensor
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
 from harness.searchers.base import SIMPLEX
-from harness.supernets.base import evaluation_mode
 
 
 class AdversarialPerturbation(Regularizer):
@@ -37,28 +36,31 @@ class AdversarialPerturbation(Regularizer):
     random_start: bool = True
 
     def passes(self) -> tuple[int, int]:
-        return (self.steps + 2, self.steps) if self.epsilon else (0, 0)
+        return (self.steps + 1 + self.random_start, self.steps) if self.epsilon else (0, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         eps = radius(step, self.epsilon_start, self.epsilon)
         if eps == 0:
             return mix
-        with evaluation_mode(step.net):
-            return self._ascend(mix, step, eps)
+        return self._ascend(mix, step, eps)
 
     def _ascend(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:
-        with torch.no_grad():
-            before = step.loss(mix)
+        loss = step.frozen_loss()
         points = mix
+        start: Tensor | None = None
         if self.random_start:
             points = [onto_simplex(a + step.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
+            with torch.no_grad():
+                start = loss(mix)
         for _ in range(self.steps):
             points = [p.detach().requires_grad_() for p in points]
-            gradients = torch.autograd.grad(step.loss(points), points)
+            reached = loss(points)
+            start = reached.detach() if start is None else start  # without a random start the first point is mix
+            gradients = torch.autograd.grad(reached, points)
             points = [
                 onto_simplex(a + (p.detach() + 2 * eps / self.steps * g.sign() - a).clamp(-eps, eps))
                 for a, p, g in zip(mix, points, gradients, strict=True)
             ]
         with torch.no_grad():
-            after = step.loss(points)
-        return mix if bool(after < before) else points
+            worse = start is not None and bool(loss(points) < start)
+        return mix if worse else points

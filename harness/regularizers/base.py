@@ -24,13 +24,15 @@ class WeightStep:
     """The weight step that is about to run.
 
     loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode;
-    valid_loss: that of its validation batch. memory: `SupernetSearch.memory`. epoch: 0-based epoch; epochs: number of
-    epochs of the search.
+    valid_loss: that of its validation batch. frozen_loss: makes a function like `loss`, but in eval mode and without
+    gradients of the weights, which is fast where it is called many times (see `Supernet.frozen`). memory:
+    `SupernetSearch.memory`. epoch: 0-based epoch; epochs: number of epochs of the search.
     """
 
     net: Supernet
     loss: Callable[[Mix], Tensor]
     valid_loss: Callable[[Mix], Tensor]
+    frozen_loss: Callable[[], Callable[[Mix], Tensor]]
     memory: dict[str, Any]
     streams: Streams
     epoch: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
 from harness.searchers.base import SIMPLEX
-from harness.supernets.base import evaluation_mode
+from harness.streams import Streams
+from harness.supernets.base import Mix
 
 
 class MeanShift(Regularizer):
@@ -49,15 +51,16 @@ class MeanShift(Regularizer):
         eps = radius(step, self.epsilon_start, self.epsilon)
         if eps == 0:
             return mix
-        with evaluation_mode(step.net), torch.no_grad():
+        with torch.no_grad():
+            loss = step.frozen_loss()
             for _ in range(self.rounds):
-                mix = self._shift(mix, step, eps)
+                mix = self._shift(mix, loss, step.streams, eps)
         return mix
 
-    def _shift(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:
-        points = [[a + step.streams.uniform("alpha-noise", a, -eps, eps) for a in mix] for _ in range(self.samples)]
+    def _shift(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], streams: Streams, eps: float) -> list[Tensor]:
+        points = [[a + streams.uniform("alpha-noise", a, -eps, eps) for a in mix] for _ in range(self.samples)]
         inside = [[onto_simplex(x) for x in point] for point in points]
-        losses = torch.stack([step.loss(point) for point in inside])
+        losses = torch.stack([loss(point) for point in inside])
         official = self.variant == "official"
         preference = (losses if official else -losses).softmax(dim=0)
         averaged = points if official else inside

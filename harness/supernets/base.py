@@ -33,6 +33,8 @@ class Supernet(nn.Module, ABC):
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
     mixed_cells: int
+    partial_channels: int
+    """The first 1/partial_channels of the channels are mixed."""
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
@@ -40,13 +42,13 @@ class Supernet(nn.Module, ABC):
     noise: Callable[[], torch.Generator]
     """Where random draws of a forward pass come from."""
 
-    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor, parts: int) -> Tensor:
-        """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels
-        (the first 1/parts of them are mixed), auxiliary skip, drop-path."""
+    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
+        """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
+        auxiliary skip, drop-path."""
+        parts = self.partial_channels
         if parts > 1:
             inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
-            y = torch.cat([mixed(inside, weights), beside], dim=1)
-            y = y.unflatten(1, (parts, -1)).transpose(1, 2).flatten(1, 2)  # type: ignore[no-untyped-call]
+            y = self.shuffled(torch.cat([mixed(inside, weights), beside], dim=1))
         else:
             y = mixed(x, weights)
         if self.auxiliary_skip:
@@ -55,6 +57,21 @@ class Supernet(nn.Module, ABC):
             kept = torch.rand(len(y), generator=self.noise()) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
+
+    def shuffled(self, y: Tensor) -> Tensor:
+        """The channels of `partial_channels` groups, one of each group in turn."""
+        mixed: Tensor = y.unflatten(1, (self.partial_channels, -1)).transpose(1, 2).flatten(1, 2)  # type: ignore[no-untyped-call]
+        return mixed
+
+    def frozen(self, x: Tensor) -> Callable[[Mix], Tensor]:
+        """Logits of these images in eval mode as a function of the mixing weights, differentiable in them alone."""
+
+        def logits(mix: Mix) -> Tensor:
+            with evaluation_mode(self):
+                found: Tensor = self(x, mix)
+            return found
+
+        return logits
 
     def candidates(self) -> list[list[nn.Parameter]]:
         """The weights of every candidate operation that has any, of every choice of every cell."""

@@ -102,9 +102,6 @@ class NASBench1Shot1Supernet(Supernet):
         self.last = nn.Sequential(nn.ReLU(), nn.Conv2d(cin, width, 1, bias=False), nn.BatchNorm2d(width, affine=False))
         self.classifier = nn.Linear(width, classes)
 
-    def _around(self, block: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
-        return self.around(block, x, weights, self.partial_channels)
-
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         x = self.stem(x)
         of_cells = zip(self.cells, *map(self.of_cells, mix), strict=True)
@@ -112,6 +109,6 @@ class NASBench1Shot1Supernet(Supernet):
             parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
             if index in self.reductions:
                 x = self.pool(x)
-            x = cell(x, operations, output[0], parents, self._around)
+            x = cell(x, operations, output[0], parents, self.around)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

@@ -97,13 +97,10 @@ class NASBench201Supernet(Supernet):
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.classifier = nn.Linear(width, classes)
 
-    def _around(self, edge: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
-        return self.around(edge, x, weights, self.partial_channels)
-
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         weights = iter(self.of_cells(mix[0]))
         x = self.stem(x)
         for layer in self.cells:
-            x = layer(x, next(weights), self._around) if isinstance(layer, MixedCell) else layer(x)
+            x = layer(x, next(weights), self.around) if isinstance(layer, MixedCell) else layer(x)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

@@ -66,12 +66,14 @@ def build_supernet(
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    readable: bool = False,
     **options: Any,
 ) -> Supernet:
     """The space's one-shot network with initial weights from `generator` (None: left uninitialised, for loading).
 
     cells: mixed cells a stage for NAS-Bench-201, cells in all for NAS-Bench-1Shot1. options: those of the
-    regularizers (`Regularizer.supernet_options`).
+    regularizers (`Regularizer.supernet_options`). readable: the network that is one module an operation, which the
+    fast one must agree with, in place of the fast one.
     """
     if channels % options.get("partial_channels", 1):
         parts = options["partial_channels"]
@@ -79,15 +81,20 @@ def build_supernet(
     make: Callable[..., Supernet]
     extra: dict[str, Any] = {}
     if isinstance(space, NASBench1Shot1):
-        from harness.supernets.nasbench1shot1 import NASBench1Shot1Supernet as make
+        from harness.supernets.fast1shot1 import FastNASBench1Shot1Supernet
+        from harness.supernets.nasbench1shot1 import NASBench1Shot1Supernet
 
+        make = NASBench1Shot1Supernet if readable else FastNASBench1Shot1Supernet
         extra = {
             "choice_nodes": space.choice_nodes(),
             "bn_momentum": choices.bn_momentum,
             "pool_padding": choices.pool_padding,
         }
     elif isinstance(space, NASBench201):
-        from harness.supernets.nasbench201 import NASBench201Supernet as make
+        from harness.supernets.fast201 import FastNASBench201Supernet
+        from harness.supernets.nasbench201 import NASBench201Supernet
+
+        make = NASBench201Supernet if readable else FastNASBench201Supernet
     else:
         raise TypeError(f"no supernet for the space {space.name}")
     with torch.device("meta"):  # building draws nothing from the global random state
@@ -95,4 +102,4 @@ def build_supernet(
     net = net.to_empty(device="cpu").to(dtype)
     if generator is not None:
         initialise(net, generator)
-    return net.to(device)
+    return net.to(device) if readable else net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

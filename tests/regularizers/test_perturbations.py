@@ -1,4 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.regularizers.adversarial import AdversarialPerturbation
 from harness.regularizers.auxiliary_skip import AuxiliarySkip
-from harness.regularizers.base import Regularizer, onto_simplex
+from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.beta_decay import BetaDecay
 from harness.regularizers.cutout import Cutout
 from harness.regularizers.drop_path import DropPath
@@ -112,13 +115,18 @@ class TestTrueMeanShift(RegularizerContract):
     neutral = MeanShift(epsilon=0, epsilon_start=0)
 
 
+def clearer(step: WeightStep) -> Callable[[Any], torch.Tensor]:
+    """A loss with a clear preference."""
+    return lambda mix: 100 * step.loss(mix)
+
+
 def test_mean_shift_climbs_or_descends_the_loss_by_its_variant() -> None:
     changes = {"official": [], "true": []}  # type: dict[str, list[float]]
     for seed in range(8):
         for variant, found in changes.items():
             mix, step = small_step(NASBench201(), seed=seed)
             step.net.eval()
-            scaled = replace(step, loss=lambda m, loss=step.loss: 100 * loss(m))  # a clear preference
+            scaled = replace(step, frozen_loss=partial(clearer, step))
             shift = MeanShift(variant=variant, samples=12, epsilon=0.2, epsilon_start=0.2)  # type: ignore[arg-type]
             with torch.no_grad():
                 moved = step.loss([onto_simplex(m) for m in shift.perturb(mix, scaled)])
@@ -153,11 +161,11 @@ def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
     DropPath(probability=0.4).begin_epoch(net, 3, 4)
     assert net.path_dropout == pytest.approx(0.4)
     x = torch.ones(20_000, 2, 1, 1)
-    dropped = net.around(lambda x, _: x, x, torch.ones(1), 1)[:, 0, 0, 0]
+    dropped = net.around(lambda x, _: x, x, torch.ones(1))[:, 0, 0, 0]
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.6])
     net.eval()
-    assert torch.equal(net.around(lambda x, _: x, x, torch.ones(1), 1), x)
+    assert torch.equal(net.around(lambda x, _: x, x, torch.ones(1)), x)
 
 
 def test_auxiliary_skip_fades_to_nothing() -> None:
@@ -165,12 +173,12 @@ def test_auxiliary_skip_fades_to_nothing() -> None:
     factors = []
     for epoch in range(4):
         AuxiliarySkip().begin_epoch(net, epoch, 4)
-        factors.append(net.around(lambda x, _: 0 * x, torch.ones(1, 2, 1, 1), torch.ones(1), 1)[0, 0, 0, 0].item())
+        factors.append(net.around(lambda x, _: 0 * x, torch.ones(1, 2, 1, 1), torch.ones(1))[0, 0, 0, 0].item())
     assert factors == [1.0, 0.75, 0.5, 0.25]
 
 
 def test_partial_channels_mix_a_quarter_and_shuffle() -> None:
-    net = build_supernet(NASBench201(), FIXED, channels=4, cells=1, classes=4, generator=torch.Generator())
+    net = build_supernet(NASBench201(), FIXED, channels=4, cells=1, classes=4, partial_channels=4)
     x = torch.arange(8.0).view(1, 8, 1, 1)
-    out = net.around(lambda x, _: 10 + x, x, torch.ones(1), 4).flatten().tolist()
+    out = net.around(lambda x, _: 10 + x, x, torch.ones(1)).flatten().tolist()
     assert out == [10, 2, 4, 6, 11, 3, 5, 7]  # four groups of two, taken in turn
