@@ -16,24 +16,25 @@ from torch.nn import functional as F
 from harness.supernets.base import Mix
 from harness.supernets.fused import BatchNorms, Together, channels_last
 from harness.supernets.nasbench1shot1 import ChoiceCell, NASBench1Shot1Supernet
+from harness.supernets.saving import MaxPool, NormRelu
 
-Run = Callable[[Together, Tensor], Tensor]
-"""Convolutions and batch norms of an input."""
+Run = Callable[[Together, Tensor, Tensor], Tensor]
+"""Convolutions, batch norms and ReLU of an input, each channel times its factor."""
 
 
 class FastBlock:
     """The operations of a node."""
 
     def __init__(self, block: Any) -> None:
-        self.conv3, self.conv1, self.pool = Together([block.conv3x3]), Together([block.conv1x1]), block.maxpool3x3
+        self.conv3, self.conv1 = Together([block.conv3x3]), Together([block.conv1x1])
 
     def mixed(self, run: Run) -> Callable[[Tensor, Tensor], Tensor]:
         """Their weighted sum, of an input and the weights [3]."""
 
         def block(x: Tensor, weights: Tensor) -> Tensor:
             pool, conv3, conv1 = weights.unbind()
-            y = torch.addcmul(pool * self.pool(x), F.relu(run(self.conv3, x), inplace=True), conv3)
-            return torch.addcmul(y, F.relu(run(self.conv1, x), inplace=True), conv1)
+            y = run(self.conv3, x, conv3.expand(x.shape[1])) + run(self.conv1, x, conv1.expand(x.shape[1]))
+            return y + MaxPool.apply(x, pool)  # type: ignore[no-untyped-call, no-any-return]
 
         return block
 
@@ -42,11 +43,12 @@ class FastCell:
     """The layers of a cell, by the input that they read."""
 
     def __init__(self, cell: ChoiceCell) -> None:
-        self.projections = Together(cell.projections)  # type: ignore[arg-type]
+        *projections, last = cell.projections
+        self.inputs, self.rest = Together(projections), Together([last])  # type: ignore[arg-type, list-item]
         self.blocks = [FastBlock(block) for block in cell.nodes]
 
     def members(self) -> list[Together]:
-        return [self.projections, *(layers for b in self.blocks for layers in (b.conv3, b.conv1))]
+        return [self.inputs, self.rest, *(layers for b in self.blocks for layers in (b.conv3, b.conv1))]
 
 
 class FastNASBench1Shot1Supernet(NASBench1Shot1Supernet):
@@ -59,7 +61,7 @@ class FastNASBench1Shot1Supernet(NASBench1Shot1Supernet):
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))
-        x = self._through(x, mix, lambda layers, y: norms(layers.norms, layers.convolve(y), *layers.affine()))
+        x = self._through(x, mix, lambda layers, y, w: trained(layers, y, w, norms))
         norms.store()
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits
@@ -72,7 +74,7 @@ class FastNASBench1Shot1Supernet(NASBench1Shot1Supernet):
             x = channels_last(F.relu(Together([self.stem]).folded()(channels_last(x))))
 
         def logits(mix: Mix) -> Tensor:
-            y = self._through(x, mix, lambda layers, z: folded[layers](z))
+            y = self._through(x, mix, lambda layers, z, w: F.relu(folded[layers](z), inplace=True) * w.view(-1, 1, 1))
             found: Tensor = self.classifier(last(F.relu(y)).mean((2, 3)))
             return found
 
@@ -87,17 +89,24 @@ class FastNASBench1Shot1Supernet(NASBench1Shot1Supernet):
         """As `ChoiceCell.forward`."""
         operations, output, *rows = mix
         parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
-        projected = F.relu(run(cell.projections, x), inplace=True)
-        *inputs, rest = torch.split(projected, cell.projections.widths, dim=1)
+        one = output.new_ones(())
+        factors = [parents[n][0] if n in parents else one for n in range(1, len(cell.blocks) + 1)]
+        wide = torch.stack(factors)[:, None].expand(-1, cell.inputs.widths[0]).flatten()
+        inputs = run(cell.inputs, x, wide).chunk(len(cell.blocks), dim=1)
         states: list[Tensor] = []
         for node, (block, own, weights) in enumerate(zip(cell.blocks, inputs, operations, strict=True), start=1):
-            if node in parents:
-                first, *others = parents[node].unbind()
-                total = own * first
-                for state, w in zip(states, others, strict=True):
-                    total = torch.addcmul(total, state, w)
-            else:
-                total = sum(states, own)
+            total = own
+            for index, state in enumerate(states, start=1):
+                total = torch.addcmul(total, state, parents[node][index]) if node in parents else total + state
             states.append(self.around(block.mixed(run), total, weights))
-        wide = output[0, 1:, None].expand(-1, states[0].shape[1]).reshape(-1, 1, 1)
-        return torch.addcmul(output[0, 0] * rest, torch.cat(states, dim=1), wide)
+        kept = [s * w for s, w in zip(states, output[0, 1:], strict=True)]
+        return torch.cat(kept, dim=1) + run(cell.rest, x, output[0, 0].expand(cell.rest.widths[0]))
+
+
+def trained(layers: Together, x: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
+    """With the modules' weights, and batch norm in its own mode."""
+    z, first = layers.convolve(x), layers.norms[0]
+    if not first.training:
+        return F.relu(norms(layers.norms, z, *layers.affine()), inplace=True) * w.view(-1, 1, 1)
+    found: Tensor = NormRelu.apply(z, *layers.affine(), w, norms.fresh(layers.norms), first.eps)  # type: ignore[no-untyped-call]
+    return found

@@ -18,6 +18,7 @@ from harness.spaces.nasbench201 import EDGES
 from harness.supernets.base import Mix
 from harness.supernets.fused import BatchNorms, Together, average_pool, channels_last
 from harness.supernets.nasbench201 import MixedCell, NASBench201Supernet, ResidualReduction
+from harness.supernets.saving import ConvolutionNorm
 
 TARGETS = [[target for source, target in EDGES if source == node] for node in range(3)]
 ORDER = [EDGES.index((source, target)) for source in range(3) for target in TARGETS[source]]
@@ -58,7 +59,11 @@ class Fan:
     def trained(self, r: Tensor, w: FanWeights, norms: BatchNorms) -> Tensor:
         """With the edges' weights, and batch norm in its own mode."""
         y = norms(self.conv3.norms, self.conv3.convolve(r), w.conv3, None)
-        return y + norms(self.conv1.norms, self.conv1.convolve(r), w.conv1, None)
+        first = self.conv1.norms[0]
+        if not first.training:
+            return y + norms(self.conv1.norms, self.conv1.convolve(r), w.conv1, None)
+        statistics = norms.fresh(self.conv1.norms)
+        return y + ConvolutionNorm.apply(r, self.conv1.weight(), w.conv1, statistics, first.eps)  # type: ignore[no-untyped-call, no-any-return]
 
     def folded(self) -> Callable[[Tensor, FanWeights], Tensor]:
         """With batch norm in eval mode and without gradients of the weights: an edge's convolutions are one."""

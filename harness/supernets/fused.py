@@ -26,13 +26,16 @@ class BatchNorms:
         if not first.training:
             mean, variance = (torch.cat(list(s)) for s in zip(*map(running, norms), strict=True))
             return F.batch_norm(z, mean, variance, weight, bias, eps=first.eps)
-        mean, variance = running(first)[0].new_zeros(2, z.shape[1])
-        y = F.batch_norm(z, mean, variance, weight, bias, training=True, momentum=1.0, eps=first.eps)
+        return F.batch_norm(z, *self.fresh(norms), weight, bias, training=True, momentum=1.0, eps=first.eps)
+
+    def fresh(self, norms: Sequence[nn.BatchNorm2d]) -> tuple[Tensor, Tensor]:
+        """Where the batch's mean and unbiased variance [channels of all norms] are to be written before `store`."""
         widths = [n.num_features for n in norms]
+        mean, variance = running(norms[0])[0].new_zeros(2, sum(widths))
         self.norms += norms
         self.means += mean.split(widths)
         self.variances += variance.split(widths)
-        return y
+        return mean, variance
 
     def store(self) -> None:
         if not self.norms:
@@ -67,10 +70,13 @@ class Together:
         self.stride, self.padding = first.stride, first.padding
         self.widths = [c.out_channels for c in self.convolutions]
 
+    def weight(self) -> Tensor:
+        """That of the one convolution."""
+        return torch.cat([c.weight for c in self.convolutions])
+
     def convolve(self, x: Tensor) -> Tensor:
         """[batch, channels of all, height, width], before batch norm."""
-        weight = torch.cat([c.weight for c in self.convolutions])
-        return F.conv2d(x, weight, None, self.stride, self.padding)
+        return F.conv2d(x, self.weight(), None, self.stride, self.padding)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Scales and shifts of the batch norms."""
