@@ -65,17 +65,21 @@ for verb in (plot, compare, gate, report, import_):
 
 
 def study_options(command: Callable[..., None]) -> Callable[..., None]:
-    """STUDY, --seeds, --set and --out: the study as changed on the command line, and where its runs are."""
+    """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
 
     @click.argument("study", type=click.Path(path_type=Path))
     @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
+    @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), help="Numbers to train in.")
     @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
     @out
     @functools.wraps(command)
-    def wrapped(study: Path, seeds: str | None, settings: tuple[str, ...], out: Path, **rest: Any) -> None:
+    def wrapped(
+        study: Path, seeds: str | None, precision: str | None, settings: tuple[str, ...], out: Path, **rest: Any
+    ) -> None:
         from harness.study import load_study
 
-        command(study=load_study(study, list(settings), seeds), out=out, **rest)
+        changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
+        command(study=load_study(study, changes, seeds), out=out, **rest)
 
     return wrapped
 
@@ -111,6 +115,7 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
     """
     from harness.declaration import declare
     from harness.output import emit, live_progress
+    from harness.precision import check_precision
     from harness.runner import default_jobs, resolve_device, run_all, study_folder
     from harness.runner import plan as make_plan
 
@@ -120,6 +125,8 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
         return
     declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
     resolved = resolve_device(device)
+    for planned_run in planned:
+        check_precision(planned_run.run.training.precision, resolved)
     missing = [p for p in planned if not p.finished]
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []

@@ -103,12 +103,14 @@ def run_one(planned: Planned, device: str) -> str | None:
     """Execute one run on one thread (so that its bits do not depend on --jobs). Returns an error's sentence."""
     import torch
 
+    from harness.precision import arithmetic
     from harness.threads import one_thread
     from harness.trajectory import execute
 
-    with one_thread():
+    where = torch.device(device)
+    with one_thread(), arithmetic("fp32", where):
         try:
-            execute(planned.run, planned.folder, torch.device(device))
+            execute(planned.run, planned.folder, where)
         except HarnessError as error:
             return str(error)
     return None

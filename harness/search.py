@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from harness.datasets.base import Batches, Images, Part
 from harness.errors import HarnessError
+from harness.precision import arithmetic
 from harness.regularizers.base import Regularizer, WeightStep
 from harness.searchers.base import ARCHITECTURE_STEPS, ArchitectureStep, Batch, Moment, SupernetSearcher
 from harness.spaces.base import Architecture, Space
@@ -111,7 +112,8 @@ class SupernetSearch:
             regularizer.begin_epoch(self.net, epoch, self.epochs)
         losses = []
         for _ in range(steps):
-            losses.append(self.advance(epoch, rate))
+            with arithmetic(self.training.precision, self.alphas[0].device):
+                losses.append(self.advance(epoch, rate))
             on_step()
         loss = torch.stack(losses).mean().item()
         if not (math.isfinite(loss) and all(torch.isfinite(a).all() for a in self.alphas)):

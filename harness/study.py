@@ -87,6 +87,7 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """The resolved configuration: plain values, every default written out."""
+        fp32 = self.training.precision == "fp32"
         content = {
             "format": RECORD_FORMAT,
             "space": self.space.name,
@@ -97,7 +98,8 @@ class Run:
             "epochs": self.epochs,
             "preset": self.preset,
             "supernet": self.supernet.model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json"),
+            # float32 goes without saying: it is what runs were computed in before there was a choice
+            "training": self.training.model_dump(mode="json", exclude={"precision"} if fp32 else None),
         }
         probes = {p.name: p.model_dump(mode="json") for p in self.probes}
         return content | ({"probes": probes} if probes else {})

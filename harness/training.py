@@ -20,6 +20,7 @@ class Training(BaseModel):
     sampling: validation batches from one shuffled pass after another ("pass"), or each from a fresh shuffle
         ("replacement", what `next(iter(loader))` in published code does).
     steps_per_epoch: weight steps an epoch; None is one pass over the training half.
+    precision: the numbers that steps are computed in (see `precision.py`); evaluation and probes are in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class Training(BaseModel):
     alpha_learning_rate: float = Field(3e-4, gt=0)
     alpha_betas: tuple[float, float] = (0.5, 0.999)
     alpha_weight_decay: float = Field(1e-3, ge=0)
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
 
     def rate(self, epoch: int, epochs: int) -> float:
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""

@@ -211,6 +211,7 @@ def manifest(run: Run, device: torch.device) -> dict[str, Any]:
             "device": f"{device} ({name})",
             "platform": platform.platform(),
             "threads": torch.get_num_threads(),
+            "precision": run.training.precision,
         },
         "epoch_convention": "epoch 0 is before any training; epoch e is after e epochs",
     }

@@ -92,18 +92,20 @@ def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tens
     (pad, crop, flip, normalise).
     """
     n, _, height, width = x.shape
+    if not pad and not flip:
+        return x
+    rows = torch.arange(height, device=x.device).expand(n, -1)
+    columns = torch.arange(width, device=x.device).expand(n, -1)
     if pad:
-        offsets = torch.randint(0, 2 * pad + 1, (2, n), generator=generator).to(x.device)
-        padded = torch.nn.functional.pad(x, (pad, pad, pad, pad))
-        rows = offsets[0, :, None] + torch.arange(height, device=x.device)
-        columns = offsets[1, :, None] + torch.arange(width, device=x.device)
-        items = torch.arange(n, device=x.device)[:, None, None]
-        # advanced indices around a slice put the indexed axes first: [n, height, width, channels]
-        x = padded[items, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        down, right = torch.randint(0, 2 * pad + 1, (2, n), generator=generator).to(x.device)
+        rows, columns = rows + down[:, None], columns + right[:, None]
+        x = torch.nn.functional.pad(x, (pad, pad, pad, pad))
     if flip:
         chosen = (torch.rand(n, generator=generator) < 0.5).to(x.device)
-        x = torch.where(chosen[:, None, None, None], x.flip(-1), x)
-    return x.contiguous()
+        columns = torch.where(chosen[:, None], columns.flip(-1), columns)
+    items = torch.arange(n, device=x.device)[:, None, None]
+    # advanced indices around a slice put the indexed axes first: [n, height, width, channels]
+    return x[items, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 class Batches:

@@ -46,21 +46,19 @@ class AdversarialPerturbation(Regularizer):
 
     def _ascend(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:
         loss = step.frozen_loss()
-        points = mix
-        start: Tensor | None = None
+        points, reached = mix, []
         if self.random_start:
             points = [onto_simplex(a + step.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
             with torch.no_grad():
-                start = loss(mix)
+                reached.append(loss(mix))
         for _ in range(self.steps):
             points = [p.detach().requires_grad_() for p in points]
-            reached = loss(points)
-            start = reached.detach() if start is None else start  # without a random start the first point is mix
-            gradients = torch.autograd.grad(reached, points)
+            reached.append(loss(points))
+            gradients = torch.autograd.grad(reached[-1], points)
             points = [
                 onto_simplex(a + (p.detach() + 2 * eps / self.steps * g.sign() - a).clamp(-eps, eps))
                 for a, p, g in zip(mix, points, gradients, strict=True)
             ]
         with torch.no_grad():
-            worse = start is not None and bool(loss(points) < start)
-        return mix if worse else points
+            worse = loss(points) < reached[0]  # at mix: without a random start the first point
+        return [torch.where(worse, a, p) for a, p in zip(mix, points, strict=True)]  # the device is not waited for

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.supernets.base import Mix
-from harness.supernets.fused import BatchNorms, Together, channels_last
+from harness.supernets.fused import BatchNorms, Together, autocasts, channels_last
 from harness.supernets.nasbench1shot1 import ChoiceCell, NASBench1Shot1Supernet
 from harness.supernets.saving import MaxPool, NormRelu
 
@@ -106,7 +106,7 @@ class FastNASBench1Shot1Supernet(NASBench1Shot1Supernet):
 def trained(layers: Together, x: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
     """With the modules' weights, and batch norm in its own mode."""
     z, first = layers.convolve(x), layers.norms[0]
-    if not first.training:
+    if not first.training or autocasts(z):
         return F.relu(norms(layers.norms, z, *layers.affine()), inplace=True) * w.view(-1, 1, 1)
     found: Tensor = NormRelu.apply(z, *layers.affine(), w, norms.fresh(layers.norms), first.eps)  # type: ignore[no-untyped-call]
     return found

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness.spaces.nasbench201 import EDGES
 from harness.supernets.base import Mix
-from harness.supernets.fused import BatchNorms, Together, average_pool, channels_last
+from harness.supernets.fused import BatchNorms, Together, autocasts, average_pool, channels_last
 from harness.supernets.nasbench201 import MixedCell, NASBench201Supernet, ResidualReduction
 from harness.supernets.saving import ConvolutionNorm
 
@@ -60,7 +60,7 @@ class Fan:
         """With the edges' weights, and batch norm in its own mode."""
         y = norms(self.conv3.norms, self.conv3.convolve(r), w.conv3, None)
         first = self.conv1.norms[0]
-        if not first.training:
+        if not first.training or autocasts(r):
             return y + norms(self.conv1.norms, self.conv1.convolve(r), w.conv1, None)
         statistics = norms.fresh(self.conv1.norms)
         return y + ConvolutionNorm.apply(r, self.conv1.weight(), w.conv1, statistics, first.eps)  # type: ignore[no-untyped-call, no-any-return]

@@ -102,6 +102,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def autocasts(x: Tensor) -> bool:
+    """Whether PyTorch chooses the precision of each operation now, as it does for its own operations alone."""
+    return torch.is_autocast_enabled(x.device.type)
+
+
 def average_pool(x: Tensor) -> Tensor:
     """3x3 average over the pixels inside the image, stride 1.
 
