@@ -20,15 +20,16 @@ from harness.errors import HarnessError
 from harness.records import TABLES
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file in one step that survives a power cut."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace a file in one step that survives a power cut (where durable: what is only shown need not)."""
     partial = path.with_name(path.name + ".tmp")
     with disk(path):
         try:
             with partial.open("wb") as stream:
                 stream.write(content)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if durable:
+                    os.fsync(stream.fileno())
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -94,7 +95,7 @@ class RunFolder:
         return state
 
     def save_progress(self, progress: dict[str, Any]) -> None:
-        write_atomically(self.running / "progress.json", json.dumps(progress).encode())
+        write_atomically(self.running / "progress.json", json.dumps(progress).encode(), durable=False)
 
     def progress(self) -> dict[str, Any] | None:
         """What `save_progress` last wrote, or None."""

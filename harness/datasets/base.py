@@ -7,7 +7,7 @@ published for DARTS) and `test`. Parts are disjoint and do not depend on the run
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -119,17 +119,24 @@ class Batches:
         self.size, self.batch_size, self.sampling, self.generator = size, batch_size, sampling, generator
         self.order = torch.empty(0, dtype=torch.long)
         self.position = 0
+        self.shuffled_from: Tensor | None = None
+        """The generator's state before the last shuffle, which a checkpoint holds in place of the order."""
 
     def next(self) -> Tensor:
         if self.sampling == "replacement" or self.position + self.batch_size > len(self.order):
+            self.shuffled_from = self.generator.get_state()
             self.order = torch.randperm(self.size, generator=self.generator)
             self.position = 0
         chosen = self.order[self.position : self.position + self.batch_size]
         self.position += self.batch_size
         return chosen
 
-    def state_dict(self) -> dict[str, object]:
-        return {"order": self.order, "position": self.position}
+    def state_dict(self) -> dict[str, Any]:
+        return {"shuffled_from": self.shuffled_from, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        self.order, self.position = state["order"], state["position"]  # type: ignore[assignment]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.shuffled_from, self.position = state["shuffled_from"], state["position"]
+        if self.shuffled_from is not None:
+            shuffler = torch.Generator()
+            shuffler.set_state(self.shuffled_from)
+            self.order = torch.randperm(self.size, generator=shuffler)
