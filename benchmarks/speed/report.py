@@ -1,4 +1,7 @@
-"""Run the speed benchmarks and rewrite the table of README.md beside this file: `python benchmarks/speed/report.py`."""
+"""Run the speed benchmarks and rewrite the tables and the figure beside this file: `python benchmarks/speed/report.py`.
+
+About 25 minutes; the machine should be idle.
+"""
 
 import json
 import platform
@@ -7,20 +10,30 @@ import sys
 import tempfile
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+import growth
 import numpy as np
+import overhead
+import torch
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 
 
-def measure() -> list[dict[str, object]]:
+def measure(name: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speed.json"
-        command = [sys.executable, "-m", "pytest", str(HERE), "-q", f"--benchmark-json={path}"]
-        subprocess.run(command, check=True)
-        found: list[dict[str, object]] = json.loads(path.read_text())["benchmarks"]
+        command = [sys.executable, "-m", "pytest", str(HERE / name), "-q", f"--benchmark-json={path}"]
+        subprocess.run(command, check=True, cwd=HERE)
+        found: list[dict[str, Any]] = json.loads(path.read_text())["benchmarks"]
         return found
+
+
+def lines_of(script: str, *arguments: str) -> list[list[str]]:
+    """What a script of this folder prints, in words."""
+    command = [sys.executable, str(HERE / script), *arguments]
+    text = subprocess.run(command, check=True, cwd=HERE, capture_output=True, text=True).stdout
+    return [line.split() for line in text.splitlines()]
 
 
 def human(seconds: float) -> str:
@@ -30,20 +43,58 @@ def human(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def table(benchmarks: list[dict[str, object]]) -> str:
+def search_table() -> list[str]:
+    """A row a benchmark: both medians, and how many times faster the harness is."""
+    lines = ["| what | straightforward | harness | ratio |", "| --- | --- | --- | --- |"]
+    for found in measure("test_search.py"):
+        plain, ours = found["extra_info"]["straightforward"], found["stats"]["median"]
+        name = found["name"].removeprefix("test_").replace("_", " ")
+        lines.append(f"| {name} | {human(plain)} | {human(ours)} | {plain / ours:.2f} |")
+    (_, ours), (_, plain) = lines_of("seeds.py")
+    lines.append(f"| seeds per hour | {float(plain):.3f} | {float(ours):.3f} | {float(ours) / float(plain):.2f} |")
+    for space in ("nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s3"):
+        peaks = {who: float(lines_of("memory.py", space, "darts", who)[0][1]) for who in ("plain", "harness")}
+        share = peaks["harness"] / peaks["plain"]
+        lines.append(f"| peak memory, {space} | {peaks['plain']:.0f} MB | {peaks['harness']:.0f} MB | {share:.2f} |")
+    return lines
+
+
+def overhead_table() -> list[str]:
+    found = overhead.measure()
+    return [
+        "| what | measured |",
+        "| --- | --- |",
+        f"| `harness --help` | {human(found['help_s'])} |",
+        f"| `harness run`, from the command to the results of a search of one step | {human(found['one_step_s'])} |",
+        f"| records, lookups, checkpoint and progress, of an epoch of `make demo` | {found['beside_pct']:.2f} % |",
+    ]
+
+
+def peers_table() -> list[str]:
     """A row a benchmark: median, and its ratio to the harness's in the same run."""
     lines = ["| what | who | median | times the harness |", "| --- | --- | --- | --- |"]
-    for group, members in groupby(benchmarks, key=lambda b: str(b["group"])):
-        medians = {str(b["name"]).removeprefix("test_"): float(b["stats"]["median"]) for b in members}  # type: ignore[index]
+    for group, members in groupby(measure("test_tables.py"), key=lambda b: str(b["group"])):
+        medians = {str(b["name"]).removeprefix("test_"): float(b["stats"]["median"]) for b in members}
         for name, median in medians.items():
             lines.append(f"| {group} | {name} | {human(median)} | {median / medians['harness']:.3g} |")
-    conditions = f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}, one process"
-    return f"{BEGIN}\n\n{conditions}:\n\n" + "\n".join(lines) + f"\n\n{END}"
+    return lines
+
+
+def rewrite(text: str, part: str, lines: list[str]) -> str:
+    """The text with the part between its two marks replaced."""
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, _, rest = text.partition(begin)
+    return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.partition(end)[2]
 
 
 if __name__ == "__main__":
     readme = HERE / "README.md"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    conditions = [f"{versions}, {platform.machine()}, {torch.get_num_threads()} cores."]
+    parts = {"conditions": conditions, "overhead": overhead_table(), "tables": peers_table(), "search": search_table()}
+    growth.main()
     text = readme.read_text()
-    before, _, rest = text.partition(BEGIN)
-    readme.write_text(before + table(measure()) + rest.partition(END)[2])
+    for part, lines in parts.items():
+        text = rewrite(text, part, lines)
+    readme.write_text(text)
     print(readme)

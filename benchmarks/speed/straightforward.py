@@ -2,7 +2,7 @@
 
 Nothing here is taken from the harness or made fast: contiguous tensors, `loss.backward()` for the weights and the
 architecture alike, mixed operations as a sum over modules. It is what the harness is measured against, and that both
-compute the same is tested before they are timed (`conftest.py`). Parameters are made in the order of the harness's.
+compute the same is tested (`tests/test_straightforward.py`). Parameters are made in the order of the harness's.
 """
 
 from __future__ import annotations
@@ -198,9 +198,18 @@ class Search:
         self.weights.step()
         return loss.item()
 
+    def hessian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Of the loss over all logits, row by row."""
+        loss = F.cross_entropy(self.net(x, self.mix()), y)
+        slopes = torch.autograd.grad(loss, self.alphas, create_graph=True)
+        rows = []
+        for slope in torch.cat([s.flatten() for s in slopes]):
+            row = torch.autograd.grad(slope, self.alphas, retain_graph=True)
+            rows.append(torch.cat([r.flatten() for r in row]))
+        return torch.stack(rows)
+
     def attack(self, mix: list[Tensor], x: Tensor, y: Tensor, steps: int = 7) -> list[Tensor]:
-        """Seven steps up the training loss inside the ball, batch norm in eval mode; from the centre where
-        `epsilon` alone decides (no random start), so that two runs agree."""
+        """Seven steps up the training loss inside the ball from its centre, batch norm in eval mode."""
         self.net.eval()
         mix = [m.detach() for m in mix]
         before = F.cross_entropy(self.net(x, mix), y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from harness.regularizers.base import Regularizer, WeightStep, onto_simplex
 from harness.regularizers.random_smoothing import radius
 from harness.searchers.base import SIMPLEX
+from harness.streams import Streams
+from harness.supernets.base import Mix
 
 
 class AdversarialPerturbation(Regularizer):
@@ -42,13 +45,13 @@ class AdversarialPerturbation(Regularizer):
         eps = radius(step, self.epsilon_start, self.epsilon)
         if eps == 0:
             return mix
-        return self._ascend(mix, step, eps)
+        return self.ascend(mix, step.frozen_loss(), eps, step.streams)
 
-    def _ascend(self, mix: list[Tensor], step: WeightStep, eps: float) -> list[Tensor]:
-        loss = step.frozen_loss()
+    def ascend(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], eps: float, streams: Streams) -> list[Tensor]:
+        """The attack on a loss of mixing weights in the ball of radius eps around these."""
         points, reached = mix, []
         if self.random_start:
-            points = [onto_simplex(a + step.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
+            points = [onto_simplex(a + streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
             with torch.no_grad():
                 reached.append(loss(mix))
         for _ in range(self.steps):

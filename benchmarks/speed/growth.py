@@ -1,0 +1,107 @@
+"""How the cost of a step grows: `python benchmarks/speed/growth.py` writes growth.png beside this file.
+
+NAS-Bench-201, DARTS, one thread; around 8 channels, one cell a stage, batches of 32 images of 16x16.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.ticker import LogLocator, ScalarFormatter
+from pairs import Pair
+from seeds import steps_a_second, together
+
+from harness.methods import METHODS as KNOWN
+from harness.methods import method
+from harness.registry import find
+from harness.searchers.base import SupernetSearcher
+from harness.testing import small_search
+
+BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
+VALUES = {"channels": [4, 8, 16, 32], "cells": [1, 2, 3, 5], "batch": [16, 32, 64, 128]}
+SECONDS = 10.0
+
+
+def medians(*functions: Callable[[], Any], rounds: int = 9) -> list[float]:
+    """Milliseconds of each, called in turn."""
+    taken: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds + 1):
+        for function, times in zip(functions, taken, strict=True):
+            began = time.perf_counter()
+            function()
+            times.append(1e3 * (time.perf_counter() - began))
+    return [statistics.median(t[1:]) for t in taken]
+
+
+def size_panel(ax: Any, key: str) -> None:
+    values = VALUES[key]
+    pairs = [Pair("nasbench201", **(BASE | {key: v})) for v in values]
+    found = [medians(p.step, p.plain_step) for p in pairs]
+    for index, label in enumerate(("harness", "straightforward")):
+        ax.plot(values, [f[index] for f in found], marker="o", label=label)
+    ax.set(xscale="log", yscale="log", xlabel=key, ylabel="ms a step", xticks=values, xticklabels=values)
+    ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.legend(frameon=False)
+
+
+def seeds_panel(ax: Any) -> None:
+    """Steps a second of all processes together, each with its own seed, one thread each."""
+    cores = len(os.sched_getaffinity(0))
+    jobs = sorted({1, *range(2, 2 * cores + 1)})
+    rates = [together(SECONDS, n, BASE["channels"]) for n in jobs]
+    ax.plot(jobs, rates, marker="o", label="harness, one thread a seed")
+    plain = steps_a_second(SECONDS, cores, True, BASE["channels"])
+    ax.axhline(plain, color="C1", label=f"straightforward, {cores} threads")
+    ax.axvline(cores, color="0.8", zorder=0)
+    ax.set(
+        xlabel=f"seeds at a time ({cores} cores)", ylabel="steps a second, 5 cells, 32x32", ylim=(0, None), xticks=jobs
+    )
+    ax.legend(frameon=False)
+
+
+def methods_panel(ax: Any) -> None:
+    """A step of every method against its forward and backward passes, DARTS = 1."""
+    space = find("spaces", "nasbench201")()
+    for name in KNOWN:
+        chosen = method(name)
+        if not isinstance(chosen.searcher, SupernetSearcher):
+            continue
+        search, reference = small_search(chosen, space), small_search(method("darts"), space)
+        for s in (search, reference):
+            s.net.train()
+        taken, unit = medians(lambda s=search: s.advance(2, 0.01), lambda s=reference: s.advance(2, 0.01), rounds=5)
+        place = sum(chosen.passes()), taken / unit
+        ax.plot(*place, "o", color="C0", alpha=0.5)
+        if place[0] > 4:
+            ax.annotate(name, place, xytext=(-5, -3), textcoords="offset points", fontsize=8, ha="right")
+    ax.set(xlabel="forward + backward passes a step", ylabel="time of a step, DARTS = 1", ylim=(0, None))
+
+
+def main() -> Path:
+    torch.set_num_threads(1)
+    figure, grid = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
+    axes = grid.flatten()
+    axes[5].axis("off")
+    for ax, key in zip(axes, VALUES, strict=False):
+        size_panel(ax, key)
+    methods_panel(axes[3])
+    seeds_panel(axes[4])
+    path = Path(__file__).parent / "growth.png"
+    figure.savefig(path, dpi=90)
+    return path
+
+
+if __name__ == "__main__":
+    print(main())

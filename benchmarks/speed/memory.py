@@ -1,0 +1,24 @@
+"""Peak memory of a search, in a process of its own: `python benchmarks/speed/memory.py SPACE METHOD harness|plain`.
+
+Prints the process's peak in MB before the first step and after two.
+"""
+
+import resource
+import sys
+
+import torch
+from pairs import Pair
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+if __name__ == "__main__":
+    space, method, who = sys.argv[1:]
+    torch.set_num_threads(1)
+    pair = Pair(space, method)
+    before = peak()
+    for _ in range(2):
+        pair.step() if who == "harness" else pair.plain_step()
+    print(before, peak())

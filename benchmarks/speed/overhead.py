@@ -1,0 +1,83 @@
+"""What a run costs beside its training: `python benchmarks/speed/overhead.py`.
+
+Prints the seconds of `harness --help`, those from `harness run` to the end of a search of one step, and the share of
+an epoch of `make demo` that goes into records, lookups, checkpoints and progress.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STUDY = Path(__file__).parent.parent / "trajectories" / "digits.toml"
+
+
+def seconds_of(*arguments: str, times: int = 5) -> float:
+    taken = []
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as folder:
+            out = [] if arguments[0] == "--help" else ["--out", folder]
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "harness", *arguments, *out], check=True, capture_output=True)
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def start_up() -> float:
+    one = ("epochs=1", 'methods=["darts"]', "training.steps_per_epoch=1")
+    return seconds_of("run", str(STUDY), "--seeds", "0", "--jobs", "1", *(f"--set={s}" for s in one), times=3)
+
+
+def shares() -> dict[str, float]:
+    """Seconds of an epoch by what they go into."""
+    import torch
+
+    from harness import trajectory
+    from harness.runner import plan
+    from harness.search import SupernetSearch
+    from harness.store import RunFolder
+    from harness.study import load_study
+
+    torch.set_num_threads(1)
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(owner: Any, name: str, label: str) -> None:
+        function: Callable[..., Any] = getattr(owner, name)
+
+        def wrapper(*args: Any, **options: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return function(*args, **options)
+            finally:
+                spent[label] += time.perf_counter() - began
+
+        setattr(owner, name, wrapper)
+
+    timed(SupernetSearch, "train_epoch", "training")
+    timed(SupernetSearch, "evaluate", "evaluation")
+    timed(SupernetSearch, "state_dict", "checkpoint")
+    timed(RunFolder, "save_checkpoint", "checkpoint")  # with the progress of an epoch's end
+    timed(trajectory, "epoch_record", "records")
+    timed(trajectory, "lookup_records", "lookups")
+    study = load_study(STUDY, ["epochs=12", 'methods=["darts"]'], "0")
+    with tempfile.TemporaryDirectory() as folder:
+        (planned,) = plan(study, Path(folder))
+        trajectory.execute(planned.run, planned.folder, torch.device("cpu"))
+    return {label: seconds / 13 for label, seconds in spent.items()}
+
+
+def measure() -> dict[str, float]:
+    parts = shares()
+    beside = parts["checkpoint"] + parts["records"] + parts["lookups"]
+    share = 100 * beside / (parts["training"] + parts["evaluation"] + beside)
+    return {"help_s": seconds_of("--help"), "one_step_s": start_up(), "beside_pct": share} | parts
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=1))
