@@ -260,7 +260,8 @@ def replay_hessian(
     """The Hessian of the validation loss over all logits, with the L2 factor of alpha on its diagonal."""
     batch = torch.from_numpy(arrays["step0/xs"]), torch.from_numpy(arrays["step0/ys"])
     search.net.train()
-    matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=meta["arch_wd"])
+    with search.net.readable():
+        matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=meta["arch_wd"])
     yield Check(record, "Hessian", relative_error(matrix, arrays["hessian/matrix"]))
     yield Check(record, "largest eigenvalue", relative_error(largest_eigenvalue(matrix), arrays["hessian/max_eig"]))
 

@@ -90,7 +90,8 @@ class Pair:
         return self.plain.attack(self.plain.mix(), *self.train)
 
     def hessian(self) -> torch.Tensor:
-        return hessian(lambda a: self.harness.loss_at(a, self.valid), self.harness.alphas)
+        with self.harness.net.readable():
+            return hessian(lambda a: self.harness.loss_at(a, self.valid), self.harness.alphas)
 
     def plain_hessian(self) -> torch.Tensor:
         self.plain.net.train()

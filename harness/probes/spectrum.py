@@ -49,7 +49,7 @@ class Spectrum(Probe):
             point = search.alphas
             if self.of == "mix":
                 point = [m.detach().requires_grad_() for m in search.searcher.relax(search.alphas)]
-            with kept_buffers(search.net):
+            with kept_buffers(search.net), search.net.readable():
                 found.append(spectrum(hessian(loss, point, ridge=self.ridge)))
         means = {f"hessian_{key}": sum(f[key] for f in found) / len(found) for key in found[0]}
         largest = torch.tensor([f["largest"] for f in found], dtype=torch.float64)

@@ -59,6 +59,6 @@ class EigenvalueStopping(Regularizer):
         size = min(search.training.batch_size, search.images.size("valid"))
         index = torch.randint(0, search.images.size("valid"), (size,), generator=stream)
         batch = search.images.batch("valid", index, stream)
-        with kept_buffers(search.net):
+        with kept_buffers(search.net), search.net.readable():
             matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=RIDGE)
         return largest_eigenvalue(matrix)

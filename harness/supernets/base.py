@@ -73,6 +73,12 @@ class Supernet(nn.Module, ABC):
 
         return logits
 
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Compute one module an operation while the block runs: where gradients are themselves differentiated, PyTorch
+        is fastest so."""
+        yield
+
     def candidates(self) -> list[list[nn.Parameter]]:
         """The weights of every candidate operation that has any, of every choice of every cell."""
         mixed = (m for m in self.modules() if isinstance(m, MixedOperation))

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness.spaces.nasbench201 import EDGES
 from harness.supernets.base import Mix
-from harness.supernets.fused import BatchNorms, Together, autocasts, average_pool, channels_last
+from harness.supernets.fused import BatchNorms, Fast, Together, autocasts, average_pool, channels_last
 from harness.supernets.nasbench201 import MixedCell, NASBench201Supernet, ResidualReduction
 from harness.supernets.saving import ConvolutionNorm
 
@@ -82,7 +82,7 @@ class Fan:
         return fan
 
 
-class FastNASBench201Supernet(NASBench201Supernet):
+class FastNASBench201Supernet(Fast, NASBench201Supernet):
     """See the module."""
 
     def __init__(self, **options: Any) -> None:
@@ -91,8 +91,9 @@ class FastNASBench201Supernet(NASBench201Supernet):
         self.fans = [[Fan(m, node) for node in range(3)] if isinstance(m, MixedCell) else None for m in self.cells]
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
-        if self.path_dropout and self.training:
-            return super().forward(x, mix)  # drops the outputs of edges one by one
+        # drop-path drops the outputs of edges one by one
+        if self.as_read or (self.path_dropout and self.training):
+            return NASBench201Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))
         x = self._layers(x, mix, lambda fan, r, w: fan.trained(r, w, norms), list(self.cells))

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from harness.supernets.base import Supernet
+
+
+class Fast(Supernet):
+    """A supernet that computes otherwise than it reads, except in `readable`."""
+
+    as_read: bool = False
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        self.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.as_read = True
+        try:
+            yield
+        finally:
+            self.as_read = False
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class BatchNorms:

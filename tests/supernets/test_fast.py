@@ -134,3 +134,13 @@ def test_average_counts_pixels_inside_the_image() -> None:
     torch.testing.assert_close(
         average_pool(x), F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False), rtol=1e-14, atol=1e-14
     )
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_readable_is_the_readable_network_and_ends(name: str) -> None:
+    pair = Pair(name)
+    readable, fast = pair.nets
+    before = fast(pair.x, pair.mix)
+    with fast.readable():
+        assert torch.equal(fast(pair.x, pair.mix), readable(pair.x, pair.mix))  # bit for bit
+    assert torch.equal(fast(pair.x, pair.mix), before)
