@@ -32,6 +32,14 @@ class IDARTS(SoftmaxSearcher):
         weights, count = list(step.net.parameters()), len(step.alphas)
         both = self.validation_gradients(step, step.net, [*step.alphas, *weights])
         vector = both[count:]
+        with step.net.readable():
+            mixed = self._through_series(step, weights, vector)
+        return [g - step.learning_rate * m for g, m in zip(both[:count], mixed, strict=True)]
+
+    def _through_series(
+        self, step: ArchitectureStep, weights: Sequence[Tensor], vector: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The mixed second derivative of the training loss along the truncated series of `vector`."""
         loss = step.loss(step.net, self.relax(step.alphas), step.train)
         slopes = torch.autograd.grad(loss, weights, create_graph=True)
 
@@ -41,10 +49,9 @@ class IDARTS(SoftmaxSearcher):
             )
             return list(found)
 
-        total = term = vector
+        total = term = list(vector)
         for _ in range(self.terms):
             curved = along(term, weights)
             term = [t - step.learning_rate * c for t, c in zip(term, curved, strict=True)]
             total = [a + b for a, b in zip(total, term, strict=True)]
-        mixed = along(total, step.alphas)
-        return [g - step.learning_rate * m for g, m in zip(both[:count], mixed, strict=True)]
+        return along(total, step.alphas)

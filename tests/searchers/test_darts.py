@@ -10,6 +10,7 @@ from harness.searchers.darts import DARTS
 from harness.spaces.nasbench1shot1 import S1
 from harness.spaces.nasbench201 import NASBench201
 from harness.streams import Streams
+from harness.supernets.base import Supernet
 from harness.supernets.presets import FIXED, build_supernet, preset
 
 
@@ -18,6 +19,8 @@ class Quadratic(nn.Module):
 
     L_train = 1/2 w'Hw - w'Ma, L_valid = 1/2 |w - t|^2 + c'a.
     """
+
+    readable = Supernet.readable
 
     def __init__(self) -> None:
         super().__init__()
