@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.precision import Precision
+
 
 class Training(BaseModel):
     """Optimiser settings, update order and batch sampling.
@@ -36,7 +38,7 @@ class Training(BaseModel):
     alpha_learning_rate: float = Field(3e-4, gt=0)
     alpha_betas: tuple[float, float] = (0.5, 0.999)
     alpha_weight_decay: float = Field(1e-3, ge=0)
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
     def rate(self, epoch: int, epochs: int) -> float:
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""

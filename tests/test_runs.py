@@ -145,7 +145,7 @@ def test_interrupt_says_how_to_go_on(tmp_path: Path, small_study: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         # a suite started in a shell's background ignores Ctrl-C, and so would what it starts
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list((tmp_path / "o").rglob("checkpoint.pt")):
