@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from harness.datasets.base import Batches, Images, Part
 from harness.errors import HarnessError
 from harness.precision import arithmetic
 from harness.regularizers.base import Regularizer, WeightStep
+from harness.replay import CUDAGraph, Graph, Replayed
 from harness.searchers.base import ARCHITECTURE_STEPS, ArchitectureStep, Batch, Moment, SupernetSearcher
 from harness.spaces.base import Architecture, Space
 from harness.streams import Streams
@@ -38,13 +40,15 @@ def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]
     return lambda mix: F.cross_entropy(logits(mix), batch[1])
 
 
-def accuracy(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> float:
-    """Accuracy in % of a network as a function of images."""
-    right = 0
+def evaluated(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy in % of a network as a function of images. The device is waited for once."""
+    sums = torch.zeros(2, dtype=torch.float64, device=images.device)
     with torch.no_grad():
         for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
-            right += int((logits(x).argmax(dim=1) == y).sum())
-    return 100 * right / len(labels)
+            found = logits(x)
+            sums += torch.stack([F.cross_entropy(found, y, reduction="sum"), (found.argmax(dim=1) == y).sum()])
+    loss, right = sums.tolist()
+    return loss / len(labels), 100 * right / len(labels)
 
 
 class SupernetSearch:
@@ -68,10 +72,14 @@ class SupernetSearch:
         for regularizer in self.regularizers:
             training = regularizer.settings(training)
         self.training, self.streams, self.epochs = training, streams, epochs
-        net.noise = lambda: streams["drop-path"]
+        device = alphas[0].device
+        net.draw = lambda make: streams.draw("drop-path", make, device)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights = list(net.parameters())
         self.stopped = False
+        on_cuda = device.type == "cuda"
+        self.graph: Callable[[], Graph] | None = partial(CUDAGraph, device) if on_cuda else None
+        """What captures steps, where the device has such a thing."""
         self.memory: dict[str, Any] = {}
         """What regularizers remember from epoch to epoch, by their names."""
         self.last_mix: list[Tensor] = []
@@ -84,7 +92,10 @@ class SupernetSearch:
             lr=training.alpha_learning_rate,
             betas=training.alpha_betas,
             weight_decay=training.alpha_weight_decay,
+            capturable=on_cuda,
         )
+        # PyTorch would warn that the first step of an epoch, which makes the optimisers' state, is not captured
+        self.alpha_optimizer._warned_capturable_if_run_uncaptured = True
 
     # -- one epoch -------------------------------------------------------------------------------------------
 
@@ -110,10 +121,11 @@ class SupernetSearch:
         self.net.train()
         for regularizer in self.regularizers:
             regularizer.begin_epoch(self.net, epoch, self.epochs)
+        step = self.stepper(epoch, rate)
         losses = []
         for _ in range(steps):
             with arithmetic(self.training.precision, self.alphas[0].device):
-                losses.append(self.advance(epoch, rate))
+                losses.append(step(*self.batches(epoch)))
             on_step()
         loss = torch.stack(losses).mean().item()
         if not (math.isfinite(loss) and all(torch.isfinite(a).all() for a in self.alphas)):
@@ -147,21 +159,15 @@ class SupernetSearch:
 
     def evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
-        x, y = self.images.evaluation("valid")
-        loss, right = 0.0, 0
-        with torch.no_grad():
-            mix = self.searcher.relax(self.alphas)
-            for images, labels in zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True):
-                logits = self.net.frozen(images)(mix)
-                loss += F.cross_entropy(logits, labels, reduction="sum").item()
-                right += int((logits.argmax(dim=1) == labels).sum())
-        return {"search_valid_loss": loss / len(y), "supernet_accuracy_pct": 100 * right / len(y)}
+        mix = self.searcher.relax(self.alphas)
+        loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), *self.images.evaluation("valid"))
+        return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
 
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
         self.net.train()
         with kept_buffers(self.net):
-            return accuracy(lambda x: self.net(x, mix), images, labels)
+            return evaluated(lambda x: self.net(x, mix), images, labels)[1]
 
     def derive(self) -> Architecture:
         return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
@@ -192,6 +198,8 @@ class SupernetSearch:
             for alpha, value in zip(self.alphas, state["alphas"], strict=True):
                 alpha.copy_(value)
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        for group in state["alpha_optimizer"]["param_groups"]:
+            group["capturable"] = self.alpha_optimizer.defaults["capturable"]  # of this device, not of the file's
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
         self.stopped, self.memory = state["stopped"], state["memory"]
         self.streams.load_state_dict(state["streams"])
@@ -201,11 +209,21 @@ class SupernetSearch:
 
     # -- one minibatch ---------------------------------------------------------------------------------------
 
+    def batches(self, epoch: int) -> tuple[Batch, Batch]:
+        """The next minibatches of the training and of the validation half."""
+        return self.batch("train", self.train_batches, epoch), self.batch("valid", self.valid_batches, epoch)
+
     def advance(self, epoch: int, learning_rate: float) -> Tensor:
         """One step on the next minibatches. Returns the training loss, detached."""
-        train = self.batch("train", self.train_batches, epoch)
-        valid = self.batch("valid", self.valid_batches, epoch)
-        return self.step(train, valid, epoch, learning_rate)
+        return self.step(*self.batches(epoch), epoch, learning_rate)
+
+    def stepper(self, epoch: int, learning_rate: float) -> Callable[[Batch, Batch], Tensor]:
+        """`step` in this epoch, replayed where the device can and every part of the method allows it."""
+        step = partial(self.step, epoch=epoch, learning_rate=learning_rate)
+        replays = self.searcher.replays and all(r.replays for r in self.regularizers)
+        if self.graph is None or not replays:
+            return step
+        return Replayed(step, self.streams, self.graph())
 
     def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""

@@ -6,10 +6,16 @@ order or initial weights: two methods with equal seeds are truly paired. No glob
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from harness.seeds import derive_seed
+
+Make = Callable[[torch.Generator], Tensor]
+Source = Callable[[str, Make, torch.device], Tensor]
 
 
 class Streams:
@@ -21,16 +27,33 @@ class Streams:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._generators: dict[str, torch.Generator] = {}
+        self._source: Source = self._drawn
 
     def __getitem__(self, name: str) -> torch.Generator:
         if name not in self._generators:
             self._generators[name] = torch.Generator().manual_seed(derive_seed(self.seed, name))
         return self._generators[name]
 
+    def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
+        """What `make` draws from a stream, on a device."""
+        return self._source(name, make, device)
+
     def uniform(self, name: str, like: Tensor, low: float, high: float) -> Tensor:
         """Independent U(low, high) entries with the shape, type and device of `like`."""
-        draw = torch.empty(like.shape, dtype=like.dtype).uniform_(low, high, generator=self[name])
-        return draw.to(like.device)
+        shape, dtype = like.shape, like.dtype
+        return self.draw(name, lambda g: torch.empty(shape, dtype=dtype).uniform_(low, high, generator=g), like.device)
+
+    def _drawn(self, name: str, make: Make, device: torch.device) -> Tensor:
+        return sent(make(self[name]), device)
+
+    @contextmanager
+    def drawing_from(self, source: Source) -> Iterator[None]:
+        """Ask `source` for every draw while the block runs (see `replay.py`)."""
+        self._source = source
+        try:
+            yield
+        finally:
+            self._source = self._drawn
 
     def state_dict(self) -> dict[str, Tensor]:
         return {name: g.get_state() for name, g in self._generators.items()}
@@ -39,3 +62,8 @@ class Streams:
         self._generators.clear()
         for name, value in state.items():
             self[name].set_state(value)
+
+
+def sent(x: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device, without the host waiting for it, as it would for pageable memory."""
+    return (x.pin_memory() if device.type == "cuda" else x).to(device, non_blocking=True)

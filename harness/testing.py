@@ -130,10 +130,10 @@ class RegularizerContract:
         assert all(torch.equal(a, b) for a, b in zip(mix, inputs, strict=True))
 
 
-def small_search(chosen: Method, space: Space, *, epochs: int = 3) -> SupernetSearch:
+def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:
     """A search of two steps an epoch on pairs of digits, at its beginning."""
-    streams = Streams(0)
-    images = DigitPairs(evaluation_pairs=16).load(torch.device("cpu"))
+    streams, where = Streams(0), torch.device(device)
+    images = DigitPairs(evaluation_pairs=16).load(where)
     net = build_supernet(
         space,
         FIXED,
@@ -142,12 +142,13 @@ def small_search(chosen: Method, space: Space, *, epochs: int = 3) -> SupernetSe
         classes=images.classes,
         image_channels=1,
         generator=streams["weights"],
+        device=where,
         **chosen.supernet_options(),
     )
     search = SupernetSearch(
         space=space,
         net=net,
-        alphas=[1e-3 * torch.randn(shape, generator=streams["alpha-init"]) for shape in space.alpha_shapes],
+        alphas=[1e-3 * torch.randn(s, generator=streams["alpha-init"]).to(where) for s in space.alpha_shapes],
         searcher=chosen.searcher,
         regularizers=chosen.regularizers,
         training=Training(batch_size=8, steps_per_epoch=2),

@@ -1,19 +1,16 @@
-"""The numbers that a search is trained in, and that training never waits for the device."""
+"""The numbers that a search is trained in."""
 
-import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.cli import main
-from harness.methods import METHODS, method
+from harness.methods import method
 from harness.precision import arithmetic
 from harness.registry import find
-from harness.searchers.base import SupernetSearcher
 from harness.testing import small_search
 
 SPACES = ["nasbench201", "nasbench1shot1.s1"]
@@ -69,37 +66,3 @@ def test_tf32_without_its_device_is_an_error(small_study: Path, tmp_path: Path) 
     found = CliRunner().invoke(main, arguments)
     assert found.exit_code == 2
     assert "precision 'tf32' is there on CUDA devices alone, not on 'cpu': choose fp32 or bf16" in found.output
-
-
-class Waits(TorchDispatchMode):
-    """Counts the operations for which the host would wait for an accelerator."""
-
-    WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "_unique2", "equal")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket.__name__ in self.WAITING:
-            stack = "".join(traceback.format_stack(limit=14))
-            if "torch/optim" not in stack:  # optimisers count their steps on the host
-                self.seen.append(stack)
-        return func(*args, **(kwargs or {}))
-
-
-DECIDE_ON_THE_HOST = {"oles", "random-nas", "lambda-darts", "darts-2nd", "amended-darts", "sam-darts"}
-"""Methods that look at a number in every step: what to freeze, what to draw, whether a direction is zero."""
-
-
-@pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("name", [n for n in METHODS if isinstance(method(n).searcher, SupernetSearcher)])
-def test_no_step_waits_for_the_device(name: str, space: str) -> None:
-    search = small_search(method(name), find("spaces", space)())
-    search.net.train()
-    search.advance(1, 0.01)  # the first step of optimisers makes their state
-    with Waits() as waits:
-        search.advance(1, 0.01)
-    assert not waits.seen or name in DECIDE_ON_THE_HOST, waits.seen
-    if space == "nasbench201":
-        assert waits.seen or name not in DECIDE_ON_THE_HOST

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.registry import Plugin
+from harness.streams import sent
 
 Part = Literal["train", "valid", "test"]
 
@@ -74,7 +75,7 @@ class StoredImages(Images):
 
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
-        index = index.to(images.device)
+        index = sent(index, images.device)
         return self._normalise(augment(images[index], self.pad, self.flip, generator)), labels[index]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
@@ -97,11 +98,11 @@ def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tens
     rows = torch.arange(height, device=x.device).expand(n, -1)
     columns = torch.arange(width, device=x.device).expand(n, -1)
     if pad:
-        down, right = torch.randint(0, 2 * pad + 1, (2, n), generator=generator).to(x.device)
+        down, right = sent(torch.randint(0, 2 * pad + 1, (2, n), generator=generator), x.device)
         rows, columns = rows + down[:, None], columns + right[:, None]
         x = torch.nn.functional.pad(x, (pad, pad, pad, pad))
     if flip:
-        chosen = (torch.rand(n, generator=generator) < 0.5).to(x.device)
+        chosen = sent(torch.rand(n, generator=generator) < 0.5, x.device)
         columns = torch.where(chosen[:, None], columns.flip(-1), columns)
     items = torch.arange(n, device=x.device)[:, None, None]
     # advanced indices around a slice put the indexed axes first: [n, height, width, channels]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 from harness.seeds import derive_seed
+from harness.streams import sent
 
 PART_SIZE = 599
 """1,797 digits in three equal parts, by a fixed shuffle."""
@@ -70,10 +71,10 @@ class PairImages(Images):
 
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
-        index = index.to(images.device)
+        index = sent(index, images.device)
         left, right = index // PART_SIZE, index % PART_SIZE
         x = torch.cat([images[left], images[right]], dim=2)[:, None]
-        x = x + self.noise * torch.randn(x.shape, generator=generator).to(x.device)
+        x = x + self.noise * sent(torch.randn(x.shape, generator=generator), x.device)
         return (x - 0.3) / 0.37, 10 * labels[left] + labels[right]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.probes.base import Probe
-from harness.search import accuracy
+from harness.search import evaluated
 from harness.supernets.base import Mix, as_mix, kept_buffers
 from harness.tables.table import Table
 
@@ -47,7 +47,7 @@ class Discretisation(Probe):
 
 def in_eval_mode(search: SupernetSearch, mix: Mix) -> float:
     """Accuracy in % on the validation half, batch norm in eval mode."""
-    return accuracy(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))
+    return evaluated(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))[1]
 
 
 def recalibrate(net: nn.Module, mix: Mix, batches: list[Tensor]) -> None:

@@ -43,11 +43,13 @@ class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
     neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher must offer (see
-    `SupernetSearcher`) for the combination to mean something.
+    `SupernetSearcher`) for the combination to mean something. replays: whether a step with it may be captured and
+    replayed (see there, too).
     """
 
     neutral: ClassVar[dict[str, Any]]
     needs: ClassVar[tuple[str, ...]] = ()
+    replays: ClassVar[bool] = True
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes that it adds to a step."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.regularizers.base import Regularizer
+from harness.streams import sent
 
 
 class Cutout(Regularizer):
@@ -30,7 +31,7 @@ class Cutout(Regularizer):
         side = round(self.size * height)
         if side == 0:
             return images
-        centres = torch.rand(3, count, generator=generator).to(images.device)
+        centres = sent(torch.rand(3, count, generator=generator), images.device)
         share = (epoch + 1) / epochs if self.ramp else 1.0
         inside = []
         for place, length in ((0, height), (1, width)):

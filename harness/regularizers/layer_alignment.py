@@ -50,9 +50,7 @@ class LayerAlignment(Regularizer):
         rest = [m.detach() for m in mix[1:]]
         (direction,) = torch.autograd.grad(layer_alignment(slopes.requires_grad_()), slopes)
         size = direction.norm()
-        if size == 0:
-            return gradients
-        distance = DISTANCE / size
+        distance = (DISTANCE / size).where(size > 0, torch.ones_like(size))
         weights = list(step.net.parameters())
         sides = [
             torch.autograd.grad(step.loss([own + sign * distance * direction, *rest]), weights) for sign in (-1, 1)

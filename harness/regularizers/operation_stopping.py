@@ -25,6 +25,7 @@ class OperationStopping(Regularizer):
     name = "operation-stopping"
     paper = "Jiang et al., NeurIPS 2023 (OLES)"
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
+    replays = False
     threshold: float = Field(0.4, ge=-1, le=1)
     window: int = Field(20, ge=1)
     accumulated: bool = True

@@ -70,11 +70,14 @@ ARCHITECTURE_STEPS = "architecture steps"
 class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network.
 
-    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. role: whether it can be
+    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. replays: whether a step
+    may be captured and replayed (`replay.py`): not where the host has to look at what the device computed, nor where
+    weights move to another place in memory. role: whether it can be
     combined with another one (see `composed`).
     """
 
     offers: ClassVar[tuple[str, ...]] = ()
+    replays: ClassVar[bool] = True
     role: ClassVar[Literal["relaxation", "estimator", "whole"]] = "whole"
 
     def passes(self) -> tuple[int, int]:

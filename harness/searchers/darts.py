@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.searchers.base import ArchitectureStep, SoftmaxSearcher
-from harness.searchers.products import along_weights
-from harness.supernets.base import Supernet
+from harness.searchers.products import along_weights, kept_weights
+from harness.supernets.base import kept_buffers
 
 
 class DARTS(SoftmaxSearcher):
@@ -37,22 +37,20 @@ class DARTS(SoftmaxSearcher):
         return self._second_order(step)
 
     def _second_order(self, step: ArchitectureStep) -> list[Tensor]:
-        virtual = self._virtual_network(step)
-        weights = list(virtual.parameters())
-        gradients = self.validation_gradients(step, virtual, [*step.alphas, *weights])
+        weights = list(step.net.parameters())
+        downhill = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
+        with kept_weights(weights), kept_buffers(step.net):
+            self._plain_step(step, weights, downhill)
+            gradients = self.validation_gradients(step, step.net, [*step.alphas, *weights])
         alpha_gradients, vector = gradients[: len(step.alphas)], gradients[len(step.alphas) :]
         implicit = along_weights(step, self.relax, vector, step.alphas)
         return [g - step.learning_rate * h for g, h in zip(alpha_gradients, implicit, strict=True)]
 
-    def _virtual_network(self, step: ArchitectureStep) -> Supernet:
-        """A copy of the network after one plain step of its optimiser, with its own batch-norm statistics."""
-        weights = list(step.net.parameters())
-        gradients = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
-        virtual = copy.deepcopy(step.net)
+    def _plain_step(self, step: ArchitectureStep, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+        """Move the weights as their optimiser would, without clipping."""
         with torch.no_grad():
-            for w, g, buffer in zip(virtual.parameters(), gradients, step.momentum_buffers, strict=True):
+            for w, g, buffer in zip(weights, gradients, step.momentum_buffers, strict=True):
                 move = g + step.weight_decay * w
                 if buffer is not None:
                     move = step.momentum * buffer + move
                 w.sub_(step.learning_rate * move)
-        return virtual

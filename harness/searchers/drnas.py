@@ -22,6 +22,7 @@ class DrNAS(SoftmaxSearcher):
     paper = "Chen et al., ICLR 2021 (2006.10355)"
     role = "relaxation"
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
+    replays = False
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         shapes = [F.elu(a) + 1 for a in alphas]

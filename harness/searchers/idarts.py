@@ -23,6 +23,7 @@ class IDARTS(SoftmaxSearcher):
     name = "idarts"
     paper = "Zhang et al., ICML 2021 (2106.10784)"
     role = "estimator"
+    replays = False
     terms: int = Field(2, ge=0)
 
     def passes(self) -> tuple[int, int]:

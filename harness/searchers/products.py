@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -17,10 +17,22 @@ FINITE_DIFFERENCE = 0.01
 Relax = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
-def norm(tensors: Sequence[Tensor]) -> Tensor:
-    """The Euclidean norm of all entries, a scalar."""
-    size: Tensor = torch.linalg.vector_norm(flat(tensors))
-    return size
+def finite_difference(direction: Sequence[Tensor]) -> Tensor:
+    """The factor of a direction by which to go along it, either way, a scalar; one along a direction of zero."""
+    size: Tensor = torch.linalg.vector_norm(flat(direction))
+    return (FINITE_DIFFERENCE / size).where(size > 0, torch.ones_like(size))
+
+
+@contextmanager
+def kept_weights(weights: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Weights as they were, once the block has run, to which it is given a copy of them."""
+    kept = [w.detach().clone() for w in weights]
+    try:
+        yield kept
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, kept, strict=True):
+                weight.copy_(value)
 
 
 def along_weights(
@@ -28,21 +40,14 @@ def along_weights(
 ) -> list[Tensor]:
     """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights: the mixed product where alphas
     are wanted, the Hessian product where weights are. Weights come back exactly; zero where `vector` is zero."""
-    size = norm(vector)
-    if size == 0:
-        return [torch.zeros_like(w) for w in wanted]
-    radius = FINITE_DIFFERENCE / size
+    radius = finite_difference(vector)
     weights = list(step.net.parameters())
-    saved = [w.detach().clone() for w in weights]
     sides = []
-    with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net):
+    with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:
         for sign in (1, -1):
             with torch.no_grad():
-                for w, s, v in zip(weights, saved, vector, strict=True):
-                    w.copy_(s + sign * radius * v)
+                for w, k, v in zip(weights, kept, vector, strict=True):
+                    w.copy_(k + sign * radius * v)
             loss = step.loss(step.net, relax(step.alphas), step.train)
             sides.append(torch.autograd.grad(loss, list(wanted)))
-    with torch.no_grad():
-        for w, s in zip(weights, saved, strict=True):
-            w.copy_(s)
     return [(plus - minus) / (2 * radius) for plus, minus in zip(*sides, strict=True)]

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.searchers.base import ArchitectureStep, SoftmaxSearcher
-from harness.searchers.products import FINITE_DIFFERENCE, norm
+from harness.searchers.products import finite_difference
 
 
 class SharpnessAware(SoftmaxSearcher):
@@ -33,15 +33,12 @@ class SharpnessAware(SoftmaxSearcher):
         if self.rho == 0:
             return here
         above = self._at(step, here, self.rho)
-        size = norm(above)
-        if size == 0:
-            return above
-        radius = float(FINITE_DIFFERENCE / size)
+        radius = finite_difference(above)
         plus, minus = (self._at(step, above, sign * radius) for sign in (1, -1))
         curved = [(p - m) / (2 * radius) for p, m in zip(plus, minus, strict=True)]
         return [g + self.rho * c for g, c in zip(above, curved, strict=True)]
 
-    def _at(self, step: ArchitectureStep, direction: list[Tensor], distance: float) -> list[Tensor]:
+    def _at(self, step: ArchitectureStep, direction: list[Tensor], distance: float | Tensor) -> list[Tensor]:
         """The gradient at alpha + distance * direction; alpha comes back exactly."""
         saved = [a.detach().clone() for a in step.alphas]
         with torch.no_grad():

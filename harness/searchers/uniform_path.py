@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from harness.searchers.base import ArchitectureStep, Moment, SupernetSearcher
-from harness.supernets.base import as_mix
 
 
 class UniformPath(SupernetSearcher):
@@ -29,9 +28,14 @@ class UniformPath(SupernetSearcher):
         return [a.softmax(dim=-1) for a in alphas]
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
-        seed = int(torch.randint(2**62, (), generator=moment.streams["paths"]))
-        drawn = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
-        return as_mix(drawn, alphas)
+        def drawn(generator: torch.Generator) -> Tensor:
+            seed = int(torch.randint(2**62, (), generator=generator))
+            mix = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
+            return torch.cat([torch.as_tensor(m, dtype=alphas[0].dtype).flatten() for m in mix])
+
+        entries = moment.streams.draw("paths", drawn, alphas[0].device)
+        split = torch.split(entries, [a.numel() for a in alphas])
+        return [e.view_as(a) for e, a in zip(split, alphas, strict=True)]
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """Zero; no architecture step is taken."""

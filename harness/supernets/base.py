@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from harness.streams import Make
+
 Mix = Sequence[Tensor]
 
 
@@ -39,8 +41,8 @@ class Supernet(nn.Module, ABC):
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
     """Factor of a mixed operation's input in its output."""
-    noise: Callable[[], torch.Generator]
-    """Where random draws of a forward pass come from."""
+    draw: Callable[[Make], Tensor]
+    """Where random numbers of a forward pass come from."""
 
     def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
         """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
@@ -54,7 +56,8 @@ class Supernet(nn.Module, ABC):
         if self.auxiliary_skip:
             y = y + self.auxiliary_skip * x
         if self.path_dropout and self.training:
-            kept = torch.rand(len(y), generator=self.noise()) >= self.path_dropout
+            count = len(y)
+            kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
 

@@ -66,7 +66,7 @@ class Pair:
             partial_channels=parts,
         )
         g = torch.Generator().manual_seed(2)
-        net.noise = lambda: g
+        net.draw = lambda make: make(g)
         return net
 
     def loss(self, net: Supernet, mix: list[Tensor]) -> Tensor:
