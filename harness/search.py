@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.datasets.base import Batches, Images, Part
@@ -75,7 +75,7 @@ class SupernetSearch:
         device = alphas[0].device
         net.draw = lambda make: streams.draw("drop-path", make, device)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
-        self.weights = list(net.parameters())
+        self.weights: list[nn.Parameter] = list(net.parameters())
         self.stopped = False
         on_cuda = device.type == "cuda"
         self.graph: Callable[[], Graph] | None = partial(CUDAGraph, device) if on_cuda else None
@@ -247,6 +247,7 @@ class SupernetSearch:
         step = ArchitectureStep(
             net=self.net,
             alphas=self.alphas,
+            weights=self.weights,
             train=train,
             valid=valid,
             loss=cross_entropy,

@@ -35,9 +35,9 @@ def watch(search: SupernetSearch) -> list[torch.Tensor]:
     seen: list[torch.Tensor] = []
     original = search.step
 
-    def step(train, valid, epoch, rate):  # type: ignore[no-untyped-def]
+    def step(train, valid, epoch, learning_rate):  # type: ignore[no-untyped-def]
         seen.extend((train[0].clone(), train[1].clone(), valid[0].clone(), valid[1].clone()))
-        return original(train, valid, epoch, rate)
+        return original(train, valid, epoch, learning_rate)
 
     search.step = step  # type: ignore[method-assign]
     return seen

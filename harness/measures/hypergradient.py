@@ -16,7 +16,7 @@ def exact_hypergradient(step: ArchitectureStep, searcher: SupernetSearcher, *, d
     the bilevel problem where w minimises L_train and H is positive definite (implicit function theorem); elsewhere it
     is what approximations of it stand for. damping: for Hessians that are singular, as batch norm makes them.
     """
-    weights, alphas = list(step.net.parameters()), step.alphas
+    weights, alphas = step.weights, step.alphas
     loss = step.loss(step.net, searcher.relax(alphas), step.valid)
     gradients = torch.autograd.grad(loss, [*alphas, *weights], materialize_grads=True)
     direct, slope = flat(gradients[: len(alphas)]), flat(gradients[len(alphas) :])

@@ -27,11 +27,10 @@ class AmendedDARTS(SoftmaxSearcher):
         return (5, 5) if self.eta else (1, 1)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        weights = list(step.net.parameters())
-        count = len(step.alphas)
         if self.eta == 0:
             return super().gradient(step)
-        both = self.validation_gradients(step, step.net, [*step.alphas, *weights])
-        curved = along_weights(step, self.relax, both[count:], weights)
+        count = len(step.alphas)
+        both = self.validation_gradients(step, [*step.alphas, *step.weights])
+        curved = along_weights(step, self.relax, both[count:], step.weights)
         mixed = along_weights(step, self.relax, curved, step.alphas)
         return [g - self.eta * m for g, m in zip(both[:count], mixed, strict=True)]

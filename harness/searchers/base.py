@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from harness.registry import Plugin
@@ -38,13 +39,15 @@ class Moment:
 class ArchitectureStep:
     """The architecture step that is about to run.
 
-    alphas: the logits, leaves that require gradients. loss(net, mix, batch): cross-entropy. penalty(alphas): the
-    regularizers' terms, or None. learning_rate: that of the weights, for virtual steps. momentum_buffers: the
-    weight optimiser's, in parameter order (None before its first step). finite_difference_moves_bn: see `Preset`.
+    alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
+    cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
+    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step).
+    finite_difference_moves_bn: see `Preset`.
     """
 
     net: Supernet
     alphas: list[Tensor]
+    weights: list[nn.Parameter]
     train: Batch
     valid: Batch
     loss: Callable[[Supernet, Mix, Batch], Tensor]
@@ -55,6 +58,17 @@ class ArchitectureStep:
     momentum_buffers: list[Tensor | None]
     finite_difference_moves_bn: bool
     moment: Moment
+
+    @contextmanager
+    def constant_weights(self) -> Iterator[None]:
+        """While the block runs, no gradient of the weights is computed, nor anything kept for it."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
 
     def penalised(self, loss: Tensor) -> Tensor:
         """A loss with the regularizers' terms."""
@@ -111,13 +125,14 @@ class SoftmaxSearcher(SupernetSearcher):
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [a.softmax(dim=-1) for a in alphas]
 
-    def validation_gradients(self, step: ArchitectureStep, net: Supernet, wanted: Sequence[Tensor]) -> list[Tensor]:
+    def validation_gradients(self, step: ArchitectureStep, wanted: Sequence[Tensor]) -> list[Tensor]:
         """d(L_valid + penalty)/d`wanted` at a sample of the mixing weights."""
-        loss = step.loss(net, self.sample(step.alphas, step.moment), step.valid)
+        loss = step.loss(step.net, self.sample(step.alphas, step.moment), step.valid)
         return list(torch.autograd.grad(step.penalised(loss), list(wanted)))
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        return self.validation_gradients(step, step.net, step.alphas)
+        with step.constant_weights():
+            return self.validation_gradients(step, step.alphas)
 
 
 def composed(relaxation: SoftmaxSearcher, estimator: SoftmaxSearcher) -> SoftmaxSearcher:

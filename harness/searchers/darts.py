@@ -33,15 +33,15 @@ class DARTS(SoftmaxSearcher):
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         if self.order == 1:
-            return self.validation_gradients(step, step.net, step.alphas)
+            return super().gradient(step)
         return self._second_order(step)
 
     def _second_order(self, step: ArchitectureStep) -> list[Tensor]:
-        weights = list(step.net.parameters())
+        weights = step.weights
         downhill = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
         with kept_weights(weights), kept_buffers(step.net):
             self._plain_step(step, weights, downhill)
-            gradients = self.validation_gradients(step, step.net, [*step.alphas, *weights])
+            gradients = self.validation_gradients(step, [*step.alphas, *weights])
         alpha_gradients, vector = gradients[: len(step.alphas)], gradients[len(step.alphas) :]
         implicit = along_weights(step, self.relax, vector, step.alphas)
         return [g - step.learning_rate * h for g, h in zip(alpha_gradients, implicit, strict=True)]

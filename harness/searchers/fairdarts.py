@@ -34,5 +34,6 @@ class FairDARTS(SupernetSearcher):
         mix = self.relax(step.alphas)
         distance = torch.cat([(m - 0.5).flatten() for m in mix])
         zero_one = distance.square() if self.kind == "L2" else distance.abs()
-        loss = step.loss(step.net, mix, step.valid) - self.strength * zero_one.mean()
-        return list(torch.autograd.grad(step.penalised(loss), step.alphas))
+        with step.constant_weights():
+            loss = step.loss(step.net, mix, step.valid) - self.strength * zero_one.mean()
+            return list(torch.autograd.grad(step.penalised(loss), step.alphas))

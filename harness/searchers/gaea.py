@@ -28,7 +28,8 @@ class GAEA(SoftmaxSearcher):
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """With respect to the mixing weights, a penalty's through its logits."""
         mix = [m.detach().requires_grad_() for m in self.relax(step.alphas)]
-        slopes = torch.autograd.grad(step.loss(step.net, mix, step.valid), mix)
+        with step.constant_weights():
+            slopes = torch.autograd.grad(step.loss(step.net, mix, step.valid), mix)
         penalty = step.penalty(step.alphas)
         if penalty is None:
             return list(slopes)

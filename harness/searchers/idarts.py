@@ -30,8 +30,8 @@ class IDARTS(SoftmaxSearcher):
         return (2, self.terms + 3)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        weights, count = list(step.net.parameters()), len(step.alphas)
-        both = self.validation_gradients(step, step.net, [*step.alphas, *weights])
+        weights, count = step.weights, len(step.alphas)
+        both = self.validation_gradients(step, [*step.alphas, *weights])
         vector = both[count:]
         with step.net.readable():
             mixed = self._through_series(step, weights, vector)

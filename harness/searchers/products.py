@@ -41,7 +41,7 @@ def along_weights(
     """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights: the mixed product where alphas
     are wanted, the Hessian product where weights are. Weights come back exactly; zero where `vector` is zero."""
     radius = finite_difference(vector)
-    weights = list(step.net.parameters())
+    weights = step.weights
     sides = []
     with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:
         for sign in (1, -1):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from harness.supernets.base import Mix
 from harness.supernets.fused import BatchNorms, Fast, Together, autocasts, channels_last
 from harness.supernets.nasbench1shot1 import ChoiceCell, NASBench1Shot1Supernet
-from harness.supernets.saving import MaxPool, NormRelu
+from harness.supernets.saving import AddSideBySide, ConvolutionNormRelu, MaxPool, NormRelu
 
 Run = Callable[[Together, Tensor, Tensor], Tensor]
 """Convolutions, batch norms and ReLU of an input, each channel times its factor."""
@@ -33,8 +33,10 @@ class FastBlock:
 
         def block(x: Tensor, weights: Tensor) -> Tensor:
             pool, conv3, conv1 = weights.unbind()
-            y = run(self.conv3, x, conv3.expand(x.shape[1])) + run(self.conv1, x, conv1.expand(x.shape[1]))
-            return y + MaxPool.apply(x, pool)  # type: ignore[no-untyped-call, no-any-return]
+            y = run(self.conv3, x, conv3.expand(x.shape[1]))
+            y += run(self.conv1, x, conv1.expand(x.shape[1]))
+            y += MaxPool.apply(x, pool)  # type: ignore[no-untyped-call]
+            return y
 
         return block
 
@@ -97,18 +99,24 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         inputs = run(cell.inputs, x, wide).chunk(len(cell.blocks), dim=1)
         states: list[Tensor] = []
         for node, (block, own, weights) in enumerate(zip(cell.blocks, inputs, operations, strict=True), start=1):
-            total = own
+            total = own if states else channels_last(own)  # a copy: what is kept of a part is kept of the whole
             for index, state in enumerate(states, start=1):
                 total = torch.addcmul(total, state, parents[node][index]) if node in parents else total + state
             states.append(self.around(block.mixed(run), total, weights))
-        kept = [s * w for s, w in zip(states, output[0, 1:], strict=True)]
-        return torch.cat(kept, dim=1) + run(cell.rest, x, output[0, 0].expand(cell.rest.widths[0]))
+        rest = run(cell.rest, x, output[0, 0].expand(cell.rest.widths[0]))
+        y: Tensor = AddSideBySide.apply(rest, output[0, 1:], *states)  # type: ignore[no-untyped-call]
+        return y
 
 
 def trained(layers: Together, x: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
     """With the modules' weights, and batch norm in its own mode."""
-    z, first = layers.convolve(x), layers.norms[0]
-    if not first.training or autocasts(z):
-        return F.relu(norms(layers.norms, z, *layers.affine()), inplace=True) * w.view(-1, 1, 1)
-    found: Tensor = NormRelu.apply(z, *layers.affine(), w, norms.fresh(layers.norms), first.eps)  # type: ignore[no-untyped-call]
+    first = layers.norms[0]
+    if not first.training or autocasts(x):
+        return F.relu(norms(layers.norms, layers.convolve(x), *layers.affine()), inplace=True) * w.view(-1, 1, 1)
+    rest = *layers.affine(), w, norms.fresh(layers.norms), first.eps
+    found: Tensor
+    if layers.pointwise:
+        found = ConvolutionNormRelu.apply(x, layers.weight(), *rest)  # type: ignore[no-untyped-call]
+    else:
+        found = NormRelu.apply(layers.convolve(x), *rest)  # type: ignore[no-untyped-call]
     return found

@@ -87,6 +87,7 @@ class Together:
         self.norms = [m for layer in members for m in layer if isinstance(m, nn.BatchNorm2d)]
         first = self.convolutions[0]
         self.stride, self.padding = first.stride, first.padding
+        self.pointwise = first.kernel_size == first.stride == (1, 1)
         self.widths = [c.out_channels for c in self.convolutions]
 
     def weight(self) -> Tensor:

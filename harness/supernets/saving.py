@@ -53,16 +53,79 @@ class NormRelu(torch.autograd.Function):
                 return w.view(-1, 1, 1) * F.relu(F.batch_norm(z, None, None, scale, shift, True, eps=ctx.eps))
 
             return *by_plain(plain, (z, scale, shift, w), needed, gradient), None, None
-        slope = scale * spread
-        y = (z * slope.view(-1, 1, 1)).add_((shift - mean * slope).view(-1, 1, 1))
-        g = torch.ops.aten.threshold_backward(gradient, y.to(gradient.dtype), 0)
-        affine = any(needed[1:])
-        dz, dscale, dshift = torch.ops.aten.native_batch_norm_backward(
-            g, z, scale * w, None, None, mean, spread, True, ctx.eps, [needed[0], affine, affine]
-        )
-        if not affine:
-            return dz, None, None, None, None, None
-        return dz, w * dscale, w * dshift, scale * dscale + shift * dshift, None, None
+        return *norm_relu_backward(gradient, z, scale, shift, w, mean, spread, ctx.eps, needed), None, None
+
+
+def norm_relu_backward(
+    gradient: Tensor,
+    z: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    w: Tensor,
+    mean: Tensor,
+    spread: Tensor,
+    eps: float,
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """The gradients of w relu(batch_norm(z)) over z, scale, shift and w, those that are needed."""
+    slope = scale * spread
+    y = (z * slope.view(-1, 1, 1)).add_((shift - mean * slope).view(-1, 1, 1)).to(gradient.dtype)
+    g = torch.ops.aten.threshold_backward.grad_input(gradient, y, 0, grad_input=y)
+    affine = any(needed[1:])
+    dz, dscale, dshift = torch.ops.aten.native_batch_norm_backward(
+        g, z, scale * w, None, None, mean, spread, True, eps, [needed[0], affine, affine]
+    )
+    return [dz, w * dscale, w * dshift, scale * dscale + shift * dshift] if affine else [dz, None, None, None]
+
+
+class ConvolutionNormRelu(torch.autograd.Function):
+    """w relu(batch_norm(convolution(x))), 1x1: as `NormRelu`, but it keeps x, which other operations keep too, and
+    computes the convolution again."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        w: Tensor,
+        statistics: tuple[Tensor, Tensor],
+        eps: float,
+    ) -> Tensor:
+        """statistics: as for `NormRelu`."""
+        y, mean, spread = torch.native_batch_norm(F.conv2d(x, weight), scale, shift, *statistics, True, 1.0, eps)
+        ctx.save_for_backward(x, weight, scale, shift, w, mean, spread)
+        ctx.eps = eps
+        return y.relu_().mul_(w.view(-1, 1, 1))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        x, weight, scale, shift, w, mean, spread = ctx.saved_tensors
+        needed = ctx.needs_input_grad[:5]
+        if torch.is_grad_enabled():
+
+            def plain(x: Tensor, weight: Tensor, scale: Tensor, shift: Tensor, w: Tensor) -> Tensor:
+                z = F.batch_norm(F.conv2d(x, weight), None, None, scale, shift, True, eps=ctx.eps)
+                return w.view(-1, 1, 1) * F.relu(z)
+
+            return *by_plain(plain, (x, weight, scale, shift, w), needed, gradient), None, None
+        dx, dweight, *affine = needed
+        z = F.conv2d(x, weight)
+        dz, *rest = norm_relu_backward(gradient, z, scale, shift, w, mean, spread, ctx.eps, [dx or dweight, *affine])
+        del z
+        return *through_1x1(dz, x, weight, dx, dweight), *rest, None, None
+
+
+def through_1x1(gradient: Tensor | None, x: Tensor, weight: Tensor, dx: bool, dweight: bool) -> list[Tensor | None]:
+    """The gradients of a 1x1 convolution over its input and its weight."""
+    if not (dx or dweight):
+        return [None, None]
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [dx, dweight, False]
+    )
+    return [*found[:2]]
 
 
 class ConvolutionNorm(torch.autograd.Function):
@@ -94,12 +157,9 @@ class ConvolutionNorm(torch.autograd.Function):
             return *by_plain(plain, (x, weight, w), (dx, dweight, dw), gradient), None, None
         z = F.conv2d(x, weight)
         back, scale, _ = torch.ops.aten.native_batch_norm_backward(
-            gradient, z, w, None, None, mean, spread, True, ctx.eps, [True, dw, False]
+            gradient, z, w, None, None, mean, spread, True, ctx.eps, [dx or dweight, dw, False]
         )
-        found = torch.ops.aten.convolution_backward(
-            back, x, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [dx, dweight, False]
-        )
-        return found[0], found[1], scale if dw else None, None, None
+        return *through_1x1(back, x, weight, dx, dweight), scale if dw else None, None, None
 
 
 class MaxPool(torch.autograd.Function):
@@ -130,3 +190,25 @@ class MaxPool(torch.autograd.Function):
         )
         dw = (back * x).sum() if ctx.needs_input_grad[1] else None
         return back.mul_(w) if ctx.needs_input_grad[0] else None, dw
+
+
+class AddSideBySide(torch.autograd.Function):
+    """y + [w_1 s_1, w_2 s_2, ...] side by side along the channels, written over y. Keeps the s, no product of them."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, w: Tensor, *states: Tensor) -> Tensor:
+        """w: [number of states]."""
+        for part, state, weight in zip(y.chunk(len(states), dim=1), states, w, strict=True):
+            part.addcmul_(state, weight)
+        ctx.mark_dirty(y)
+        ctx.save_for_backward(w, *states)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        w, *states = ctx.saved_tensors
+        _, dw, *wanted = ctx.needs_input_grad
+        parts = gradient.chunk(len(states), dim=1)
+        slopes = torch.stack([(part * s).sum() for part, s in zip(parts, states, strict=True)]) if dw else None
+        return gradient, slopes, *(part * v if n else None for part, v, n in zip(parts, w, wanted, strict=True))

@@ -54,7 +54,8 @@ def step_of(net: nn.Module, alphas: list[Tensor], train: object, valid: object, 
         "finite_difference_moves_bn": False,
         "moment": Moment(Streams(0), NASBench201(), 1, 3),
     } | changes
-    return ArchitectureStep(net=net, alphas=alphas, train=train, valid=valid, **options)  # type: ignore[arg-type]
+    weights = list(net.parameters())
+    return ArchitectureStep(net=net, alphas=alphas, weights=weights, train=train, valid=valid, **options)  # type: ignore[arg-type]
 
 
 def test_second_order_is_exact_on_a_quadratic() -> None:
