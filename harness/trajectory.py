@@ -5,6 +5,7 @@ Epoch 0 is the state before any training; epoch e is the state after e epochs.
 
 from __future__ import annotations
 
+import json
 import platform
 import resource
 import sys
@@ -89,7 +90,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
         saved = folder.load_checkpoint()
         if saved is not None:
             process.load_state_dict(saved["process"])
-            rows = saved["rows"]
+            rows = json.loads(saved["rows"])
         clock = Clock(rows["timing"])
         steps = 0
         reported = time.monotonic()
@@ -109,7 +110,8 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
-            state = {"process": process.state_dict(), "rows": rows}
+            # torch.save looks at every number of a list by itself
+            state = {"process": process.state_dict(), "rows": json.dumps(rows)}
             folder.save_checkpoint(state, progress(run, epoch + 1, clock, 0))
         folder.finish(rows, manifest(run, device))
 

@@ -3,16 +3,18 @@
     python benchmarks/speed/accelerator.py CIFAR [--device cuda:0] [--steps 390] [--seeds 1 8]
 
 CIFAR is the folder cifar-10-batches-py, or an .npz file of the data set `npz`. Published size (16 channels, 5 cells a
-stage, batches of 64), DARTS, SDARTS-RS and SDARTS-ADV, in each precision that the device has; several seeds are
-processes that share the device. Prints a table of seconds an epoch (390 steps, in proportion where --steps is less),
-then a profile of one DARTS step: what the device computes, and how long the host takes to ask for it. --channels,
---cells and --device cpu make it small enough to be tried anywhere.
+stage, batches of 64), DARTS, SDARTS-RS and SDARTS-ADV, in each precision that the device has, with steps replayed from
+a graph and asked for one by one; several seeds are processes that share the device (side by side only where NVIDIA's
+MPS runs: `nvidia-cuda-mps-control -d`). Prints a table of seconds an epoch (390 steps, in proportion where --steps is
+less), then a profile of one DARTS step that is not replayed: what the device computes, and how long the host takes to
+ask for it. --channels, --cells and --device cpu make it small enough to be tried anywhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +42,18 @@ def made(root: Path, device: str, method: str, channels: int, cells: int) -> Pai
 
 
 def seconds(who: str, precision: Any, method: str, options: dict[str, Any]) -> float:
-    """Of one search's epoch in this process."""
+    """Of one search's epoch in this process. who: "plain", or the harness's steps "replayed" or "asked" for."""
     device, steps = options["device"], options["steps"]
     pair = made(options["root"], device, method, options["channels"], options["cells"])
     search = pair.harness
+    if who == "asked":
+        search.graph = None
+    take = pair.plain.step if who == "plain" else search.stepper(0, 0.025)
 
     def step() -> None:
-        train = search.batch("train", search.train_batches, 0)
-        valid = search.batch("valid", search.valid_batches, 0)
+        batches = search.batches(0)
         with arithmetic(precision, torch.device(device)):
-            search.step(train, valid, 0, 0.025) if who == "harness" else pair.plain.step(train, valid)
+            take(*batches)
 
     for _ in range(min(3, steps)):
         step()
@@ -83,17 +87,19 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--cells", type=int, default=5)
     options = vars(parser.parse_args())
-    precisions = ["fp32", "tf32", "bf16"] if options["device"].startswith("cuda") else ["fp32", "bf16"]
-    print("| method | precision | seeds | straightforward, s an epoch | harness, s an epoch | ratio a seed |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    cuda = options["device"].startswith("cuda")
+    precisions = ["fp32", "tf32", "bf16"] if cuda else ["fp32", "bf16"]
+    print("| method | precision | steps | seeds | straightforward, s an epoch | harness, s an epoch | ratio a seed |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for method in METHODS:
         plain = seconds("plain", "fp32", method, options)
-        for precision in precisions:
-            for seeds in options["seeds"]:
-                one = delayed(seconds)("harness", precision, method, options)
-                ours = max(Parallel(n_jobs=seeds)([one] * seeds))
-                ratio = seeds * plain / ours
-                print(f"| {method} | {precision} | {seeds} | {plain:.1f} | {ours:.1f} | {ratio:.2f} |", flush=True)
+        for precision, seeds, who in product(
+            precisions, options["seeds"], ["replayed", "asked"] if cuda else ["asked"]
+        ):
+            one = delayed(seconds)(who, precision, method, options)
+            ours = max(Parallel(n_jobs=seeds)([one] * seeds))
+            ratio = seeds * plain / ours
+            print(f"| {method} | {precision} | {who} | {seeds} | {plain:.1f} | {ours:.1f} | {ratio:.2f} |", flush=True)
     print(profile(options))
 
 
