@@ -65,7 +65,7 @@ def overhead_table() -> list[str]:
         "| what | measured |",
         "| --- | --- |",
         f"| `harness --help` | {human(found['help_s'])} |",
-        f"| `harness run`, from the command to the results of a search of one step | {human(found['one_step_s'])} |",
+        f"| `harness run`, from the command to the end of the first step | {human(found['first_step_s'])} |",
         f"| records, lookups, checkpoint and progress, of an epoch of `make demo` | {found['beside_pct']:.2f} % |",
     ]
 

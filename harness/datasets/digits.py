@@ -6,6 +6,10 @@ enough for small networks to tell architectures apart, which plain digits are no
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -20,11 +24,10 @@ PART_SIZE = 599
 
 def digit_parts() -> dict[Part, tuple[Tensor, Tensor]]:
     """Images [599, 8, 8] in [0, 1] and labels [599] of each part."""
-    from sklearn.datasets import load_digits
-
-    source = load_digits()
-    images = torch.from_numpy(source.images).float() / 16
-    labels = torch.from_numpy(source.target).long()
+    # what `sklearn.datasets.load_digits` reads, without the second and a half that importing it takes
+    (package,) = find_spec("sklearn").submodule_search_locations  # type: ignore[union-attr, misc]
+    rows = torch.from_numpy(np.loadtxt(Path(package, "datasets", "data", "digits.csv.gz"), delimiter=","))
+    images, labels = rows[:, :-1].view(-1, 8, 8).float() / 16, rows[:, -1].long()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     names: tuple[Part, ...] = ("train", "valid", "test")
     chunks = zip(names, torch.split(order, PART_SIZE), strict=True)

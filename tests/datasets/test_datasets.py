@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from harness.datasets.base import Batches, StoredImages, augment
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
@@ -36,6 +37,14 @@ def test_digits_are_normalised() -> None:
     assert sorted(set(y.tolist())) == list(range(10))
     assert abs(x.mean().item()) < 0.02
     assert abs(x.std().item() - 1) < 0.02
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    source = load_digits()
+    parts = [digit_parts()[part] for part in ("train", "valid", "test")]
+    order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.cat([x for x, _ in parts]), torch.from_numpy(source.images).float()[order] / 16)
+    assert torch.equal(torch.cat([y for _, y in parts]), torch.from_numpy(source.target).long()[order])
 
 
 def test_pairs_show_both_digits_under_noise() -> None:
