@@ -36,6 +36,10 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
             raise
 
 
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows of each table of a run."""
+
+
 class RunFolder:
     """The folder of one run under a study's folder."""
 
@@ -70,29 +74,30 @@ class RunFolder:
         with disk(self.running):
             self.running.mkdir(parents=True, exist_ok=True)
 
-    def save_checkpoint(self, state: dict[str, Any], progress: dict[str, Any]) -> None:
-        """State to go on from, and where the run is, readable without torch."""
+    def save_checkpoint(self, process: dict[str, Any], rows: Rows, progress: dict[str, Any]) -> None:
+        """State and rows to go on from, and where the run is, readable without torch."""
         import torch
 
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        # rows as one text: torch.save looks at every number of a list by itself
+        torch.save({"process": process, "rows": json.dumps(rows)}, buffer)
         write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
         self.save_progress(progress)
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last complete checkpoint, or None at a run's beginning."""
+    def load_checkpoint(self) -> tuple[dict[str, Any], Rows] | None:
+        """State and rows of the last complete checkpoint, or None at a run's beginning."""
         import torch
 
         path = self.running / "checkpoint.pt"
         if not path.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(path, weights_only=True)
+            saved: dict[str, Any] = torch.load(path, weights_only=True)
+            return saved["process"], json.loads(saved["rows"])
         except Exception as error:
             raise HarnessError(
                 f"{path} cannot be read ({error}): delete {self.running} to start this run over"
             ) from None
-        return state
 
     def save_progress(self, progress: dict[str, Any]) -> None:
         write_atomically(self.running / "progress.json", json.dumps(progress).encode(), durable=False)
@@ -105,7 +110,7 @@ class RunFolder:
             return None
         return content
 
-    def finish(self, tables: dict[str, list[dict[str, Any]]], manifest: dict[str, Any]) -> None:
+    def finish(self, tables: Rows, manifest: dict[str, Any]) -> None:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
         import pandas as pd
 

@@ -5,7 +5,6 @@ Epoch 0 is the state before any training; epoch e is the state after e epochs.
 
 from __future__ import annotations
 
-import json
 import platform
 import resource
 import sys
@@ -19,7 +18,7 @@ import torch
 from harness import __version__
 from harness.searchers.base import SupernetSearcher
 from harness.spaces.base import Architecture
-from harness.store import RunFolder
+from harness.store import Rows, RunFolder
 from harness.streams import Streams
 from harness.study import Run
 from harness.supernets.presets import build_supernet, preset
@@ -86,11 +85,11 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             return
         folder.open()
         process = start(run, device)
-        rows: dict[str, list[dict[str, Any]]] = {"epochs": [], "lookups": [], "timing": []}
+        rows: Rows = {"epochs": [], "lookups": [], "timing": []}
         saved = folder.load_checkpoint()
         if saved is not None:
-            process.load_state_dict(saved["process"])
-            rows = json.loads(saved["rows"])
+            state, rows = saved
+            process.load_state_dict(state)
         clock = Clock(rows["timing"])
         steps = 0
         reported = time.monotonic()
@@ -110,9 +109,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
-            # torch.save looks at every number of a list by itself
-            state = {"process": process.state_dict(), "rows": json.dumps(rows)}
-            folder.save_checkpoint(state, progress(run, epoch + 1, clock, 0))
+            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0))
         folder.finish(rows, manifest(run, device))
 
 

@@ -94,12 +94,11 @@ def adam_counts_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def searched(name: str, space: str, graph: Any) -> SupernetSearch:
-    search = small_search(method(name), find("spaces", space)())
+    search = small_search(method(name), find("spaces", space)(), epochs=4)
     search.training = search.training.model_copy(update={"steps_per_epoch": 4})
     search.alpha_optimizer.param_groups[0]["capturable"] = True
     search.graph = graph
     for epoch in range(2, 4):
-        search.epochs = 4
         search.train_epoch(epoch, lambda: None)
     return search
 

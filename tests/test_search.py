@@ -128,12 +128,12 @@ def test_state_round_trip_continues_exactly(tmp_path) -> None:  # type: ignore[n
         straight.train_epoch(0, lambda: None)
         folder = RunFolder(tmp_path, name)
         folder.running.mkdir()
-        folder.save_checkpoint({"process": straight.state_dict()}, {})
+        folder.save_checkpoint(straight.state_dict(), {}, {})
         straight.train_epoch(1, lambda: None)
         resumed = search_of(name)
         saved = folder.load_checkpoint()
         assert saved is not None
-        resumed.load_state_dict(saved["process"])
+        resumed.load_state_dict(saved[0])
         resumed.train_epoch(1, lambda: None)
         for a, b in zip(straight.net.state_dict().values(), resumed.net.state_dict().values(), strict=True):
             assert torch.equal(a, b)

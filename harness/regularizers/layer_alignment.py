@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.measures.alignment import cell_slopes, layer_alignment
 from harness.regularizers.base import Regularizer, WeightStep
+from harness.searchers.products import finite_difference
 from harness.supernets.base import kept_buffers
 
 DISTANCE = 1e-4
@@ -49,8 +50,7 @@ class LayerAlignment(Regularizer):
         own, slopes = cell_slopes(step.loss, mix, cells)
         rest = [m.detach() for m in mix[1:]]
         (direction,) = torch.autograd.grad(layer_alignment(slopes.requires_grad_()), slopes)
-        size = direction.norm()
-        distance = (DISTANCE / size).where(size > 0, torch.ones_like(size))
+        distance = finite_difference([direction], DISTANCE)
         weights = list(step.net.parameters())
         sides = [
             torch.autograd.grad(step.loss([own + sign * distance * direction, *rest]), weights) for sign in (-1, 1)

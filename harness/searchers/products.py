@@ -17,10 +17,11 @@ FINITE_DIFFERENCE = 0.01
 Relax = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
-def finite_difference(direction: Sequence[Tensor]) -> Tensor:
-    """The factor of a direction by which to go along it, either way, a scalar; one along a direction of zero."""
+def finite_difference(direction: Sequence[Tensor], numerator: float = FINITE_DIFFERENCE) -> Tensor:
+    """The factor of a direction by which to go along it, either way, `numerator` / its Euclidean norm, a scalar; one
+    along a direction of zero."""
     size: Tensor = torch.linalg.vector_norm(flat(direction))
-    return (FINITE_DIFFERENCE / size).where(size > 0, torch.ones_like(size))
+    return (numerator / size).where(size > 0, torch.ones_like(size))
 
 
 @contextmanager

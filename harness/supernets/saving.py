@@ -6,6 +6,7 @@ Each can be differentiated twice: there, it is computed from PyTorch's operation
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,11 @@ def by_plain(
         wanted = [i for i, n in zip(inputs, needed, strict=True) if n]
         found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
     return [next(found) if n else None for n in needed]
+
+
+def plain_norm_relu(z: Tensor, scale: Tensor, shift: Tensor, w: Tensor, *, eps: float) -> Tensor:
+    """w relu(batch_norm(z)) by PyTorch's operations."""
+    return w.view(-1, 1, 1) * F.relu(F.batch_norm(z, None, None, scale, shift, True, eps=eps))
 
 
 class NormRelu(torch.autograd.Function):
@@ -48,10 +54,7 @@ class NormRelu(torch.autograd.Function):
         z, scale, shift, w, mean, spread = ctx.saved_tensors
         needed = ctx.needs_input_grad[:4]
         if torch.is_grad_enabled():
-
-            def plain(z: Tensor, scale: Tensor, shift: Tensor, w: Tensor) -> Tensor:
-                return w.view(-1, 1, 1) * F.relu(F.batch_norm(z, None, None, scale, shift, True, eps=ctx.eps))
-
+            plain = partial(plain_norm_relu, eps=ctx.eps)
             return *by_plain(plain, (z, scale, shift, w), needed, gradient), None, None
         return *norm_relu_backward(gradient, z, scale, shift, w, mean, spread, ctx.eps, needed), None, None
 
@@ -106,9 +109,8 @@ class ConvolutionNormRelu(torch.autograd.Function):
         needed = ctx.needs_input_grad[:5]
         if torch.is_grad_enabled():
 
-            def plain(x: Tensor, weight: Tensor, scale: Tensor, shift: Tensor, w: Tensor) -> Tensor:
-                z = F.batch_norm(F.conv2d(x, weight), None, None, scale, shift, True, eps=ctx.eps)
-                return w.view(-1, 1, 1) * F.relu(z)
+            def plain(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
+                return plain_norm_relu(F.conv2d(x, weight), *rest, eps=ctx.eps)
 
             return *by_plain(plain, (x, weight, scale, shift, w), needed, gradient), None, None
         dx, dweight, *affine = needed

@@ -23,8 +23,6 @@ CPU = torch.device("cpu")
 def test_digit_parts_are_disjoint_and_complete() -> None:
     parts = digit_parts()
     assert {part: len(y) for part, (_, y) in parts.items()} == {"train": 599, "valid": 599, "test": 599}
-    from sklearn.datasets import load_digits
-
     everything = torch.cat([x for x, _ in parts.values()]).flatten(1).sort(dim=0).values
     original = torch.from_numpy(load_digits().images).float().flatten(1).div(16).sort(dim=0).values
     assert torch.equal(everything, original)
