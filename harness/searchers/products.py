@@ -17,11 +17,10 @@ FINITE_DIFFERENCE = 0.01
 Relax = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
-def finite_difference(direction: Sequence[Tensor], numerator: float = FINITE_DIFFERENCE) -> Tensor:
-    """The factor of a direction by which to go along it, either way, `numerator` / its Euclidean norm, a scalar; one
-    along a direction of zero."""
+def finite_difference(direction: Sequence[Tensor], distance: float) -> Tensor:
+    """The factor of a direction that makes it `distance` long (Euclidean norm), a scalar; one where it is zero."""
     size: Tensor = torch.linalg.vector_norm(flat(direction))
-    return (numerator / size).where(size > 0, torch.ones_like(size))
+    return (distance / size).where(size > 0, torch.ones_like(size))
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def along_weights(
 ) -> list[Tensor]:
     """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights: the mixed product where alphas
     are wanted, the Hessian product where weights are. Weights come back exactly; zero where `vector` is zero."""
-    radius = finite_difference(vector)
+    radius = finite_difference(vector, FINITE_DIFFERENCE)
     weights = step.weights
     sides = []
     with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.searchers.base import ArchitectureStep, SoftmaxSearcher
-from harness.searchers.products import finite_difference
+from harness.searchers.products import FINITE_DIFFERENCE, finite_difference
 
 
 class SharpnessAware(SoftmaxSearcher):
@@ -33,7 +33,7 @@ class SharpnessAware(SoftmaxSearcher):
         if self.rho == 0:
             return here
         above = self._at(step, here, self.rho)
-        radius = finite_difference(above)
+        radius = finite_difference(above, FINITE_DIFFERENCE)
         plus, minus = (self._at(step, above, sign * radius) for sign in (1, -1))
         curved = [(p - m) / (2 * radius) for p, m in zip(plus, minus, strict=True)]
         return [g + self.rho * c for g, c in zip(above, curved, strict=True)]
