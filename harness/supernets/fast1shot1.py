@@ -20,6 +20,8 @@ from harness.supernets.saving import AddSideBySide, ConvolutionNormRelu, MaxPool
 
 Run = Callable[[Together, Tensor, Tensor], Tensor]
 """Convolutions, batch norms and ReLU of an input, each channel times its factor."""
+MaxPooling = Callable[["FastBlock", Tensor, Tensor], Tensor]
+"""That of a block, times a scalar."""
 
 
 class FastBlock:
@@ -28,14 +30,19 @@ class FastBlock:
     def __init__(self, block: Any) -> None:
         self.conv3, self.conv1 = Together([block.conv3x3]), Together([block.conv1x1])
 
-    def mixed(self, run: Run) -> Callable[[Tensor, Tensor], Tensor]:
+    def max_pool(self, x: Tensor, w: Tensor) -> Tensor:
+        """Times a scalar."""
+        found: Tensor = MaxPool.apply(x, w)  # type: ignore[no-untyped-call]
+        return found
+
+    def mixed(self, run: Run, max_pool: MaxPooling) -> Callable[[Tensor, Tensor], Tensor]:
         """Their weighted sum, of an input and the weights [3]."""
 
         def block(x: Tensor, weights: Tensor) -> Tensor:
             pool, conv3, conv1 = weights.unbind()
             y = run(self.conv3, x, conv3.expand(x.shape[1]))
             y += run(self.conv1, x, conv1.expand(x.shape[1]))
-            y += MaxPool.apply(x, pool)  # type: ignore[no-untyped-call]
+            y += max_pool(self, x, pool)
             return y
 
         return block
@@ -65,7 +72,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
             return NASBench1Shot1Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))
-        x = self._through(x, mix, lambda layers, y, w: trained(layers, y, w, norms))
+        x = self._through(x, mix, lambda layers, y, w: trained(layers, y, w, norms), FastBlock.max_pool)
         norms.store()
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits
@@ -76,20 +83,38 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         last = Together([self.last]).folded()
         with torch.no_grad():
             x = channels_last(F.relu(Together([self.stem]).folded()(channels_last(x))))
+            entering, cell = self._entering(0, x), self.fast[0]
+            kept = {layers: F.relu(folded[layers](entering)) for layers in (cell.inputs, cell.rest)}
+            # the first node has no parents to choose from
+            block, width = cell.blocks[0], cell.inputs.widths[0] // self.partial_channels
+            node = kept[cell.inputs].narrow(1, 0, width)
+            kept |= {layers: F.relu(folded[layers](node)) for layers in (block.conv3, block.conv1)}
+            pooled = F.max_pool2d(node, 3, stride=1, padding=1)
+
+        def run(layers: Together, z: Tensor, w: Tensor) -> Tensor:
+            y = kept[layers] if layers in kept else F.relu(folded[layers](z), inplace=True)
+            return y * w.view(-1, 1, 1)
+
+        def max_pool(of: FastBlock, z: Tensor, w: Tensor) -> Tensor:
+            return pooled * w if of is block else of.max_pool(z, w)
 
         def logits(mix: Mix) -> Tensor:
-            y = self._through(x, mix, lambda layers, z, w: F.relu(folded[layers](z), inplace=True) * w.view(-1, 1, 1))
+            y = self._through(x, mix, run, max_pool)
             found: Tensor = self.classifier(last(F.relu(y)).mean((2, 3)))
             return found
 
         return logits
 
-    def _through(self, x: Tensor, mix: Mix, run: Run) -> Tensor:
+    def _through(self, x: Tensor, mix: Mix, run: Run, max_pool: MaxPooling) -> Tensor:
         for index, (cell, *rows) in enumerate(zip(self.fast, *map(self.of_cells, mix), strict=True)):
-            x = self._cell(cell, self.pool(x) if index in self.reductions else x, rows, run)
+            x = self._cell(cell, self._entering(index, x), rows, run, max_pool)
         return x
 
-    def _cell(self, cell: FastCell, x: Tensor, mix: Mix, run: Run) -> Tensor:
+    def _entering(self, index: int, x: Tensor) -> Tensor:
+        """The input of a cell from what comes before it."""
+        return self.pool(x) if index in self.reductions else x
+
+    def _cell(self, cell: FastCell, x: Tensor, mix: Mix, run: Run, max_pool: MaxPooling) -> Tensor:
         """As `ChoiceCell.forward`."""
         operations, output, *rows = mix
         parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
@@ -102,7 +127,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
             total = own if states else channels_last(own)  # a copy: what is kept of a part is kept of the whole
             for index, state in enumerate(states, start=1):
                 total = torch.addcmul(total, state, parents[node][index]) if node in parents else total + state
-            states.append(self.around(block.mixed(run), total, weights))
+            states.append(self.around(block.mixed(run, max_pool), total, weights))
         rest = run(cell.rest, x, output[0, 0].expand(cell.rest.widths[0]))
         y: Tensor = AddSideBySide.apply(rest, output[0, 1:], *states)  # type: ignore[no-untyped-call]
         return y

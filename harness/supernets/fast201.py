@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 
 from harness.spaces.nasbench201 import EDGES
 from harness.supernets.base import Mix
+from harness.supernets.frozen201 import FoldedFan, FrozenEdges, per_channel
 from harness.supernets.fused import BatchNorms, Fast, Together, autocasts, average_pool, channels_last
 from harness.supernets.nasbench201 import MixedCell, NASBench201Supernet, ResidualReduction
 from harness.supernets.saving import ConvolutionNorm
@@ -28,8 +30,9 @@ ORDER = [EDGES.index((source, target)) for source in range(3) for target in TARG
 @dataclass(frozen=True)
 class FanWeights:
     """Mixing weights of the edges that leave a node. skip, pool: a scalar an edge; conv1, conv3: a value a channel of
-    the edges' stacked outputs."""
+    the edges' stacked outputs. stacked: all of them, [5, edges]."""
 
+    stacked: Tensor
     skip: Sequence[Tensor]
     conv1: Tensor
     conv3: Tensor
@@ -39,12 +42,24 @@ class FanWeights:
 def fan_weights(mix: Tensor, channels: int) -> list[FanWeights]:
     """Those of each source node. mix: [6, 5]."""
     rows = mix.unbind()
-    _, skip, *convolutions, pool = torch.stack([rows[edge] for edge in ORDER], dim=1).unbind()
+    stacked = torch.stack([rows[edge] for edge in ORDER], dim=1)
+    _, skip, *convolutions, pool = stacked.unbind()
     sizes = [len(t) for t in TARGETS]
-    scales = [c[:, None].expand(-1, channels).flatten() for c in convolutions]
-    wide = [torch.split(s, [n * channels for n in sizes]) for s in scales]
-    parts = zip(torch.split(skip, sizes), *wide, torch.split(pool, sizes), strict=True)
-    return [FanWeights(s.unbind(), conv1, conv3, p.unbind()) for s, conv1, conv3, p in parts]
+    wide = [torch.split(per_channel(c, channels), [n * channels for n in sizes]) for c in convolutions]
+    parts = zip(
+        torch.split(stacked, sizes, dim=1), torch.split(skip, sizes), *wide, torch.split(pool, sizes), strict=True
+    )
+    return [FanWeights(rows, s.unbind(), conv1, conv3, p.unbind()) for rows, s, conv1, conv3, p in parts]
+
+
+def joined(x: Tensor, pooled: Tensor, convolved: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> list[Tensor]:
+    """What a node x, its averages and its edges' convolutions give to each node after it, with the sums so far, if
+    there are any."""
+    found = []
+    for index, (stack, skip, pool) in enumerate(zip(convolved.chunk(len(w.skip), dim=1), w.skip, w.pool, strict=True)):
+        y = torch.addcmul(torch.addcmul(stack, x, skip), pooled, pool)
+        found.append(totals[index] + y if totals else y)
+    return found
 
 
 class Fan:
@@ -65,21 +80,10 @@ class Fan:
         statistics = norms.fresh(self.conv1.norms)
         return y + ConvolutionNorm.apply(r, self.conv1.weight(), w.conv1, statistics, first.eps)  # type: ignore[no-untyped-call, no-any-return]
 
-    def folded(self) -> Callable[[Tensor, FanWeights], Tensor]:
-        """With batch norm in eval mode and without gradients of the weights: an edge's convolutions are one."""
-        weight3, bias3 = self.conv3.fold()
-        weight1, bias1 = self.conv1.fold()
 
-        def fan(r: Tensor, w: FanWeights) -> Tensor:
-            if torch.is_grad_enabled():
-                z3 = F.conv2d(r, weight3, bias3, padding=1)
-                z1 = F.conv2d(r, weight1, bias1)
-                return torch.addcmul(z3 * w.conv3.view(-1, 1, 1), z1, w.conv1.view(-1, 1, 1))
-            weight = weight3 * w.conv3.view(-1, 1, 1, 1)
-            weight[:, :, 1:2, 1:2] += weight1 * w.conv1.view(-1, 1, 1, 1)
-            return F.conv2d(r, weight, bias3 * w.conv3 + bias1 * w.conv1, padding=1)
-
-        return fan
+Leave = Callable[[Fan, Tensor, FanWeights, Sequence[Tensor]], Sequence[Tensor]]
+"""What a node's edges give to each node after it with the sums so far, if there are any: of the node, the mixing
+weights and those sums."""
 
 
 class FastNASBench201Supernet(Fast, NASBench201Supernet):
@@ -96,20 +100,35 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
             return NASBench201Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))
-        x = self._layers(x, mix, lambda fan, r, w: fan.trained(r, w, norms), list(self.cells))
+
+        def leave(fan: Fan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
+            return joined(y, average_pool(y), fan.trained(F.relu(y), w, norms), w, totals)
+
+        x = self._layers(x, mix, leave, list(self.cells))
         norms.store()
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits
 
     def frozen(self, x: Tensor) -> Callable[[Mix], Tensor]:
         """Batch norm is folded into the convolutions, and what does not depend on the mix is computed here."""
-        fans = {fan: fan.folded() for fans in self.fans if fans for fan in fans}
+        folded = {fan: FoldedFan(fan.conv3, fan.conv1) for fans in self.fans if fans for fan in fans}
         reductions = [folded_reduction(m) if isinstance(m, ResidualReduction) else m for m in self.cells]
         with torch.no_grad():
             x = channels_last(Together([self.stem]).folded()(channels_last(x)))
+        first, entering = next(iter(folded)), self._inside(x)
+        # where gradients are asked for, many mixes are
+        kept = cache(lambda: (folded[first].kept(F.relu(entering)), average_pool(entering)))
+
+        def leave(fan: Fan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
+            if torch.is_grad_enabled() and fan is first:
+                mixed, pooled = kept()
+                return joined(y, pooled, mixed(w.conv1, w.conv3), w, totals)
+            if torch.is_grad_enabled() and not autocasts(y):
+                return FrozenEdges.apply(y, w.stacked, folded[fan], *totals)  # type: ignore[no-untyped-call, no-any-return]
+            return joined(y, average_pool(y), folded[fan].convolve(F.relu(y), w.conv1, w.conv3), w, totals)
 
         def logits(mix: Mix) -> Tensor:
-            y = self._layers(x, mix, lambda fan, r, w: fans[fan](r, w), reductions)
+            y = self._layers(x, mix, leave, reductions)
             norm: Any = self.last[0]
             y = F.batch_norm(y, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
             found: Tensor = self.classifier(F.relu(y).mean((2, 3)))
@@ -117,13 +136,7 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
 
         return logits
 
-    def _layers(
-        self,
-        x: Tensor,
-        mix: Mix,
-        convolve: Callable[[Fan, Tensor, FanWeights], Tensor],
-        reductions: Sequence[Callable[[Tensor], Tensor]],
-    ) -> Tensor:
+    def _layers(self, x: Tensor, mix: Mix, leave: Leave, reductions: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
         of_cells = iter(self.of_cells(mix[0]))
         shared: dict[int, list[FanWeights]] = {}
         for fans, reduction in zip(self.fans, reductions, strict=True):
@@ -133,32 +146,23 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
             rows, channels = next(of_cells), x.shape[1] // self.partial_channels
             if mix[0].dim() == 3 or channels not in shared:
                 shared[channels] = fan_weights(rows, channels)
-            x = self._cell(x, fans, shared[channels], convolve)
+            x = self._cell(x, fans, shared[channels], leave)
         return x
 
-    def _cell(
-        self,
-        x: Tensor,
-        fans: Sequence[Fan],
-        weights: Sequence[FanWeights],
-        convolve: Callable[[Fan, Tensor, FanWeights], Tensor],
-    ) -> Tensor:
+    def _cell(self, x: Tensor, fans: Sequence[Fan], weights: Sequence[FanWeights], leave: Leave) -> Tensor:
         beside = self.partial_channels > 1 or self.auxiliary_skip > 0
-        totals: dict[int, Tensor] = {}
+        totals: Sequence[Tensor] = ()
         sources: Tensor | None = None
-        for node, (fan, w, targets) in enumerate(zip(fans, weights, TARGETS, strict=True)):
-            inside = x.narrow(1, 0, x.shape[1] // self.partial_channels) if self.partial_channels > 1 else x
-            pooled = average_pool(inside)
-            stacks = convolve(fan, F.relu(inside), w).chunk(len(targets), dim=1)
-            for target, convolved, skip, pool in zip(targets, stacks, w.skip, w.pool, strict=True):
-                y = torch.addcmul(torch.addcmul(convolved, inside, skip), pooled, pool)
-                totals[target] = totals[target] + y if target in totals else y
+        for fan, w in zip(fans, weights, strict=True):
+            following, *totals = leave(fan, self._inside(x), w, totals)
             if beside:
                 sources = x if sources is None else sources + x
-            x = totals.pop(node + 1)
-            if sources is not None:
-                x = self._beside(x, sources)
+            x = following if sources is None else self._beside(following, sources)
         return x
+
+    def _inside(self, x: Tensor) -> Tensor:
+        """The channels of a node that its edges read."""
+        return x.narrow(1, 0, x.shape[1] // self.partial_channels) if self.partial_channels > 1 else x
 
     def _beside(self, y: Tensor, sources: Tensor) -> Tensor:
         """A node from the sum of its edges' mixed channels and the sum of its sources: see `Supernet.around`."""

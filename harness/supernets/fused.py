@@ -134,8 +134,21 @@ def average_pool(x: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    channels, height, width = x.shape[1:]
-    return F.conv2d(x, x.new_ones(channels, 1, 3, 3), padding=1, groups=channels) * pixel_shares(height, width, x.dtype)
+    return box_sum(x) * pixel_shares(*x.shape[2:], x.dtype)
+
+
+def average_pool_backward(gradient: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `average_pool` over its input x."""
+    if x.device.type != "cpu":
+        back: Tensor = torch.ops.aten.avg_pool2d_backward(gradient, x, [3, 3], [1, 1], [1, 1], False, False, None)
+        return back
+    return box_sum(gradient * pixel_shares(*x.shape[2:], x.dtype))
+
+
+def box_sum(x: Tensor) -> Tensor:
+    """3x3 sums, stride 1."""
+    channels = x.shape[1]
+    return F.conv2d(x, x.new_ones(channels, 1, 3, 3), padding=1, groups=channels)
 
 
 @cache

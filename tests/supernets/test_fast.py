@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.measures.hessian import hessian
 from harness.registry import find
@@ -117,6 +118,33 @@ def test_state_is_the_readable_one_s(name: str) -> None:
             weight.zero_()
     assert torch.equal(fast(pair.x, pair.mix), before)
     assert twin(pair.x, pair.mix).abs().max() == 0
+
+
+class Computed(TorchDispatchMode):
+    """The operations asked for that cost something, by their name and the values of their tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name.startswith(("convolution", "max_pool", "avg_pool", "relu", "clamp_min", "threshold", "addmm")):
+            values = (a.detach().numpy().tobytes() for a in args if isinstance(a, Tensor))
+            self.calls.append((name, *values))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_frozen_computes_nothing_twice(name: str) -> None:
+    """With gradients at two mixes, of which every weight differs."""
+    pair = Pair(name)
+    with Computed() as computed:
+        logits = pair.nets[1].frozen(pair.x)
+        for mix in (pair.mix, [(0.9 * m + 0.01).detach().requires_grad_() for m in pair.mix]):
+            torch.autograd.grad(F.cross_entropy(logits(mix), pair.y), mix)
+    assert len(computed.calls) > 50
+    assert len(set(computed.calls)) == len(computed.calls)
 
 
 def test_frozen_leaves_the_network_alone() -> None:
