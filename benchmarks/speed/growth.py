@@ -30,6 +30,8 @@ from harness.testing import small_search
 BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
 VALUES = {"channels": [4, 8, 16, 32], "cells": [1, 2, 3, 5], "batch": [16, 32, 64, 128]}
 SECONDS = 10.0
+LINE = 0.16
+"""Height of a label, in steps of DARTS."""
 
 
 def medians(*functions: Callable[[], Any], rounds: int = 9) -> list[float]:
@@ -46,9 +48,9 @@ def medians(*functions: Callable[[], Any], rounds: int = 9) -> list[float]:
 def size_panel(ax: Any, key: str) -> None:
     values = VALUES[key]
     pairs = [Pair("nasbench201", **(BASE | {key: v})) for v in values]
-    found = [medians(p.step, p.plain_step) for p in pairs]
+    found = medians(*(f for p in pairs for f in (p.step, p.plain_step)))
     for index, label in enumerate(("harness", "straightforward")):
-        ax.plot(values, [f[index] for f in found], marker="o", label=label)
+        ax.plot(values, found[index::2], marker="o", label=label)
     ax.set(xscale="log", yscale="log", xlabel=key, ylabel="ms a step", xticks=values, xticklabels=values)
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -74,6 +76,7 @@ def seeds_panel(ax: Any) -> None:
 def methods_panel(ax: Any) -> None:
     """A step of every method against its forward and backward passes, DARTS = 1."""
     space = find("spaces", "nasbench201")()
+    places: list[tuple[int, float, str]] = []
     for name in KNOWN:
         chosen = method(name)
         if not isinstance(chosen.searcher, SupernetSearcher):
@@ -85,7 +88,20 @@ def methods_panel(ax: Any) -> None:
         place = sum(chosen.passes()), taken / unit
         ax.plot(*place, "o", color="C0", alpha=0.5)
         if place[0] > 4:
-            ax.annotate(name, place, xytext=(-5, -3), textcoords="offset points", fontsize=8, ha="right")
+            places.append((*place, name))
+    above: dict[int, float] = {}
+    for passes, cost, name in sorted(places):
+        above[passes] = max(cost, above.get(passes, 0) + LINE)
+        left = passes > 6  # the column of six stands where the labels of the next one end
+        ax.annotate(
+            name,
+            (passes, above[passes]),
+            xytext=(-6, 0) if left else (6, -6),
+            textcoords="offset points",
+            fontsize=8,
+            ha="right" if left else "left",
+            va="center",
+        )
     ax.set(xlabel="forward + backward passes a step", ylabel="time of a step, DARTS = 1", ylim=(0, None))
 
 
