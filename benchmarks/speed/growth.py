@@ -92,16 +92,8 @@ def methods_panel(ax: Any) -> None:
     above: dict[int, float] = {}
     for passes, cost, name in sorted(places):
         above[passes] = max(cost, above.get(passes, 0) + LINE)
-        left = passes > 6  # the column of six stands where the labels of the next one end
-        ax.annotate(
-            name,
-            (passes, above[passes]),
-            xytext=(-6, 0) if left else (6, -6),
-            textcoords="offset points",
-            fontsize=8,
-            ha="right" if left else "left",
-            va="center",
-        )
+        side, shift = ("left", 6) if passes < max(places)[0] else ("right", -6)
+        ax.annotate(name, (passes, above[passes]), xytext=(shift, -3), textcoords="offset points", fontsize=8, ha=side)
     ax.set(xlabel="forward + backward passes a step", ylabel="time of a step, DARTS = 1", ylim=(0, None))
 
 
