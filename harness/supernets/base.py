@@ -67,7 +67,7 @@ class Supernet(nn.Module, ABC):
         return mixed
 
     def frozen(self, x: Tensor) -> Callable[[Mix], Tensor]:
-        """Logits of these images in eval mode as a function of the mixing weights, differentiable in them alone."""
+        """Logits of these images in eval mode as a function of the mixing weights; differentiable once, in them."""
 
         def logits(mix: Mix) -> Tensor:
             with evaluation_mode(self):

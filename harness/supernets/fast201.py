@@ -102,6 +102,7 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
         x = channels_last(self.stem(channels_last(x)))
 
         def leave(fan: Fan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
+            # averages before ReLU: gradients are summed in the order of the operations, and with them a seed changes
             return joined(y, average_pool(y), fan.trained(F.relu(y), w, norms), w, totals)
 
         x = self._layers(x, mix, leave, list(self.cells))
