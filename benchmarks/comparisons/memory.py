@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from harness.search import SupernetSearch
-from harness.study import load_study
-from harness.trajectory import start
+from harness.runs.run import start
+from harness.runs.study import load_study
+from harness.search.loop import SupernetSearch
 
 SIZE = ["supernet.channels=16", "training.batch_size=64", "training.steps_per_epoch=2"]
 

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.listing import listing
-from harness.results import Results
-from harness.runner import plan
-from harness.study import load_study
+from harness.cli.listing import listing
+from harness.results.frames import Results
+from harness.runs.execute import plan
+from harness.runs.study import load_study
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- measured -->", "<!-- end -->"

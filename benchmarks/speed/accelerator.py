@@ -22,9 +22,9 @@ import torch
 from joblib import Parallel, delayed
 from pairs import METHODS, Pair
 
+from harness.core.arithmetic import arithmetic
 from harness.datasets.cifar10 import CIFAR10
 from harness.datasets.npz import NpzImages
-from harness.precision import arithmetic
 
 EPOCH = 390
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.spaces.nasbench201 import official_cells, to_string
-from harness.tables.nats import ROLES, TEST, VALIDATION, read_entry
+from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.tables.formats.nats import ROLES, TEST, VALIDATION, read_entry
 from harness.tables.table import Table
 from harness.tables.write import write_table
 

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.spaces.nasbench201 import official_cells, to_string
+from harness.spaces.nasbench201.space import official_cells, to_string
 
 TOTAL = 15_625
 
@@ -38,7 +38,7 @@ def make(archive: Path, path: Path, count: int, legacy: bool) -> None:
 
 
 def convert(path: Path) -> None:
-    from harness.tables.convert import convert_nasbench201
+    from harness.tables.formats.nasbench201 import convert_nasbench201
 
     def peak() -> float:  # not getrusage: its maximum is inherited from the process that made the file
         status = Path("/proc/self/status").read_text()

@@ -21,11 +21,11 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from pairs import Pair
 from seeds import steps_a_second, together
 
-from harness.methods import METHODS as KNOWN
-from harness.methods import method
-from harness.registry import find
-from harness.searchers.base import SupernetSearcher
-from harness.testing import small_search
+from harness.core.registry import find
+from harness.search.methods import METHODS as KNOWN
+from harness.search.methods import method
+from harness.search.searchers.base import SupernetSearcher
+from harness.testing.contracts import small_search
 
 BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
 VALUES = {"channels": [4, 8, 16, 32], "cells": [1, 2, 3, 5], "batch": [16, 32, 64, 128]}

@@ -20,8 +20,8 @@ STUDY = Path(__file__).parent.parent / "trajectories" / "digits.toml"
 
 FIRST_STEP = """
 import os
-from harness.cli import main
-from harness.search import SupernetSearch
+from harness.cli.main import main
+from harness.search.loop import SupernetSearch
 step = SupernetSearch.step
 SupernetSearch.step = lambda *a, **k: (step(*a, **k), os._exit(0))
 main()
@@ -48,11 +48,11 @@ def shares() -> dict[str, float]:
     """Seconds of an epoch by what they go into."""
     import torch
 
-    from harness import trajectory
-    from harness.runner import plan
-    from harness.search import SupernetSearch
-    from harness.store import RunFolder
-    from harness.study import load_study
+    from harness.runs import run as trajectory
+    from harness.runs.execute import plan
+    from harness.runs.store import RunFolder
+    from harness.runs.study import load_study
+    from harness.search.loop import SupernetSearch
 
     torch.set_num_threads(1)
     spent: dict[str, float] = defaultdict(float)

@@ -7,14 +7,14 @@ from typing import Any
 import straightforward as plain
 import torch
 
+from harness.core.registry import find
+from harness.core.streams import Streams
 from harness.measures.hessian import hessian
-from harness.methods import method
-from harness.registry import find
-from harness.regularizers.adversarial import AdversarialPerturbation
-from harness.search import SupernetSearch, frozen_cross_entropy
-from harness.streams import Streams
-from harness.supernets.presets import FIXED, build_supernet
-from harness.training import Training
+from harness.search.loop import SupernetSearch, frozen_cross_entropy
+from harness.search.methods import method
+from harness.search.regularizers.adversarial import AdversarialPerturbation
+from harness.search.training import Training
+from harness.spaces.blocks.build import FIXED, build_supernet
 
 EPSILON = 0.1
 METHODS: dict[str, dict[str, Any]] = {
@@ -84,7 +84,7 @@ class Pair:
         mix = [m.detach() for m in self.harness.searcher.relax(self.harness.alphas)]
         assert isinstance(regularizer, AdversarialPerturbation)
         loss = frozen_cross_entropy(self.harness.net, self.train)
-        return regularizer.ascend(mix, loss, EPSILON, self.harness.streams)
+        return regularizer.ascend(mix, loss, EPSILON, self.harness.core.streams)
 
     def plain_attack(self) -> list[torch.Tensor]:
         return self.plain.attack(self.plain.mix(), *self.train)

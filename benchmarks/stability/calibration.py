@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.gate import Margins, judged, rates, shift
 from harness.stats.effects import iqm
 from harness.stats.intervals import difference, median
 from harness.stats.power import smallest_detectable
 from harness.stats.rope import rope
 from harness.stats.tests import rank_sum, signed_rank
+from harness.verdicts.gate import Margins, judged, rates, shift
 
 LEVELS = np.array([30.0, 31.0, 31.5, 33.0, 35.0, 42.0, 58.0, 65.0])
 NOISE = 0.5

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.registry import Plugin
-from harness.streams import sent
+from harness.core.registry import Plugin
+from harness.core.streams import sent
 
 Part = Literal["train", "valid", "test"]
 

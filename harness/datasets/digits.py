@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.core.seeds import derive_seed
+from harness.core.streams import sent
 from harness.datasets.base import Dataset, Images, Part, StoredImages
-from harness.seeds import derive_seed
-from harness.streams import sent
 
 PART_SIZE = 599
 """1,797 digits in three equal parts, by a fixed shuffle."""

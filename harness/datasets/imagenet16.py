@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from pydantic import Field
 
+from harness.core.errors import HarnessError
 from harness.datasets.base import Dataset, Images, StoredImages
 from harness.datasets.pickled import halves, read_batches
-from harness.errors import HarnessError
 
 BATCHES = tuple(f"train_data_batch_{i}" for i in range(1, 11))
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from harness.core.errors import HarnessError
 from harness.datasets.base import Dataset, Images, Part, StoredImages
-from harness.errors import HarnessError
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 

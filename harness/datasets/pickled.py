@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
+from harness.core.pickles import NUMPY, load
 from harness.datasets.base import Part
-from harness.errors import HarnessError
-from harness.pickles import NUMPY, load
 
 
 def read_batches(paths: list[Path], labels_key: str, side: int, archive: str) -> tuple[Any, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.core.errors import HarnessError
 from harness.datasets.base import Dataset, Images, StoredImages
 from harness.datasets.pickled import halves
-from harness.errors import HarnessError
 
 
 class SVHN(Dataset):

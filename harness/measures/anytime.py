@@ -48,15 +48,6 @@ def area_under(regret: ArrayLike, x: ArrayLike) -> float:
     return float((values[:-1] * steps).sum() / steps.sum()) if steps.sum() > 0 else float(values[-1])
 
 
-def entropy_and_margin(weights: ArrayLike) -> tuple[float, float]:
-    """Means over the choices of the entropy of their mixing weights in nats, and of the largest minus the second
-    largest. weights: [choices, options], rows that sum to one."""
-    rows = np.asarray(weights, dtype=float)
-    logs = np.log(rows, where=rows > 0, out=np.zeros_like(rows))
-    ordered = np.sort(rows, axis=1)
-    return float(-(rows * logs).sum(axis=1).mean()), float((ordered[:, -1] - ordered[:, -2]).mean())
-
-
 def agreement(architectures: list[str]) -> tuple[int, float]:
     """Different architectures among runs, and the entropy of their distribution in nats (0: all alike)."""
     _, counts = np.unique(architectures, return_counts=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.endpoints import Endpoints
 from harness.plots.content import Content
+from harness.results.endpoints import Endpoints
 from harness.spaces.base import Space
 
 COLOURS = {"none": "0.85", "skip_connect": "#DE8F05", "avg_pool_3x3": "#CC78BC", "maxpool3x3": "#CC78BC"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.disk import disk
+from harness.core.files import disk
 from harness.plots.style import figure
 
 if TYPE_CHECKING:

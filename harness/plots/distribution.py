@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.style import figure
 from harness.tables.measure import Measure
 from harness.tables.table import Table

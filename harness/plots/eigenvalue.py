@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.content import Content
 from harness.plots.style import lines
-from harness.results import Results
+from harness.results.frames import Results
 
 COLUMN = "hessian_largest"
 ERROR, EIGENVALUE = "error (%)", "largest eigenvalue"

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.content import Content
-from harness.results import Results
+from harness.results.frames import Results
 
 LEVELS = 12
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.endpoints import Endpoints
 from harness.plots.content import Content
 from harness.plots.style import lines
+from harness.results.endpoints import Endpoints
 
 DEFINITIONS = {
     "onset_above_random": "worse than a random architecture",

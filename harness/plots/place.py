@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.endpoints import Endpoints
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.content import Content
 from harness.plots.style import lines
+from harness.results.endpoints import Endpoints
 from harness.tables.table import Table
 
 BINS = 60

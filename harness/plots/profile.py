@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.endpoints import Endpoints
 from harness.plots.content import Content
 from harness.plots.seeds import references
 from harness.plots.style import lines
+from harness.results.endpoints import Endpoints
 from harness.stats.effects import performance_profile
 
 POINTS = 200

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.plots.content import Content
 from harness.plots.style import lines
-from harness.results import Results
+from harness.results.frames import Results
 
 
 def data(results: Results) -> Content:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.endpoints import Endpoints
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.content import Content
+from harness.results.endpoints import Endpoints
 from harness.stats.ranks import mean_ranks
 
 

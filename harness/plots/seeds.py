@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.endpoints import Endpoints
 from harness.plots.content import Content
 from harness.plots.style import lines
+from harness.results.endpoints import Endpoints
 
 SPREAD = 0.28
 """Width over which points of one method are laid out."""

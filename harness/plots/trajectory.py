@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots.content import write
 from harness.plots.style import figure, lines
-from harness.results import Results
+from harness.results.frames import Results
 from harness.tables.measure import Measure
 
 if TYPE_CHECKING:

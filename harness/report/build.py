@@ -13,14 +13,14 @@ from string import Template
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness import __version__
-from harness.compare import Pair, compare, describe
-from harness.declaration import Endpoint
-from harness.disk import disk
-from harness.endpoints import endpoints
-from harness.errors import HarnessError
-from harness.finished import Finished
-from harness.plots.catalogue import contents, draw
+from harness.core.errors import HarnessError
+from harness.core.files import disk
+from harness.plots.figures import contents, draw
 from harness.report.payload import payload
+from harness.results.endpoints import endpoints
+from harness.results.load import Finished
+from harness.runs.preregistration import Endpoint
+from harness.verdicts.compare import Pair, compare, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,7 +129,7 @@ def manifests(runs: list[dict[str, Any]]) -> str:
 
 def citations(found: Finished) -> list[str]:
     """The papers of every part that ran, of the space, and where the table is from."""
-    from harness.registry import plugins
+    from harness.core.registry import plugins
 
     told = []
     if found.results.table is not None:

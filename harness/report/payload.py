@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from harness.plots.style import lines
-from harness.results import Results
+from harness.results.frames import Results
 
 DIGITS = 4
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 Rows = Sequence[NDArray[np.floating[Any]]]
 

@@ -28,11 +28,6 @@ def probability_of_improvement(new: ArrayLike, base: ArrayLike) -> float:
     return float((np.sign(difference) + 1).mean() / 2)
 
 
-def cliffs_delta(new: ArrayLike, base: ArrayLike) -> float:
-    """P(new < base) - P(new > base), in [-1, 1] (Cliff 1993); 2 A12 - 1."""
-    return 2 * probability_of_improvement(new, base) - 1
-
-
 def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> Floats:
     """Share of runs at or below each threshold (Dolan & More 2002)."""
     share: Floats = (np.asarray(values)[:, None] <= np.asarray(thresholds)[None, :]).mean(axis=0)

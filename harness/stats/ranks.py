@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 FEWEST_BLOCKS = 5
 

@@ -6,19 +6,11 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from harness.errors import HarnessError, did_you_mean
-from harness.registry import find
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.files import cache_folder
+from harness.core.registry import find
 from harness.tables.table import Table
-from harness.tables.trained import SUFFIX, TrainedTable
-
-
-def cache_folder() -> Path:
-    """Where added tables are kept: $HARNESS_CACHE, else the platform's cache folder."""
-    if chosen := os.environ.get("HARNESS_CACHE"):
-        return Path(chosen).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("harness-nas")
+from harness.tables.training.on_demand import SUFFIX, TrainedTable
 
 
 def table_folders() -> dict[str, Path]:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture, Space
 from harness.tables.blocks import Blocks, on_schedule
 from harness.tables.measure import (
@@ -102,7 +102,7 @@ class Table:
 
     @cached_property
     def space(self) -> Space:
-        from harness.registry import find
+        from harness.core.registry import find
 
         if self.info["space"] is None:
             raise HarnessError(

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.conform import METHODS, TOLERANCE, Check, Skipped, conform, relative_error
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.testing.conformance import METHODS, TOLERANCE, Check, Skipped, conform, relative_error
 from tests.conftest import RECORDS
 
 REPLAYED = sorted(p for p in RECORDS.glob("*.npz") if p.stem.split("_", 1)[1].removeprefix("s1_").removeprefix(

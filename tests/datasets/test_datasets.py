@@ -8,14 +8,14 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from harness.core.errors import HarnessError
+from harness.core.streams import Streams
 from harness.datasets.base import Batches, StoredImages, augment
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, digit_parts
 from harness.datasets.imagenet16 import ImageNet16
 from harness.datasets.npz import NpzImages
 from harness.datasets.svhn import SVHN
-from harness.errors import HarnessError
-from harness.streams import Streams
 
 CPU = torch.device("cpu")
 

@@ -6,13 +6,13 @@ from torch import Tensor, nn
 
 from harness.measures.early_stopping import Stop, early_stop
 from harness.measures.hessian import flat, hessian, largest_eigenvalue
-from harness.measures.hypergradient import cosine, exact_hypergradient
-from harness.searchers.amended import AmendedDARTS
-from harness.searchers.base import SupernetSearcher
-from harness.searchers.darts import DARTS
-from harness.searchers.idarts import IDARTS
-from tests.searchers.test_darts import Quadratic, step_of
-from tests.searchers.test_searchers import ALPHA, jacobian
+from harness.search.searchers.amended import AmendedDARTS
+from harness.search.searchers.base import SupernetSearcher
+from harness.search.searchers.darts import DARTS
+from harness.search.searchers.idarts import IDARTS
+from tests.measures.hypergradient import cosine, exact_hypergradient
+from tests.search.searchers.test_darts import Quadratic, step_of
+from tests.search.searchers.test_searchers import ALPHA, jacobian
 
 
 def test_hessian_of_a_quadratic_over_several_tensors() -> None:

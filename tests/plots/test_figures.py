@@ -5,19 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.declaration import Declared
-from harness.endpoints import endpoints
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots import alphas, cell, onset, place, profile, ranks, seeds
-from harness.plots.catalogue import FIGURES, contents, save_all
+from harness.plots.figures import FIGURES, contents, save_all
 from harness.plots.ranks import cliques
-from harness.results import Results
-from harness.runner import plan, run_all
-from harness.spaces.nasbench1shot1 import S1
-from harness.spaces.nasbench201 import NASBench201
-from harness.study import load_study
-from tests.test_compare import TABLE, made_up
-from tests.test_compare import seeds as random_seeds
+from harness.results.endpoints import endpoints
+from harness.results.frames import Results
+from harness.runs.execute import plan, run_all
+from harness.runs.preregistration import Declared
+from harness.runs.study import load_study
+from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench201.space import NASBench201
+from tests.verdicts.test_compare import TABLE, made_up
+from tests.verdicts.test_compare import seeds as random_seeds
 
 
 @pytest.fixture(scope="module")

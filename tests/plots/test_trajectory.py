@@ -7,9 +7,9 @@ from PIL import Image
 
 from harness.plots import trajectory
 from harness.plots.style import KNOWN, lines
-from harness.results import Results
-from harness.runner import plan, run_all
-from harness.study import load_study
+from harness.results.frames import Results
+from harness.runs.execute import plan, run_all
+from harness.runs.study import load_study
 
 
 @pytest.fixture(scope="module")

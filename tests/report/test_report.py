@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from harness.cli import main
-from harness.declaration import Declared
-from harness.finished import Finished, open_finished
+from harness.cli.main import main
 from harness.report.build import build
+from harness.results.load import Finished, open_finished
+from harness.runs.preregistration import Declared
 from tests.conftest import ROOT
-from tests.test_compare import made_up, seeds
+from tests.verdicts.test_compare import made_up, seeds
 
 PUBLISHED = ROOT / "results" / "published" / "digits"
 ARGUMENTS = (

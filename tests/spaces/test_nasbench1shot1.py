@@ -5,9 +5,9 @@ import pytest
 from nasbench_pytorch.model.graph_util import is_isomorphic
 from nasbench_pytorch.model.model_spec import ModelSpec
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench1shot1 import S1, S2, S3, NASBench1Shot1, live_nodes
-from harness.testing import SpaceContract
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench1shot1.space import S1, S2, S3, NASBench1Shot1, live_nodes
+from harness.testing.contracts import SpaceContract
 
 SHAPES = {
     S1: ((4, 3), (1, 5), (1, 3), (1, 4)),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench201 import (
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench201.space import (
     EDGES,
     NASBench201,
     canonical,
@@ -20,7 +20,7 @@ from harness.spaces.nasbench201 import (
     published_key,
     to_string,
 )
-from harness.testing import SpaceContract
+from harness.testing.contracts import SpaceContract
 
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
 

@@ -22,12 +22,14 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench201 import NASBench201
-from harness.tables import convert, fetch, sources
-from harness.tables.add import add_table
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table, table_folders
+from harness.tables.formats import nasbench201 as convert
 from harness.tables.measure import Measure
+from harness.tables.sources import download as fetch
+from harness.tables.sources import source as sources
+from harness.tables.sources.add import add_table
 from harness.tables.write import verify
 
 TEXT = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -36,7 +38,7 @@ OTHER = "|nor_conv_1x1~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
     return tmp_path / "cache"
 

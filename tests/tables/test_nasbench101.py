@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench1shot1 import NB101_OPERATIONS, S1, S2, S3
-from harness.tables.nasbench101 import convert_nasbench101
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench1shot1.space import NB101_OPERATIONS, S1, S2, S3
+from harness.tables.formats.nasbench101 import convert_nasbench101
+from harness.tables.formats.tfrecord import frame, masked_crc, parse_metrics, read_records
 from harness.tables.table import Table
-from harness.tables.tfrecord import frame, masked_crc, parse_metrics, read_records
 
 EPOCHS = (4, 12, 36, 108)
 NAMES = {"i": "input", "o": "output", "3": "conv3x3-bn-relu", "1": "conv1x1-bn-relu", "2": "maxpool3x3"}

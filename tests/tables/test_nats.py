@@ -15,12 +15,12 @@ import pytest
 import torch
 from nas_201_api import NASBench201API
 
-from harness.errors import HarnessError
-from harness.listing import measures
-from harness.spaces.nasbench201 import official_cells, to_string
-from harness.tables.convert import convert_nasbench201
-from harness.tables.nats import read_entry
-from harness.tables.official import read_stream
+from harness.cli.listing import measures
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.tables.formats.nasbench201 import convert_nasbench201
+from harness.tables.formats.nats import read_entry
+from harness.tables.formats.official import read_stream
 from harness.tables.table import Table
 
 INDICES = (0, 11, 284)
@@ -277,7 +277,7 @@ def test_a_pickle_that_runs_code_is_refused(
 
 
 def test_numpy_objects_are_refused(tmp_path: Path) -> None:
-    from harness.pickles import NUMPY, load
+    from harness.core.pickles import NUMPY, load
 
     for value in (np.array([None]), np.zeros(2, dtype=[("a", "f8")]), np.array(["text"])):
         with pytest.raises(HarnessError, match="only numbers are admitted"):

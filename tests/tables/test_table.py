@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench201.space import NASBench201, official_cells, to_string
 from harness.tables.catalog import open_table, table_folders
+from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
-from harness.tables.tidy import import_tidy
 from harness.tables.write import write_table
 
 WIDE = {
@@ -202,7 +202,7 @@ def test_damaged_tables_are_named(tmp_path: Path, damage: object, message: str) 
 
 
 def test_unknown_table_and_named_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path))
     with pytest.raises(HarnessError, match=r"unknown table 'nasbench201\.digit': did you mean 'nasbench201\.digits'"):
         open_table("nasbench201.digit")
     tiny(tmp_path / "tables" / "tiny")

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.spaces.nasbench1shot1 import S1
-from harness.spaces.nasbench201 import NASBench201, official_cells, to_string
+from harness.core.errors import HarnessError
+from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench201.space import NASBench201, official_cells, to_string
+from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Measure
-from harness.tables.tidy import import_tidy
 
 HEAD = "arch,dataset,split,epochs,trial,accuracy\n"
 A, B = (to_string(c) for c in official_cells()[:2])

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plots import trajectory
-from harness.results import Results
-from harness.runner import plan, run_all
+from harness.results.frames import Results
+from harness.runs.execute import plan, run_all
+from harness.runs.study import load_study
 from harness.spaces.base import Space
-from harness.spaces.nasbench1shot1 import S1, S3
-from harness.spaces.nasbench201 import NASBench201
-from harness.study import load_study
-from harness.tables import train
+from harness.spaces.nasbench1shot1.space import S1, S3
+from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
-from harness.tables.recipe import Recipe
-from harness.tables.trained import TrainedTable
+from harness.tables.training import train
+from harness.tables.training.on_demand import TrainedTable
+from harness.tables.training.recipe import Recipe
 
 SHORT = Recipe(channels=2, steps=8, batch_size=4)
 ISOMORPHIC = (  # node 2 is dead in both, and labelled differently
@@ -104,10 +104,10 @@ def asking(tmp_path: Path, steps: int) -> "subprocess.Popen[str]":
     code = f"""
 import time
 from pathlib import Path
-from harness.spaces.nasbench1shot1 import S3
-from harness.tables import train
-from harness.tables.recipe import Recipe
-from harness.tables.trained import TrainedTable
+from harness.spaces.nasbench1shot1.space import S3
+from harness.tables.training import train
+from harness.tables.training.recipe import Recipe
+from harness.tables.training.on_demand import TrainedTable
 original = train.train_stack
 def logged(*arguments):
     with open({str(tmp_path / "log")!r}, "a") as log:
@@ -144,7 +144,7 @@ def test_a_killed_worker_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_study_on_a_trained_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "s.toml"
     path.write_text(
         """

@@ -1,0 +1,97 @@
+"""What there is: rows about methods, plugins and tables for `harness list` and `harness tables info`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.core.registry import plugins
+from harness.search.methods import METHODS, method
+from harness.spaces.base import Architecture
+from harness.tables.catalog import table_folders
+from harness.tables.table import Table
+
+
+def listing(kind: str) -> list[dict[str, Any]]:
+    """One row for each member of a kind ("methods", "tables", or a registry folder)."""
+    if kind == "methods":
+        return [_method(name) for name in METHODS]
+    if kind == "tables":
+        opened = [Table(folder) for folder in table_folders().values()]
+        return [
+            {"table": t.name, "space": t.info["space"], "architectures": len(t), "measures": len(t.measures)}
+            for t in opened
+        ]
+    return [
+        {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
+        for name, cls in plugins(kind).items()
+    ]
+
+
+STATUSES = ("adapted", "specified", "conforms")
+"""From the weakest to the strongest: a method is what its weakest part is."""
+
+
+def _method(name: str) -> dict[str, Any]:
+    searcher, regularizers = METHODS[name]
+    chosen = method(name)
+    parts = [chosen.searcher, *chosen.regularizers]
+    passes = chosen.passes()
+    return {
+        "method": name,
+        "searcher": _call(searcher),
+        "regularizers": " + ".join(map(_call, regularizers)) or "none",
+        "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
+        "paper": parts[min(1, len(regularizers))].paper,
+        "status": min((p.proof() for p in parts), key=STATUSES.index),
+    }
+
+
+def _call(part: tuple[str, dict[str, Any]]) -> str:
+    name, fields = part
+    return name if not fields else f"{name}({', '.join(f'{k}={v}' for k, v in fields.items())})"
+
+
+def _fields(cls: Any) -> str:
+    fields = getattr(cls, "model_fields", {})
+    return ", ".join(f"{k} = {'required' if f.is_required() else f.default}" for k, f in fields.items())
+
+
+def measures(table: Table) -> list[dict[str, Any]]:
+    """One row for each measure of a table. Values in %. missing: architectures without any trial, and by trial."""
+    rows = []
+    lacking = table.missing()
+    for measure in table.measures:
+        mean = table.vector(measure)
+        best = table.optimum(measure) if not np.isnan(mean).all() else None
+        judges = {table.test: ", judges", table.validation: ", selects"}.get(measure, "")
+        rows.append(
+            {
+                "measure": str(measure),
+                "role": f"{table.role(measure)}{judges}",
+                "trials": ", ".join(map(str, table.trials(measure))),
+                "missing": int(np.isnan(mean).sum()),
+                "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
+                "best": None if best is None else round(best.accuracy_pct, 4),
+                "random median": round(table.random_median(measure), 4),
+                "best architecture": None if best is None else best.encoding,
+            }
+        )
+    return rows
+
+
+def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
+    """One row for each measure and trial of one architecture, in %; percentile among the table's architectures."""
+    rows = []
+    for column, value in table.all_values(architecture):
+        rank = table.percentile(architecture, column.measure, column.trial) if table.complete else np.nan
+        rows.append(
+            {
+                "measure": str(column.measure),
+                "trial": column.trial,
+                "accuracy_pct": None if np.isnan(value) else round(value, 4),
+                "percentile": None if np.isnan(rank) else round(rank, 2),
+            }
+        )
+    return rows

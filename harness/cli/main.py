@@ -1,0 +1,398 @@
+"""The `harness` command. Verbs import what they need when they run, so `--help` is instant."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import __version__
+from harness.cli.reading import compare, form, gate, import_, out, plot, report
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.runs.execute import Planned
+    from harness.runs.study import Study
+
+EXAMPLES = """
+\b
+Examples:
+  harness run benchmarks/trajectories/digits.toml             run a study, see its results
+  harness run STUDY --seeds 0..9 --jobs 2                     ten seeds, two at a time
+  harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
+  harness plot STUDY                                          the trajectory figure
+  harness compare STUDY                                       which differences the seeds can carry
+  harness gate STUDY --against BASELINE.parquet               has anything moved?
+  harness report STUDY                                        all of it on one page
+  harness tables info nasbench201.digits                      what a table holds
+  harness conform tests/conformance/records                   prove the arithmetic
+"""
+
+
+class Program(click.Group):
+    """Prints a HarnessError as one sentence and exits with 2; Ctrl-C exits with 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            ctx.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from harness.core.errors import did_you_mean
+
+            raise HarnessError(f"unknown command {args[0]!r}: {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Program, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="harness")
+def main() -> None:
+    """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
+
+
+for verb in (plot, compare, gate, report, import_):
+    main.add_command(verb)
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
+
+    @click.argument("study", type=click.Path(path_type=Path))
+    @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
+    @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), help="Numbers to train in.")
+    @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
+    @out
+    @functools.wraps(command)
+    def wrapped(
+        study: Path, seeds: str | None, precision: str | None, settings: tuple[str, ...], out: Path, **rest: Any
+    ) -> None:
+        from harness.runs.study import load_study
+
+        changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
+        command(study=load_study(study, changes, seeds), out=out, **rest)
+
+    return wrapped
+
+
+def planned_rows(planned: list[Planned]) -> list[dict[str, Any]]:
+    return [
+        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": p.run.folder_name}
+        for p in planned
+    ]
+
+
+@main.command()
+@study_options
+@form
+def plan(study: Study, out: Path, form: Any) -> None:
+    """Show the runs of a study and which are missing; runs nothing."""
+    from harness.cli.printing import emit
+    from harness.runs.execute import plan as make_plan
+
+    emit(planned_rows(make_plan(study, out)), form, f"{study.name}: {len(study.runs)} runs")
+
+
+@main.command()
+@study_options
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@form
+def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, form: Any) -> None:
+    """Run what is missing of a study, then print its final results.
+
+    Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
+    """
+    from harness.cli.printing import emit, live_progress
+    from harness.core.arithmetic import check_precision, default_jobs, resolve_device
+    from harness.runs.execute import plan as make_plan
+    from harness.runs.execute import run_all, study_folder
+    from harness.runs.preregistration import declare
+
+    planned = make_plan(study, out)
+    if dry_run:
+        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
+        return
+    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
+    resolved = resolve_device(device)
+    for planned_run in planned:
+        check_precision(planned_run.run.training.precision, resolved)
+    missing = [p for p in planned if not p.finished]
+    click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
+    failures = []
+    try:
+        with live_progress(planned) as say:
+            for done, outcome in enumerate(run_all(planned, resolved, jobs or default_jobs(resolved)), start=1):
+                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
+                say(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}")
+                if outcome.error:
+                    failures.append(outcome.error)
+    except KeyboardInterrupt:
+        done = sum(p.finished for p in planned)
+        click.echo(
+            f"\nstopped with {done} of {len(planned)} runs finished; every finished epoch is kept. "
+            f"Go on with the same command: harness {' '.join(sys.argv[1:])}",
+            err=True,
+        )
+        sys.exit(130)
+    results(study, planned, form)
+    if failures:
+        raise HarnessError(f"{len(failures)} of {len(missing)} runs did not finish; the first says: {failures[0]}")
+
+
+def results(study: Study, planned: list[Planned], form: Any) -> None:
+    """The table of final results, with the floors that the table itself gives."""
+    from harness.cli.printing import emit
+    from harness.results.frames import Results
+
+    emit(Results.of_runs(planned, study.table).final(), form, f"{study.name}: final results")
+    if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
+        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
+        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
+
+
+@main.command()
+@study_options
+@form
+def status(study: Study, out: Path, form: Any) -> None:
+    """Show how far each run of a study is, and the results of those that are finished."""
+    from harness.cli.printing import emit
+    from harness.runs.execute import plan as make_plan
+
+    planned = make_plan(study, out)
+    rows = [
+        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
+        for row, p in zip(planned_rows(planned), planned, strict=True)
+    ]
+    emit(rows, form, f"{study.name}: {sum(p.finished for p in planned)} of {len(planned)} runs finished")
+    if form == "table" and any(p.finished for p in planned):
+        results(study, planned, form)
+
+
+@main.command()
+@study_options
+@click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
+def publish(study: Study, out: Path, to: Path) -> None:
+    """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
+    from harness.report.publish import publish as write
+    from harness.runs.execute import plan as make_plan
+
+    click.echo(write(study, make_plan(study, out), to))
+
+
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@form
+def list_(kind: str | None, form: Any) -> None:
+    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    from harness.cli.listing import listing
+    from harness.cli.printing import emit
+
+    for each in [kind] if kind else KINDS:
+        title = "methods (passes: forward + backward of the one-shot network a step)" if each == "methods" else each
+        emit(listing(each), form, title)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@form
+def conform(paths: tuple[Path, ...], form: Any) -> None:
+    """Replay conformance records and print each quantity's largest relative error.
+
+    PATHS are .npz and .json records or folders of them. Exits with 1 when an error in float64 is above 1e-9.
+    """
+    from harness.cli.printing import emit
+    from harness.testing.conformance import TOLERANCE, Check
+    from harness.testing.conformance import conform as replay
+
+    found = list(replay(list(paths)))
+    checks = [c for c in found if isinstance(c, Check)]
+    rows = [
+        {
+            "record": c.record,
+            "quantity": c.quantity,
+            "error": f"{c.error:.1e}",
+            "conforms": "yes" if c.conforms else "NO",
+        }
+        for c in checks
+    ]
+    emit(rows, form, f"relative errors, limit {TOLERANCE:g}")
+    for skipped in found:
+        if not isinstance(skipped, Check):
+            click.echo(f"skipped {skipped.record}: {skipped.reason}", err=True)
+    bad = [c for c in checks if not c.conforms]
+    records = {c.record for c in checks}
+    click.echo(f"{len(records)} records, {len(checks)} quantities, {len(bad)} beyond {TOLERANCE:g}", err=True)
+    if not checks:
+        raise HarnessError("none of the files is a record that this version can replay")
+    if bad:
+        sys.exit(1)
+
+
+@main.group(cls=Program)
+def tables() -> None:
+    """Add, inspect and train benchmark tables."""
+
+
+@tables.command("list")
+@form
+def tables_list(form: Any) -> None:
+    """List the tables that are there."""
+    from harness.cli.listing import listing
+    from harness.cli.printing import emit
+
+    emit(listing("tables"), form, "tables")
+
+
+@tables.command()
+@click.argument("name")
+@form
+def info(name: str, form: Any) -> None:
+    """Show what a table holds: measures, trials, missing values, optimum, random median."""
+    from harness.cli.listing import measures
+    from harness.cli.printing import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    rows = measures(table)
+    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    if form != "table":
+        emit(rows, form)
+    else:
+        emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
+        for row in rows:
+            click.echo(f"best of {row['measure']}: {row['best architecture']}")
+        for key, value in table.info["about"].items():
+            click.echo(f"{key}: {value}")
+        click.echo(f"fingerprint: {table.fingerprint}")
+
+
+@tables.command()
+@click.argument("name")
+@click.argument("architecture")
+@form
+def lookup(name: str, architecture: str, form: Any) -> None:
+    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile."""
+    from harness.cli.listing import values
+    from harness.cli.printing import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    emit(values(table, table.space.parse(architecture)), form, f"{table.name}: {architecture}")
+
+
+@tables.command()
+@click.argument("what", metavar="FILE|FOLDER|SOURCE")
+@click.option("--name", help="Name of the table  [default: the official one; needed for tidy files]")
+@click.option("--space", help="Search space of a tidy file, such as nasbench201.")
+@click.option("--test", help="Measure of a tidy file that judges a search, dataset/split@epochs.")
+@click.option("--validation", help="Measure of a tidy file that selects, dataset/split@epochs.")
+@click.option("--replace", is_flag=True, help="Replace a table of that name.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that read an archive folder  [default: one a core]")
+def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
+    """Add a table: an official file or folder, or a tidy CSV or Parquet file.
+
+    \b
+    NAS-Bench-201, NATS-Bench  NATS-tss-v1_0-3ffb9-simple/, .pickle.pbz2, NAS-Bench-201-v1_*.pth
+    NAS-Bench-101, 1Shot1      nasbench_only108.tfrecord, nasbench_full.tfrecord
+    analog-nasbench            its wheel (an independent training of NAS-Bench-201's cells)
+    your own                   arch, dataset, split, epochs, trial, accuracy in %
+
+    SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
+    conversion goes on with the same command.
+    """
+    from harness.core.arithmetic import default_jobs
+    from harness.tables.measure import Measure
+    from harness.tables.sources.add import add_table
+
+    judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
+    say = functools.partial(click.echo, err=True)
+    added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
+    for table in added:
+        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
+
+
+@tables.command()
+@click.argument("name", metavar="SOURCE", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what it is and where it is, and stop.")
+@form
+def fetch(name: str | None, dry_run: bool, form: Any) -> None:
+    """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
+    from harness.cli.printing import emit
+    from harness.tables.sources.download import fetch as download
+    from harness.tables.sources.source import SOURCES, find_source
+
+    if name is None:
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in SOURCES.items()]
+        emit(rows, form, "sources")
+        return
+    source = find_source(name)
+    for field in ("title", "file", "url", "size", "sha256", "licence", "citation"):
+        click.echo(f"{field}: {getattr(source, field) or 'none published'}", err=True)
+    if dry_run:
+        return
+    path = download(source, functools.partial(click.echo, err=True))
+    click.echo(path)
+    step = f"tar xf {path} -C {path.parent} && " if source.unpacked else ""
+    click.echo(f"next: {step}harness tables add {name}", err=True)
+
+
+@tables.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Hash the arrays of tables again (all of them, or those named) and compare with what was written.
+
+    Exits with 1 when anything has changed.
+    """
+    from harness.tables.catalog import open_table, table_folders
+    from harness.tables.write import verify as check
+
+    wrong = []
+    for name in names or table_folders():
+        table = open_table(name)
+        found = check(table)
+        click.echo(f"{name}: {'; '.join(found) or 'as written'}")
+        wrong += found
+    if wrong:
+        sys.exit(1)
+
+
+@tables.command()
+@click.argument("space")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the unfinished table.")
+@click.option("--trials", default="0", show_default=True, help="Trials to train: 0..2, or 0,2.")
+@click.option("--share", default="1/1", show_default=True, help="Train the K-th of N shares, for N processes.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N distinct cells (a rehearsal).")
+@click.option("--steps", type=click.IntRange(8), help="Training steps a network instead of the recipe's.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), help="Write the table to this folder when all is there."
+)
+def train(space: str, work: Path, target: Path | None, **options: Any) -> None:
+    """Train a table: every distinct cell of SPACE as a small network on pairs of digits. Resumable.
+
+    So nasbench201.digits and nasbench1shot1.s1.digits were made.
+    """
+    from harness.core.registry import find
+    from harness.report.datasheet import write_datasheet
+    from harness.tables.table import Table
+    from harness.tables.training.command import train_table
+
+    for line in train_table(work, find("spaces", space)(), target=target, **options):
+        click.echo(line)
+    if target is not None:
+        write_datasheet(Table(target))

@@ -1,0 +1,53 @@
+"""Writing files: whole or not at all, with the errors of the disk as sentences."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turn the errors of a full or forbidden disk into sentences."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise HarnessError(
+                f"no space left to write {path}: free some and run the same command again, finished epochs are kept"
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise HarnessError(
+                f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
+            ) from None
+        raise
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace a file in one step that survives a power cut (where durable: what is only shown need not)."""
+    partial = path.with_name(path.name + ".tmp")
+    with disk(path):
+        try:
+            with partial.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                if durable:
+                    os.fsync(stream.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def cache_folder() -> Path:
+    """Where added tables and fetched files are kept: $NASBENCH_HARNESS_CACHE, else the platform's cache folder."""
+    if chosen := os.environ.get("NASBENCH_HARNESS_CACHE"):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("nasbench-harness")

@@ -1,0 +1,73 @@
+"""Publishing a study: its rows, figure, manifest and table of results as a folder to commit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.files import disk
+from harness.plots import trajectory
+from harness.results.endpoints import endpoints
+from harness.results.frames import Results
+from harness.runs.execute import Planned
+from harness.runs.preregistration import standing
+from harness.runs.store import TABLES
+from harness.runs.study import Study
+from harness.verdicts.compare import compare
+
+
+def publish(study: Study, planned: list[Planned], to: Path) -> Path:
+    """Write `<to>/<study>`; refuses a study with unfinished runs."""
+    missing = [p for p in planned if not p.finished]
+    if missing:
+        raise HarnessError(
+            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first"
+        )
+    folder = to / study.name
+    results = Results.of_runs(planned, study.table)
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in TABLES:
+            getattr(results, name).to_parquet(folder / f"{name}.parquet", index=False)
+        trajectory.save(trajectory.data(results), folder)
+        manifests = [p.folder.manifest() for p in planned]
+        table = manifests[0]["configuration"]["table"]
+        content = {
+            "study": study.file.model_dump(mode="json"),
+            "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
+            "table": table,
+            "runs": manifests,
+        }
+        (folder / "manifest.json").write_text(json.dumps(content, indent=1) + "\n")
+        (folder / "README.md").write_text(readme(study, results))
+    return folder
+
+
+def verdicts(study: Study, results: Results) -> str:
+    """A sentence for each pair that the study declares, or why there is none."""
+    declared = study.file.comparison
+    try:
+        pairs = compare(endpoints(results, declared), declared)
+    except HarnessError as error:
+        return f"No comparison: {error}."
+    return "\n".join(f"- {pair.verdict}." for pair in pairs)
+
+
+def readme(study: Study, results: Results) -> str:
+    """A Markdown page: the figure, the final results, and the commands that give them."""
+    rows = results.final()
+    header = list(rows[0])
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]
+    floors = ""
+    if results.table is not None and (known := results.table.references(results.table.test)):
+        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
+        floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
+    grid = "\n".join(lines)
+    return (
+        f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{grid}\n\n{floors}"
+        "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
+        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.\n\n{verdicts(study, results)}\n\n"
+        f"```\nharness run {study.source}\nharness publish {study.source}\n```\n"
+    )

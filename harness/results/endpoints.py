@@ -1,0 +1,116 @@
+"""One row a run: what its trajectory ended at, and what is to be compared between methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.measures import anytime
+from harness.results.frames import Results, select
+from harness.runs.preregistration import Declared, Endpoint
+from harness.stats.intervals import Codes, Floats, as_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARAMETER_FREE = ("none", "skip_connect", "avg_pool_3x3", "maxpool3x3")
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
+    `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the three
+    collapse onsets in epochs (NaN: none) and `failed`. trials: error in % of every architecture that occurs, one
+    column a trial of the table, indexed by architecture; empty without a table. optimum, random_median: errors in %,
+    NaN where unknown."""
+
+    runs: pd.DataFrame
+    trials: pd.DataFrame
+    optimum: float
+    random_median: float
+
+    def values(self, method: str, endpoint: Endpoint) -> Floats:
+        """Error in % (area: mean regret in percentage points) of every run of a method, in the order of its seeds."""
+        part = self.runs[self.runs["method"] == method].sort_values("seed")
+        found: Floats = part["area_regret" if endpoint == "area" else f"{endpoint}_error_pct"].to_numpy()
+        return found
+
+    def coded(self, methods: tuple[str, ...], endpoint: Endpoint) -> tuple[list[Codes], Floats]:
+        """The runs of each method as rows of a matrix [architectures, trials] of errors in %."""
+        import pandas as pd
+
+        if endpoint == "area" or self.trials.empty:
+            return as_codes(*(self.values(m, endpoint) for m in methods))
+        codes = []
+        for method in methods:
+            part = self.runs[self.runs["method"] == method].sort_values("seed")
+            codes.append(self.trials.index.get_indexer(pd.Index(part[f"{endpoint}_architecture"])))
+        return codes, self.trials.to_numpy()
+
+    def seeds(self, method: str) -> list[int]:
+        return sorted(self.runs[self.runs["method"] == method]["seed"].tolist())
+
+
+def endpoints(results: Results, declared: Declared) -> Endpoints:
+    """The endpoints of every finished run."""
+    import pandas as pd
+
+    if not len(results):
+        raise HarnessError("there are no finished runs to compare")
+    optimum, random = results.levels()
+    rows = results.rows().sort_values(["method", "seed", "epoch"])
+    found = [
+        {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
+        for (method, seed), run in rows.groupby(["method", "seed"], sort=False)
+    ]
+    runs = pd.DataFrame(found)
+    order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
+    runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
+    return Endpoints(runs.reset_index(drop=True), trial_errors(results), optimum, random)
+
+
+def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
+    """The endpoints of one run, whose rows are in the order of its epochs."""
+    error = run["error_pct"].to_numpy()
+    if np.isnan(error).all():
+        raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
+    accuracy = run["supernet_accuracy_pct"].to_numpy()
+    places = {
+        "final": len(run) - 1,
+        "selected": len(run) - 1 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy)),
+        "oracle": int(np.nanargmin(error)),
+    }
+    row: dict[str, Any] = {}
+    for name, place in places.items():
+        row[f"{name}_error_pct"] = float(error[place])
+        row[f"{name}_architecture"] = run["architecture"].iloc[place]
+    free = sum((run[f"count_{o}"] for o in PARAMETER_FREE if f"count_{o}" in run), start=run["epoch"] * 0)
+    base = 0.0 if np.isnan(optimum) else optimum
+    onsets = {
+        "above-random": anytime.onset_above_random(error, random_median),
+        "parameter-free": anytime.onset_parameter_free(free, declared.parameter_free),
+        "degraded": anytime.onset_degraded(error, declared.degraded),
+    }
+    return row | {
+        "area_regret": anytime.area_under(error - base, run["epoch"]),
+        "area_regret_seconds": anytime.area_under(error - base, run["seconds"]),
+        "degradation": anytime.degradation(error),
+        **{f"onset_{name.replace('-', '_')}": onset for name, onset in onsets.items()},
+        "failed": not np.isnan(onsets[declared.failure]),
+    }
+
+
+def trial_errors(results: Results) -> pd.DataFrame:
+    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure."""
+    import pandas as pd
+
+    if results.table is None:
+        return pd.DataFrame()
+    keys = ["method", "seed", "epoch"]
+    rows = select(results.lookups, results.table.test).merge(results.epochs[[*keys, "architecture"]], on=keys)
+    own = rows[rows["trial"].eq("mean")]
+    rows = (own if len(own) else rows).drop_duplicates(["architecture", "trial"])
+    return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")

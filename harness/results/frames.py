@@ -1,0 +1,153 @@
+"""Reading finished runs: tidy frames, errors by epoch, and the table of final results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.measures.anytime import agreement
+from harness.runs.store import TABLES
+from harness.tables.catalog import open_table
+from harness.tables.measure import Measure, percentile_among
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.runs.execute import Planned
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of finished runs, each with `method` and `seed`.
+
+    epochs: one row an epoch (losses, supernet accuracy, logits, derived architecture). lookups: one row for every
+    value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None.
+    """
+
+    epochs: pd.DataFrame
+    lookups: pd.DataFrame
+    timing: pd.DataFrame
+    table: Table | None
+
+    @classmethod
+    def of_runs(cls, planned: Sequence[Planned], table: Table | None) -> Results:
+        """The rows of those of the runs that are finished."""
+        import pandas as pd
+
+        frames: dict[str, Any] = {}
+        for name in TABLES:
+            parts = []
+            for p in planned:
+                if p.finished:
+                    part = pd.read_parquet(p.folder.final / f"{name}.parquet")
+                    part.insert(0, "method", p.run.method_name)
+                    part.insert(1, "seed", p.run.seed)
+                    parts.append(part)
+            frames[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return cls(**frames, table=table)
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Results:
+        """Published results (see `harness publish`); the table is opened by the name in their manifest, and must be
+        the one that was asked."""
+        import pandas as pd
+
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            frames: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"{folder} holds no published results ({error})") from None
+        named = manifest["table"]
+        table = None if named is None else open_table(named["name"])
+        if table is not None and table.fingerprint != named["fingerprint"]:
+            raise HarnessError(f"the results in {folder} were looked up in another version of table {table.name!r}")
+        return cls(**frames, table=table)
+
+    def of_seeds(self, seeds: Sequence[int]) -> Results:
+        """The rows of these seeds."""
+        frames = {name: getattr(self, name) for name in TABLES}
+        return Results(**{n: f[f["seed"].isin(seeds)] for n, f in frames.items()}, table=self.table)
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return 0 if self.epochs.empty else len(self.epochs[["method", "seed"]].drop_duplicates())
+
+    def error_by_epoch(self, measure: Measure | None = None) -> pd.DataFrame:
+        """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
+
+        Seconds are those that a search was measured to take; of one that only asks the table, the simulated seconds of
+        the trainings that it asked for, where the table has them.
+
+        With a table: 100 - accuracy of the derived architecture in `measure` (default: the table's test), mean over
+        the trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half.
+        """
+        keys = ["method", "seed", "epoch"]
+        timing = self.timing[keys].copy()
+        timing["seconds"] = self.timing["wall_s"]
+        if "simulated_s" in self.timing:  # results published before there was a simulated clock have none
+            timing["seconds"] = self.timing["simulated_s"].fillna(self.timing["wall_s"])
+        if self.table is None:
+            rows = self.epochs.assign(error_pct=100 - self.epochs["supernet_accuracy_pct"])
+        else:
+            rows = trial_mean(select(self.lookups, measure or self.table.test), keys)
+            rows["error_pct"] = 100 - rows["accuracy_pct"]
+        return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
+
+    def rows(self) -> pd.DataFrame:
+        """The rows of every epoch, with `seconds` and `error_pct` (see `error_by_epoch`)."""
+        return self.epochs.merge(self.error_by_epoch(), on=["method", "seed", "epoch"], validate="one_to_one")
+
+    def levels(self) -> tuple[float, float]:
+        """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
+        known = {} if self.table is None else self.table.references(self.table.test)
+        optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
+        return optimum, median
+
+    def final(self) -> list[dict[str, Any]]:
+        """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
+        (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,
+        and seconds a run."""
+        if not len(self):
+            return []
+        errors = self.error_by_epoch()
+        derived = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
+        rows = []
+        for name, part in errors.groupby("method", sort=False):
+            last = part[part["epoch"] == part["epoch"].max()]["error_pct"]
+            row: dict[str, Any] = {
+                "method": name,
+                "n": len(last),
+                "final_error_pct": round(float(last.median()), 2),
+                "lowest": round(float(last.min()), 2),
+                "highest": round(float(last.max()), 2),
+                "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
+                "distinct": agreement(derived.loc[derived["method"] == name, "architecture"].tolist())[0],
+            }
+            if self.table is not None and self.table.complete:
+                values = self.table.vector(self.table.test)
+                # means over trials, read from rows and from arrays, may differ in the last bits
+                ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
+                row["percentile"] = round(float(np.median(ranks)), 1)
+            rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
+        return rows
+
+
+def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The lookup rows of one measure."""
+    for column, value in zip(("dataset", "split", "table_epochs"), measure, strict=True):
+        lookups = lookups[lookups[column] == value]
+    return lookups
+
+
+def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Mean accuracy over trials; where the source itself gives a mean, that."""
+    own = lookups[lookups["trial"].eq("mean")]
+    chosen = own if len(own) else lookups
+    return chosen.groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()

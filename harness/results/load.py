@@ -1,0 +1,81 @@
+"""Opening what is to be read: a study with its finished runs, or a folder of published or imported results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.core.errors import HarnessError
+from harness.core.registry import explain
+from harness.results.frames import Results
+from harness.runs.preregistration import Declared, standing
+
+
+@dataclass(frozen=True)
+class Finished:
+    """results: of the finished runs. missing: runs that are not. declared: how to compare; standing: whether that was
+    declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones)."""
+
+    name: str
+    source: Path
+    results: Results
+    missing: int
+    declared: Declared
+    standing: str
+    folder: Path
+    manifests: list[dict[str, Any]]
+
+
+def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
+    """A study file, with its runs under `out`, or a folder that `harness publish` or `harness import` wrote."""
+    if source.is_dir():
+        return _of_folder(source, settings, seeds)
+    from harness.runs.execute import plan, study_folder
+    from harness.runs.study import load_study
+
+    study = load_study(source, list(settings), seeds)
+    planned = plan(study, out)
+    finished = [p for p in planned if p.finished]
+    if not finished:
+        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {source}")
+    declared = study.file.comparison
+    return Finished(
+        study.name,
+        source,
+        Results.of_runs(finished, study.table),
+        len(planned) - len(finished),
+        declared,
+        standing(study_folder(out, study), declared),
+        study_folder(out, study),
+        [p.folder.manifest() for p in finished],
+    )
+
+
+def _of_folder(folder: Path, settings: Sequence[str], seeds: str | None) -> Finished:
+    from harness.core.seeds import parse_seeds
+    from harness.runs.study import apply_settings
+
+    results = Results.of_folder(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    raw: dict[str, Any] = {"comparison": manifest["study"].get("comparison", {})}
+    apply_settings(raw, list(settings))
+    if unknown := set(raw) - {"comparison"}:
+        raise HarnessError(f"of results that are there, only comparison.* can be set, not {sorted(unknown)[0]!r}")
+    try:
+        declared = Declared.model_validate(raw["comparison"])
+    except ValidationError as error:
+        raise HarnessError(explain(error, "comparison", Declared.model_fields)) from None
+    if seeds is not None:
+        try:
+            results = results.of_seeds(parse_seeds(seeds))
+        except ValueError as error:
+            raise HarnessError(str(error)) from None
+    told = manifest.get("declaration", "exploratory: nothing was declared before the first run")
+    if settings:
+        told = "exploratory: settings were changed when this was read"
+    return Finished(manifest["study"]["name"], folder, results, 0, declared, told, folder, manifest["runs"])

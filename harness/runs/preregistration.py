@@ -1,0 +1,60 @@
+"""What a study declared about its comparison before its first run, kept beside the runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.core.files import disk
+
+FILE = "declared.json"
+Endpoint = Literal["final", "selected", "oracle", "area"]
+Failure = Literal["above-random", "parameter-free", "degraded"]
+
+
+class Declared(BaseModel):
+    """What a study says beforehand about how its methods will be compared: its section [comparison].
+
+    primary: the endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
+    `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
+    `area`: mean regret over epochs. baseline: the method that all others are compared with (the first one, if neither
+    it nor pairs are said). pairs: [new, base] instead. level: of the family of comparisons. rope: percentage points
+    that do not matter in practice (twice the standard error of the table's trials, if not said). paired: by seed (if
+    not said: where all methods have the same seeds). failure, degraded, parameter_free: what counts as a collapsed
+    run; percentage points above the run's best; operations without parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    primary: Endpoint = "final"
+    baseline: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+    level: float = Field(0.05, gt=0, lt=1)
+    rope: float | None = Field(None, ge=0)
+    paired: bool | None = None
+    failure: Failure = "above-random"
+    degraded: float = Field(5.0, gt=0)
+    parameter_free: int = Field(4, ge=1)
+
+
+def declare(folder: Path, declared: Declared, *, begun: bool) -> None:
+    """Keep the declaration if none is kept, and no run has begun. folder: the study's."""
+    if begun or (folder / FILE).exists():
+        return
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(json.dumps(declared.model_dump(mode="json"), indent=1) + "\n")
+
+
+def standing(folder: Path, declared: Declared) -> str:
+    """ "declared before the first run", or why the comparison is exploratory."""
+    try:
+        kept = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return "exploratory: nothing was declared before the first run"
+    changed = [key for key, value in declared.model_dump(mode="json").items() if kept.get(key) != value]
+    if changed:
+        return f"exploratory: {', '.join(changed)} changed since the first run"
+    return "declared before the first run"

@@ -1,0 +1,216 @@
+"""One run: the search, with one record an epoch, a lookup of the derived architecture, and a checkpoint.
+
+Epoch 0 is the state before any training; epoch e is the state after e epochs.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from harness import __version__
+from harness.core.streams import Streams
+from harness.runs.store import Rows, RunFolder
+from harness.runs.study import Run
+from harness.search.searchers.base import SupernetSearcher
+from harness.spaces.base import Architecture
+from harness.spaces.blocks.build import build_supernet, preset
+
+INITIAL_ALPHA = 1e-3
+"""Standard deviation of the initial logits (DARTS)."""
+PROGRESS_SECONDS = 1.0
+
+
+class Process(Protocol):
+    """A search in progress: a supernet search, or one that asks the table alone."""
+
+    def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]: ...
+    def evaluate(self) -> dict[str, float]: ...
+    def select(self, epoch: int) -> Architecture: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def start(run: Run, device: torch.device) -> Process:
+    """The run's search in its initial state. Weights, logits and data order depend on the seed alone."""
+    streams = Streams(run.seed)
+    if not isinstance(run.method.searcher, SupernetSearcher):
+        process: Process = run.method.searcher.start(run.space, run.table, streams)
+        return process
+    from harness.search.loop import SupernetSearch
+
+    images = run.dataset.load(device)
+    choices = preset(run.space, run.preset)
+    net = build_supernet(
+        run.space,
+        choices,
+        channels=run.supernet.channels,
+        cells=run.supernet.cells or 1,
+        classes=images.classes,
+        image_channels=images.shape[0],
+        generator=streams["weights"],
+        device=device,
+        **run.method.supernet_options(),
+    )
+    alphas = [
+        (INITIAL_ALPHA * torch.randn(shape, generator=streams["alpha-init"])).to(device)
+        for shape in run.space.alpha_shapes
+    ]
+    search = SupernetSearch(
+        space=run.space,
+        net=net,
+        alphas=alphas,
+        searcher=run.method.searcher,
+        regularizers=run.method.regularizers,
+        training=run.training,
+        choices=choices,
+        streams=streams,
+        epochs=run.epochs,
+    )
+    search.bind(images)
+    return search
+
+
+def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
+    """Run a search to its end, from its last checkpoint if there is one."""
+    with folder.locked():
+        if folder.finished:
+            return
+        folder.open()
+        process = start(run, device)
+        rows: Rows = {"epochs": [], "lookups": [], "timing": []}
+        saved = folder.load_checkpoint()
+        if saved is not None:
+            state, rows = saved
+            process.load_state_dict(state)
+        clock = Clock(rows["timing"])
+        steps = 0
+        reported = time.monotonic()
+
+        def on_step() -> None:
+            nonlocal steps, reported
+            steps += 1
+            if time.monotonic() - reported > PROGRESS_SECONDS:
+                reported = time.monotonic()
+                folder.save_progress(progress(run, len(rows["epochs"]), clock, steps))
+
+        for epoch in range(len(rows["epochs"]), run.epochs + 1):
+            steps = 0
+            trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
+            architecture = process.select(epoch)
+            record = epoch_record(epoch, trained | process.evaluate(), process, architecture, run)
+            rows["epochs"].append(record | probed(epoch, process, run))
+            rows["lookups"] += lookup_records(epoch, architecture, run)
+            rows["timing"].append(clock.record(epoch, device) | spent(process))
+            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0))
+        folder.finish(rows, manifest(run, device))
+
+
+def epoch_record(
+    epoch: int, losses: dict[str, float], process: Process, architecture: Architecture, run: Run
+) -> dict[str, Any]:
+    """One row: losses, supernet accuracy, entropy, the derived architecture and its operation counts, all logits."""
+    operations = {f"count_{op}": architecture.operations.count(op) for op in run.space.operations}
+    record: dict[str, Any] = {"epoch": epoch, **losses, "architecture": architecture.encoding, "key": architecture.key}
+    alphas = [a.detach().cpu().double().numpy() for a in getattr(process, "alphas", [])]
+    mix = [np.exp(a - a.max(-1, keepdims=True)) for a in alphas]
+    weights = np.concatenate([(m / m.sum(-1, keepdims=True)).ravel() for m in mix]) if mix else np.array([])
+    logs = np.log(weights, where=weights > 0, out=np.zeros_like(weights))
+    choices = sum(a.shape[0] for a in alphas)
+    record["entropy_nats"] = float(-(weights * logs).sum() / choices) if choices else float("nan")
+    record["alphas"] = np.concatenate([a.ravel() for a in alphas]).tolist() if alphas else []
+    return record | operations
+
+
+def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dict[str, Any]]:
+    """One row for every dataset, split, schedule and trial that the table holds."""
+    if run.table is None:
+        return []
+    return [
+        {
+            "epoch": epoch,
+            "dataset": column.dataset,
+            "split": column.split,
+            "table_epochs": column.epochs,
+            "trial": str(column.trial),
+            "accuracy_pct": value,
+        }
+        for column, value in run.table.all_values(architecture)
+    ]
+
+
+def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:
+    """The columns of the study's probes; of a search without a network there are none."""
+    from harness.search.loop import SupernetSearch
+
+    found: dict[str, Any] = {}
+    if isinstance(process, SupernetSearch):
+        for probe in run.probes:
+            if epoch % probe.every == 0 or epoch == run.epochs:
+                found |= probe.measure(process, run.table)
+    return found
+
+
+def spent(process: Process) -> dict[str, float]:
+    """What a search has spent on the table's simulated clock: seconds of training and evaluation (NaN where the table
+    has none, or a supernet is searched, which spends real ones), and epochs of training."""
+    nan = float("nan")
+    return {
+        "simulated_s": getattr(process, "spent_s", nan),
+        "simulated_epochs": float(getattr(process, "spent_epochs", nan)),
+    }
+
+
+class Clock:
+    """Seconds and memory of a run, going on from the rows of an interrupted one."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.wall = rows[-1]["wall_s"] if rows else 0.0
+        self.cpu = rows[-1]["cpu_s"] if rows else 0.0
+        self.began = time.perf_counter(), time.process_time()
+
+    def elapsed(self) -> tuple[float, float]:
+        """Wall and CPU seconds of the run so far, without the time it was stopped."""
+        wall, cpu = self.began
+        return self.wall + time.perf_counter() - wall, self.cpu + time.process_time() - cpu
+
+    def record(self, epoch: int, device: torch.device) -> dict[str, Any]:
+        wall, cpu = self.elapsed()
+        unit = 1 if sys.platform == "darwin" else 1024
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        if device.type == "cuda":
+            memory = torch.cuda.max_memory_allocated(device)
+        return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, "peak_memory_mb": memory / 1e6}
+
+
+def progress(run: Run, epochs_done: int, clock: Clock, steps: int) -> dict[str, Any]:
+    """What the live display shows of a run: epochs recorded (epoch 0 included), steps since, seconds so far."""
+    return {"recorded": epochs_done, "epochs": run.epochs + 1, "steps": steps, "wall_s": clock.elapsed()[0]}
+
+
+def manifest(run: Run, device: torch.device) -> dict[str, Any]:
+    """The resolved configuration and what it ran on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "id": run.id,
+        "method_name": run.method_name,
+        "configuration": run.describe(),
+        "environment": {
+            "harness": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "device": f"{device} ({name})",
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+            "precision": run.training.precision,
+        },
+        "epoch_convention": "epoch 0 is before any training; epoch e is after e epochs",
+    }

@@ -1,0 +1,36 @@
+"""What is measured of a search's network after an epoch, beside its rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import Field
+
+from harness.core.registry import Plugin
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+    from harness.search.searchers.base import Batch
+
+
+class Probe(Plugin):
+    """Columns that a study's `[probes]` adds to the rows of every `every`-th epoch and of the last; NaN in between.
+
+    A probe draws from streams of its own and leaves the search as it was: with or without it, a search is the same.
+    """
+
+    every: int = Field(1, ge=1)
+
+    @abstractmethod
+    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+        """Numbers, or lists of numbers, by column."""
+
+    def batch(self, search: SupernetSearch) -> Batch:
+        """A minibatch of the validation half, without augmentation."""
+        images, labels = search.images.evaluation("valid")
+        size = min(search.training.batch_size, len(labels))
+        chosen = torch.randperm(len(labels), generator=search.streams[f"probe-{self.name}"])[:size]
+        return images[chosen.to(labels.device)], labels[chosen.to(labels.device)]

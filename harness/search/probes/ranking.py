@@ -1,0 +1,62 @@
+"""Whether the one-shot network ranks architectures as the table does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from harness.core.errors import HarnessError
+from harness.measures.ranking import rank_agreement
+from harness.search.probes.base import Probe
+from harness.spaces.blocks.supernet import as_mix
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+
+
+class Ranking(Probe):
+    """Agreement of the shared weights' ranking with the table's.
+
+    `ranking_kendall` (tau-b), `ranking_spearman`, `ranking_top10` (of the 10 % that the network puts first, the
+    share that is among the table's 10 %), over `samples` architectures drawn in equal numbers from `strata` slices of
+    the table's test ranking; `ranking_supernet`, `ranking_table`: the accuracies in %.
+
+    The network is evaluated with its shared weights on `images` validation images, batch norm in train mode, as other
+    one-shot selections here.
+    """
+
+    name = "ranking"
+    paper = "Yu et al., ICLR 2020 (1902.08142)"
+    samples: int = Field(100, ge=10)
+    strata: int = Field(10, ge=1)
+    images: int = Field(256, ge=2)
+
+    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+        if table is None or not table.complete:
+            raise HarnessError("the probe 'ranking' needs a table that holds every architecture")
+        stream = search.streams[f"probe-{self.name}"]
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
+        truth = table.vector(table.test)
+        rows = stratified(truth, self.samples, self.strata, rng)
+        x, y = search.images.evaluation("valid")
+        chosen = torch.randperm(len(y), generator=stream)[: self.images].to(y.device)
+        found = []
+        for row in rows:
+            mix = search.space.mix(table.space.parse(table.encoding(int(row))))
+            found.append(search.accuracy(as_mix(mix, search.alphas), x[chosen], y[chosen]))
+        agreement = rank_agreement(found, truth[rows])
+        lists = {"ranking_supernet": found, "ranking_table": truth[rows].astype(float).tolist()}
+        return {f"ranking_{k}": v for k, v in agreement.items()} | lists
+
+
+def stratified(values: Any, samples: int, strata: int, rng: np.random.Generator) -> Any:
+    """Rows drawn in equal numbers from slices of the ranking of these values; missing ones are left out."""
+    order = np.argsort(values, kind="stable")[: int((~np.isnan(values)).sum())]
+    slices = np.array_split(order, strata)
+    counts = [len(part) for part in np.array_split(np.arange(samples), strata)]
+    drawn = [rng.choice(part, min(n, len(part)), replace=False) for part, n in zip(slices, counts, strict=True)]
+    return np.concatenate(drawn)

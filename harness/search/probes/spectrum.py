@@ -1,0 +1,57 @@
+"""The spectrum of the Hessian of the validation loss over the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.measures.hessian import hessian, spectrum
+from harness.search.loop import cross_entropy
+from harness.search.probes.base import Probe
+from harness.spaces.blocks.supernet import kept_buffers
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+
+
+class Spectrum(Probe):
+    """Eigenvalues of the validation loss's Hessian over the architecture.
+
+    Exact Hessian on `batches` validation minibatches, batch norm in train mode: `hessian_largest` (algebraic),
+    `hessian_smallest`, `hessian_norm` (the largest absolute), `hessian_trace`, means over the batches, and
+    `hessian_largest_sd`, the largest one's standard deviation over them (NaN of one batch).
+
+    Zela et al., ICLR 2020 (arXiv 1909.09656) look at the largest; one batch and `ridge` 1e-3 is what the published code
+    computes. of: the raw logits, or the mixing weights as if they were free.
+    """
+
+    name = "spectrum"
+    paper = "Zela et al., ICLR 2020 (1909.09656)"
+    status = "conforms"
+    batches: int = Field(5, ge=1)
+    ridge: float = Field(0.0, ge=0)
+    of: Literal["alpha", "mix"] = "alpha"
+
+    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+        search.net.train()
+        found = []
+        for _ in range(self.batches):
+            batch = self.batch(search)
+
+            def loss(point: Sequence[Tensor], batch: Any = batch) -> Tensor:
+                return search.loss_at(point, batch) if self.of == "alpha" else cross_entropy(search.net, point, batch)
+
+            point = search.alphas
+            if self.of == "mix":
+                point = [m.detach().requires_grad_() for m in search.searcher.relax(search.alphas)]
+            with kept_buffers(search.net), search.net.readable():
+                found.append(spectrum(hessian(loss, point, ridge=self.ridge)))
+        means = {f"hessian_{key}": sum(f[key] for f in found) / len(found) for key in found[0]}
+        largest = torch.tensor([f["largest"] for f in found], dtype=torch.float64)
+        spread = float(largest.std()) if len(found) > 1 else float("nan")
+        return means | {"hessian_largest_sd": spread}

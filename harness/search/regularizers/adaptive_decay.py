@@ -1,0 +1,49 @@
+"""DARTS-ADA: go back and decay the weights more when the dominant eigenvalue of the Hessian grows."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import Field
+
+from harness.measures.early_stopping import BACK
+from harness.search.regularizers.early_stopping import EigenvalueStopping
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+
+
+class AdaptiveDecay(EigenvalueStopping):
+    """Where `eigenvalue-stopping` would stop, go back to the state of the epoch that it returns, and multiply the
+    weights' decay by `factor`, up to `limit`; once there, the rule is no longer asked.
+
+    Zela et al., ICLR 2020 (arXiv 1909.09656), DARTS-ADA. Adapted: the state goes back, while epochs and the learning
+    rate's schedule go on, so that a search has the epochs that it was given; the rule then begins anew.
+    """
+
+    name = "adaptive-decay"
+    status = "adapted"
+    factor: float = Field(10.0, gt=1)
+    limit: float = Field(0.03, gt=0)
+
+    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+        (group,) = search.weight_optimizer.param_groups
+        if group["weight_decay"] >= self.limit:
+            return
+        stop = self.measured(search, epoch)
+        memory = search.memory[self.name]
+        states = memory.setdefault("states", {})
+        parts: tuple[Any, ...] = (search.net, search.weight_optimizer, search.alpha_optimizer)
+        states[epoch] = copy.deepcopy([part.state_dict() for part in parts])
+        states.pop(epoch - BACK - 1, None)
+        if stop is None:
+            return
+        for part, state in zip(parts, states[stop.returned], strict=True):
+            part.load_state_dict(state)
+        with torch.no_grad():
+            for alpha, value in zip(search.alphas, memory["alphas"][stop.returned], strict=True):
+                alpha.copy_(value)
+        search.weight_optimizer.param_groups[0]["weight_decay"] = min(self.limit, self.factor * group["weight_decay"])
+        del search.memory[self.name]

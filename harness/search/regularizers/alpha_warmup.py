@@ -1,0 +1,23 @@
+"""Alpha warm-up: the one-shot weights are trained alone first."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness.search.regularizers.base import Regularizer
+from harness.search.searchers.base import ARCHITECTURE_STEPS
+
+
+class AlphaWarmup(Regularizer):
+    """Take no architecture step in the first `length` epochs (PC-DARTS: 15, P-DARTS: 10, NAS-Bench-1Shot1: 20)."""
+
+    name = "alpha-warmup"
+    paper = "Xu et al., ICLR 2020 (1907.05737)"
+    needs = (ARCHITECTURE_STEPS,)
+    neutral: ClassVar[dict[str, Any]] = {"length": 0}
+    length: int = Field(15, ge=0)
+
+    def alpha_moves(self, epoch: int, epochs: int) -> bool:
+        return epoch >= self.length

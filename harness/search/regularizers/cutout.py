@@ -1,0 +1,42 @@
+"""Cutout of the training images."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.core.streams import sent
+from harness.search.regularizers.base import Regularizer
+
+
+class Cutout(Regularizer):
+    """Set a square of each training image to the mean, at a random centre, cut off at the border.
+
+    DeVries & Taylor 2017 (arXiv 1708.04552). size: the square's side as a share of the image's height (DARTS: 16 of
+    32). ramp: the share of images rises linearly to all over the search (R-DARTS), instead of all from the beginning.
+    Both halves of the data are cut, as the published data loaders do.
+    """
+
+    name = "cutout"
+    paper = "DeVries & Taylor (1708.04552)"
+    neutral: ClassVar[dict[str, Any]] = {"size": 0}
+    size: float = Field(0.5, ge=0, le=1)
+    ramp: bool = False
+
+    def augment(self, images: Tensor, generator: torch.Generator, epoch: int, epochs: int) -> Tensor:
+        count, _, height, width = images.shape
+        side = round(self.size * height)
+        if side == 0:
+            return images
+        centres = sent(torch.rand(3, count, generator=generator), images.device)
+        share = (epoch + 1) / epochs if self.ramp else 1.0
+        inside = []
+        for place, length in ((0, height), (1, width)):
+            low = (centres[place] * length).floor()[:, None] - side // 2
+            position = torch.arange(length, device=images.device)
+            inside.append((position >= low) & (position < low + side))
+        square = inside[0][:, :, None] & inside[1][:, None, :] & (centres[2] < share)[:, None, None]
+        return images.masked_fill(square[:, None], 0.0)

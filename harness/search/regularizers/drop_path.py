@@ -1,0 +1,26 @@
+"""R-DARTS (DP): scheduled drop-path on the mixed operations."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness.search.regularizers.base import Regularizer
+from harness.spaces.blocks.supernet import Supernet
+
+
+class DropPath(Regularizer):
+    """Drop each image's output of a mixed operation with probability p e / (E - 1), and scale the others up.
+
+    Zela et al., ICLR 2020 (arXiv 1909.09656), section 4, which drops the outputs of mixed operations; 0.2, 0.4 and 0.6.
+    In train mode only.
+    """
+
+    name = "drop-path"
+    paper = "Zela et al., ICLR 2020 (1909.09656)"
+    neutral: ClassVar[dict[str, Any]] = {"probability": 0}
+    probability: float = Field(0.2, ge=0, lt=1)
+
+    def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
+        net.path_dropout = self.probability * epoch / max(1, epochs - 1)

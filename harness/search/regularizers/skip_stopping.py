@@ -1,0 +1,36 @@
+"""DARTS+: stop when the derived cell has too many skip connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from harness.search.regularizers.base import Regularizer
+from harness.search.searchers.base import ARCHITECTURE_STEPS
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+
+SKIP = "skip_connect"
+
+
+class SkipStopping(Regularizer):
+    """Stop at the last architecture before the derived one has `skips` or more skip connections.
+
+    Liang et al., DARTS+ (arXiv 1909.06035), criterion 1: two or more in a normal cell. Adapted: the cell is the one of
+    the space; NAS-Bench-1Shot1 has no skip operation, so there it never stops.
+    """
+
+    name = "skip-stopping"
+    paper = "Liang et al. (1909.06035)"
+    needs = (ARCHITECTURE_STEPS,)
+    neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
+    status = "adapted"
+    skips: int = Field(2, ge=1)
+
+    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+        if search.derive().operations.count(SKIP) >= self.skips:
+            search.stop_at(search.memory.get(self.name) or search.alphas)
+        else:
+            search.memory[self.name] = [a.detach().clone() for a in search.alphas]

@@ -1,0 +1,51 @@
+"""P-DARTS' staged dropping of operations, adapted to spaces with fixed operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from harness.search.regularizers.base import Regularizer, keep_only
+from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
+
+if TYPE_CHECKING:
+    from harness.search.loop import SupernetSearch
+
+
+class StagedDropping(Regularizer):
+    """Search in len(kept) + 1 equal stages; after each but the last, keep only a choice's largest operations.
+
+    Chen et al., P-DARTS, ICCV 2019 (arXiv 1904.12760): three stages, no architecture step in the first `frozen` of each
+    (10 of 25 epochs). Adapted: on NAS-Bench-201 5, 3, 2 operations a choice, then the derived one; the network neither
+    grows nor starts anew between stages, only the kept logits do; skip connections are neither dropped out nor capped;
+    parents of NAS-Bench-1Shot1 are left alone.
+    """
+
+    name = "staged-dropping"
+    paper = "Chen et al., ICCV 2019 (1904.12760)"
+    needs = (SOFTMAX, ARCHITECTURE_STEPS)
+    neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0}
+    status = "adapted"
+    kept: tuple[int, ...] = (3, 2)
+    frozen: float = Field(0.4, ge=0, le=1)
+
+    def alpha_moves(self, epoch: int, epochs: int) -> bool:
+        stage, length = self._stage(epoch, epochs), epochs / (len(self.kept) + 1)
+        return epoch >= round((stage + self.frozen) * length)
+
+    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+        stage = self._stage(epoch, search.epochs)
+        if self._stage(epoch + 1, search.epochs) == stage or stage == len(self.kept):
+            return
+        options = search.alphas[0].shape[1]
+        count = self.kept[stage]
+        if count >= options:
+            return
+        for row, alpha in enumerate(search.alphas[0].detach().clone()):
+            keep_only(search, 0, row, alpha.topk(count).indices.tolist())
+        search.alpha_optimizer.state.clear()
+
+    def _stage(self, epoch: int, epochs: int) -> int:
+        """The stage of a 0-based epoch, from 0."""
+        return min(len(self.kept), int(epoch * (len(self.kept) + 1) / epochs + 1e-9))

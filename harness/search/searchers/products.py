@@ -1,0 +1,53 @@
+"""Products with second derivatives of the training loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import Tensor
+
+from harness.measures.hessian import flat
+from harness.search.searchers.base import ArchitectureStep
+from harness.spaces.blocks.supernet import kept_buffers
+
+FINITE_DIFFERENCE = 0.01
+"""Published numerator of the finite-difference step R = 0.01 / |v|."""
+Relax = Callable[[Sequence[Tensor]], list[Tensor]]
+
+
+def finite_difference(direction: Sequence[Tensor], distance: float) -> Tensor:
+    """The factor of a direction that makes it `distance` long (Euclidean norm), a scalar; one where it is zero."""
+    size: Tensor = torch.linalg.vector_norm(flat(direction))
+    return (distance / size).where(size > 0, torch.ones_like(size))
+
+
+@contextmanager
+def kept_weights(weights: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Weights as they were, once the block has run, to which it is given a copy of them."""
+    kept = [w.detach().clone() for w in weights]
+    try:
+        yield kept
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, kept, strict=True):
+                weight.copy_(value)
+
+
+def along_weights(
+    step: ArchitectureStep, relax: Relax, vector: Sequence[Tensor], wanted: Sequence[Tensor]
+) -> list[Tensor]:
+    """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights: the mixed product where alphas
+    are wanted, the Hessian product where weights are. Weights come back exactly; zero where `vector` is zero."""
+    radius = finite_difference(vector, FINITE_DIFFERENCE)
+    weights = step.weights
+    sides = []
+    with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:
+        for sign in (1, -1):
+            with torch.no_grad():
+                for w, k, v in zip(weights, kept, vector, strict=True):
+                    w.copy_(k + sign * radius * v)
+            loss = step.loss(step.net, relax(step.alphas), step.train)
+            sides.append(torch.autograd.grad(loss, list(wanted)))
+    return [(plus - minus) / (2 * radius) for plus, minus in zip(*sides, strict=True)]

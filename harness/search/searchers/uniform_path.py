@@ -1,0 +1,42 @@
+"""RandomNAS with weight sharing: the one-shot network is trained on random paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.search.searchers.base import ArchitectureStep, Moment, SupernetSearcher
+
+
+class UniformPath(SupernetSearcher):
+    """Each weight step at an architecture drawn uniformly from the space; there are no architecture steps.
+
+    Li & Talwalkar, UAI 2019 (arXiv 1902.07638). The logits stay as they began, so what is recorded has to be selected
+    (`sampled-selection`). The whole network's own loss and accuracy are those of even mixing weights.
+    """
+
+    name = "uniform-path"
+    paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+
+    def passes(self) -> tuple[int, int]:
+        return (0, 0)
+
+    def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
+        return [a.softmax(dim=-1) for a in alphas]
+
+    def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        def drawn(generator: torch.Generator) -> Tensor:
+            seed = int(torch.randint(2**62, (), generator=generator))
+            mix = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
+            return torch.cat([torch.as_tensor(m, dtype=alphas[0].dtype).flatten() for m in mix])
+
+        entries = moment.streams.draw("paths", drawn, alphas[0].device)
+        split = torch.split(entries, [a.numel() for a in alphas])
+        return [e.view_as(a) for e, a in zip(split, alphas, strict=True)]
+
+    def gradient(self, step: ArchitectureStep) -> list[Tensor]:
+        """Zero; no architecture step is taken."""
+        return [torch.zeros_like(a) for a in step.alphas]

@@ -1,0 +1,46 @@
+"""How a supernet is trained: the settings that the literature varies without saying so."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.core.arithmetic import Precision
+
+
+class Training(BaseModel):
+    """Optimiser settings, update order and batch sampling.
+
+    Defaults are those of DARTS and SmoothDARTS: SGD with momentum 0.9, learning rate 0.025 to 0.001 by a cosine over
+    the epochs, weight decay 3e-4, gradient norm clipped at 5; Adam for alpha with rate 3e-4, betas (0.5, 0.999),
+    weight decay 1e-3; initial logits 1e-3 N(0, 1).
+
+    order: the architecture step before the weight step on each minibatch (DARTS, SmoothDARTS), or after it
+        (AutoDL-Projects, Lambda-DARTS).
+    sampling: validation batches from one shuffled pass after another ("pass"), or each from a fresh shuffle
+        ("replacement", what `next(iter(loader))` in published code does).
+    steps_per_epoch: weight steps an epoch; None is one pass over the training half.
+    precision: the numbers that steps are computed in (see `precision.py`); evaluation and probes are in float32.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    batch_size: int = Field(64, ge=2)
+    steps_per_epoch: int | None = Field(None, ge=1)
+    order: Literal["alpha-first", "weights-first"] = "alpha-first"
+    sampling: Literal["pass", "replacement"] = "pass"
+    learning_rate: float = Field(0.025, gt=0)
+    learning_rate_min: float = Field(0.001, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(3e-4, ge=0)
+    gradient_clip: float = Field(5.0, gt=0)
+    alpha_learning_rate: float = Field(3e-4, gt=0)
+    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_weight_decay: float = Field(1e-3, ge=0)
+    precision: Precision = "fp32"
+
+    def rate(self, epoch: int, epochs: int) -> float:
+        """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""
+        span = self.learning_rate - self.learning_rate_min
+        return self.learning_rate_min + span * (1 + math.cos(math.pi * epoch / epochs)) / 2

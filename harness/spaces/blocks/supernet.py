@@ -1,0 +1,181 @@
+"""One-shot networks as functions of an input and of mixing weights.
+
+`net(x, mix)`: x is [batch, 3, height, width]; mix is a list of tensors shaped like the space's architecture tensors,
+one row a choice (the relaxed architecture). A tensor may have a leading dimension of mixed cells, one entry each, where
+cells are to be told apart. A supernet never holds architecture parameters, so perturbing,
+discretising and differentiating them needs no saved-and-restored state.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from harness.core.streams import Make
+
+Mix = Sequence[Tensor]
+
+
+class MixedOperation(nn.Module):
+    """The weighted sum of a choice's operations. Those with weights are child modules."""
+
+
+class Supernet(nn.Module, ABC):
+    """Base of the supernets.
+
+    mixed_cells: how many cells share the mixing weights. published_names: (pattern, replacement) pairs that turn a
+    parameter's name here into the published one.
+    """
+
+    published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    mixed_cells: int
+    partial_channels: int
+    """The first 1/partial_channels of the channels are mixed."""
+    path_dropout: float = 0.0
+    """Probability of dropping an image's output of a mixed operation, in train mode."""
+    auxiliary_skip: float = 0.0
+    """Factor of a mixed operation's input in its output."""
+    draw: Callable[[Make], Tensor]
+    """Where random numbers of a forward pass come from."""
+
+    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
+        """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
+        auxiliary skip, drop-path."""
+        parts = self.partial_channels
+        if parts > 1:
+            inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
+            y = self.shuffled(torch.cat([mixed(inside, weights), beside], dim=1))
+        else:
+            y = mixed(x, weights)
+        if self.auxiliary_skip:
+            y = y + self.auxiliary_skip * x
+        if self.path_dropout and self.training:
+            count = len(y)
+            kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
+            y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
+        return y
+
+    def shuffled(self, y: Tensor) -> Tensor:
+        """The channels of `partial_channels` groups, one of each group in turn."""
+        mixed: Tensor = y.unflatten(1, (self.partial_channels, -1)).transpose(1, 2).flatten(1, 2)  # type: ignore[no-untyped-call]
+        return mixed
+
+    def frozen(self, x: Tensor) -> Callable[[Mix], Tensor]:
+        """Logits of these images in eval mode as a function of the mixing weights; differentiable once, in them."""
+
+        def logits(mix: Mix) -> Tensor:
+            with evaluation_mode(self):
+                found: Tensor = self(x, mix)
+            return found
+
+        return logits
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Compute one module an operation while the block runs: where gradients are themselves differentiated, PyTorch
+        is fastest so."""
+        yield
+
+    def candidates(self) -> list[list[nn.Parameter]]:
+        """The weights of every candidate operation that has any, of every choice of every cell."""
+        mixed = (m for m in self.modules() if isinstance(m, MixedOperation))
+        weights = (list(operation.parameters()) for m in mixed for operation in m.children())
+        return [w for w in weights if w]
+
+    def of_cells(self, rows: Tensor) -> Sequence[Tensor]:
+        """A tensor of the mix for each mixed cell in turn: its own, or the one that they share."""
+        return rows.unbind() if rows.dim() == 3 else [rows] * self.mixed_cells
+
+    @abstractmethod
+    def forward(self, x: Tensor, mix: Mix) -> Tensor:
+        """Logits [batch, classes] of images [batch, channels, height, width]."""
+
+    @classmethod
+    def published_name(cls, name: str) -> str:
+        for pattern, replacement in cls.published_names:
+            name = re.sub(pattern, replacement, name)
+        return name
+
+
+def as_mix(rows: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
+    """Arrays of a space's shapes as mixing weights with the type and device of these tensors."""
+    return [torch.as_tensor(r).to(t) for r, t in zip(rows, like, strict=True)]
+
+
+def one_hot(rows: Tensor) -> Tensor:
+    """One at the largest entry of each row, zero elsewhere. rows: [choices, options]."""
+    return torch.zeros_like(rows).scatter_(-1, rows.argmax(dim=-1, keepdim=True), 1.0)
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """The network in eval mode while the block runs, then in the mode that it was in."""
+    training = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(training)
+
+
+@contextmanager
+def kept_buffers(net: nn.Module) -> Iterator[None]:
+    """Batch-norm statistics as they were, once the block has run."""
+    kept = [b.clone() for b in net.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(net.buffers(), kept, strict=True):
+                buffer.copy_(value)
+
+
+class ConvBnRelu(nn.Sequential):
+    """Convolution, batch norm, ReLU (the order of NAS-Bench-101)."""
+
+    def __init__(self, cin: int, cout: int, kernel: int, *, momentum: float) -> None:
+        super().__init__(
+            nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(cout, momentum=momentum),
+            nn.ReLU(),
+        )
+
+
+class ReluConvBn(nn.Sequential):
+    """ReLU, convolution, batch norm (the order of NAS-Bench-201)."""
+
+    def __init__(
+        self, cin: int, cout: int, kernel: int, *, stride: int = 1, affine: bool = True, momentum: float = 0.1
+    ) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(cin, cout, kernel, stride=stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(cout, affine=affine, momentum=momentum),
+        )
+
+
+def initialise(net: nn.Module, generator: torch.Generator) -> None:
+    """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
+
+    Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;
+    batch norm: scale 1, shift 0, running mean 0, running variance 1.
+    """
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                bound = module.weight[0].numel() ** -0.5
+                for tensor in (module.weight, module.bias):
+                    if tensor is not None:
+                        draw = torch.empty(tensor.shape, dtype=tensor.dtype)
+                        tensor.copy_(draw.uniform_(-bound, bound, generator=generator))
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+                if module.affine:
+                    nn.init.ones_(module.weight)
+                    nn.init.zeros_(module.bias)

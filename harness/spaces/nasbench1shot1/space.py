@@ -1,0 +1,290 @@
+"""NAS-Bench-1Shot1 (Zela, Siems & Hutter, ICLR 2020): three one-shot spaces inside NAS-Bench-101.
+
+One cell: node 0 is its input, nodes 1..k are choice blocks with one of three operations each, the last node is its
+output. A node n takes a fixed number of parents among the earlier nodes; the parents of the output are the nodes
+that it concatenates. Nodes without a path to the output are legal and are pruned before the table is asked.
+
+An encoding is written ``1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|...|out(2,4)``: node, operation, parents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from math import comb
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.spaces.base import Architecture, Rows, Space
+
+OPERATIONS = ("maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu")
+"""Column order of the architecture tensor."""
+NB101_OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+"""Order of operation labels in NAS-Bench-101's module hash."""
+VERTICES = 7
+
+Parents = tuple[tuple[int, ...], ...]
+"""Parents of nodes 1..k and of the output, each ascending."""
+
+
+class NASBench1Shot1(Space):
+    """Architecture tensors, in the published order: operations [k, 3]; parents of the output [1, k + 1]; parents of
+    every node that has a choice [1, n], n ascending. The table key is the NAS-Bench-101 module hash of the pruned
+    cell, which is also the canonical key.
+    """
+
+    source = "Zela, Siems & Hutter, NAS-Bench-1Shot1, ICLR 2020 (arXiv 2001.10422)"
+    operations = OPERATIONS
+    stack = "harness.spaces.nasbench1shot1.stack:NASBench101Stack"
+    recipe: ClassVar[dict[str, Any]] = {"channels": 8, "stack": 24}  # the vertices of a cell share its channels
+    parent_counts: ClassVar[tuple[int, ...]]
+    """Number of parents of nodes 1..k, then of the output."""
+
+    @classmethod
+    def choice_nodes(cls) -> tuple[int, ...]:
+        """Nodes that have more candidates than parents; the output is node k + 1."""
+        return tuple(n for n, p in enumerate(cls.parent_counts, start=1) if p < n)
+
+    @classmethod
+    def _shapes(cls) -> tuple[tuple[int, int], ...]:
+        *inner, output = cls.choice_nodes()
+        return ((output - 1, 3), (1, output), *((1, n) for n in inner))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.alpha_shapes = cls._shapes()
+        *inner, output = cls.choice_nodes()
+        cls.picks = (1, *(cls.parent_counts[node - 1] for node in (output, *inner)))
+        connectivities = 1
+        for node, parents in enumerate(cls.parent_counts, start=1):
+            connectivities *= comb(node, parents)
+        cls.size = connectivities * 3 ** (len(cls.parent_counts) - 1)
+
+    def derive(self, alphas: Rows) -> Architecture:
+        operations, *rows = self.check_shapes(alphas)
+        *inner, output = self.choice_nodes()
+        parents = [tuple(range(n)) for n in range(1, output + 1)]
+        for node, row, count in zip([output, *inner], rows, self.picks[1:], strict=True):
+            top = np.argsort(-row[0], kind="stable")[:count]
+            parents[node - 1] = tuple(sorted(int(i) for i in top))
+        return self.architecture([int(i) for i in operations.argmax(axis=1)], tuple(parents))
+
+    def architecture(self, operations: Sequence[int], parents: Parents) -> Architecture:
+        names = tuple(OPERATIONS[i] for i in operations)
+        blocks = [
+            f"{node}:{name}({','.join(map(str, up))})"
+            for node, (name, up) in enumerate(zip(names, parents, strict=False), start=1)
+        ]
+        encoding = "|".join([*blocks, f"out({','.join(map(str, parents[-1]))})"])
+        return Architecture(encoding, module_hash(names, parents), names)
+
+    def parse(self, encoding: str) -> Architecture:
+        operations, parents = self._decode(encoding)
+        return self.architecture([OPERATIONS.index(o) for o in operations], parents)
+
+    def _decode(self, encoding: str) -> tuple[tuple[str, ...], Parents]:
+        k = len(self.parent_counts) - 1
+        found = [re.fullmatch(r"(\w+)(?::([\w-]+))?\(([\d,]+)\)", block) for block in encoding.split("|")]
+        heads = [m.group(1) if m else None for m in found]
+        if heads != [*map(str, range(1, k + 1)), "out"]:
+            raise HarnessError(
+                f"{encoding!r} is no {self.name} architecture: write nodes 1..{k} and the output as "
+                "1:conv1x1-bn-relu(0)|...|out(2,4)"
+            )
+        matches = [m for m in found if m]
+        parents = tuple(tuple(sorted({int(i) for i in m.group(3).split(",") if i})) for m in matches)
+        for node, (up, count) in enumerate(zip(parents, self.parent_counts, strict=True), start=1):
+            if len(up) != count or max(up) >= node:
+                which = "the output" if node == k + 1 else f"node {node}"
+                raise HarnessError(
+                    f"{which} of {encoding!r} needs {count} different parents below {node} in {self.name}, not {up}"
+                )
+        operations = tuple(m.group(2) or "" for m in matches[:-1])
+        for op in operations:
+            if op not in OPERATIONS:
+                raise HarnessError(
+                    f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+                )
+        return operations, parents
+
+    def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
+        names, parents = self._decode(architecture.encoding)
+        *inner, output = self.choice_nodes()
+        rows = [np.eye(len(OPERATIONS))[[OPERATIONS.index(name) for name in names]]]
+        for node in (output, *inner):
+            row = np.zeros((1, node))
+            row[0, list(parents[node - 1])] = 1.0
+            rows.append(row)
+        return rows
+
+    def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
+        names, parents = self._decode(architecture.encoding)
+        edges = [(up, node, "") for node, ups in enumerate(parents, start=1) for up in ups]
+        return edges + [(node, node, name) for node, name in enumerate(names, start=1)]
+
+    def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:
+        """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""
+        operations, parents = self._decode(architecture.encoding)
+        return adjacency(operations, parents)
+
+    def canonical_key(self, architecture: Architecture) -> str:
+        return architecture.key
+
+    def connectivities(self) -> Iterator[Parents]:
+        """Every choice of parents, in lexicographic order."""
+        choices = [itertools.combinations(range(n), p) for n, p in enumerate(self.parent_counts, start=1)]
+        return itertools.product(*choices)
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every encoding: connectivities in lexicographic order, operations within (first node slowest)."""
+        k = len(self.parent_counts) - 1
+        for parents in self.connectivities():
+            for operations in itertools.product(range(3), repeat=k):
+                yield self.architecture(operations, parents)
+
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        return self._distinct()
+
+    @classmethod
+    @cache
+    def _distinct(cls) -> dict[str, Architecture]:
+        """By module hash; complete, unlike the published generator.
+
+        Operations of pruned nodes do not matter, so only one is tried for them.
+        """
+        self = cls()
+        k = len(cls.parent_counts) - 1
+        cells: dict[str, Architecture] = {}
+        seen: set[tuple[Any, ...]] = set()
+        for parents in self.connectivities():
+            live = live_nodes(parents)
+            edges = tuple((n, parents[n - 1]) for n in (*sorted(live), k + 1))
+            for chosen in itertools.product(range(3), repeat=len(live)):
+                operations = [0] * k
+                for node, op in zip(sorted(live), chosen, strict=True):
+                    operations[node - 1] = op
+                spec = (edges, chosen)
+                if spec not in seen:
+                    seen.add(spec)
+                    found = self.architecture(operations, parents)
+                    cells.setdefault(found.key, found)
+        return cells
+
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """The cells with another operation at one node, or with one parent of one node exchanged."""
+        names, parents = self._decode(architecture.encoding)
+        operations = [OPERATIONS.index(name) for name in names]
+        found = []
+        for node, own in enumerate(operations):
+            others = [op for op in range(len(OPERATIONS)) if op != own]
+            found += [self.architecture([*operations[:node], op, *operations[node + 1 :]], parents) for op in others]
+        for place, up in enumerate(parents):
+            for chosen in itertools.combinations(range(place + 1), len(up)):
+                if len({*chosen} & {*up}) == len(up) - 1:
+                    found.append(self.architecture(operations, (*parents[:place], chosen, *parents[place + 1 :])))
+        return found
+
+    def random(self, rng: np.random.Generator) -> Architecture:
+        parents = tuple(
+            tuple(sorted(int(i) for i in rng.choice(n, p, replace=False)))
+            for n, p in enumerate(self.parent_counts, start=1)
+        )
+        return self.architecture([int(i) for i in rng.integers(0, 3, len(self.parent_counts) - 1)], parents)
+
+
+class S1(NASBench1Shot1):
+    """Four choice blocks; nodes 3 and 4 choose two parents, the output two; node 2's parents are fixed."""
+
+    name = "nasbench1shot1.s1"
+    parent_counts = (1, 2, 2, 2, 2)
+    distinct = 2_685
+
+
+class S2(NASBench1Shot1):
+    """Four choice blocks; node 2 chooses one parent, nodes 3 and 4 two, the output three."""
+
+    name = "nasbench1shot1.s2"
+    parent_counts = (1, 1, 2, 2, 3)
+    distinct = 7_773
+
+
+class S3(NASBench1Shot1):
+    """Five choice blocks; nodes 2 and 3 choose one parent, nodes 4 and 5 two, the output two."""
+
+    name = "nasbench1shot1.s3"
+    parent_counts = (1, 1, 1, 2, 2, 2)
+    distinct = 55_854
+
+
+def live_nodes(parents: Parents) -> set[int]:
+    """The choice blocks (1..k) from which the output can be reached."""
+    live: set[int] = set()
+    frontier = [len(parents)]
+    while frontier:
+        for up in parents[frontier.pop() - 1]:
+            if up and up not in live:
+                live.add(up)
+                frontier.append(up)
+    return live
+
+
+def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
+    """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
+
+    Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
+    (labelled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
+    """
+    k = len(operations)
+    output = VERTICES - 1
+    matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
+    for node in (*live_nodes(parents), k + 1):
+        for up in parents[node - 1]:
+            matrix[up, output if node == k + 1 else node] = 1
+    dummies = ["conv1x1-bn-relu"] * (VERTICES - 2 - k)
+    return matrix, ["input", *operations, *dummies, "output"]
+
+
+Matrix = tuple[tuple[int, ...], ...]
+
+
+def decode(encoding: str) -> tuple[tuple[str, ...], Parents]:
+    """Operations and parents of an encoding that is known to be right."""
+    found = re.findall(r"(?:\d+:([\w-]+)|out)\(([\d,]+)\)", encoding)
+    return tuple(op for op, _ in found[:-1]), tuple(tuple(map(int, up.split(","))) for _, up in found)
+
+
+def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
+    """Adjacency matrix and inner operations of the cell that NAS-Bench-101 trained, without its dead vertices."""
+    output = len(parents)
+    kept = (0, *sorted(live_nodes(parents)), output)
+    matrix = tuple(tuple(int(b > 0 and a in parents[b - 1]) for b in kept) for a in kept)
+    return matrix, tuple(operations[node - 1] for node in kept[1:-1])
+
+
+@lru_cache(maxsize=65_536)
+def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
+    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell (`graph_util.hash_module`): as many
+    rounds as there are vertices, in which each one's hash takes in those of its neighbours."""
+    matrix, inner = pruned_cell(operations, parents)
+    vertices = range(len(matrix))
+    labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
+    into = [[a for a in vertices if matrix[a][b]] for b in vertices]
+    out = [[b for b in vertices if matrix[a][b]] for a in vertices]
+    hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
+    for _ in vertices:
+        hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
+    return _md5(str(sorted(hashes)))
+
+
+def _joined(hashes: list[str], vertices: list[int]) -> str:
+    return "".join(sorted(hashes[v] for v in vertices))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

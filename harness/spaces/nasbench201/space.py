@@ -1,0 +1,194 @@
+"""NAS-Bench-201 (Dong & Yang, ICLR 2020): a cell of four nodes, one of five operations on each of six edges.
+
+Node 0 is the cell's input, node 3 its output; a node sums its incoming edges. The string
+``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`` lists each node's incoming edges. NATS-Bench calls the space "tss".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.spaces.base import Architecture, Rows, Space
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NONE, SKIP, CONV1, CONV3, POOL = range(5)
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+"""(source, target) of each row of the architecture tensor; the published name of the second is '2<-0'."""
+
+Cell = tuple[int, ...]
+"""Six operation indices, one an edge."""
+
+
+class NASBench201(Space):
+    """Architecture tensor: one [6, 5] array, edges in the order of `EDGES`, operations in that of `OPERATIONS`.
+
+    The argmax of a row may be `none` (as published for this space). The table key is the string itself, because
+    isomorphic cells were trained separately. `canonical_key` treats a node whose inputs are all zero as zero,
+    contracts skip connections and ignores the order of sums: 4,930 classes. `published_key` is that of the official
+    code, which does not propagate zeros: 6,466 classes, of which 623 genuine ones are split.
+    """
+
+    name = "nasbench201"
+    source = "Dong & Yang, NAS-Bench-201, ICLR 2020 (arXiv 2001.00326)"
+    operations = OPERATIONS
+    alpha_shapes = ((6, 5),)
+    picks = (1,)
+    size = 15_625
+    distinct = 4_930
+    published_classes = 6_466
+    stack = "harness.spaces.nasbench201.stack:NASBench201Stack"
+
+    def derive(self, alphas: Rows) -> Architecture:
+        (alpha,) = self.check_shapes(alphas)
+        return architecture_of(tuple(int(i) for i in alpha.argmax(axis=1)))
+
+    def parse(self, encoding: str) -> Architecture:
+        return architecture_of(parse_cell(encoding))
+
+    def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
+        return [np.eye(len(OPERATIONS))[list(parse_cell(architecture.encoding))]]
+
+    def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
+        return [(*edge, operation) for edge, operation in zip(EDGES, architecture.operations, strict=True)]
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """All strings in the official index order (the order of the published files)."""
+        return (architecture_of(cell) for cell in official_cells())
+
+    def canonical_key(self, architecture: Architecture) -> str:
+        return canonical(parse_cell(architecture.encoding))
+
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        return {key: architecture_of(cell) for key, cell in distinct_cells().items()}
+
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """The 24 cells with another operation on one edge."""
+        cell = parse_cell(architecture.encoding)
+        changes = [(edge, op) for edge in range(len(EDGES)) for op in range(len(OPERATIONS)) if op != cell[edge]]
+        return [architecture_of((*cell[:edge], op, *cell[edge + 1 :])) for edge, op in changes]
+
+    def random(self, rng: np.random.Generator) -> Architecture:
+        return architecture_of(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))
+
+
+def architecture_of(cell: Cell) -> Architecture:
+    """The architecture of six operation indices."""
+    text = to_string(cell)
+    return Architecture(text, text, tuple(OPERATIONS[i] for i in cell))
+
+
+def to_string(cell: Cell) -> str:
+    names = [f"{OPERATIONS[op]}~{source}" for op, (source, _) in zip(cell, EDGES, strict=True)]
+    return f"|{names[0]}|+|{names[1]}|{names[2]}|+|{names[3]}|{names[4]}|{names[5]}|"
+
+
+def parse_cell(encoding: str) -> Cell:
+    """Six operation indices of a string, read by the official API's parser; a wrong part is named."""
+    from nas_201_api import NASBench201API
+
+    try:
+        nodes = NASBench201API.str2lists(encoding)
+        edges = [(source, target + 1, op) for target, node in enumerate(nodes) for op, source in node]
+    except (AssertionError, ValueError, IndexError, AttributeError):
+        edges = []
+    if [(source, target) for source, target, _ in edges] != [*EDGES]:
+        raise HarnessError(
+            f"{encoding!r} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+        )
+    for *_, op in edges:
+        if op not in OPERATIONS:
+            raise HarnessError(
+                f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+            )
+    return tuple(OPERATIONS.index(op) for *_, op in edges)
+
+
+@cache
+def official_cells() -> tuple[Cell, ...]:
+    """The 15,625 cells in the official index order.
+
+    The file holds, for each official index, the cell's place in the lexicographic product of the operations
+    (first edge slowest), as 16-bit integers.
+    """
+    path = files("harness.spaces.nasbench201") / "order.npy"
+    with path.open("rb") as stream:
+        order: NDArray[np.uint16] = np.load(stream)
+    digits = order.astype(np.int64)[:, None] // 5 ** np.arange(5, -1, -1) % 5
+    return tuple(map(tuple, digits.tolist()))
+
+
+def _expand(cell: Cell) -> list[tuple[str, ...]]:
+    """Each node as the sorted terms of its sum; an empty tuple is zero."""
+    nodes: list[tuple[str, ...]] = [("0",)]
+    for target in (1, 2, 3):
+        terms: list[str] = []
+        for op, (source, into) in zip(cell, EDGES, strict=True):
+            if into != target or op == NONE or not nodes[source]:
+                continue
+            if op == SKIP:
+                terms.extend(nodes[source])
+            else:
+                terms.append(f"({'+'.join(nodes[source])})@{OPERATIONS[op]}")
+        nodes.append(tuple(sorted(terms)))
+    return nodes
+
+
+def canonical(cell: Cell) -> str:
+    """The output node's expression with zeros propagated, skips contracted and sums flattened and sorted.
+
+    Two cells with equal keys compute the same function when equal subexpressions share their weights and an
+    operation of zero is zero. (A cell that uses one convolution twice and a cell with two convolutions of the same
+    input have equal keys.)
+    """
+    return "+".join(_expand(cell)[3]) or "#"
+
+
+def published_key(cell: Cell) -> str:
+    """The isomorphism key of the official code, `to_unique_str(True)`, including its treatment of zero nodes."""
+    nodes = ["0"]
+    for target in (1, 2, 3):
+        terms = []
+        for op, (source, into) in zip(cell, EDGES, strict=True):
+            if into != target:
+                continue
+            if op == NONE or nodes[source] == "#":
+                terms.append("#")
+            elif op == SKIP:
+                terms.append(nodes[source])
+            else:
+                terms.append(f"({nodes[source]})@{OPERATIONS[op]}")
+        nodes.append("+".join(sorted(terms)))
+    return nodes[3]
+
+
+def live_operations(cell: Cell) -> Cell:
+    """The cell with `none` wherever an edge cannot influence the output (zero input, or no way to the output)."""
+    ops = list(cell)
+    nodes = _expand(cell)
+    for edge, (source, _) in enumerate(EDGES):
+        if not nodes[source]:
+            ops[edge] = NONE
+    for node in (2, 1):
+        if all(ops[edge] == NONE for edge, (source, _) in enumerate(EDGES) if source == node):
+            for edge, (_, target) in enumerate(EDGES):
+                if target == node:
+                    ops[edge] = NONE
+    return tuple(ops)
+
+
+def distinct_cells(cells: Sequence[Cell] | None = None) -> dict[str, Cell]:
+    """One representative of every canonical key: the member with the fewest live operations, then the first."""
+    best: dict[str, tuple[int, Cell]] = {}
+    for cell in cells if cells is not None else itertools.product(range(5), repeat=6):
+        key, live = canonical(cell), live_operations(cell)
+        cost = sum(op != NONE for op in live) + 10 * sum(op in (CONV1, CONV3) for op in live)
+        if key not in best or cost < best[key][0]:
+            best[key] = (cost, live)
+    return {key: cell for key, (_, cell) in best.items()}

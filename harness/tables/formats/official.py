@@ -1,0 +1,103 @@
+"""Reading NAS-Bench-201's official files: the NATS archive folder, its single pickle, and the two .pth files.
+
+All give the same thing, one entry an architecture. A folder's files are small and read by all cores; a single file is
+read as a stream that forgets each entry once its numbers are taken out, because as Python objects the whole of it
+needs some 30 GB.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from harness.core.errors import HarnessError
+from harness.core.pickles import CONTAINERS, NUMPY, StreamUnpickler, guarded, load
+from harness.tables.formats.nats import Entry, is_entry, read_entry
+
+ADMITTED = CONTAINERS | NUMPY
+MEMBER = re.compile(r"\d+\.pickle\.pbz2")
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""What torch.save wrote first before it wrote zip archives (torch.serialization)."""
+BUFFER = 1 << 20
+
+
+def members(folder: Path) -> list[Path]:
+    """The architectures' files of an archive folder, in index order."""
+    found = sorted((p for p in folder.iterdir() if MEMBER.fullmatch(p.name)), key=lambda p: int(p.name.split(".")[0]))
+    if not found:
+        raise HarnessError(f"{folder} holds no NNNNNN.pickle.pbz2: it is no NATS-Bench archive folder")
+    return found
+
+
+def read_member(path: Path) -> Entry:
+    """The entry of one file of the archive folder."""
+
+    def read() -> Entry:
+        content = load(io.BytesIO(bz2.decompress(path.read_bytes())), path, ADMITTED)
+        if not is_entry(content):
+            raise HarnessError(f"{path} holds no entry of an architecture")
+        return located(path, content)
+
+    entry: Entry = guarded(read, path)
+    return entry
+
+
+def located(where: Path, content: Any) -> Entry:
+    """read_entry, with the file's name before what it says."""
+    try:
+        return read_entry(content)
+    except HarnessError as error:
+        raise HarnessError(f"{where} cannot be used: {error}") from None
+
+
+def read_stream(path: Path, take: Callable[[Any], None]) -> None:
+    """Hand each entry's content of a .pickle.pbz2 or .pth file to `take`, in the file's order."""
+
+    def part(done: Any) -> bool:
+        if not is_entry(done):
+            return False
+        take(done)
+        return True
+
+    with opened(path) as stream:
+        guarded(lambda: StreamUnpickler(stream, ADMITTED, part).load(), path)
+        guarded(lambda: drain(stream), path)
+
+
+def drain(stream: IO[bytes]) -> None:
+    """Read to the end, where bz2 and zip archives check their sums."""
+    while stream.read(BUFFER):
+        pass
+
+
+def begins_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(magic)) == magic
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The pickle of the content: inside bz2, inside torch's zip archive, or after torch's old header."""
+    if path.suffix == ".pbz2":
+        with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:
+            yield stream
+    elif begins_with(path, b"PK"):
+        with guarded(lambda: zipfile.ZipFile(path), path) as archive:
+            pickles = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+            if len(pickles) != 1:
+                raise HarnessError(f"{path} holds {len(pickles)} data.pkl: it was not written by torch.save")
+            opened_member = guarded(lambda: archive.open(pickles[0]), path)
+            with opened_member as member, io.BufferedReader(member, BUFFER) as stream:
+                yield stream
+    else:
+        with path.open("rb", buffering=BUFFER) as stream:
+            header = [guarded(lambda: StreamUnpickler(stream, {}, lambda _: False).load(), path) for _ in range(3)]
+            if header[0] != LEGACY_MAGIC:
+                raise HarnessError(f"{path} does not begin as torch.save writes: it is no official .pth file")
+            yield stream

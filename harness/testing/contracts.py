@@ -1,0 +1,218 @@
+"""Contract suites: subclass one in a test module to hold a plugin of your own to what the harness relies on.
+
+class TestMySpace(SpaceContract):
+    space = MySpace()
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.core.streams import Streams
+from harness.datasets.digits import DigitPairs
+from harness.search.loop import SupernetSearch, frozen_cross_entropy
+from harness.search.methods import Method
+from harness.search.methods import method as find_method
+from harness.search.regularizers.base import Regularizer, WeightStep
+from harness.search.searchers.base import ARCHITECTURE_STEPS
+from harness.search.training import Training
+from harness.spaces.base import Space
+from harness.spaces.blocks.build import FIXED, build_supernet
+from harness.spaces.blocks.supernet import Supernet
+
+
+class SpaceContract:
+    """A space decodes, parses and enumerates consistently. `probe`: how many encodings are looked at."""
+
+    space: Space
+    probe = 300
+
+    def test_encodings_parse_back(self) -> None:
+        for architecture in itertools.islice(self.space.enumerate(), self.probe):
+            assert self.space.parse(architecture.encoding) == architecture
+
+    def test_mixing_weights_derive_back(self) -> None:
+        for architecture in itertools.islice(self.space.enumerate(), self.probe):
+            mix = self.space.mix(architecture)
+            assert self.space.derive(mix) == architecture
+            assert tuple(m.shape for m in mix) == self.space.alpha_shapes
+            for rows, picks in zip(mix, self.space.picks, strict=True):
+                assert (rows.sum(axis=1) == picks).all()
+
+    def test_derivation_does_not_depend_on_the_scale(self) -> None:
+        rng = np.random.default_rng(0)
+        for _ in range(self.probe):
+            alphas = [rng.normal(size=shape) for shape in self.space.alpha_shapes]
+            softmax = [np.exp(a) / np.exp(a).sum(-1, keepdims=True) for a in alphas]
+            assert self.space.derive(alphas) == self.space.derive(softmax)
+
+    def test_ties_go_to_the_lower_index(self) -> None:
+        flat = [np.zeros(shape) for shape in self.space.alpha_shapes]
+        first = [np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)) for shape in self.space.alpha_shapes]
+        assert self.space.derive(flat) == self.space.derive(first)
+
+    def test_neighbours_are_mutual(self) -> None:
+        rng = np.random.default_rng(0)
+        for architecture in (self.space.random(rng) for _ in range(10)):
+            found = self.space.neighbours(architecture)
+            assert len({n.encoding for n in found}) == len(found) > 0
+            assert architecture not in found
+            assert all(architecture in self.space.neighbours(n) for n in found)
+
+    def test_random_draws_are_members_and_repeat(self) -> None:
+        drawn = [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
+        assert drawn == [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
+        assert all(self.space.parse(a.encoding) == a for a in drawn)
+
+
+def small_step(
+    space: Space, *, epoch: int = 3, epochs: int = 4, seed: int = 0, cells: int = 1
+) -> tuple[list[Any], WeightStep]:
+    """Mixing weights and a weight step on a small float64 supernet with random images."""
+    streams = Streams(seed)
+    net: Supernet = build_supernet(
+        space, FIXED, channels=2, cells=cells, classes=4, generator=streams["weights"], dtype=torch.float64
+    )
+    x = torch.randn(8, 3, 8, 8, generator=streams["x"], dtype=torch.float64)
+    y = torch.randint(0, 4, (8,), generator=streams["y"])
+    shapes = space.alpha_shapes
+    mix = [torch.randn(s, generator=streams["alpha"], dtype=torch.float64).softmax(dim=-1) for s in shapes]
+
+    def loss(weights: Any) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(net(x, weights), y)
+
+    def frozen_loss() -> Any:
+        return frozen_cross_entropy(net, (x, y))
+
+    return mix, WeightStep(net, loss, loss, frozen_loss, {}, streams, epoch, epochs)
+
+
+class RegularizerContract:
+    """A perturbation stays on the simplex, is reproducible, and leaves everything else alone.
+
+    regularizer: the one under test; neutral: the same with zero strength.
+    """
+
+    space: Space
+    regularizer: Regularizer
+    neutral: Regularizer
+
+    def test_rows_stay_on_the_simplex(self) -> None:
+        mix, step = small_step(self.space)
+        for rows in self.regularizer.perturb(mix, step):
+            assert rows.min() >= 0
+            assert torch.allclose(rows.sum(dim=-1), torch.ones(len(rows), dtype=rows.dtype))
+
+    def test_same_seed_same_perturbation(self) -> None:
+        first, second = (self.regularizer.perturb(*small_step(self.space)) for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+    def test_zero_strength_changes_nothing(self) -> None:
+        mix, step = small_step(self.space)
+        assert all(torch.equal(a, b) for a, b in zip(self.neutral.perturb(mix, step), mix, strict=True))
+
+    def test_network_and_global_random_state_are_left_alone(self) -> None:
+        mix, step = small_step(self.space)
+        before = {name: value.clone() for name, value in step.net.state_dict().items()}
+        inputs = [m.clone() for m in mix]
+        state = torch.get_rng_state()
+        mode = step.net.training
+        self.regularizer.perturb(mix, step)
+        assert torch.equal(torch.get_rng_state(), state)
+        assert step.net.training == mode
+        assert all(torch.equal(value, before[name]) for name, value in step.net.state_dict().items())
+        assert all(torch.equal(a, b) for a, b in zip(mix, inputs, strict=True))
+
+
+def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:
+    """A search of two steps an epoch on pairs of digits, at its beginning."""
+    streams, where = Streams(0), torch.device(device)
+    images = DigitPairs(evaluation_pairs=16).load(where)
+    net = build_supernet(
+        space,
+        FIXED,
+        channels=4,
+        cells=1,
+        classes=images.classes,
+        image_channels=1,
+        generator=streams["weights"],
+        device=where,
+        **chosen.supernet_options(),
+    )
+    search = SupernetSearch(
+        space=space,
+        net=net,
+        alphas=[1e-3 * torch.randn(s, generator=streams["alpha-init"]).to(where) for s in space.alpha_shapes],
+        searcher=chosen.searcher,
+        regularizers=chosen.regularizers,
+        training=Training(batch_size=8, steps_per_epoch=2),
+        choices=FIXED,
+        streams=streams,
+        epochs=epochs,
+    )
+    search.bind(images)
+    return search
+
+
+def state_of(search: SupernetSearch) -> list[torch.Tensor]:
+    """Logits, weights and buffers: what two searches that are one and the same agree on, bit for bit."""
+    return [*(a.detach() for a in search.alphas), *search.net.state_dict().values()]
+
+
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    """A state as a checkpoint gives it back: plain values and tensors, nothing that runs code."""
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    stream.seek(0)
+    loaded: dict[str, Any] = torch.load(stream, weights_only=True)
+    return loaded
+
+
+class MethodContract:
+    """A method searches: finitely, reproducibly, resumably, and by its own random streams alone."""
+
+    method: str
+    space: Space
+
+    def search(self) -> SupernetSearch:
+        return small_search(find_method(self.method), self.space)
+
+    def run(self, search: SupernetSearch, first: int, last: int) -> None:
+        for epoch in range(first, last):
+            losses = search.train_epoch(epoch, lambda: None)
+            assert np.isfinite(losses["train_loss"]) or search.stopped
+            before = [value.clone() for value in state_of(search)]
+            search.select(epoch + 1)
+            assert all(torch.equal(a, b) for a, b in zip(before, state_of(search), strict=True))
+
+    def test_searches_and_stays_finite(self) -> None:
+        search = self.search()
+        before = [a.detach().clone() for a in search.alphas]
+        self.run(search, 0, 3)
+        assert all(torch.isfinite(value).all() for value in state_of(search))
+        assert self.space.parse(search.derive().encoding)
+        assert np.isfinite(search.evaluate()["search_valid_loss"])
+        moved = [not torch.equal(a, b) for a, b in zip(before, search.alphas, strict=True)]
+        frozen = not all(r.alpha_moves(2, 3) for r in search.regularizers)
+        assert all(moved) or search.stopped or frozen or ARCHITECTURE_STEPS not in search.searcher.offers
+
+    def test_resumed_is_uninterrupted(self) -> None:
+        whole, first, second = self.search(), self.search(), self.search()
+        self.run(whole, 0, 3)
+        self.run(first, 0, 1)
+        second.load_state_dict(through_a_file(first.state_dict()))
+        self.run(second, 1, 3)
+        assert all(torch.equal(a, b) for a, b in zip(state_of(whole), state_of(second), strict=True))
+
+    def test_global_random_state_is_left_alone(self) -> None:
+        search = self.search()
+        before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+        self.run(search, 0, 1)
+        assert torch.equal(before[0], torch.get_rng_state())
+        assert before[1:] == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]

@@ -1,0 +1,71 @@
+"""A pytest plugin: the fixture `assert_stable` fails a test when a method's runs moved from a baseline.
+
+def test_my_regularizer_is_still_stable(assert_stable):
+    assert_stable("study.toml", "baseline.parquet", error=2.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DEFAULT_OUT = Path("results/runs")
+
+
+@pytest.fixture(name="assert_stable", scope="session")
+def assert_stable_fixture() -> Callable[..., None]:
+    """`assert_stable`, imported when a test asks for it."""
+    return assert_stable
+
+
+def assert_stable(
+    study: str | Path,
+    baseline: str | Path,
+    *,
+    out: str | Path = DEFAULT_OUT,
+    seeds: str | None = None,
+    exact: bool = False,
+    run: bool = True,
+    **margins: float,
+) -> None:
+    """Run what is missing of a study (unless run is False); fail unless its runs are shown to be those of a baseline.
+
+    study: a study file, or a folder of results. baseline: written by `harness gate STUDY --write`. exact: every row to
+    the last bit, for the same machine. margins: error, failure, onset, eigenvalue, level (see `harness gate --help`).
+    Fails with the table of checks when one has moved, and when the runs are too few to show either.
+    """
+    from harness.results.load import open_finished
+    from harness.verdicts.baseline import exact as compare_rows
+    from harness.verdicts.baseline import read_baseline
+    from harness.verdicts.gate import gate, margins_of, overall
+
+    source, kept = Path(study), read_baseline(Path(baseline))
+    if run and not source.is_dir():
+        run_missing(source, seeds, Path(out))
+    found = open_finished(source, [], seeds, Path(out))
+    if exact:
+        differences = compare_rows(found.results, kept)
+        if differences:
+            pytest.fail("\n".join([f"{source} is not bit for bit {baseline}:", *differences]), pytrace=False)
+        return
+    checks = gate(found.results, kept, margins_of(margins), found.declared)
+    state = overall(checks)
+    if state != "stable":
+        rows = [", ".join(f"{k} {v}" for k, v in c.row().items()) for c in checks]
+        pytest.fail("\n".join([f"{source} against {baseline}: {state}", *rows]), pytrace=False)
+
+
+def run_missing(source: Path, seeds: str | None, out: Path) -> None:
+    """Run a study's missing runs, one a core."""
+    from harness.core.arithmetic import default_jobs, resolve_device
+    from harness.runs.execute import plan, run_all
+    from harness.runs.study import load_study
+
+    device = resolve_device("auto")
+    failed = [
+        o.error for o in run_all(plan(load_study(source, [], seeds), out), device, default_jobs(device)) if o.error
+    ]
+    if failed:
+        pytest.fail(f"{len(failed)} runs of {source} did not finish; the first says: {failed[0]}", pytrace=False)

@@ -1,0 +1,80 @@
+"""A baseline: the rows of finished runs in one file, for the stability gate and for bit-exact regression tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.core.files import disk
+from harness.results.frames import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXACT = ("epoch", "architecture", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "alphas")
+"""Columns that a search on the same machine gives again to the last bit."""
+
+
+def baseline_rows(results: Results) -> pd.DataFrame:
+    """What a baseline keeps: the rows of every epoch with their error, and the table's optimum and random median."""
+    optimum, random_median = results.levels()
+    return results.rows().assign(
+        optimum=optimum,
+        random_median=random_median,
+        measure="supernet" if results.table is None else f"{results.table.name} {results.table.test}",
+    )
+
+
+def write_baseline(results: Results, path: Path) -> None:
+    """One Parquet file."""
+    with disk(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        baseline_rows(results).to_parquet(path, index=False)
+
+
+def read_baseline(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        rows = pd.read_parquet(path)
+        rows[["method", "seed", "epoch", "error_pct", "optimum", "random_median", "measure"]]
+    except FileNotFoundError:
+        raise HarnessError(
+            f"there is no baseline at {path}: write one with harness gate STUDY --write {path}"
+        ) from None
+    except (OSError, ValueError, KeyError) as error:
+        raise HarnessError(f"{path} is no baseline of this tool ({error}): write it again") from None
+    return rows
+
+
+def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
+    """What differs, to the last bit, from runs on the same machine; one line a run."""
+    now = baseline_rows(today)
+    check_same_measure(now, baseline)
+    differences = []
+    for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
+        before = old_rows.sort_values("epoch")
+        after = now[(now["method"] == method) & (now["seed"] == seed)].sort_values("epoch")
+        who = f"{method}, seed {seed}"
+        if len(after) != len(before):
+            differences.append(f"{who}: {len(after)} epochs are there, the baseline has {len(before)}")
+            continue
+        for row, old in zip(after.to_dict("records"), before.to_dict("records"), strict=True):
+            changed = [c for c in EXACT if not same(row[c], old[c])]
+            if changed:
+                differences.append(f"{who}: from epoch {row['epoch']} on, first in {', '.join(changed)}")
+                break
+    return differences
+
+
+def same(a: Any, b: Any) -> bool:
+    return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=not isinstance(a, str)))
+
+
+def check_same_measure(now: pd.DataFrame, baseline: pd.DataFrame) -> None:
+    ours, theirs = now["measure"].iloc[0], baseline["measure"].iloc[0]
+    if ours != theirs:
+        raise HarnessError(f"the baseline's errors are of {theirs}, these of {ours}: they cannot be compared")

@@ -1,0 +1,203 @@
+"""The stability gate: are the runs of today those of the baseline, up to a stated margin?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.registry import explain
+from harness.results.endpoints import of_run
+from harness.results.frames import Results
+from harness.runs.preregistration import Declared
+from harness.stats.intervals import Floats, Interval, changed_rates, rate_difference
+from harness.stats.tests import holm, rank_sum, signed_rank
+from harness.verdicts.baseline import baseline_rows, check_same_measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOLD = {"error": "final error", "onset": "collapse onset", "eigenvalue": "log eigenvalue"}
+State = Literal["stable", "moved", "inconclusive"]
+
+
+class Margins(BaseModel):
+    """What may change. error: final error, percentage points; failure: share of collapsed runs; onset: epochs until
+    collapse; eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    error: float = Field(2.0, gt=0)
+    failure: float = Field(0.3, gt=0, le=1)
+    onset: float = Field(10.0, gt=0)
+    eigenvalue: float = Field(2.0, gt=1)
+    level: float = Field(0.05, gt=0, lt=0.5)
+
+
+def margins_of(given: Mapping[str, float | None]) -> Margins:
+    """Margins by name; those that are None are the default's."""
+    try:
+        return Margins.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        raise HarnessError(explain(error, "the gate", Margins.model_fields)) from None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it."""
+
+    method: str
+    quantity: str
+    baseline: str
+    today: str
+    margin: str
+    moved: float
+    equivalent: float
+    reason: str
+    state: State
+
+    def row(self) -> dict[str, object]:
+        return {
+            "method": self.method,
+            "quantity": f"{self.quantity} (margin {self.margin})",
+            "before": self.baseline,
+            "today": self.today,
+            "p moved": float(f"{self.moved:.2g}"),
+            "p stable": float(f"{self.equivalent:.2g}"),
+            "verdict": f"{self.state}{self.reason}",
+        }
+
+
+def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared) -> list[Check]:
+    """Every quantity of every method of the baseline. Moved: the shift is beyond the margin, Holm over all checks.
+    Stable: two one-sided tests show that it is within (Schuirmann 1987). Neither: inconclusive. Runs are compared seed
+    by seed where both sides have the same seeds."""
+    now = baseline_rows(today)
+    check_same_measure(now, baseline)
+    missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
+    if missing:
+        raise HarnessError(
+            f"no finished run of the baseline's {missing[0]!r}: {did_you_mean(missing[0], now['method'].unique())}"
+        )
+    tests: list[Check] = []
+    level = margins.level
+    for method in baseline["method"].unique():
+        sides = [rows[rows["method"] == method] for rows in (baseline, now)]
+        paired = set(sides[0]["seed"]) == set(sides[1]["seed"])
+        before, after = (quantities(rows, declared) for rows in sides)
+        sizes = {"error": margins.error}
+        if before["failed"].any() or after["failed"].any():
+            sizes["onset"] = margins.onset
+        if "eigenvalue" in before and "eigenvalue" in after:
+            sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
+        tests += [
+            shift(method, TOLD[name], before[name], after[name], margin=size, level=level, paired=paired)
+            for name, size in sizes.items()
+        ]
+        tests.append(rates(method, before["failed"], after["failed"], margins, paired=paired))
+    adjusted = holm([t.moved for t in tests])
+    return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
+
+
+def quantities(rows: pd.DataFrame, declared: Declared) -> dict[str, Floats]:
+    """Of every run: final error, whether it failed, the epoch of its collapse, and the logarithm of its last dominant
+    eigenvalue where it was measured."""
+    found = []
+    for _, run in rows.sort_values("epoch").groupby("seed"):
+        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
+        row = {
+            "error": ends["final_error_pct"],
+            "failed": float(ends["failed"]),
+            "onset": len(run) if np.isnan(onset) else onset,  # none: as if right after the last epoch
+        }
+        measured = run["hessian_largest"].dropna().tolist() if "hessian_largest" in run else []
+        if measured:
+            row["eigenvalue"] = float(np.log(max(measured[-1], 1e-12)))
+        found.append(row)
+    return {key: np.array([row[key] for row in found]) for key in found[0]}
+
+
+def shift(
+    method: str, quantity: str, before: Floats, after: Floats, *, margin: float, level: float, paired: bool = False
+) -> Check:
+    """Rank tests of today's values, moved by the margin, against the baseline's: signed ranks if paired."""
+    test = signed_rank if paired else rank_sum
+    above, below = test(after - margin, before), test(after + margin, before)
+    few = above.smallest / 2 > level
+    return Check(
+        method,
+        quantity,
+        middle(before),
+        middle(after),
+        f"{margin:g}",
+        min(1.0, 2 * min(above.greater, below.less)),
+        max(above.less, below.greater),
+        ": n too small" if few else "",
+        "inconclusive",
+    )
+
+
+def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> Check:
+    """Intervals of the difference in failure rates: within the margin, or beyond it. Newcombe's, or if paired that of
+    the runs that changed."""
+    counts = (int(after.sum()), len(after)), (int(before.sum()), len(before))
+    more, fewer = int((after > before).sum()) if paired else 0, int((after < before).sum()) if paired else 0
+
+    def interval(level: float) -> Interval:
+        return changed_rates(more, fewer, len(after), level) if paired else rate_difference(*counts, level)
+
+    def beyond(level: float) -> bool:
+        found = interval(level)
+        return found.low > margins.failure or found.high < -margins.failure
+
+    def within(level: float) -> bool:
+        found = interval(2 * level)
+        return -margins.failure <= found.low and found.high <= margins.failure
+
+    n, level = len(after), 2 * margins.level
+    best = changed_rates(0, 0, n, level) if paired else rate_difference((0, n), (0, len(before)), level)
+    few = max(abs(best.low), abs(best.high)) > margins.failure
+    return Check(
+        method,
+        "failures",
+        "{}/{}".format(*counts[1]),
+        "{}/{}".format(*counts[0]),
+        f"{margins.failure:g}",
+        smallest_level(beyond),
+        smallest_level(within),
+        ": n too small" if few else "",
+        "inconclusive",
+    )
+
+
+def smallest_level(shows: Any) -> float:
+    """The smallest level at which an interval shows something, by bisection: its p-value; 1 if it never does."""
+    low, high = 0.0, 0.4999
+    if not shows(high):
+        return 1.0
+    for _ in range(30):
+        middle_ = (low + high) / 2
+        low, high = (low, middle_) if shows(middle_) else (middle_, high)
+    return high
+
+
+def judged(check: Check, p_moved: float, level: float) -> Check:
+    if p_moved <= level:
+        return replace(check, moved=p_moved, state="moved", reason="")
+    if check.equivalent <= level:
+        return replace(check, moved=p_moved, state="stable", reason="")
+    return replace(check, moved=p_moved)
+
+
+def middle(values: Floats) -> str:
+    return f"{np.median(values):.3g}"
+
+
+def overall(checks: list[Check]) -> State:
+    """Moved if anything has; stable only if everything is."""
+    states = {c.state for c in checks}
+    return "moved" if "moved" in states else "stable" if states == {"stable"} else "inconclusive"

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.registry import build, find, plugins
+
+PLUGIN = '''
+from pydantic import Field
+from harness.search.regularizers.base import Regularizer
+
+class Pull(Regularizer):
+    """Pull logits together."""
+    name = "pull"
+    strength: float = Field(0.01, ge=0)
+
+    def alpha_loss(self, alphas, epoch, epochs):
+        return self.strength * sum(a.square().sum() for a in alphas)
+'''
+
+
+def test_every_plugin_is_found_by_its_name() -> None:
+    assert list(plugins("spaces")) == ["nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3", "nasbench201"]
+    assert {"darts", "drnas", "gumbel", "random-search", "local-search"} <= plugins("searchers").keys()
+    assert {"adversarial", "beta-decay", "mean-shift", "random-smoothing"} <= plugins("regularizers").keys()
+    for kind in ("searchers", "regularizers"):
+        assert list(plugins(kind)) == sorted(plugins(kind))
+        assert all(cls.name == name for name, cls in plugins(kind).items())
+    assert list(plugins("datasets")) == ["cifar10", "cifar100", "digits", "digits100", "imagenet16-120", "npz", "svhn"]
+
+
+def test_an_installed_package_adds_a_regularizer(tmp_path: Path) -> None:
+    """A real distribution with the entry-point group, seen by a fresh interpreter."""
+    (tmp_path / "pull_plugin.py").write_text(PLUGIN)
+    info = tmp_path / "pull_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pull-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness.regularizers]\npull = pull_plugin:Pull\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from harness.search.methods import method\n"
+        "chosen = method('sdarts-rs + pull').override({'pull': {'strength': 0.5}})\n"
+        "print([p.name for p in chosen.regularizers], chosen.regularizers[1].strength)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "['random-smoothing', 'pull'] 0.5", done.stderr
+
+
+def test_unknown_names_and_fields() -> None:
+    with pytest.raises(HarnessError, match="unknown regularizer 'adversarail': did you mean 'adversarial'"):
+        find("regularizers", "adversarail")
+    with pytest.raises(HarnessError, match="regularizer 'adversarial' has no key 'step': did you mean 'steps'"):
+        build("regularizers", "adversarial", {"step": 3})
+    with pytest.raises(HarnessError, match="steps = 0 is not usable: Input should be greater than or equal to 1"):
+        build("regularizers", "adversarial", {"steps": 0})
+    with pytest.raises(HarnessError, match="dataset 'npz' needs the key 'path': add it"):
+        build("datasets", "npz", {})
+
+
+def test_suggestions() -> None:
+    assert did_you_mean("sdart-rs", ["sdarts-rs", "zzz"]) == "did you mean 'sdarts-rs'?"
+    assert did_you_mean("q", ["b", "a"]) == "choose from: a, b"

@@ -1,0 +1,89 @@
+"""What is committed under results/ and notebooks/ is what the code gives."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+from harness.core.errors import HarnessError
+from harness.plots import trajectory
+from harness.results.frames import Results
+from harness.runs.study import load_study
+from tests.conftest import ROOT
+
+PUBLISHED = ROOT / "results" / "published" / "digits"
+
+
+FOLDERS = sorted(p.parent for p in PUBLISHED.parent.glob("*/manifest.json"))
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=lambda p: p.name)
+def results(request: pytest.FixtureRequest) -> Results:
+    return Results.of_folder(request.param)
+
+
+def test_lookups_are_the_tables(results: Results) -> None:
+    """Every published lookup comes out of the embedded table again."""
+    assert results.table is not None
+    space = results.table.space
+    expected = {a: dict(results.table.all_values(space.parse(a))) for a in results.epochs["architecture"].unique()}
+    merged = results.lookups.merge(results.epochs[["method", "seed", "epoch", "architecture"]])
+    assert len(merged) == len(results.lookups) == len(results.epochs) * len(results.table.columns)
+    for row in merged.itertuples():
+        found = {(c.dataset, c.split, c.epochs, str(c.trial)): v for c, v in expected[row.architecture].items()}
+        assert found[row.dataset, row.split, row.table_epochs, row.trial] == row.accuracy_pct
+
+
+def test_derived_architectures_follow_from_the_logits(results: Results) -> None:
+    assert results.table is not None
+    rows = results.epochs[results.epochs["method"] != "random-search"]
+    shapes = results.table.space.alpha_shapes
+    ends = np.cumsum([a * b for a, b in shapes])[:-1]
+    for alphas, text in zip(rows["alphas"], rows["architecture"], strict=True):
+        parts = [p.reshape(s) for p, s in zip(np.split(alphas, ends), shapes, strict=True)]
+        assert results.table.space.derive(parts).encoding == text
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_study_is_the_one_in_benchmarks(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (path,) = (ROOT / "benchmarks").rglob(f"{folder.name}.toml")
+    study = load_study(path)
+    assert manifest["study"] == study.file.model_dump(mode="json")
+    assert [run["id"] for run in manifest["runs"]] == [run.id for run in study.runs]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_figure_rows_are_the_published_ones(folder: Path) -> None:
+    published = pd.read_csv(folder / "trajectory-summary.csv")
+    pd.testing.assert_frame_equal(trajectory.data(Results.of_folder(folder)).summary, published, check_dtype=False)
+
+
+def test_results_of_another_table_are_refused(tmp_path: Path) -> None:
+    for path in PUBLISHED.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["table"]["fingerprint"] = "0"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(HarnessError, match="were looked up in another version of table"):
+        Results.of_folder(tmp_path)
+    (tmp_path / "epochs.parquet").write_bytes(b"half")
+    with pytest.raises(HarnessError, match="holds no published results"):
+        Results.of_folder(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_notebook_runs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    outputs = [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
+    assert any("image/png" in o.get("data", {}) for o in outputs)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")), ids=lambda p: p.stem)
+def test_every_study_is_valid(path: Path) -> None:
+    assert load_study(path).runs

@@ -1,0 +1,406 @@
+"""Endpoints, comparisons, the gate, declarations, and the import of real logs."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from harness.cli.main import main
+from harness.cli.printing import latex, markdown
+from harness.core.errors import HarnessError
+from harness.measures import anytime
+from harness.results.endpoints import endpoints
+from harness.results.frames import Results
+from harness.runs.preregistration import Declared, declare, standing
+from harness.tables.catalog import open_table
+from harness.tables.table import Table
+from harness.verdicts.baseline import baseline_rows, exact, read_baseline, write_baseline
+from harness.verdicts.compare import compare
+from harness.verdicts.gate import Margins, gate, overall
+from tests.conftest import ROOT
+
+TABLE = open_table("nasbench201.digits")
+PUBLISHED = ROOT / "results" / "published" / "digits"
+NAN = float("nan")
+
+
+def made_up(ranks: dict[str, list[list[int]]], seconds: float = 1.0) -> Results:
+    """Results of runs that derive, epoch by epoch, the architectures of these ranks in the table (0: the best)."""
+    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
+    epochs, lookups, timing = [], [], []
+    for method, runs in ranks.items():
+        for seed, trajectory in enumerate(runs):
+            for epoch, rank in enumerate(trajectory):
+                place = {"method": method, "seed": seed, "epoch": epoch}
+                architecture = TABLE.space.parse(TABLE.encoding(int(order[rank])))
+                counts = {f"count_{o}": architecture.operations.count(o) for o in TABLE.space.operations}
+                losses = {"train_loss": 1 / (epoch + 1), "search_valid_loss": 1.0, "alphas": [float(rank)] * 30}
+                accuracy = {"supernet_accuracy_pct": float(100 - rank % 97)}
+                epochs.append(place | losses | accuracy | counts | {"architecture": architecture.encoding})
+                for column, value in TABLE.all_values(architecture):
+                    told = {"dataset": column.dataset, "split": column.split, "table_epochs": column.epochs}
+                    lookups.append(place | told | {"trial": str(column.trial), "accuracy_pct": value})
+                timing.append(place | {"wall_s": seconds * epoch})
+    return Results(pd.DataFrame(epochs), pd.DataFrame(lookups), pd.DataFrame(timing), TABLE)
+
+
+def seeds(rng: np.random.Generator, n: int, low: int, high: int) -> list[list[int]]:
+    return [[int(r) for r in rng.integers(low, high, 4)] for _ in range(n)]
+
+
+# -- measures of a trajectory --------------------------------------------------------------------------------------
+
+
+def test_onsets_are_the_first_epoch_that_stays_bad() -> None:
+    error = [80, 30, 20, 70, 25, 65, 66]
+    assert anytime.onset_above_random(error, 60) == 5
+    assert anytime.onset_degraded(error, 5) == 3
+    assert anytime.onset_degraded(error, 45) == 5
+    assert np.isnan(anytime.onset_above_random([80, 30, 20], 60))
+    assert anytime.onset_above_random([80, 90], 60) == 0
+    assert anytime.onset_parameter_free([0, 4, 2, 4, 5], 4) == 3
+
+
+def test_area_and_degradation() -> None:
+    assert anytime.area_under([4, 2, 2], [0, 1, 4]) == (4 * 1 + 2 * 3) / 4
+    assert anytime.area_under([7], [0]) == 7
+    assert anytime.degradation([50, 30, 42]) == 12
+    assert anytime.entropy_and_margin([[0.5, 0.5, 0], [0.8, 0.1, 0.1]]) == pytest.approx(
+        ((np.log(2) + stats.entropy([0.8, 0.1, 0.1])) / 2, (0 + 0.7) / 2)
+    )
+    assert anytime.agreement(["a", "a", "b", "b"]) == (2, pytest.approx(np.log(2)))
+
+
+# -- endpoints -----------------------------------------------------------------------------------------------------
+
+
+def test_endpoints_are_of_the_epochs_that_they_name() -> None:
+    found = endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
+    errors = 100 - np.sort(TABLE.vector(TABLE.test))[::-1]
+    (row,) = found.runs.to_dict("records")
+    assert row["final_error_pct"] == pytest.approx(errors[15_000])
+    assert row["oracle_error_pct"] == pytest.approx(errors[3])
+    assert row["selected_error_pct"] == pytest.approx(errors[3])  # 3 % 97 is the least
+    assert row["area_regret"] == pytest.approx(np.mean(errors[[9_000, 3, 200]]) - errors[0], abs=1e-6)
+    assert row["area_regret_seconds"] == pytest.approx(row["area_regret"])  # a second an epoch
+    assert row["failed"]
+    assert row["onset_above_random"] == 3
+    assert found.optimum == pytest.approx(errors[0])
+    (codes,), trials = found.coded(("a",), "final")
+    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), *TABLE.test, "all")
+    assert sorted(trials[codes[0]]) == pytest.approx(sorted(100 - values))
+
+
+def test_without_a_table_the_supernet_s_error_counts() -> None:
+    results = made_up({"a": seeds(np.random.default_rng(0), 5, 0, 90), "b": seeds(np.random.default_rng(1), 5, 0, 90)})
+    alone = Results(results.epochs, pd.DataFrame(), results.timing, None)
+    found = endpoints(alone, Declared())
+    assert np.isnan(found.optimum)
+    (pair,) = compare(found, Declared())
+    assert np.isfinite(pair.points.low)
+    assert np.isnan(pair.normalised.estimate)
+
+
+# -- comparisons ---------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_that_ten_seeds_carry_is_said() -> None:
+    rng = np.random.default_rng(0)
+    found = endpoints(made_up({"darts": seeds(rng, 10, 9_000, 15_000), "new": seeds(rng, 10, 0, 2_000)}), Declared())
+    (pair,) = compare(found, Declared())
+    assert pair.paired
+    assert pair.p_holm == pytest.approx(2 / 2**10)
+    assert pair.improvement == 1
+    assert pair.points.high < 0
+    assert pair.practice.better > 0.99
+    assert pair.verdict.startswith("new has a lower error than darts: median difference -")
+    assert "(10 pairs of runs)" in pair.verdict
+    (unpaired,) = compare(found, Declared(paired=False))
+    assert unpaired.p_holm < pair.p_holm
+    (reversed_,) = compare(found, Declared(baseline="new"))
+    assert reversed_.verdict.startswith("darts has a higher error than new")
+
+
+def test_three_seeds_carry_no_claim() -> None:
+    rng = np.random.default_rng(0)
+    found = endpoints(made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared())
+    (pair,) = compare(found, Declared())
+    assert not pair.reachable
+    assert "no claim, 3 pairs of runs cannot carry one: the smallest p that they can give is 0.25" in pair.verdict
+    assert "6 seeds a method could" in pair.verdict
+    (unpaired,) = compare(found, Declared(paired=False))
+    assert "3 and 3 runs cannot carry one: the smallest p that they can give is 0.1" in unpaired.verdict
+    assert "4 seeds a method could" in unpaired.verdict
+
+
+def test_no_difference_is_not_equivalence() -> None:
+    rng = np.random.default_rng(1)
+    ranks = {"darts": seeds(rng, 10, 0, 12_000), "new": seeds(rng, 10, 0, 12_000)}
+    (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
+    assert "no difference shown" in pair.verdict
+    assert "equivalent in practice" not in pair.verdict
+    ranks["new"] = ranks["darts"]
+    (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
+    assert pair.test.p == 1
+    assert pair.points == (0, 0, 0)
+    assert "they are equivalent in practice (within" in pair.verdict
+
+
+def test_pairs_and_names_that_are_declared() -> None:
+    rng = np.random.default_rng(0)
+    found = endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "abcd"}), Declared())
+    chosen = Declared(pairs=(("b", "a"), ("d", "c")))
+    assert [(p.new, p.base, p.pairs) for p in compare(found, chosen)] == [("b", "a", 2), ("d", "c", 2)]
+    with pytest.raises(HarnessError, match="there is no finished run of 'e' to compare"):
+        compare(found, Declared(baseline="e"))
+    alone = endpoints(made_up({"a": [[1]]}), Declared())
+    with pytest.raises(HarnessError, match="'a' is the only method with finished runs"):
+        compare(alone, Declared())
+    uneven = endpoints(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
+    assert not compare(uneven, Declared())[0].paired
+    with pytest.raises(HarnessError, match="paired = true needs the same finished seeds"):
+        compare(uneven, Declared(paired=True))
+
+
+def test_a_comparison_gives_the_same_digits_again() -> None:
+    rng = np.random.default_rng(0)
+    found = endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
+    assert compare(found, Declared()) == compare(found, Declared())
+
+
+def test_declarations_are_kept_and_changes_are_told(tmp_path: Path) -> None:
+    assert "nothing was declared" in standing(tmp_path, Declared())
+    declare(tmp_path, Declared(), begun=True)
+    assert "nothing was declared" in standing(tmp_path, Declared())
+    declare(tmp_path, Declared(), begun=False)
+    declare(tmp_path, Declared(level=0.1), begun=False)  # the first one stays
+    assert standing(tmp_path, Declared()) == "declared before the first run"
+    changed = standing(tmp_path, Declared(primary="oracle", level=0.1))
+    assert changed == "exploratory: primary, level changed since the first run"
+
+
+# -- the gate ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("baseline") / "b.parquet"
+    write_baseline(made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)}), path)
+    return path
+
+
+def test_gate_passes_what_is_shown_to_be_the_same(baseline: Path) -> None:
+    today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
+    checks = gate(today, read_baseline(baseline), Margins(error=5), Declared())
+    assert {c.quantity: c.state for c in checks} == {"final error": "stable", "failures": "stable"}
+    assert overall(checks) == "stable"
+
+
+def test_gate_pairs_equal_seeds_and_no_others(baseline: Path) -> None:
+    """The same runs are stable within a small margin; as other seeds, among widely spread errors, they show nothing."""
+    spread = {"darts": seeds(np.random.default_rng(0), 12, 0, 15_000)}
+    before, same = baseline_rows(made_up(spread)), made_up(spread)
+    assert overall(gate(same, before, Margins(error=0.5), Declared())) == "stable"
+    others = before.assign(seed=before["seed"] + 100)
+    states = {c.quantity: c.state for c in gate(same, others, Margins(error=0.5), Declared())}
+    assert states["final error"] == "inconclusive"
+
+
+def test_gate_fails_what_has_moved(baseline: Path) -> None:
+    today = made_up({"darts": seeds(np.random.default_rng(9), 12, 12_000, 15_000)})
+    checks = gate(today, read_baseline(baseline), Margins(onset=1), Declared())
+    assert {c.quantity: c.state for c in checks} == {
+        "final error": "moved",
+        "failures": "moved",
+        "collapse onset": "moved",
+    }
+    assert overall(checks) == "moved"
+
+
+def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path) -> None:
+    few = made_up({"darts": seeds(np.random.default_rng(9), 2, 0, 300)})
+    write_baseline(few, tmp_path / "few.parquet")
+    checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
+    assert overall(checks) == "inconclusive"
+    assert all("inconclusive: n too small" in str(c.row()["verdict"]) for c in checks)
+
+
+def test_exact_mode_finds_the_first_changed_epoch(baseline: Path) -> None:
+    again = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
+    assert exact(again, read_baseline(baseline)) == []
+    place = (again.epochs["seed"] == 3) & (again.epochs["epoch"] >= 2)
+    again.epochs.loc[place, "train_loss"] += 1e-12
+    assert exact(again, read_baseline(baseline)) == ["darts, seed 3: from epoch 2 on, first in train_loss"]
+    fewer = again.of_seeds(range(11))
+    assert exact(fewer, read_baseline(baseline))[-1] == "darts, seed 11: 0 epochs are there, the baseline has 4"
+
+
+def test_gate_explains_what_cannot_be_compared(baseline: Path, tmp_path: Path) -> None:
+    other = made_up({"else": [[1, 2]]})
+    with pytest.raises(HarnessError, match="no finished run of the baseline's 'darts'"):
+        gate(other, read_baseline(baseline), Margins(), Declared())
+    with pytest.raises(HarnessError, match=r"there is no baseline at .*--write"):
+        read_baseline(tmp_path / "none.parquet")
+    (tmp_path / "half.parquet").write_bytes(baseline.read_bytes()[:300])
+    with pytest.raises(HarnessError, match="is no baseline of this tool"):
+        read_baseline(tmp_path / "half.parquet")
+    rows = read_baseline(baseline).assign(measure="another table")
+    with pytest.raises(HarnessError, match=r"the baseline's errors are of another table, these of nasbench201\.digits"):
+        gate(other, rows, Margins(), Declared())
+
+
+# -- the command line ----------------------------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    return result.exit_code, result.output
+
+
+def test_verbs_read_published_results(tmp_path: Path) -> None:
+    code, text = run("compare", PUBLISHED)
+    assert code == 0
+    assert "sdarts-adv against darts: no claim, 3 pairs of runs cannot carry one" in text
+    code, text = run("compare", PUBLISHED, "--format", "json", "--endpoint", "oracle")
+    assert {row["endpoint"] for row in json.loads(text)} == {"oracle"}
+    file = tmp_path / "b.parquet"
+    assert run("gate", PUBLISHED, "--write", file)[0] == 0
+    assert run("gate", PUBLISHED, "--against", file, "--exact")[0] == 0
+    code, text = run("gate", PUBLISHED, "--against", file, "--error", "60")
+    assert code == 3
+    assert "inconclusive" in text
+    code, text = run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--exact")
+    assert code == 1
+    assert "seed 2: 0 epochs are there" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "comparison.primry=final"], "comparison has no key 'primry'.*primary"),
+        (["--set", "epochs=3"], "only comparison.* can be set, not 'epochs'"),
+        (["--set", "comparison.baseline=dart"], "no finished run of 'dart' to compare.*'darts'"),
+        (["--seeds", "9..1"], "count down"),
+        (["--seeds", "7"], "there are no finished runs to compare"),
+    ],
+)
+def test_wrong_comparisons_are_explained(arguments: list[str], message: str) -> None:
+    import re
+
+    code, text = run("compare", PUBLISHED, *arguments)
+    assert code == 2
+    assert re.search(message, text.replace("\n", " ")), text
+
+
+def test_gate_margins_are_checked() -> None:
+    code, text = run("gate", PUBLISHED, "--against", "x.parquet", "--error", "-1")
+    assert (code, "there is no baseline" in text) == (2, True)
+    code, text = run("gate", PUBLISHED)
+    assert code == 2
+    assert "a gate needs a baseline: --against FILE.parquet" in text
+
+
+def test_tables_for_papers() -> None:
+    rows = [{"method": "a_b", "p": 0.5, "x": None}, {"method": "c & d", "p": 1, "x": "50 %"}]
+    assert markdown(rows).splitlines() == [
+        "| method | p | x |",
+        "| --- | --- | --- |",
+        "| a_b | 0.5 |  |",
+        "| c & d | 1 | 50 % |",
+    ]
+    lines = latex(rows).splitlines()
+    assert lines[0] == r"\begin{tabular}{lrl}"
+    assert lines[3:6] == [r"\midrule", r"a\_b & 0.5 &  \\", r"c \& d & 1 & 50 \% \\"]
+    assert latex([]) == markdown([]) == ""
+
+
+# -- real logs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def naslib(
+    tmp_path_factory: pytest.TempPathFactory, nasbench201_rows: list[dict[str, str]], shared_data: Path
+) -> tuple[Path, Table]:
+    """The real logs, and NAS-Bench-201 v1.0 as they looked it up."""
+    from harness.tables.formats.tidy import import_tidy
+    from harness.tables.measure import Measure
+
+    folder = tmp_path_factory.mktemp("naslib")
+    with (folder / "tidy.csv").open("w") as stream:
+        stream.write("arch,dataset,split,epochs,trial,accuracy\n")
+        for row in nasbench201_rows:
+            stream.write(f"{row['arch_str']},cifar10,ori-test,200,mean,{row['cifar10_test_200_v10']}\n")
+            stream.write(f"{row['arch_str']},cifar10-valid,x-valid,200,mean,{row['cifar10valid_val_200']}\n")
+    table = import_tidy(
+        folder / "tidy.csv",
+        folder / "tables" / "nasbench201.v10",
+        TABLE.space,
+        about={"title": "t"},
+        test=Measure("cifar10", "ori-test", 200),
+        validation=Measure("cifar10-valid", "x-valid", 200),
+    )
+    return shared_data / "naslib_runs", table
+
+
+PAIRS = (("SDARTSDARTS", "DARTS"), ("SDARTSPCDARTS", "PCDARTS"), ("SDARTSGDAS", "GDAS"))
+
+
+def test_real_logs_are_imported_compared_and_drawn(
+    naslib: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 searches of 50 epochs; what four seeds can carry is said, and nothing more."""
+    source, table = naslib
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(table.folder.parent.parent))
+    code, text = run("import", "naslib", source, "--table", table.name, "--to", tmp_path)
+    assert code == 0, text
+    results = Results.of_folder(tmp_path / "naslib_runs")
+    assert len(results) == 24
+    assert sorted(results.epochs["epoch"].unique()) == list(range(1, 51))
+    with gzip.open(source / "GDASOptimizer" / "errors_2.json.gz") as stream:
+        log = json.load(stream)
+    last = results.lookups[(results.lookups["method"] == "GDAS") & (results.lookups["seed"] == 2)]
+    row = last[(last["epoch"] == 50) & (last["split"] == "ori-test")]["accuracy_pct"].item()
+    assert row == pytest.approx(log["arch_eval"][49]["cifar10"]["test_accuracy"], abs=1e-3)
+    pairs = f"comparison.pairs={json.dumps(PAIRS)}"
+    code, text = run("compare", tmp_path / "naslib_runs", "--set", pairs, "--format", "json")
+    rows = json.loads(text)
+    assert [(r["method"], r["against"], r["n"], r["paired"]) for r in rows] == [(*p, 4, False) for p in PAIRS]
+    assert all(r["p_holm"] == 1 for r in rows)
+    assert rows[0]["points_low"] == rows[0]["points_high"] == 0  # both derive the same architectures
+    code, text = run("plot", tmp_path / "naslib_runs", "--to", tmp_path / "figures")
+    assert code == 0, text
+    assert (tmp_path / "figures" / "trajectory.png").stat().st_size > 10_000
+
+
+def test_logs_that_disagree_or_are_broken_are_explained(naslib: tuple[Path, Table], tmp_path: Path) -> None:
+    from harness.results.importers.naslib import import_naslib
+
+    source, table = naslib
+    with pytest.raises(HarnessError, match="holds no NASLib logs"):
+        import_naslib(tmp_path, table, tmp_path / "to")
+    folder = tmp_path / "logs" / "DARTSOptimizer"
+    folder.mkdir(parents=True)
+    original = (source / "DARTSOptimizer" / "errors_0.json.gz").read_bytes()
+    (folder / "errors_0.json.gz").write_bytes(original[:2_000])
+    with pytest.raises(HarnessError, match=r"cannot be read as a NASLib log .* is it complete"):
+        import_naslib(tmp_path / "logs", table, tmp_path / "to")
+    log = json.loads(gzip.decompress(original))
+    log["arch_eval"][3]["cifar10-valid"]["valid_accuracy"] += 0.5
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "errors_0.json").write_text(json.dumps(log))
+    with pytest.raises(
+        HarnessError, match=r"epoch 4: the log has .* % for cifar10-valid/x-valid@200, table .* version"
+    ):
+        import_naslib(tmp_path / "logs", table, tmp_path / "to")
+    log["runtime"] = log["runtime"][:40]
+    (folder / "errors_0.json").write_text(json.dumps(log))
+    with pytest.raises(HarnessError, match=r"its lists have \[40, 50\] entries"):
+        import_naslib(tmp_path / "logs", table, tmp_path / "to")
+    assert not (tmp_path / "to" / "logs").exists()
