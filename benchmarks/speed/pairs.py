@@ -7,13 +7,13 @@ from typing import Any
 import straightforward as plain
 import torch
 
-from harness.core.registry import find
 from harness.core.streams import Streams
 from harness.measures.hessian import hessian
 from harness.search.loop import SupernetSearch, frozen_cross_entropy
 from harness.search.methods import method
 from harness.search.regularizers.adversarial import AdversarialPerturbation
 from harness.search.training import Training
+from harness.spaces.base import SPACES
 from harness.spaces.blocks.build import FIXED, build_supernet
 
 EPSILON = 0.1
@@ -39,7 +39,7 @@ class Pair:
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
-        chosen, streams = find("spaces", space)(), Streams(0)
+        chosen, streams = SPACES.find(space)(), Streams(0)
         cells = cells or SIZES[space]
         sizes: dict[str, Any] = {"channels": channels, "cells": cells, "classes": 10}
         net = build_supernet(chosen, FIXED, generator=streams["weights"], dtype=dtype, device=device, **sizes)
