@@ -21,8 +21,7 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from pairs import Pair
 from seeds import steps_a_second, together
 
-from harness.search.methods import METHODS as KNOWN
-from harness.search.methods import method
+from harness.search.methods import method, methods
 from harness.search.searchers.base import SupernetSearcher
 from harness.spaces.base import SPACES
 from harness.testing.contracts import small_search
@@ -77,7 +76,7 @@ def methods_panel(ax: Any) -> None:
     """A step of every method against its forward and backward passes, DARTS = 1."""
     space = SPACES.find("nasbench201")()
     places: list[tuple[int, float, str]] = []
-    for name in KNOWN:
+    for name in methods():
         chosen = method(name)
         if not isinstance(chosen.searcher, SupernetSearcher):
             continue

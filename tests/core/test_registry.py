@@ -19,7 +19,7 @@ class Pull(Regularizer):
     name = "pull"
     strength: float = Field(0.01, ge=0)
 
-    def alpha_loss(self, alphas, epoch, epochs):
+    def alpha_loss(self, alphas, moment):
         return self.strength * sum(a.square().sum() for a in alphas)
 '''
 

@@ -15,16 +15,20 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from harness.core.streams import Streams
 from harness.datasets.base import StoredImages
+from harness.search.cuda_graph import Replayed
 from harness.search.loop import SupernetSearch
-from harness.search.methods import METHODS, method
+from harness.search.methods import method, methods
 from harness.search.regularizers.cutout import Cutout
 from harness.search.searchers.base import SupernetSearcher
+from harness.search.steps import Moment
 from harness.spaces.base import SPACES
+from harness.spaces.nasbench201 import NASBench201
 from harness.testing.contracts import small_search, state_of
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
-SUPERNET_METHODS = [n for n in METHODS if isinstance(method(n).searcher, SupernetSearcher)]
+SUPERNET_METHODS = [n for n in methods() if isinstance(method(n).searcher, SupernetSearcher)]
 WAITING = {"oles", "drnas"}
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
 REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"}]
@@ -97,7 +101,8 @@ def searched(name: str, space: str, graph: Any) -> SupernetSearch:
     search = small_search(method(name), SPACES.find(space)(), epochs=4)
     search.training = search.training.model_copy(update={"steps_per_epoch": 4})
     search.alpha_optimizer.param_groups[0]["capturable"] = True
-    search.graph = graph
+    if graph is not None:
+        search.replayed = lambda step: Replayed(step, search.streams, graph())
     for epoch in range(2, 4):
         search.train_epoch(epoch, lambda: None)
     return search
@@ -193,7 +198,7 @@ def test_batches_are_sent_without_waiting() -> None:
     )
     with Meetings() as meetings:
         x, y = images.batch("train", torch.arange(8), torch.Generator())
-        Cutout().augment(x, torch.Generator(), 0, 2)
+        Cutout().augment(x, torch.Generator(), Moment(Streams(0), NASBench201(), 0, 2))
     assert x.device.type == y.device.type == "meta"
     assert not meetings.seen, meetings.seen[0]
     with Meetings() as meetings:

@@ -11,10 +11,11 @@ from harness.core.errors import HarnessError
 from harness.core.registry import Registry
 from harness.measures.alignment import layer_alignment
 from harness.search.loop import SupernetSearch, cross_entropy
-from harness.search.methods import METHODS, Method, known_names, method
+from harness.search.methods import Method, method, methods
 from harness.search.regularizers.base import DROPPED, REGULARIZERS, Regularizer
+from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import scores
-from harness.search.searchers.base import SupernetSearcher
+from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
@@ -32,7 +33,7 @@ COMBINED = (
     "drnas + sdarts-rs",
     "beta-darts + darts-minus + cutout",
 )
-SEARCHES = [n for n in (*known_names(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
+SEARCHES = [n for n in (*methods(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
 
 
 class TestEveryMethod(MethodContract):
@@ -101,9 +102,9 @@ def test_channels_that_cannot_be_divided_are_explained() -> None:
 
 def test_control_of_ms_darts_has_its_variance() -> None:
     """Two rounds of means of three points: sqrt(2/3) of the noise (weights nearly equal)."""
-    ms, control = (dict(METHODS[n][1]) for n in ("ms-darts", "ms-darts-control"))
-    assert ms == {"mean-shift": {}}
-    assert control["random-smoothing"]["epsilon"] == pytest.approx(0.25 * (2 / 3) ** 0.5, abs=1e-3)
+    (control,), (ms,) = (method(n).regularizers for n in ("ms-darts-control", "ms-darts"))
+    assert isinstance(control, RandomSmoothing)
+    assert control.epsilon == pytest.approx(ms.epsilon * (2 / 3) ** 0.5, abs=1e-3)
 
 
 def stopping_search(name: str, fields: dict[str, Any], epochs: int) -> list[list[torch.Tensor]]:
@@ -220,9 +221,7 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
 
 def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPACE_LIST[0]) -> Any:
     """The search after each epoch."""
-    search = small_search(
-        Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space, epochs=epochs
-    )
+    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space, epochs=epochs)
     search.alpha_optimizer.param_groups[0]["lr"] = 0.05
     for epoch in range(epochs):
         search.train_epoch(epoch, lambda: None)
@@ -334,9 +333,11 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
     monkeypatch.setattr(SupernetSearch, "accuracy", accuracy)
     fields = {"tune_epochs": 0} if name == "perturbation-selection" else {"samples": 4_000}
     search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space)
-    selected = search.select(3)
+    search.trained = 3
+    selected = search.select()
     if name == "perturbation-selection":
-        assert search.select(2) == search.derive()  # before the last epoch
+        search.trained = 2
+        assert search.select() == search.derive()  # before the last epoch
         assert selected == wanted
     else:
         shared = sum(float((torch.as_tensor(m) * t).sum()) for m, t in zip(space.mix(selected), target, strict=True))

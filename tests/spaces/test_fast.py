@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.measures.hessian import hessian
 from harness.spaces.base import SPACES
-from harness.spaces.blocks.build import build_supernet, preset
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.fused import average_pool
 from harness.spaces.blocks.supernet import Supernet
 
@@ -56,7 +56,7 @@ class Pair:
     def _net(self, space: Any, readable: bool, images: int, parts: int) -> Supernet:
         net = build_supernet(
             space,
-            preset(space, "official"),
+            space.presets["official"],
             channels=4,
             cells=1 if space.name == "nasbench201" else 3,
             classes=7,

@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from harness.core.streams import Streams
-from harness.spaces.base import SPACES, Space
-from harness.spaces.blocks.build import FIXED, build_supernet, preset
+from harness.spaces.base import FIXED, SPACES, Space
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
 from harness.spaces.nasbench201.space import CONV1, CONV3, EDGES, POOL, SKIP
 from harness.spaces.nasbench201.supernet import MixedCell, NASBench201Supernet
@@ -22,7 +22,7 @@ def small(space: Space, **changes: object) -> tuple[torch.nn.Module, list[torch.
         "generator": streams["weights"],
         "dtype": torch.float64,
     } | changes
-    net = build_supernet(space, preset(space, "official"), **options)
+    net = build_supernet(space, space.presets["official"], **options)
     mix = [torch.rand(s, generator=streams["mix"], dtype=torch.float64).softmax(-1) for s in space.alpha_shapes]
     return net, mix, torch.randn(4, 3, 16, 16, generator=streams["x"], dtype=torch.float64)
 
@@ -105,10 +105,10 @@ def test_one_hot_mix_is_the_discrete_cell() -> None:
 
 def test_presets_differ_where_they_say() -> None:
     s1, nb201 = SPACES.find("nasbench1shot1.s1")(), SPACES.find("nasbench201")()
-    official, fixed = preset(s1, "official"), preset(s1, "fixed")
+    official, fixed = s1.presets["official"], s1.presets["fixed"]
     assert (official.bn_momentum, fixed.bn_momentum) == (0.997, 0.1)
     assert (official.pool_padding, fixed.pool_padding) == (1, 0)
-    assert preset(nb201, "official").clip_counts_alpha and not preset(nb201, "fixed").clip_counts_alpha
+    assert nb201.presets["official"].clip_counts_alpha and not nb201.presets["fixed"].clip_counts_alpha
     sizes = {}
     for choices in (official, fixed):
         net = build_supernet(s1, choices, channels=2, cells=9, classes=10)
