@@ -14,9 +14,10 @@ from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import table_folders
+from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS)}
+KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS)}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:

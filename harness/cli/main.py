@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness import __version__
 from harness.cli.reading import compare, form, gate, import_, out, plot, report
 from harness.core.errors import HarnessError
+from harness.core.version import __version__
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned
@@ -153,9 +153,10 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
 def results(study: Study, planned: list[Planned], form: Any) -> None:
     """The table of final results, with the floors that the table itself gives."""
     from harness.cli.printing import emit
+    from harness.core.text import records
     from harness.results.frames import Results
 
-    emit(Results.of_runs(planned, study.table).final(), form, f"{study.name}: final results")
+    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
         told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
         click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
@@ -190,7 +191,7 @@ def publish(study: Study, out: Path, to: Path) -> None:
     click.echo(write(study, make_plan(study, out), to))
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables", "formats")
 
 
 @main.command("list")
@@ -305,11 +306,8 @@ def lookup(name: str, architecture: str, form: Any) -> None:
 def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
     """Add a table: an official file or folder, or a tidy CSV or Parquet file.
 
-    \b
-    NAS-Bench-201, NATS-Bench  NATS-tss-v1_0-3ffb9-simple/, .pickle.pbz2, NAS-Bench-201-v1_*.pth
-    NAS-Bench-101, 1Shot1      nasbench_only108.tfrecord, nasbench_full.tfrecord
-    analog-nasbench            its wheel (an independent training of NAS-Bench-201's cells)
-    your own                   arch, dataset, split, epochs, trial, accuracy in %
+    'harness list formats' says which files; one of your own has the columns arch, dataset, split, epochs, trial and
+    accuracy (in %).
 
     SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
     conversion goes on with the same command.
@@ -334,10 +332,10 @@ def fetch(name: str | None, dry_run: bool, form: Any) -> None:
     """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
     from harness.cli.printing import emit
     from harness.tables.sources.download import fetch as download
-    from harness.tables.sources.source import SOURCES, find_source
+    from harness.tables.sources.published import find_source, sources
 
     if name is None:
-        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in SOURCES.items()]
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in sources().items()]
         emit(rows, form, "sources")
         return
     source = find_source(name)

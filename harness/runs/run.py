@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from harness import __version__
 from harness.core.streams import Streams
+from harness.core.version import __version__
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import Run
 from harness.search.build import build_search

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,17 +155,13 @@ def apply_settings(raw: dict[str, Any], settings: list[str]) -> None:
         node[key] = value
 
 
-def load_study(path: Path, settings: list[str] | None = None, seeds: str | None = None) -> Study:
-    """Read, change (`--set`, `--seeds`), validate and expand a study file."""
-    try:
-        raw = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise HarnessError(f"no study file at {path}: check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path} cannot be read as a study ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{path} is not valid TOML: {error}") from None
-    apply_settings(raw, settings or [])
+def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
+    """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
+    if isinstance(source, Mapping):
+        raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
+    else:
+        raw, path = read_toml(source), source
+    apply_settings(raw, list(settings))
     if seeds is not None:
         raw["seeds"] = seeds
     try:
@@ -171,6 +169,18 @@ def load_study(path: Path, settings: list[str] | None = None, seeds: str | None 
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
     return expand(file, path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a study file."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise HarnessError(f"no study file at {path}: check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{path} cannot be read as a study ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{path} is not valid TOML: {error}") from None
 
 
 def known_keys(error: ValidationError) -> list[str]:

@@ -193,6 +193,19 @@ class Enumerable(Space):
         """One architecture of every canonical key."""
 
 
+def search_space(name: str) -> Space:
+    """The space of a name.
+
+    Args:
+        name: as `harness list spaces` has it, such as "nasbench201".
+
+    Raises:
+        HarnessError: there is no space of that name; the sentence suggests the closest ones.
+    """
+    space: Space = SPACES.find(name)()
+    return space
+
+
 def enumerable(space: Space, why: str) -> Enumerable:
     """The space, or an error that says what needs all of its architectures."""
     if not isinstance(space, Enumerable):

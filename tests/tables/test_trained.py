@@ -167,7 +167,7 @@ cells = 1
     stamped = (planned[0].folder.final / "manifest.json").read_text()
     assert study.table is not None
     assert study.table.fingerprint in stamped
-    assert "percentile" not in results.final()[0]
+    assert "percentile" not in results.final()
     assert trajectory.data(results).reference == {}
     with pytest.raises(HarnessError, match="its optimum is unknown, draw the error instead"):
         trajectory.data(results, metric="regret")
