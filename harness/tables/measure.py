@@ -55,7 +55,9 @@ class Measure(NamedTuple):
         if isinstance(given, str):
             return cls.parse(given)
         if not (isinstance(given, tuple) and list(map(type, given)) == [str, str, int]):
-            raise HarnessError(f"{given!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200")
+            raise HarnessError(
+                f"{given!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200"
+            )
         return cls(*given)
 
 

@@ -276,9 +276,7 @@ class Table:
         listed = (self.info.get("more") or {}).get("seconds") or []
         return (measure.dataset, "train", measure.epochs) in {Column(*c).measure for c in listed}
 
-    def training_seconds(
-        self, what: What, measure: Measure, trial: Trial = "mean", *, at: int | None = None
-    ) -> float:
+    def training_seconds(self, what: What, measure: Measure, trial: Trial = "mean", *, at: int | None = None) -> float:
         """Simulated cost of asking for a measure: training until epoch `at` (None: to the end), and one evaluation.
 
         Epochs are taken to be equally long where the source gives no time of that epoch.
