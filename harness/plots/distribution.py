@@ -19,9 +19,9 @@ BINS = 60
 
 @dataclass(frozen=True)
 class DistributionData:
-    """error: [architectures] in %, the mean over trials; pair: [architectures, 2], errors in % of two measurements, None
-    where there is but one: two single trials, or else the measure that selects and the one that judges; labels: what
-    the two are; reference: levels to draw, in %."""
+    """error: [architectures] in %, the mean over trials; pair: [architectures, 2], errors in % of two measurements (two
+    single trials, or else the measure that selects and the one that is shown), None where there is but one; labels:
+    what the two are; reference: levels to draw, in %."""
 
     title: str
     error: NDArray[np.floating[Any]]

@@ -152,7 +152,7 @@ def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def one_mean(lookups: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one, else
-    every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
+    """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one,
+    else every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
     own = lookups[lookups["trial"].eq("mean")]
     return own if len(own) else lookups[lookups["trial"].str.isdigit()]

@@ -11,7 +11,7 @@ from harness.tables.measure import Column, Floats, Measure, Quantity, Trial
 
 
 class Places(NamedTuple):
-    """Where a measure's values are. of: the column of each trial; seeds: the columns of single trials, never of a mean."""
+    """Where a measure's values are. of: the column of each trial; seeds: those of single trials, never of a mean."""
 
     of: dict[Trial, int]
     seeds: list[int]
@@ -105,3 +105,8 @@ def on_schedule(measure: Measure, at: int) -> int:
 def curve_file(quantity: str, epochs: int) -> str:
     """The file of a quantity's curves."""
     return f"curves-{epochs}.npy" if quantity == "accuracy" else f"{quantity}-curves-{epochs}.npy"
+
+
+def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
+    """The error that a table lacks a trial of a measure."""
+    return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")

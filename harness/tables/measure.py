@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 
 Trial = int | str
-"""A seed; or the name of a mean that the source itself gives: "mean", or "mean-..." of another version of the source."""
+"""A seed; or the name of a mean that the source itself gives: "mean", or "mean-..." of another of its versions."""
 Floats = NDArray[np.floating[Any]]
 Role = Literal["train", "validation", "test", "validation+test", "unknown"]
 Quantity = Literal["accuracy", "loss", "seconds"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import operator
 from collections.abc import Sequence
 from functools import cached_property
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.spaces.base import SPACES, Architecture, Space, enumerable
-from harness.tables.blocks import Blocks, on_schedule
+from harness.tables.blocks import Blocks, no_trial, on_schedule
 from harness.tables.measure import (
     Column,
     Cost,
@@ -36,7 +37,6 @@ from harness.tables.measure import (
     percentile_among,
     role_of,
 )
-
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,8 +187,7 @@ class Table:
         Args:
             what: An architecture, its string, or its published index.
             measure: What is asked for: a `Measure`, "dataset/split@epochs", or (dataset, split, epochs).
-            trial: "mean" is the source's own mean where it gives one, else that over the seeds which the architecture
-                has; a seed; or "all" seeds (a mean is never among them).
+            trial: "mean" (the source's own, else over the seeds that the architecture has), a seed, or "all" seeds.
             at: An epoch of the training curve, 1..epochs; None is the value at the end.
             quantity: accuracy, loss or seconds.
 
@@ -196,7 +195,7 @@ class Table:
             A float, or for "all" an array over `seeds(measure)`; NaN where it is missing.
 
         Raises:
-            HarnessError: There is no such architecture, measure, trial or epoch in the table.
+            HarnessError: The table has no such architecture, measure, trial or epoch.
         """
         row = self.row(what)
         measure = Measure.of(measure)
@@ -208,13 +207,9 @@ class Table:
             return array[places.seeds, row]
         if trial != "mean" or not places.seeds:
             raise no_trial(self.name, trial, measure, list(places.of))
-        total, count = 0.0, 0
-        for place in places.seeds:
-            value = float(array[place, row])
-            if value == value:  # not NaN
-                total += value
-                count += 1
-        return total / count if count else float("nan")
+        values = [float(array[place, row]) for place in places.seeds]  # faster than an array of so few
+        known = [v for v in values if not math.isnan(v)]
+        return sum(known) / len(known) if known else math.nan
 
     def vector(
         self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
@@ -234,7 +229,7 @@ class Table:
         return array[places.seeds]
 
     def to_frame(self) -> pd.DataFrame:
-        """Everything at the end of training, one row an architecture: see `frame.to_frame`."""
+        """Everything at the end of training, one row an architecture."""
         from harness.tables.frame import to_frame
 
         return to_frame(self)
@@ -304,7 +299,3 @@ class Table:
         """Every cost that the source gives, with its value of every architecture, in row order."""
         listed = [Cost(*c) for c in self.info.get("costs", [])]
         return list(zip(listed, self._load("costs.npy") if listed else (), strict=True))
-
-
-def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
-    return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")

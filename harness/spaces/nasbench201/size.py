@@ -19,7 +19,7 @@ def parameters(cell: Cell, classes: int) -> int:
     edges = [AREA[op] for op in cell if op in AREA]
     total = 3 * STEM * 9 + 2 * STEM
     for stage in range(STAGES):
-        width = STEM * 2**stage
+        width = STEM << stage
         if stage:
             total += _reduction(width) + 2 * 2 * width
         total += CELLS * sum(area * width**2 + 2 * width for area in edges)
@@ -31,7 +31,7 @@ def flops(cell: Cell, classes: int, pixels: int) -> int:
     edges = [AREA[op] for op in cell if op in AREA]
     total = 3 * STEM * 9 * pixels**2
     for stage in range(STAGES):
-        width, side = STEM * 2**stage, pixels // 2**stage
+        width, side = STEM << stage, pixels >> stage
         if stage:
             total += _reduction(width) * side**2
         total += CELLS * sum(edges) * width**2 * side**2
