@@ -110,7 +110,7 @@ def test_parquet_and_csv_give_the_same_table(tmp_path: Path) -> None:
     for name in ("a.csv", "a.parquet"):
         (table,) = add_table(str(tmp_path / name), name=name.replace(".", "-"), space="nasbench201")
         prints.append(table.fingerprint)
-        assert table.lookup(NASBench201().parse(TEXT), "d", "test", 3, 0) == 55.5
+        assert table.lookup(NASBench201().parse(TEXT), "d/test@3", 0) == 55.5
     assert prints[0] == prints[1]
 
 

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.report.datasheet import noise
+from harness.results.endpoints import Endpoints, trial_errors
+from harness.results.frames import Results
 from harness.spaces.nasbench201.size import flops, parameters
 from harness.spaces.nasbench201.space import NASBench201, official_cells, parse_cell, to_string
 from harness.tables.catalog import open_table
@@ -22,6 +24,7 @@ from harness.tables.formats.official import read_member
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.table import Table
 from harness.tables.write import verify, write_table
+from harness.verdicts.compare import UNKNOWN_NOISE, trial_noise
 from tests.conftest import ROOT
 
 COLLAPSE = 1835
@@ -246,6 +249,35 @@ def test_a_mean_is_no_trial(table: Table) -> None:
     assert "trial_sd" not in noise(table, CIFAR100)  # one trial: no spread between trials is told
     with pytest.raises(HarnessError, match=r"no trial 777 of cifar100/x-test@200: it has \['mean', 888\]"):
         table.lookup(0, CIFAR100, 777)
+
+
+def test_the_distance_from_a_mean_to_its_trial_is_no_noise() -> None:
+    """Results looked up in a measure with a mean and one trial have the mean alone, and an unknown noise."""
+    table = open_table("nasbench201")
+    table.test = CIFAR100
+    place = {"method": "a", "seed": 0, "epoch": 0}
+    epochs = [{**place, "seed": seed, "architecture": table.space.at(seed).encoding} for seed in (0, 11)]
+    lookups = [
+        {
+            **row,
+            "dataset": c.dataset,
+            "split": c.split,
+            "table_epochs": c.epochs,
+            "trial": str(c.trial),
+            "accuracy_pct": v,
+        }
+        for row in epochs
+        for c, v in table.all_values(row["seed"])
+    ]
+    lookups = pd.DataFrame(lookups).drop(columns="architecture")
+    timing = pd.DataFrame([{**row, "wall_s": 1.0} for row in epochs])
+    results = Results(pd.DataFrame(epochs), lookups, timing, table)
+    errors = trial_errors(results)
+    assert list(errors) == ["mean"]
+    expected = {row["architecture"]: 100 - table.lookup(row["seed"], CIFAR100) for row in epochs}
+    assert errors["mean"].to_dict() == expected
+    assert results.error_by_epoch()["error_pct"].tolist() == list(expected.values())
+    assert trial_noise(Endpoints(pd.DataFrame(), errors, 0.0, 50.0)) == UNKNOWN_NOISE
 
 
 def test_a_mean_that_is_missing_is_not_made_of_seeds(tmp_path: Path) -> None:
