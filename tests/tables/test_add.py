@@ -168,7 +168,7 @@ def test_refusals_teach(tmp_path: Path, archive: Path) -> None:
         path = tmp_path / what
         with pytest.raises(HarnessError, match=message):
             add_table(str(path) if path.exists() else what, **settings)
-    assert table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201.digits"}
+    assert table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201", "nasbench201.digits"}
 
 
 def test_a_table_is_not_replaced_unasked(tmp_path: Path) -> None:
