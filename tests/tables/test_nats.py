@@ -138,7 +138,7 @@ def test_costs(table: Table, api: Any, contents: dict[int, Any]) -> None:
                 ours = table.costs(cell, dataset, epochs)
                 for name, theirs in (("flops_M", "flops"), ("parameters_M", "params"), ("latency_s", "latency")):
                     assert ours[name] == pytest.approx(cost[theirs], rel=1e-12)
-                total = table.lookup(cell, dataset, "train", epochs, quantity="seconds")
+                total = table.lookup(cell, (dataset, "train", epochs), quantity="seconds")
                 assert total == pytest.approx(cost["T-train@total"], rel=1e-12)
 
 
