@@ -275,7 +275,8 @@ def info(name: str, form: Any) -> None:
     else:
         emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
         for row in rows:
-            click.echo(f"best of {row['measure']}: {row['best architecture']}")
+            index = "" if row["best index"] is None else f"#{row['best index']} "
+            click.echo(f"best of {row['measure']}: {index}{row['best architecture']}")
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")
@@ -284,15 +285,27 @@ def info(name: str, form: Any) -> None:
 @tables.command()
 @click.argument("name")
 @click.argument("architecture")
+@click.option("--costs", "only_costs", is_flag=True, help="Show its costs alone  [default: a table shows both]")
 @form
-def lookup(name: str, architecture: str, form: Any) -> None:
-    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile."""
-    from harness.cli.listing import values
+def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
+    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile, and what it costs.
+
+    \b
+    ARCHITECTURE is written as the space writes it ('|nor_conv_3x3~0|+...'), as its published index (1835), or,
+    in a table without a space, as its key.
+    """
+    from harness.cli.listing import costs, named, values
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
 
     table = open_table(name)
-    emit(values(table, table.space.parse(architecture)), form, f"{table.name}: {architecture}")
+    cell = named(table, architecture)
+    index = table.index(table.row(cell))
+    title = f"{table.name}: {'' if index is None else f'#{index} '}{cell.encoding}"
+    if not only_costs:
+        emit(values(table, cell), form, title)
+    if only_costs or (form == "table" and table.all_costs):
+        emit(costs(table, cell), form, f"{title}: costs")
 
 
 @tables.command()

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.frames import Results, select
+from harness.results.frames import Results, one_mean, select
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
@@ -109,13 +109,16 @@ def of_run(
 
 
 def trial_errors(results: Results) -> pd.DataFrame:
-    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure."""
+    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure.
+
+    Where the source gives its own mean, that is the one column, and the noise of the table stays unknown: the distance
+    between a mean and one of the trials in it is not a difference between two trials.
+    """
     import pandas as pd
 
     if results.table is None:
         return pd.DataFrame()
     keys = ["method", "seed", "epoch"]
     rows = select(results.lookups, results.table.test).merge(results.epochs[[*keys, "architecture"]], on=keys)
-    own = rows[rows["trial"].eq("mean")]
-    rows = (own if len(own) else rows).drop_duplicates(["architecture", "trial"])
+    rows = one_mean(rows).drop_duplicates(["architecture", "trial"])
     return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")

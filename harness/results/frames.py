@@ -157,6 +157,11 @@ def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Mean accuracy over trials; where the source itself gives a mean, that."""
+    return one_mean(lookups).groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
+
+
+def one_mean(lookups: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one,
+    else every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
     own = lookups[lookups["trial"].eq("mean")]
-    chosen = own if len(own) else lookups
-    return chosen.groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
+    return own if len(own) else lookups[lookups["trial"].str.isdigit()]

@@ -165,6 +165,14 @@ class Space(ABC):
         """The places of the architecture tensors that choose operations."""
         return [i for i, t in enumerate(self.tensors) if t.kind == "operations"]
 
+    def at(self, index: int) -> Architecture:
+        """The architecture of a published index; an error where the space has none, or not that one."""
+        raise HarnessError(f"architectures of {self.name} have no published index: write {index} as an encoding")
+
+    def index(self, encoding: str) -> int | None:
+        """The published index of an encoding; None where the space has none."""
+        return None
+
     def check_shapes(self, alphas: Rows) -> list[NDArray[np.floating[Any]]]:
         """The architecture tensors as arrays of the space's shapes, all finite."""
         arrays = [np.asarray(a) for a in alphas]

@@ -111,7 +111,7 @@ def test_parquet_and_csv_give_the_same_table(tmp_path: Path) -> None:
     for name in ("a.csv", "a.parquet"):
         (table,) = add_table(str(tmp_path / name), name=name.replace(".", "-"), space="nasbench201")
         prints.append(table.fingerprint)
-        assert table.lookup(NASBench201().parse(TEXT), "d", "test", 3, 0) == 55.5
+        assert table.lookup(NASBench201().parse(TEXT), "d/test@3", 0) == 55.5
     assert prints[0] == prints[1]
 
 
@@ -169,7 +169,7 @@ def test_refusals_teach(tmp_path: Path, archive: Path) -> None:
         path = tmp_path / what
         with pytest.raises(HarnessError, match=message):
             add_table(str(path) if path.exists() else what, **settings)
-    assert table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201.digits"}
+    assert table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201", "nasbench201.digits"}
 
 
 def test_a_table_is_not_replaced_unasked(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     assert row["onset_above_random"] == 3
     assert found.optimum == pytest.approx(errors[0])
     (codes,), trials = found.coded(("a",), "final")
-    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), *TABLE.test, "all")
+    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), TABLE.test, "all")
     assert sorted(trials[codes[0]]) == pytest.approx(sorted(100 - values))
 
 
