@@ -2,11 +2,11 @@
 
     python benchmarks/data/cifar10_npz.py cifar10_jpeg.npz 16 cifar10-16.npz
 
-The archive holds `header` and `payload` (uint8), `offsets` (image i is header + payload[offsets[i]:offsets[i+1]]), `label`
-(0 to 9), `split` (0 train, 1 test) and `number` (of an image within its class and split). It is sorted by class; here images
-go by number, then by class, so each half of the training images (`npz` splits them in the middle) holds as many of every
-class. The original order is lost, so published split indices do not apply. Images are averaged over whole blocks of pixels.
-The same archive and JPEG decoder give the same bytes; the SHA-256 that is printed tells.
+The archive holds `header` and `payload` (uint8), `offsets` (image i is header + payload[offsets[i]:offsets[i+1]]),
+`label` (0 to 9), `split` (0 train, 1 test) and `number` (of an image within its class and split). It is sorted by
+class; here images go by number, then by class, so each half of the training images (`npz` splits them in the middle)
+holds as many of every class. The original order is lost, so published split indices do not apply. Images are averaged
+over whole blocks of pixels. The same archive and JPEG decoder give the same arrays; the SHA-256 that is printed tells.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def shrink(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def convert(archive: Path, side: int) -> dict[str, NDArray[Any]]:
-    """The arrays of the dataset `npz`: {train,test}_images uint8 [n, side, side, 3] and {train,test}_labels uint8 [n]."""
+    """Arrays of the dataset `npz`: {train,test}_images uint8 [n, side, side, 3], {train,test}_labels uint8 [n]."""
     try:
         with np.load(archive, allow_pickle=False) as content:
             header, payload, offsets, label, split, number = (content[name] for name in FIELDS)
