@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,16 @@ class SupernetSize(BaseModel):
     implementation: Implementation = "fast"
 
 
+class Evaluation(BaseModel):
+    """How the one-shot network is evaluated on the search-validation half: on how many images, the first ones (all of
+    them, if not said), and after every how many epochs (and the last). Epochs without an evaluation have no supernet
+    accuracy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    images: int | None = Field(None, ge=1)
+    every: int = Field(1, ge=1)
+
+
 class StudyFile(BaseModel):
     """What a study file may say. `methods` is a list of names, or a table of label = {part = {field = value}}."""
 
@@ -57,6 +67,7 @@ class StudyFile(BaseModel):
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
+    evaluation: Evaluation = Evaluation()
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
 
@@ -87,6 +98,7 @@ class Run:
     preset: PresetName
     supernet: SupernetSize
     training: Training
+    evaluation: Evaluation = field(default_factory=Evaluation)
     probes: tuple[Probe, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -94,7 +106,7 @@ class Run:
         return {
             "format": RECORD_FORMAT,
             "space": self.space.name,
-            "dataset": {"name": self.dataset.name} | self.dataset.model_dump(mode="json"),
+            "dataset": {"name": self.dataset.name} | self.dataset.describe(),
             "table": None if self.table is None else {"name": self.table.name, "fingerprint": self.table.fingerprint},
             "method": self.method.describe(),
             "seed": self.seed,
@@ -102,6 +114,7 @@ class Run:
             "preset": self.preset,
             "supernet": self.supernet.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
+            "evaluation": self.evaluation.model_dump(mode="json"),
             "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
         }
 
@@ -231,6 +244,7 @@ def expand(file: StudyFile, source: Path) -> Study:
                     preset=file.preset,
                     supernet=supernet,
                     training=file.training,
+                    evaluation=file.evaluation,
                     probes=probes,
                 )
             )

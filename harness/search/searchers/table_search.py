@@ -118,7 +118,7 @@ class TableSearch:
             on_step()
         return {"train_loss": float("nan")}
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, count: int | None = None) -> dict[str, float]:
         return {"search_valid_loss": float("nan"), "supernet_accuracy_pct": float("nan")}
 
     def derive(self) -> Architecture:
