@@ -22,6 +22,8 @@ PACKAGES = {
     "regularizers": "harness.search.regularizers",
     "datasets": "harness.datasets",
     "probes": "harness.search.probes",
+    "importers": "harness.results.importers",
+    "exporters": "harness.results.exporters",
 }
 
 
