@@ -32,5 +32,5 @@ if __name__ == "__main__":
     search = start(run, torch.device("cpu"))
     if isinstance(search, SupernetSearch):
         search.train_epoch(0, lambda: None)
-        search.select(search.epochs)
+        search.select()
     print(round(peak_mb() - before, 1))

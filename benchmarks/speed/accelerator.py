@@ -47,7 +47,7 @@ def seconds(who: str, precision: Any, method: str, options: dict[str, Any]) -> f
     pair = made(options["root"], device, method, options["channels"], options["cells"])
     search = pair.harness
     if who == "asked":
-        search.graph = None
+        search.replayed = None
     take = pair.plain.step if who == "plain" else search.stepper(0, 0.025)
 
     def step() -> None:

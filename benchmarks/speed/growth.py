@@ -21,10 +21,9 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from pairs import Pair
 from seeds import steps_a_second, together
 
-from harness.core.registry import find
-from harness.search.methods import METHODS as KNOWN
-from harness.search.methods import method
+from harness.search.methods import method, methods
 from harness.search.searchers.base import SupernetSearcher
+from harness.spaces.base import SPACES
 from harness.testing.contracts import small_search
 
 BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
@@ -75,9 +74,9 @@ def seeds_panel(ax: Any) -> None:
 
 def methods_panel(ax: Any) -> None:
     """A step of every method against its forward and backward passes, DARTS = 1."""
-    space = find("spaces", "nasbench201")()
+    space = SPACES.find("nasbench201")()
     places: list[tuple[int, float, str]] = []
-    for name in KNOWN:
+    for name in methods():
         chosen = method(name)
         if not isinstance(chosen.searcher, SupernetSearcher):
             continue

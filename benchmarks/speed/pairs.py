@@ -7,14 +7,13 @@ from typing import Any
 import straightforward as plain
 import torch
 
-from harness.core.registry import find
 from harness.core.streams import Streams
 from harness.measures.hessian import hessian
-from harness.search.loop import SupernetSearch, frozen_cross_entropy
+from harness.search.build import build_search, frozen_cross_entropy
 from harness.search.methods import method
 from harness.search.regularizers.adversarial import AdversarialPerturbation
 from harness.search.training import Training
-from harness.spaces.blocks.build import FIXED, build_supernet
+from harness.spaces.base import SPACES
 
 EPSILON = 0.1
 METHODS: dict[str, dict[str, Any]] = {
@@ -39,10 +38,22 @@ class Pair:
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
-        chosen, streams = find("spaces", space)(), Streams(0)
+        chosen, streams = SPACES.find(space)(), Streams(0)
         cells = cells or SIZES[space]
         sizes: dict[str, Any] = {"channels": channels, "cells": cells, "classes": 10}
-        net = build_supernet(chosen, FIXED, generator=streams["weights"], dtype=dtype, device=device, **sizes)
+        used = method(method_name).override(METHODS[method_name])
+        self.harness = build_search(
+            chosen,
+            used,
+            **sizes,
+            image_channels=3,
+            epochs=50,
+            streams=streams,
+            training=Training(batch_size=batch),
+            dtype=dtype,
+            device=device,
+        )
+        net, alphas = self.harness.net, [a.detach() for a in self.harness.alphas]
         other: Any
         if space == "nasbench201":
             other = plain.Supernet201(**sizes)
@@ -53,20 +64,6 @@ class Pair:
         with torch.no_grad():
             for a, b in zip(other.parameters(), net.parameters(), strict=True):
                 a.copy_(b)
-        shapes = chosen.alpha_shapes
-        alphas = [(1e-3 * torch.randn(s, generator=streams["alphas"])).to(device, dtype) for s in shapes]
-        used = method(method_name).override(METHODS[method_name])
-        self.harness = SupernetSearch(
-            space=chosen,
-            net=net,
-            alphas=alphas,
-            searcher=used.searcher,
-            regularizers=used.regularizers,
-            training=Training(batch_size=batch),
-            choices=FIXED,
-            streams=streams,
-            epochs=50,
-        )
         self.harness.net.train()
         self.plain = plain.Search(other, alphas, method_name, EPSILON)
         x = torch.randn(2, batch, 3, side, side, generator=streams["x"]).to(device, dtype)

@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.registry import plugins
-from harness.search.methods import METHODS, method
-from harness.spaces.base import Architecture
+from harness.core.registry import Plugin
+from harness.datasets.base import DATASETS
+from harness.search.methods import method, methods
+from harness.search.probes.base import PROBES
+from harness.search.regularizers.base import REGULARIZERS
+from harness.search.searchers.base import SEARCHERS
+from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
+
+KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS)}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
     """One row for each member of a kind ("methods", "tables", or a registry folder)."""
     if kind == "methods":
-        return [_method(name) for name in METHODS]
+        return [_method(name) for name, entry in methods().items() if not entry.alias]
     if kind == "tables":
         opened = [Table(folder) for folder in table_folders().values()]
         return [
@@ -25,7 +31,7 @@ def listing(kind: str) -> list[dict[str, Any]]:
         ]
     return [
         {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
-        for name, cls in plugins(kind).items()
+        for name, cls in KINDS[kind].classes.items()
     ]
 
 
@@ -34,23 +40,23 @@ STATUSES = ("adapted", "specified", "conforms")
 
 
 def _method(name: str) -> dict[str, Any]:
-    searcher, regularizers = METHODS[name]
     chosen = method(name)
     parts = [chosen.searcher, *chosen.regularizers]
     passes = chosen.passes()
     return {
         "method": name,
-        "searcher": _call(searcher),
-        "regularizers": " + ".join(map(_call, regularizers)) or "none",
+        "searcher": _call(chosen.searcher),
+        "regularizers": " + ".join(map(_call, chosen.regularizers)) or "none",
         "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
-        "paper": parts[min(1, len(regularizers))].paper,
+        "paper": parts[min(1, len(chosen.regularizers))].paper,
         "status": min((p.proof() for p in parts), key=STATUSES.index),
     }
 
 
-def _call(part: tuple[str, dict[str, Any]]) -> str:
-    name, fields = part
-    return name if not fields else f"{name}({', '.join(f'{k}={v}' for k, v in fields.items())})"
+def _call(part: Plugin) -> str:
+    """A part with the fields that are not its defaults."""
+    fields = part.model_dump(exclude_defaults=True)
+    return part.name if not fields else f"{part.name}({', '.join(f'{k}={v}' for k, v in fields.items())})"
 
 
 def _fields(cls: Any) -> str:

@@ -387,12 +387,12 @@ def train(space: str, work: Path, target: Path | None, **options: Any) -> None:
 
     So nasbench201.digits and nasbench1shot1.s1.digits were made.
     """
-    from harness.core.registry import find
     from harness.report.datasheet import write_datasheet
+    from harness.spaces.base import SPACES
     from harness.tables.table import Table
     from harness.tables.training.command import train_table
 
-    for line in train_table(work, find("spaces", space)(), target=target, **options):
+    for line in train_table(work, SPACES.find(space)(), target=target, **options):
         click.echo(line)
     if target is not None:
         write_datasheet(Table(target))

@@ -1,14 +1,15 @@
-"""The folder is the registry: a plugin is one file, and its class carries its name.
+"""The folder is the registry: a plugin is one file or folder, and its class carries its name.
 
-Looking a name up imports the modules of the kind's folder (`harness/<kind>/`) and the entry points of the group
-`harness.<kind>`, so that an installed package adds plugins without touching this one.
+Each kind of plugin has a `Registry` beside its base class. Asking it for a name imports the modules of the kind
+and the entry points of the group `nasbench_harness.<kind>`, so that an installed package adds plugins without touching
+this one.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from functools import cache
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
@@ -16,15 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
 
-PACKAGES = {
-    "spaces": "harness.spaces",
-    "searchers": "harness.search.searchers",
-    "regularizers": "harness.search.regularizers",
-    "datasets": "harness.datasets",
-    "probes": "harness.search.probes",
-    "importers": "harness.results.importers",
-    "exporters": "harness.results.exporters",
-}
+DISTRIBUTION = "nasbench-harness"
+"""What pip knows the package as; its cache folder and its groups of entry points are named alike."""
 
 
 class Plugin(BaseModel):
@@ -43,42 +37,73 @@ class Plugin(BaseModel):
         return self.status
 
 
-@cache
-def plugins(kind: str) -> dict[str, type[Any]]:
-    """Every registered class of a kind by name, in alphabetical order."""
-    package = importlib.import_module(PACKAGES[kind])
-    found: dict[str, type[Any]] = {}
-    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    # those that a module or folder defines, not those that it imports
-    classes = [
-        c
-        for m in modules
-        for c in vars(m).values()
-        if isinstance(c, type) and f"{c.__module__}.".startswith(f"{m.__name__}.")
-    ]
-    classes += [point.load() for point in entry_points(group=f"harness.{kind}")]
-    for cls in classes:
-        name = vars(cls).get("name")
-        if isinstance(name, str) and name:
-            found[name] = cls
-    return dict(sorted(found.items()))
+class Registry:
+    """The plugins of one kind.
 
+    kind: its name, a plural, and that of its entry points. package: the folder that is looked through, as it is
+    imported. A module or folder there registers every class that it defines with a `name` of its own.
+    """
 
-def find(kind: str, name: str) -> type[Any]:
-    """The class registered under this name, or an error that suggests the closest names."""
-    known = plugins(kind)
-    if name not in known:
-        raise HarnessError(f"unknown {kind[:-1]} {name!r}: {did_you_mean(name, known)}")
-    return known[name]
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind, self.package = kind, package
 
+    @property
+    def one(self) -> str:
+        """What one of them is called."""
+        return self.kind[:-1]
 
-def build(kind: str, name: str, fields: dict[str, Any]) -> Any:
-    """An instance with these hyperparameters; a misspelt or impossible one is an error that names it."""
-    cls = find(kind, name)
-    try:
-        return cls(**fields)
-    except ValidationError as error:
-        raise HarnessError(explain(error, f"{kind[:-1]} {name!r}", cls.model_fields)) from None
+    @property
+    def group(self) -> str:
+        """The group of entry points by which installed packages add to the kind."""
+        return f"{DISTRIBUTION.replace('-', '_')}.{self.kind}"
+
+    @cached_property
+    def classes(self) -> dict[str, type[Any]]:
+        """Every registered class by name, in alphabetical order."""
+        package = importlib.import_module(self.package)
+        modules = [importlib.import_module(f"{self.package}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+        # those that a module or folder defines, not those that it imports
+        found = [
+            c
+            for m in modules
+            for c in vars(m).values()
+            if isinstance(c, type) and f"{c.__module__}.".startswith(f"{m.__name__}.")
+        ]
+        named = {name: c for c in found if isinstance(name := vars(c).get("name"), str) and name}
+        for point in entry_points(group=self.group):
+            cls = self._loaded(point)
+            if cls.name in named:
+                raise HarnessError(
+                    f"the entry point {point.value!r} adds a second {self.one} {cls.name!r}: give it another name"
+                )
+            named[cls.name] = cls
+        return dict(sorted(named.items()))
+
+    def _loaded(self, point: Any) -> type[Any]:
+        try:
+            cls = point.load()
+        except Exception as error:  # another package's module can fail in any way
+            raise HarnessError(
+                f"the entry point {point.value!r} of {self.group} cannot be loaded ({error!r:.200}): "
+                "mend or uninstall its package"
+            ) from None
+        if not (isinstance(cls, type) and isinstance(vars(cls).get("name"), str) and vars(cls)["name"]):
+            raise HarnessError(f"the entry point {point.value!r} of {self.group} is no class with a `name` of its own")
+        return cls
+
+    def find(self, name: str) -> type[Any]:
+        """The class registered under this name, or an error that suggests the closest names."""
+        if name not in self.classes:
+            raise HarnessError(f"unknown {self.one} {name!r}: {did_you_mean(name, self.classes)}")
+        return self.classes[name]
+
+    def build(self, name: str, fields: dict[str, Any]) -> Any:
+        """An instance with these hyperparameters; a misspelt or impossible one is an error that names it."""
+        cls = self.find(name)
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise HarnessError(explain(error, f"{self.one} {name!r}", cls.model_fields)) from None
 
 
 def explain(error: ValidationError, where: str, known: Any) -> str:

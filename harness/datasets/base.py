@@ -12,8 +12,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.core.registry import Plugin
+from harness.core.registry import Plugin, Registry
 from harness.core.streams import sent
+
+DATASETS = Registry("datasets", "harness.datasets")
 
 Part = Literal["train", "valid", "test"]
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def cell_slopes(loss: Callable[[list[Tensor]], Tensor], mix: Sequence[Tensor], cells: int) -> tuple[Tensor, Tensor]:
-    """A copy of a mix's first tensor for each cell, and the gradient of the loss over them: [cells, *shape] each."""
-    own = mix[0].detach().expand(cells, *mix[0].shape).clone().requires_grad_()
-    (slopes,) = torch.autograd.grad(loss([own, *(m.detach() for m in mix[1:])]), own)
-    return own.detach(), slopes
+def of_each_cell(mix: Sequence[Tensor], cells: Mapping[int, int]) -> dict[int, Tensor]:
+    """A copy of a mix's tensors for each cell that shares them, [cells, *shape], leaves. cells: number of cells by the
+    place of a tensor in the mix."""
+    return {i: mix[i].detach().expand(n, *mix[i].shape).clone().requires_grad_() for i, n in cells.items()}
+
+
+def put_in(mix: Sequence[Tensor], own: Mapping[int, Tensor]) -> list[Tensor]:
+    """The mix with these tensors in their places, the others without gradient."""
+    return [own[i] if i in own else m.detach() for i, m in enumerate(mix)]
+
+
+def cell_slopes(
+    loss: Callable[[list[Tensor]], Tensor], mix: Sequence[Tensor], own: Mapping[int, Tensor]
+) -> dict[int, Tensor]:
+    """The gradient of the loss over each cell's copy of the mixing weights: [cells, *shape] by place."""
+    found = torch.autograd.grad(loss(put_in(mix, own)), list(own.values()))
+    return dict(zip(own, found, strict=True))
 
 
 def layer_alignment(slopes: Tensor) -> Tensor:

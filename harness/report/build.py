@@ -129,14 +129,16 @@ def manifests(runs: list[dict[str, Any]]) -> str:
 
 def citations(found: Finished) -> list[str]:
     """The papers of every part that ran, of the space, and where the table is from."""
-    from harness.core.registry import plugins
+    from harness.search.probes.base import PROBES
+    from harness.search.regularizers.base import REGULARIZERS
+    from harness.search.searchers.base import SEARCHERS
 
     told = []
     if found.results.table is not None:
         about = found.results.table.info["about"]
         told += [found.results.table.space.source] if found.results.table.info["space"] else []
         told.append("; ".join(str(about[k]) for k in ("title", "source", "citation") if about.get(k)))
-    known = {**plugins("searchers"), **plugins("regularizers"), **plugins("probes")}
+    known = {**SEARCHERS.classes, **REGULARIZERS.classes, **PROBES.classes}
     for run in found.manifests:
         parts = [*run["configuration"]["method"], *run["configuration"].get("probes", {})]
         told += [f"{part}: {known[part].paper}" for part in parts if part in known]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plots import distribution
+from harness.spaces.base import enumerable
 from harness.tables.measure import Measure, digest
 from harness.tables.table import Table
 
@@ -32,7 +33,7 @@ def of_mean(single: float, trials: int) -> float:
 def distinct_rows(table: Table) -> NDArray[np.intp]:
     """One row of each distinct cell, so that copies do not inflate a correlation."""
     keys: dict[str, str] = {}
-    for architecture in table.space.enumerate():
+    for architecture in enumerable(table.space, "a data sheet").enumerate():
         keys.setdefault(table.space.canonical_key(architecture), architecture.key)
     stored = {int(k): i for i, k in enumerate(table.digests)}
     return np.array([stored[k] for k in digest(list(keys.values())).tolist() if k in stored])

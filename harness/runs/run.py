@@ -19,12 +19,11 @@ from harness import __version__
 from harness.core.streams import Streams
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import Run
+from harness.search.build import build_search
 from harness.search.searchers.base import SupernetSearcher
+from harness.search.state import SearchState
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.build import build_supernet, preset
 
-INITIAL_ALPHA = 1e-3
-"""Standard deviation of the initial logits (DARTS)."""
 PROGRESS_SECONDS = 1.0
 
 
@@ -33,7 +32,7 @@ class Process(Protocol):
 
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]: ...
     def evaluate(self) -> dict[str, float]: ...
-    def select(self, epoch: int) -> Architecture: ...
+    def select(self) -> Architecture: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
@@ -44,35 +43,20 @@ def start(run: Run, device: torch.device) -> Process:
     if not isinstance(run.method.searcher, SupernetSearcher):
         process: Process = run.method.searcher.start(run.space, run.table, streams)
         return process
-    from harness.search.loop import SupernetSearch
-
     images = run.dataset.load(device)
-    choices = preset(run.space, run.preset)
-    net = build_supernet(
+    search = build_search(
         run.space,
-        choices,
+        run.method,
         channels=run.supernet.channels,
-        cells=run.supernet.cells or 1,
+        cells=run.supernet.cells or run.space.default_cells,
         classes=images.classes,
         image_channels=images.shape[0],
-        generator=streams["weights"],
-        device=device,
-        **run.method.supernet_options(),
-    )
-    alphas = [
-        (INITIAL_ALPHA * torch.randn(shape, generator=streams["alpha-init"])).to(device)
-        for shape in run.space.alpha_shapes
-    ]
-    search = SupernetSearch(
-        space=run.space,
-        net=net,
-        alphas=alphas,
-        searcher=run.method.searcher,
-        regularizers=run.method.regularizers,
-        training=run.training,
-        choices=choices,
-        streams=streams,
         epochs=run.epochs,
+        streams=streams,
+        training=run.training,
+        preset=run.space.presets[run.preset],
+        implementation=run.supernet.implementation,
+        device=device,
     )
     search.bind(images)
     return search
@@ -104,7 +88,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
         for epoch in range(len(rows["epochs"]), run.epochs + 1):
             steps = 0
             trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
-            architecture = process.select(epoch)
+            architecture = process.select()
             record = epoch_record(epoch, trained | process.evaluate(), process, architecture, run)
             rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
@@ -148,10 +132,8 @@ def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dic
 
 def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:
     """The columns of the study's probes; of a search without a network there are none."""
-    from harness.search.loop import SupernetSearch
-
     found: dict[str, Any] = {}
-    if isinstance(process, SupernetSearch):
+    if isinstance(process, SearchState):
         for probe in run.probes:
             if epoch % probe.every == 0 or epoch == run.epochs:
                 found |= probe.measure(process, run.table)

@@ -13,31 +13,32 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
-from harness.core.registry import build, explain, find
+from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
-from harness.datasets.base import Dataset
+from harness.datasets.base import DATASETS, Dataset
 from harness.runs.preregistration import Declared
 from harness.search.methods import Method, method
-from harness.search.probes.base import Probe
+from harness.search.probes.base import PROBES, Probe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
-from harness.spaces.base import Space
-from harness.spaces.blocks.build import PresetName
+from harness.spaces.base import SPACES, PresetName, Space
+from harness.spaces.blocks.build import Implementation
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
 
 NO_TABLE = "none"
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
 
 
 class SupernetSize(BaseModel):
-    """Width and depth of the one-shot network. Published: 16 channels; 5 cells a stage (NAS-Bench-201), 9 cells in
-    all (NAS-Bench-1Shot1)."""
+    """Width and depth of the one-shot network; without `cells`, as deep as the space's paper has it. implementation:
+    `readable` computes one module an operation, the same function in another order of sums."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     channels: int = Field(16, ge=1)
     cells: int | None = Field(None, ge=1)
+    implementation: Implementation = "fast"
 
 
 class StudyFile(BaseModel):
@@ -88,8 +89,7 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """The resolved configuration: plain values, every default written out."""
-        fp32 = self.training.precision == "fp32"
-        content = {
+        return {
             "format": RECORD_FORMAT,
             "space": self.space.name,
             "dataset": {"name": self.dataset.name} | self.dataset.model_dump(mode="json"),
@@ -99,11 +99,9 @@ class Run:
             "epochs": self.epochs,
             "preset": self.preset,
             "supernet": self.supernet.model_dump(mode="json"),
-            # float32 goes without saying: it is what runs were computed in before there was a choice
-            "training": self.training.model_dump(mode="json", exclude={"precision"} if fp32 else None),
+            "training": self.training.model_dump(mode="json"),
+            "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
         }
-        probes = {p.name: p.model_dump(mode="json") for p in self.probes}
-        return content | ({"probes": probes} if probes else {})
 
     @property
     def id(self) -> str:
@@ -190,21 +188,20 @@ def known_keys(error: ValidationError) -> list[str]:
 
 def expand(file: StudyFile, source: Path) -> Study:
     """Resolve every name of a study into the runs it stands for."""
-    space: Space = find("spaces", file.space)()
+    space: Space = SPACES.find(file.space)()
     fields = {"name": file.dataset} if isinstance(file.dataset, str) else dict(file.dataset)
     if "name" not in fields:
         raise HarnessError(f'study {source}: the dataset needs a name, such as dataset = {{name = "npz", path = ...}}')
-    dataset: Dataset = build("datasets", fields.pop("name"), fields)
+    dataset: Dataset = DATASETS.build(fields.pop("name"), fields)
     table = None if file.table == NO_TABLE else open_table(file.table)
     if table is not None and table.info["space"] != space.name:
         raise HarnessError(f"table {table.name!r} is of the space {table.info['space']!r}, not {space.name!r}")
     asked = file.probes if isinstance(file.probes, dict) else {name: {} for name in file.probes}
-    probes = tuple(build("probes", name, fields) for name, fields in asked.items())
+    probes = tuple(PROBES.build(name, fields) for name, fields in asked.items())
     overrides = file.methods if isinstance(file.methods, dict) else {name: {} for name in file.methods}
     if len(overrides) < len(file.methods):
         raise HarnessError(f"study {source} lists a method twice: give each one a label of its own")
-    default_cells = 5 if space.name == "nasbench201" else 9
-    supernet = file.supernet.model_copy(update={"cells": file.supernet.cells or default_cells})
+    supernet = file.supernet.model_copy(update={"cells": file.supernet.cells or space.default_cells})
     runs = []
     for seed in file.seeds:
         for label, changes in overrides.items():

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.core.streams import Make, Streams, sent
+from harness.search.loop import SupernetSearch
 
 Step = Callable[..., Tensor]
 ALIGNMENT = 16
@@ -43,6 +44,13 @@ class CUDAGraph:
 
     def replay(self) -> None:
         self.graph.replay()
+
+
+def make_replayable(search: SupernetSearch) -> None:
+    """Let a search on a CUDA device replay its steps, captured anew in every epoch."""
+    for group in search.alpha_optimizer.param_groups:
+        group["capturable"] = True
+    search.replayed = lambda step: Replayed(step, search.streams, CUDAGraph(search.device))
 
 
 class Draws:
@@ -94,7 +102,9 @@ class Replayed:
     def __call__(self, *batches: Sequence[Tensor]) -> Tensor:
         if self.draws is None:
             self.draws = Draws(self.streams)
-            with self.streams.drawing_from(self.draws.note):
+            with self.streams.drawing_from(self.draws.note), warnings.catch_warnings():
+                # the first step makes the optimisers' state, and is not captured, which PyTorch would warn of
+                warnings.filterwarnings("ignore", message=".*capturable=True.*")
                 return self.step(*batches)
         if not self.inputs and not self.refused:
             try:

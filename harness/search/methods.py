@@ -1,60 +1,22 @@
-"""Names from the literature, each bound to one searcher and a list of regularizers; `a + b` combines them."""
+"""Methods: names from the literature, each one searcher and a list of regularizers; `a + b` combines them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.core.registry import Plugin, build, plugins
-from harness.search.regularizers.base import Regularizer
-from harness.search.searchers.base import SupernetSearcher, composed
+from harness.core.registry import Plugin, Registry
+from harness.search.naming import Named
+from harness.search.regularizers.base import REGULARIZERS, Regularizer
+from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
+from harness.search.searchers.darts import DARTS
 
 Fields = dict[str, Any]
-
-Part = tuple[str, Fields]
-"""A registered name and the fields that differ from its defaults."""
-
-METHODS: dict[str, tuple[Part, tuple[Part, ...]]] = {
-    "darts": (("darts", {}), ()),
-    "darts-2nd": (("darts", {"order": 2}), ()),
-    "sdarts-rs": (("darts", {}), (("random-smoothing", {}),)),
-    "sdarts-adv": (("darts", {}), (("adversarial", {}),)),
-    "beta-darts": (("darts", {}), (("beta-decay", {}),)),
-    "ms-darts": (("darts", {}), (("mean-shift", {}),)),
-    "ms-darts-true": (("darts", {}), (("mean-shift", {"variant": "true"}),)),
-    "ms-darts-control": (("darts", {}), (("random-smoothing", {"epsilon": 0.204, "epsilon_start": 0.0204}),)),
-    "pc-darts": (("darts", {}), (("partial-channels", {}),)),
-    "p-darts": (("darts", {}), (("staged-dropping", {}),)),
-    "lambda-darts": (("darts", {}), (("layer-alignment", {}),)),
-    "darts-pt": (("darts", {}), (("perturbation-selection", {}),)),
-    "oles": (("darts", {}), (("operation-stopping", {}),)),
-    "sgas": (("darts", {}), (("sequential-decisions", {}),)),
-    "darts-minus": (("darts", {}), (("auxiliary-skip", {}),)),
-    "r-darts-l2": (("darts", {}), (("weight-decay", {}),)),
-    "r-darts-dp": (("darts", {}), (("drop-path", {}), ("cutout", {"ramp": True}))),
-    "darts-es": (("darts", {}), (("eigenvalue-stopping", {}),)),
-    "darts-ada": (("darts", {}), (("adaptive-decay", {}),)),
-    "darts-plus": (("darts", {}), (("skip-stopping", {}),)),
-    "amended-darts": (("amended", {}), ()),
-    "idarts": (("idarts", {}), ()),
-    "sam-darts": (("sam", {}), ()),
-    "drnas": (("drnas", {}), ()),
-    "gdas": (("gumbel", {"variant": "hard", "temperature_end": 0.1}), ()),
-    "snas": (("gumbel", {}), ()),
-    "gaea": (("gaea", {}), ()),
-    "fairdarts": (("fairdarts", {}), ()),
-    "nasp": (("nasp", {}), ()),
-    "random-nas": (("uniform-path", {}), (("sampled-selection", {}),)),
-    "regularised-evolution": (("regularised-evolution", {}), ()),
-    "local-search": (("local-search", {}), ()),
-    "reinforce": (("reinforce", {}), ()),
-    "hyperband": (("hyperband", {}), ()),
-    "bohb": (("bohb", {}), ()),
-    "random-search": (("random-search", {}), ()),
-}
-"""name -> (searcher, regularizers)."""
+PLAIN = DARTS()
+"""The searcher of a method that names none."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +55,8 @@ class Method:
         for name, fields in changes.items():
             if name not in parts:
                 raise HarnessError(f"this method has no part {name!r} to set: {did_you_mean(name, parts)}")
-            kind = "searchers" if parts[name] in self.searchers else "regularizers"
-            parts[name] = build(kind, name, parts[name].model_dump() | fields)
+            kind = SEARCHERS if parts[name] in self.searchers else REGULARIZERS
+            parts[name] = kind.build(name, parts[name].model_dump() | fields)
         count = len(self.searchers)
         built: list[Any] = list(parts.values())
         return made(built[:count], tuple(built[count:]))
@@ -104,12 +66,37 @@ class Method:
         return {name: part.model_dump(mode="json") for name, part in self.parts().items()}
 
 
-def known_names() -> dict[str, tuple[Part, tuple[Part, ...]]]:
-    """The methods, and every registered regularizer on its own (with DARTS)."""
-    alone: dict[str, tuple[Part, tuple[Part, ...]]] = {
-        name: (("darts", {}), ((name, {}),)) for name in plugins("regularizers")
-    }
-    return METHODS | {name: parts for name, parts in alone.items() if name not in METHODS}
+@dataclass(frozen=True)
+class Entry:
+    """A name's parts. alias: another spelling of a name."""
+
+    searcher: Any
+    regularizers: tuple[Regularizer, ...]
+    alias: bool
+
+
+@cache
+def methods() -> dict[str, Entry]:
+    """Every known name: those that the registered searchers and regularizers declare, and each regularizer's own."""
+    found: dict[str, Entry] = {}
+    for registry in (SEARCHERS, REGULARIZERS):
+        for own, cls in registry.classes.items():
+            for name, named in _declared(registry, own, cls).items():
+                if name in found:
+                    raise HarnessError(f"two parts declare the method {name!r}: give one of them another name")
+                parts = (cls(**named.fields), *named.beside)
+                searchers = [p for p in parts if not isinstance(p, Regularizer)]
+                regularizers = tuple(p for p in parts if isinstance(p, Regularizer))
+                found[name] = Entry(searchers[0] if searchers else PLAIN, regularizers, named.alias)
+    return found
+
+
+def _declared(registry: Registry, own: str, cls: Any) -> dict[str, Named]:
+    """The names of a class; a regularizer can always be asked for by its own, with plain DARTS."""
+    declared: dict[str, Named] = dict(vars(cls).get("methods", {}))
+    if registry is REGULARIZERS and own not in declared:
+        return declared | {own: Named(alias=bool(declared))}
+    return declared or {own: Named()}
 
 
 def method(expression: str) -> Method:
@@ -118,36 +105,42 @@ def method(expression: str) -> Method:
     A combination takes all regularizers in the order written, and the searcher that is not plain DARTS; two of them are
     composed if one gives the mixing weights and the other the gradient (`gdas + amended-darts`), else an error.
     """
-    known = known_names()
-    searchers: list[Part] = []
-    regularizers: dict[str, Fields] = {}
+    known = methods()
+    searchers: list[Any] = []
+    regularizers: dict[str, Regularizer] = {}
     for name in (part.strip() for part in expression.split("+")):
         if name not in known:
             raise HarnessError(f"unknown method {name!r}: {did_you_mean(name, known)}")
-        searcher, added = known[name]
-        if searcher != ("darts", {}) and searcher not in searchers:
-            searchers.append(searcher)
-        for regularizer, fields in added:
-            if regularizer in regularizers:
-                raise HarnessError(f"method {expression!r} names the regularizer {regularizer!r} twice: leave one out")
-            regularizers[regularizer] = fields
-    built = [build("searchers", name, fields) for name, fields in searchers or [("darts", {})]]
+        if known[name].searcher not in (PLAIN, *searchers):
+            searchers.append(known[name].searcher)
+        for regularizer in known[name].regularizers:
+            if regularizer.name in regularizers:
+                raise HarnessError(
+                    f"method {expression!r} names the regularizer {regularizer.name!r} twice: leave one out"
+                )
+            regularizers[regularizer.name] = regularizer
+    built = searchers or [PLAIN]
     roles = sorted(getattr(searcher, "role", "whole") for searcher in built)
     if len(built) > 1 and roles != ["estimator", "relaxation"]:
-        names = " and ".join(repr(name) for name, _ in searchers)
+        names = " and ".join(repr(searcher.name) for searcher in built)
         raise HarnessError(
             f"method {expression!r} combines the searchers {names}: two go together where one gives the mixing weights "
-            "(gumbel, drnas) and the other the gradient (darts-2nd, amended, idarts, sam)"
+            f"({_of_role('relaxation')}) and the other the gradient ({_of_role('estimator')})"
         )
     if regularizers and not isinstance(built[0], SupernetSearcher):
         raise HarnessError(
             f"method {expression!r} regularizes {built[0].name!r}, which trains no supernet: leave that out"
         )
-    built.sort(key=lambda searcher: getattr(searcher, "role", "whole"), reverse=True)  # the relaxation first
-    found = made(built, tuple(build("regularizers", n, f) for n, f in regularizers.items()))
+    built = sorted(built, key=lambda searcher: getattr(searcher, "role", "whole"), reverse=True)  # relaxation first
+    found = made(built, tuple(regularizers.values()))
     if isinstance(found.searcher, SupernetSearcher):
         refuse_senseless(expression, found.searcher, found.regularizers)
     return found
+
+
+def _of_role(role: str) -> str:
+    """The searchers that can be composed in a role."""
+    return ", ".join(name for name, cls in SEARCHERS.classes.items() if getattr(cls, "role", "whole") == role)
 
 
 def made(searchers: Sequence[Any], regularizers: tuple[Regularizer, ...]) -> Method:

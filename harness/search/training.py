@@ -22,7 +22,8 @@ class Training(BaseModel):
     sampling: validation batches from one shuffled pass after another ("pass"), or each from a fresh shuffle
         ("replacement", what `next(iter(loader))` in published code does).
     steps_per_epoch: weight steps an epoch; None is one pass over the training half.
-    precision: the numbers that steps are computed in (see `precision.py`); evaluation and probes are in float32.
+    precision: the numbers that steps are computed in (see `core.arithmetic`); evaluation and probes are in float32.
+    initial_alpha: standard deviation of the initial logits, which are normal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class Training(BaseModel):
     alpha_betas: tuple[float, float] = (0.5, 0.999)
     alpha_weight_decay: float = Field(1e-3, ge=0)
     precision: Precision = "fp32"
+    initial_alpha: float = Field(1e-3, ge=0)
 
     def rate(self, epoch: int, epochs: int) -> float:
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""

@@ -1,16 +1,20 @@
-"""What every search space offers: from architecture logits to an architecture that a table can be asked about."""
+"""What a search space declares: its choices, what its operations are, how an architecture is read, and its networks."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import HarnessError
+from harness.core.registry import Registry
+
+SPACES = Registry("spaces", "harness.spaces")
 
 Rows = Sequence[NDArray[np.floating[Any]]]
 
@@ -21,7 +25,7 @@ class Architecture:
 
     encoding: the space's readable string, exact (parsing it gives this architecture back).
     key: what a benchmark table files it under (NAS-Bench-201: the string; NAS-Bench-101: the module hash).
-    operations: the operation of every choice, in the space's order.
+    operations: the operation of every choice of one, in the space's order.
     """
 
     encoding: str
@@ -29,23 +33,104 @@ class Architecture:
     operations: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Choices:
+    """An architecture tensor: one choice a row.
+
+    kind: what is chosen, operations, or the inputs of a node. options: the names of what each row may take, as many in
+    every row. labels: the name of each row. picks: how many of its options a row takes. cell: the kind of cell that the
+    choices are made for, where a network has several.
+    """
+
+    kind: Literal["operations", "inputs"]
+    options: tuple[tuple[str, ...], ...]
+    labels: tuple[str, ...]
+    picks: int = 1
+    cell: str = "cell"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(choices, options)."""
+        return len(self.options), len(self.options[0])
+
+
+class Preset(BaseModel):
+    """The arithmetic that a search runs with. The defaults are the preset `fixed`; `official` is as published.
+
+    Every difference between the two is a field, here or in the space's own subclass, so that the list is complete by
+    construction. A subclass's own fields are options of the space's networks.
+
+    clip_counts_alpha: the norm of weight and architecture gradients is clipped together, as where the published
+        architecture tensor is among `model.parameters()`: weights are clipped harder than stated. Fixed: weights only.
+    finite_difference_moves_bn: the two finite-difference passes of second-order DARTS move the network's batch-norm
+        running statistics (published), or leave them (fixed).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    clip_counts_alpha: bool = False
+    finite_difference_moves_bn: bool = False
+
+    def network_options(self) -> dict[str, Any]:
+        """Options of the network's constructor: the fields that a subclass adds."""
+        return self.model_dump(exclude=set(Preset.model_fields))
+
+
+FIXED = Preset()
+PresetName = Literal["official", "fixed"]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What builds the networks of a space.
+
+    readable: the one-shot network, one module an operation, a subclass of `blocks.supernet.Supernet` or what makes one;
+    called with channels, cells, classes, image_channels, the preset's and the regularizers' options. fast: the same
+    function of the same weights, where there is one that is faster. stack: the `blocks.stacked.StackedNetworks` that
+    train architectures for a table, where there are any.
+    """
+
+    readable: Callable[..., Any]
+    fast: Callable[..., Any] | None = None
+    stack: type[Any] | None = None
+
+
 class Space(ABC):
-    """A search space. `alpha_shapes` are the shapes of the architecture tensors, one row a choice."""
+    """A search space: one folder, or one file."""
 
     name: ClassVar[str] = ""
-    source: ClassVar[str]
+    source: ClassVar[str] = ""
+    """The paper, for citations."""
     operations: ClassVar[tuple[str, ...]]
+    """Every operation that some choice may take."""
+    parameter_free: ClassVar[tuple[str, ...]] = ()
+    """Those without weights: a cell full of them is what a collapsed search derives."""
+    zero: ClassVar[str | None] = None
+    """The one that gives nothing."""
+    skip: ClassVar[str | None] = None
+    """The one that gives its input."""
+    short: ClassVar[Mapping[str, str]] = {}
+    """Names of operations that are short enough for a figure; the others are short enough."""
+    tensors: ClassVar[tuple[Choices, ...]]
+    """The architecture tensors."""
     alpha_shapes: ClassVar[tuple[tuple[int, int], ...]]
+    """Their shapes, one row a choice."""
     picks: ClassVar[tuple[int, ...]]
-    """How many of its options a row of each architecture tensor takes: one operation, or several parents."""
-    size: ClassVar[int]
-    """Number of encodings that `enumerate` yields."""
-    distinct: ClassVar[int]
-    """Number of different canonical keys among them."""
-    stack: ClassVar[str] = ""
-    """Import path, "module:Class", of the `StackedNetworks` that train this space's architectures for a table."""
-    recipe: ClassVar[dict[str, Any]] = {}
-    """Fields of `tables.recipe.Recipe` that differ for this space."""
+    """How many of its options a row of each of them takes."""
+    default_cells: ClassVar[int]
+    """The published depth of the one-shot network, in the network's own count of cells."""
+    presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
+    recipe: ClassVar[Mapping[str, Any]] = {}
+    """Fields of `tables.training.recipe.Recipe` that differ for this space."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "tensors" in vars(cls):
+            cls.alpha_shapes = tuple(t.shape for t in cls.tensors)
+            cls.picks = tuple(t.picks for t in cls.tensors)
+
+    @abstractmethod
+    def networks(self) -> Networks:
+        """What builds the space's networks; imports torch only when it is called."""
 
     @abstractmethod
     def derive(self, alphas: Rows) -> Architecture:
@@ -65,16 +150,8 @@ class Space(ABC):
         operation on a node is an edge from it to itself, and edges then have none ("")."""
 
     @abstractmethod
-    def enumerate(self) -> Iterator[Architecture]:
-        """Every encoding of the space, once, in a fixed order."""
-
-    @abstractmethod
     def canonical_key(self, architecture: Architecture) -> str:
         """Equal for two encodings exactly when they are the same cell (the space says in which sense)."""
-
-    @abstractmethod
-    def distinct_architectures(self) -> dict[str, Architecture]:
-        """One architecture of every canonical key."""
 
     @abstractmethod
     def random(self, rng: np.random.Generator) -> Architecture:
@@ -83,6 +160,10 @@ class Space(ABC):
     @abstractmethod
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The architectures that differ in one choice, in a fixed order."""
+
+    def operation_tensors(self) -> list[int]:
+        """The places of the architecture tensors that choose operations."""
+        return [i for i, t in enumerate(self.tensors) if t.kind == "operations"]
 
     def check_shapes(self, alphas: Rows) -> list[NDArray[np.floating[Any]]]:
         """The architecture tensors as arrays of the space's shapes, all finite."""
@@ -93,3 +174,27 @@ class Space(ABC):
         if not all(np.isfinite(a).all() for a in arrays):
             raise HarnessError(f"the architecture tensors of {self.name} hold NaN or infinity: the search diverged")
         return arrays
+
+
+class Enumerable(Space):
+    """A space that is small enough to be written down whole."""
+
+    size: ClassVar[int]
+    """Number of encodings that `enumerate` yields."""
+    distinct: ClassVar[int]
+    """Number of different canonical keys among them."""
+
+    @abstractmethod
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every encoding of the space, once, in a fixed order; a benchmark's own numbering, where it has one."""
+
+    @abstractmethod
+    def distinct_architectures(self) -> dict[str, Architecture]:
+        """One architecture of every canonical key."""
+
+
+def enumerable(space: Space, why: str) -> Enumerable:
+    """The space, or an error that says what needs all of its architectures."""
+    if not isinstance(space, Enumerable):
+        raise HarnessError(f"{why} needs every architecture of its space, and {space.name} has too many to list")
+    return space

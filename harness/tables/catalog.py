@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import cache_folder
-from harness.core.registry import find
+from harness.spaces.base import SPACES
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, TrainedTable
 
@@ -29,7 +29,7 @@ def open_table(name: str) -> Table:
     if name in known:
         return Table(known[name])
     if name.endswith(SUFFIX):
-        return TrainedTable(find("spaces", name.removesuffix(SUFFIX))(), cache_folder() / "trained")
+        return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
     raise HarnessError(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.spaces.base import Architecture, Space
+from harness.spaces.base import SPACES, Architecture, Space, enumerable
 from harness.tables.blocks import Blocks, on_schedule
 from harness.tables.measure import (
     Column,
@@ -102,13 +102,11 @@ class Table:
 
     @cached_property
     def space(self) -> Space:
-        from harness.core.registry import find
-
         if self.info["space"] is None:
             raise HarnessError(
                 f"table {self.name} belongs to no search space: it is looked up by key, or through views"
             )
-        space: Space = find("spaces", self.info["space"])()
+        space: Space = SPACES.find(self.info["space"])()
         return space
 
     def parse(self, text: str) -> Architecture:
@@ -119,7 +117,9 @@ class Table:
     def _encodings(self) -> dict[int, str]:
         if "names.npy" in self.info["arrays"]:
             return dict(zip(self.digests.tolist(), map(bytes.decode, self._load("names.npy").tolist()), strict=True))
-        architectures = list(self.space.enumerate())
+        architectures = list(
+            enumerable(self.space, f"table {self.name}, which does not say its architectures' names,").enumerate()
+        )
         keys = digest([a.key for a in architectures]).tolist()
         found: dict[int, str] = {}
         for key, architecture in zip(keys, architectures, strict=True):

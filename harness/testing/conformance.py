@@ -19,15 +19,14 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import HarnessError
-from harness.core.registry import find
 from harness.core.streams import Streams
 from harness.measures.early_stopping import early_stop
 from harness.measures.hessian import hessian, largest_eigenvalue
+from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method, method
 from harness.search.training import Training
-from harness.spaces.base import Space
-from harness.spaces.blocks.build import build_supernet, preset
+from harness.spaces.base import SPACES, Space
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1
 
 TOLERANCE = 1e-9
@@ -139,25 +138,13 @@ def recorded_method(meta: dict[str, Any]) -> Method:
     return chosen
 
 
-def build_search(
+def recorded_search(
     space: Space, meta: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]], streams: Streams
 ) -> SupernetSearch:
     """A search in the record's initial state, with the preset `official`."""
     chosen = recorded_method(meta)
-    choices = preset(space, "official").model_copy(update={"clip_counts_alpha": meta["clip_includes_alpha"]})
+    choices = space.presets["official"].model_copy(update={"clip_counts_alpha": meta["clip_includes_alpha"]})
     stem = arrays[f"init/weights/{'stem.op.0' if isinstance(space, NASBench1Shot1) else 'stem.0'}.weight"]
-    net = build_supernet(
-        space,
-        choices,
-        channels=meta["C"],
-        cells=meta["layers"] if isinstance(space, NASBench1Shot1) else meta["N"],
-        classes=meta["classes"],
-        image_channels=stem.shape[1],
-        dtype=torch.float64,
-        **chosen.supernet_options(),
-    )
-    state = {name: torch.from_numpy(arrays[f"init/weights/{net.published_name(name)}"]) for name in net.state_dict()}
-    net.load_state_dict(state)
     training = Training(
         batch_size=meta["batch"],
         order="alpha-first" if meta["order"] == "alpha then weights" else "weights-first",
@@ -169,17 +156,26 @@ def build_search(
         alpha_betas=tuple(meta["arch_betas"]),
         alpha_weight_decay=meta["arch_wd"],
     )
-    return SupernetSearch(
-        space=space,
-        net=net,
-        alphas=group(arrays, "init/alpha"),
-        searcher=chosen.searcher,
-        regularizers=chosen.regularizers,
-        training=training,
-        choices=choices,
-        streams=streams,
+    search = build_search(
+        space,
+        chosen,
+        channels=meta["C"],
+        cells=meta["layers"] if isinstance(space, NASBench1Shot1) else meta["N"],
+        classes=meta["classes"],
+        image_channels=stem.shape[1],
         epochs=1,
+        streams=streams,
+        training=training,
+        preset=choices,
+        dtype=torch.float64,
     )
+    net = search.net
+    state = {name: torch.from_numpy(arrays[f"init/weights/{net.published_name(name)}"]) for name in net.state_dict()}
+    net.load_state_dict(state)
+    with torch.no_grad():
+        for alpha, recorded in zip(search.alphas, group(arrays, "init/alpha"), strict=True):
+            alpha.copy_(recorded)
+    return search
 
 
 def replay(path: Path) -> Iterator[Check | Skipped]:
@@ -189,10 +185,10 @@ def replay(path: Path) -> Iterator[Check | Skipped]:
     if meta.get("method") not in METHODS:
         yield Skipped(record, f"method {meta.get('method')!r} is not replayed by this version")
         return
-    space: Space = find("spaces", meta["space"])()
+    space: Space = SPACES.find(meta["space"])()
     streams = ReplayedStreams()
     try:
-        search = build_search(space, meta, arrays, streams)
+        search = recorded_search(space, meta, arrays, streams)
         yield from replay_forward(record, space, search, arrays)
         if meta["method"] == "hessian":
             yield from replay_hessian(record, meta, search, arrays)
@@ -288,7 +284,7 @@ def replay_derivation(path: Path) -> Iterator[Check | Skipped]:
         return
     wrong: dict[str, int] = {"adjacency": 0, "operations": 0, "module hash": 0}
     for case in content["cases"]:
-        space: NASBench1Shot1 = find("spaces", f"nasbench1shot1.s{case['space']}")()
+        space: NASBench1Shot1 = SPACES.find(f"nasbench1shot1.s{case['space']}")()
         derived = space.derive([np.asarray(a) for a in case["alphas"]])
         matrix, operations = space.matrix(derived)
         wrong["adjacency"] += matrix.tolist() != case["adjacency"]

@@ -5,7 +5,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
 from harness.runs.study import apply_settings, load_study
-from harness.search.methods import METHODS, method
+from harness.search.methods import method, methods
 from tests.conftest import ROOT, SMALL_STUDY
 
 
@@ -139,8 +139,8 @@ def test_settings_take_toml_or_bare_text() -> None:
 
 
 def test_every_named_method_can_be_built() -> None:
-    for name in METHODS:
-        assert set(method(name).parts()) == {METHODS[name][0][0], *(part for part, _ in METHODS[name][1])}
+    for name, entry in methods().items():
+        assert set(method(name).parts()) == {p.name for p in (entry.searcher, *entry.regularizers)}
     combined = method("sdarts-adv + beta-decay + darts-2nd")
     assert list(combined.parts()) == ["darts", "adversarial", "beta-decay"]
     assert combined.searcher.order == 2

@@ -15,16 +15,20 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from harness.core.registry import find
+from harness.core.streams import Streams
 from harness.datasets.base import StoredImages
+from harness.search.cuda_graph import Replayed
 from harness.search.loop import SupernetSearch
-from harness.search.methods import METHODS, method
+from harness.search.methods import method, methods
 from harness.search.regularizers.cutout import Cutout
 from harness.search.searchers.base import SupernetSearcher
+from harness.search.steps import Moment
+from harness.spaces.base import SPACES
+from harness.spaces.nasbench201 import NASBench201
 from harness.testing.contracts import small_search, state_of
 
-SPACES = ["nasbench201", "nasbench1shot1.s1"]
-SUPERNET_METHODS = [n for n in METHODS if isinstance(method(n).searcher, SupernetSearcher)]
+SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
+SUPERNET_METHODS = [n for n in methods() if isinstance(method(n).searcher, SupernetSearcher)]
 WAITING = {"oles", "drnas"}
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
 REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"}]
@@ -94,17 +98,18 @@ def adam_counts_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def searched(name: str, space: str, graph: Any) -> SupernetSearch:
-    search = small_search(method(name), find("spaces", space)(), epochs=4)
+    search = small_search(method(name), SPACES.find(space)(), epochs=4)
     search.training = search.training.model_copy(update={"steps_per_epoch": 4})
     search.alpha_optimizer.param_groups[0]["capturable"] = True
-    search.graph = graph
+    if graph is not None:
+        search.replayed = lambda step: Replayed(step, search.streams, graph())
     for epoch in range(2, 4):
         search.train_epoch(epoch, lambda: None)
     return search
 
 
 @pytest.mark.usefixtures("adam_counts_on_the_device")
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", SPACE_LIST)
 @pytest.mark.parametrize("name", REPLAYED)
 def test_replayed_is_stepped(name: str, space: str) -> None:
     tapes: list[Tape] = []
@@ -141,7 +146,7 @@ def test_a_refused_capture_is_told_and_changes_nothing() -> None:
 
 
 def test_what_an_optimiser_may_do_is_the_device_s_not_the_checkpoint_s() -> None:
-    search = small_search(method("darts"), find("spaces", "nasbench201")())
+    search = small_search(method("darts"), SPACES.find("nasbench201")())
     search.train_epoch(0, lambda: None)
     state = search.state_dict()
     state["alpha_optimizer"]["param_groups"][0]["capturable"] = True  # as a CUDA device writes it
@@ -174,11 +179,11 @@ def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_autocast")
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", SPACE_LIST)
 @pytest.mark.parametrize("name", SUPERNET_METHODS)
 def test_no_step_waits_for_the_device(name: str, space: str) -> None:
     """On `meta` to look at a number is an error."""
-    search = small_search(method(name), find("spaces", space)(), device="meta")
+    search = small_search(method(name), SPACES.find(space)(), device="meta")
     search.net.train()
     with Meetings() as meetings, pytest.raises(WAITED) if name in WAITING else nullcontext():
         for _ in range(2):  # the first makes the optimisers' state
@@ -193,7 +198,7 @@ def test_batches_are_sent_without_waiting() -> None:
     )
     with Meetings() as meetings:
         x, y = images.batch("train", torch.arange(8), torch.Generator())
-        Cutout().augment(x, torch.Generator(), 0, 2)
+        Cutout().augment(x, torch.Generator(), Moment(Streams(0), NASBench201(), 0, 2))
     assert x.device.type == y.device.type == "meta"
     assert not meetings.seen, meetings.seen[0]
     with Meetings() as meetings:

@@ -8,20 +8,21 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
-from harness.core.registry import build, plugins
+from harness.core.registry import Registry
 from harness.measures.alignment import layer_alignment
 from harness.search.loop import SupernetSearch, cross_entropy
-from harness.search.methods import METHODS, Method, known_names, method
-from harness.search.regularizers.base import DROPPED, Regularizer
+from harness.search.methods import Method, method, methods
+from harness.search.regularizers.base import DROPPED, REGULARIZERS, Regularizer
+from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import scores
-from harness.search.searchers.base import SupernetSearcher
+from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
 from harness.spaces.nasbench201.space import NASBench201
 from harness.testing.contracts import MethodContract, small_search, small_step, state_of
 
-SPACES = (NASBench201(), S1())
+SPACE_LIST = (NASBench201(), S1())
 COMBINED = (
     "gdas + amended-darts",
     "darts-2nd + drnas + sdarts-adv",
@@ -32,12 +33,12 @@ COMBINED = (
     "drnas + sdarts-rs",
     "beta-darts + darts-minus + cutout",
 )
-SEARCHES = [n for n in (*known_names(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
+SEARCHES = [n for n in (*methods(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
 
 
 class TestEveryMethod(MethodContract):
     @pytest.fixture(
-        autouse=True, params=[(n, s) for n in SEARCHES for s in SPACES], ids=lambda p: f"{p[0]}-{p[1].name}"
+        autouse=True, params=[(n, s) for n in SEARCHES for s in SPACE_LIST], ids=lambda p: f"{p[0]}-{p[1].name}"
     )
     def chosen(self, request: pytest.FixtureRequest) -> None:
         self.method, self.space = request.param
@@ -50,21 +51,21 @@ def states(chosen: Method, space: Any) -> list[torch.Tensor]:
     return state_of(search)
 
 
-NEUTRAL = [(k, n) for k in ("regularizers", "searchers") for n, c in plugins(k).items() if hasattr(c, "neutral")]
+NEUTRAL = [(r, n) for r in (REGULARIZERS, SEARCHERS) for n, c in r.classes.items() if hasattr(c, "neutral")]
 
 
 @pytest.mark.parametrize(("kind", "name"), NEUTRAL)
-def test_zero_strength_is_darts_bit_for_bit(kind: str, name: str) -> None:
-    part = build(kind, name, plugins(kind)[name].neutral)
+def test_zero_strength_is_darts_bit_for_bit(kind: Registry, name: str) -> None:
+    part = kind.build(name, kind.find(name).neutral)
     darts = method("darts").searcher
-    neutral = Method(darts, (part,)) if kind == "regularizers" else Method(part, ())
-    for space in SPACES:
+    neutral = Method(darts, (part,)) if kind is REGULARIZERS else Method(part, ())
+    for space in SPACE_LIST:
         for ours, theirs in zip(states(neutral, space), states(method("darts"), space), strict=True):
             assert torch.equal(ours, theirs)
 
 
 def test_every_regularizer_says_where_it_is_neutral() -> None:
-    assert {n for k, n in NEUTRAL if k == "regularizers"} == set(plugins("regularizers"))
+    assert {n for k, n in NEUTRAL if k is REGULARIZERS} == set(REGULARIZERS.classes)
 
 
 TESTED_BELOW = ("eigenvalue-stopping", "adaptive-decay", "skip-stopping", "operation-stopping")
@@ -73,22 +74,22 @@ SELECTING = ("perturbation-selection", "sampled-selection")
 
 def test_full_strength_is_not_darts() -> None:
     """No regularizer is without effect."""
-    plain = states(method("darts"), SPACES[0])
-    for name, kind in plugins("regularizers").items():
+    plain = states(method("darts"), SPACE_LIST[0])
+    for name, kind in REGULARIZERS.classes.items():
         if name in SELECTING:
             assert kind.select is not Regularizer.select
             continue
         if name in TESTED_BELOW:
             continue
         settings: dict[str, Any] = {"alpha-warmup": {"length": 1}}.get(name, {})
-        ours = states(Method(method("darts").searcher, (kind(**settings),)), SPACES[0])
+        ours = states(Method(method("darts").searcher, (kind(**settings),)), SPACE_LIST[0])
         same = [a.shape == b.shape and torch.equal(a, b) for a, b in zip(ours, plain, strict=True)]
         assert not all(same), name
 
 
 def test_every_part_has_a_status_and_a_paper() -> None:
-    for kind in ("regularizers", "searchers"):
-        for name, cls in plugins(kind).items():
+    for kind in (REGULARIZERS, SEARCHERS):
+        for name, cls in kind.classes.items():
             assert cls.status in ("conforms", "specified", "adapted"), name
             assert cls.paper, name
 
@@ -96,19 +97,19 @@ def test_every_part_has_a_status_and_a_paper() -> None:
 def test_channels_that_cannot_be_divided_are_explained() -> None:
     chosen = method("pc-darts").override({"partial-channels": {"k": 3}})
     with pytest.raises(HarnessError, match="4 channels cannot be divided into 3 parts"):
-        small_search(chosen, SPACES[0])
+        small_search(chosen, SPACE_LIST[0])
 
 
 def test_control_of_ms_darts_has_its_variance() -> None:
     """Two rounds of means of three points: sqrt(2/3) of the noise (weights nearly equal)."""
-    ms, control = (dict(METHODS[n][1]) for n in ("ms-darts", "ms-darts-control"))
-    assert ms == {"mean-shift": {}}
-    assert control["random-smoothing"]["epsilon"] == pytest.approx(0.25 * (2 / 3) ** 0.5, abs=1e-3)
+    (control,), (ms,) = (method(n).regularizers for n in ("ms-darts-control", "ms-darts"))
+    assert isinstance(control, RandomSmoothing)
+    assert control.epsilon == pytest.approx(ms.epsilon * (2 / 3) ** 0.5, abs=1e-3)
 
 
 def stopping_search(name: str, fields: dict[str, Any], epochs: int) -> list[list[torch.Tensor]]:
     """The logits after every epoch, and the search at the end."""
-    search = small_search(Method(method("darts").searcher, (build("regularizers", name, fields),)), SPACES[0])
+    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), SPACE_LIST[0])
     search.alpha_optimizer.param_groups[0]["lr"] = 0.05
     logits = []
     for epoch in range(epochs):
@@ -128,16 +129,16 @@ def test_eigenvalue_stopping_returns_the_logits_of_twelve_epochs_ago(monkeypatch
 
 def test_skip_stopping_returns_the_last_cell_with_fewer_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter((0, 1, 2, 0, 0))
-    cell = SPACES[0].parse("|skip_connect~0|+|skip_connect~0|none~1|+|none~0|none~1|none~2|")
-    few = SPACES[0].parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
-    monkeypatch.setattr(type(SPACES[0]), "derive", lambda *_: cell if next(counts) >= 2 else few)
+    cell = SPACE_LIST[0].parse("|skip_connect~0|+|skip_connect~0|none~1|+|none~0|none~1|none~2|")
+    few = SPACE_LIST[0].parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    monkeypatch.setattr(type(SPACE_LIST[0]), "derive", lambda *_: cell if next(counts) >= 2 else few)
     logits = stopping_search("skip-stopping", {}, 5)
     assert all(torch.equal(later[0], logits[1][0]) for later in logits[2:])
     assert not torch.equal(logits[0][0], logits[1][0])
 
 
 def test_a_diverging_search_ends_with_a_sentence() -> None:
-    search = small_search(method("darts"), SPACES[0])
+    search = small_search(method("darts"), SPACE_LIST[0])
     search.training = search.training.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
     with pytest.raises(HarnessError, match=r"diverged in epoch 1 \(training loss .*: its rows up to epoch 0 are"):
         search.train_epoch(0, lambda: None)
@@ -173,7 +174,7 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
     chosen = method(name)
     if name == "alpha-warmup":
         chosen = chosen.override({name: {"length": 1}})
-    search = small_search(chosen, SPACES[0])
+    search = small_search(chosen, SPACE_LIST[0])
     counted = {"forward": 0, "backward": 0}
     forward, frozen, backward = Net.forward, Net.frozen, torch.autograd.grad
 
@@ -218,11 +219,9 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
 # -- going back, freezing, dropping, deciding ----------------------------------------------------------------------
 
 
-def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPACES[0]) -> Any:
+def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPACE_LIST[0]) -> Any:
     """The search after each epoch."""
-    search = small_search(
-        Method(method("darts").searcher, (build("regularizers", name, fields),)), space, epochs=epochs
-    )
+    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space, epochs=epochs)
     search.alpha_optimizer.param_groups[0]["lr"] = 0.05
     for epoch in range(epochs):
         search.train_epoch(epoch, lambda: None)
@@ -259,8 +258,8 @@ def test_operations_whose_gradients_disagree_are_frozen() -> None:
 
 
 def test_cosine_of_operations_is_that_of_their_two_gradients() -> None:
-    part = build("regularizers", "operation-stopping", {"accumulated": False})
-    search = small_search(Method(method("darts").searcher, (part,)), SPACES[0])
+    part = REGULARIZERS.build("operation-stopping", {"accumulated": False})
+    search = small_search(Method(method("darts").searcher, (part,)), SPACE_LIST[0])
     search.net.train()
     with kept_buffers(search.net):
         train, valid = (
@@ -320,7 +319,7 @@ def test_score_of_sequential_decisions() -> None:
 # -- selections ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+@pytest.mark.parametrize("space", SPACE_LIST, ids=lambda s: s.name)
 @pytest.mark.parametrize("name", SELECTING)
 def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accuracy made up as the share of a wanted architecture that the mix still has: that one is selected (by samples:
@@ -333,10 +332,12 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
 
     monkeypatch.setattr(SupernetSearch, "accuracy", accuracy)
     fields = {"tune_epochs": 0} if name == "perturbation-selection" else {"samples": 4_000}
-    search = small_search(Method(method("darts").searcher, (build("regularizers", name, fields),)), space)
-    selected = search.select(3)
+    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space)
+    search.trained = 3
+    selected = search.select()
     if name == "perturbation-selection":
-        assert search.select(2) == search.derive()  # before the last epoch
+        search.trained = 2
+        assert search.select() == search.derive()  # before the last epoch
         assert selected == wanted
     else:
         shared = sum(float((torch.as_tensor(m) * t).sum()) for m, t in zip(space.mix(selected), target, strict=True))
@@ -345,9 +346,9 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
 
 
 def test_random_paths_are_uniform() -> None:
-    search = small_search(method("random-nas"), SPACES[1])
+    search = small_search(method("random-nas"), SPACE_LIST[1])
     drawn = [search.searcher.sample(search.alphas, search.moment(0)) for _ in range(2_000)]
-    for tensor, picks in enumerate(SPACES[1].picks):
+    for tensor, picks in enumerate(SPACE_LIST[1].picks):
         mean = torch.stack([d[tensor] for d in drawn]).mean(dim=0)
         assert (mean - picks / mean.shape[1]).abs().max() < 0.05
     before = [a.detach().clone() for a in search.alphas]
@@ -365,7 +366,7 @@ def test_layer_alignment_is_the_mean_cosine_of_pairs() -> None:
     assert layer_alignment(slopes) == pytest.approx(float(torch.stack(pairs).mean()), abs=1e-12)
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+@pytest.mark.parametrize("space", SPACE_LIST, ids=lambda s: s.name)
 def test_cells_may_have_mixing_weights_of_their_own(space: Any) -> None:
     """Equal copies give the same output, and their gradients sum to that of the shared weights."""
     mix, step = small_step(space, cells=3)
@@ -377,7 +378,7 @@ def test_cells_may_have_mixing_weights_of_their_own(space: Any) -> None:
         assert torch.allclose(one, each.sum(dim=0), atol=1e-12)
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+@pytest.mark.parametrize("space", SPACE_LIST, ids=lambda s: s.name)
 def test_lambda_term_is_the_gradient_of_the_alignment(space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against two exact differentiations, in float64; the term is scaled by e / (E - 1). The published distance is
     that of float32; on so small a network it crosses kinks of ReLU and pooling."""
@@ -388,7 +389,7 @@ def test_lambda_term_is_the_gradient_of_the_alignment(space: Any, monkeypatch: p
     (slopes,) = torch.autograd.grad(step.loss([own, *mix[1:]]), own, create_graph=True)
     expected = torch.autograd.grad(layer_alignment(slopes), weights, materialize_grads=True)
     zero: list[Any] = [torch.zeros_like(w) for w in weights]
-    part = build("regularizers", "layer-alignment", {"strength": 0.25})
+    part = REGULARIZERS.build("layer-alignment", {"strength": 0.25})
     found = part.weight_gradients(zero, mix, step)
     size = torch.cat([e.flatten() for e in expected]).norm()
     error = torch.cat([(f + 0.25 * 2 / 4 * e).flatten() for f, e in zip(found, expected, strict=True)]).norm()
@@ -408,7 +409,7 @@ def test_a_relaxation_and_an_estimator_are_composed() -> None:
     assert chosen.describe()["amended"] == {"eta": 0.7}
     assert (chosen.searcher.eta, chosen.searcher.temperature, chosen.searcher.variant) == (0.7, 3, "hard")
     assert chosen.passes() == (6, 6)
-    search = small_search(chosen, SPACES[0])
+    search = small_search(chosen, SPACE_LIST[0])
     sample = search.searcher.sample(search.alphas, search.moment(0))[0]
     assert set(sample.detach().flatten().tolist()) == {0.0, 1.0}
 
@@ -417,11 +418,11 @@ def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
     for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + sam-darts", "snas")):
         part = {"amended": {"eta": 0}} if "amended" in ours else {"sam": {"rho": 0}}
         composed = method(ours).override(part)
-        for a, b in zip(states(composed, SPACES[0]), states(method(theirs), SPACES[0]), strict=True):
+        for a, b in zip(states(composed, SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True):
             assert torch.equal(a, b)
         assert not all(
             torch.equal(a, b)
-            for a, b in zip(states(method(ours), SPACES[0]), states(method(theirs), SPACES[0]), strict=True)
+            for a, b in zip(states(method(ours), SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True)
         )
 
 

@@ -9,22 +9,22 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.arithmetic import arithmetic
-from harness.core.registry import find
 from harness.search.methods import method
+from harness.spaces.base import SPACES
 from harness.testing.contracts import small_search
 
-SPACES = ["nasbench201", "nasbench1shot1.s1"]
+SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
 CPU = torch.device("cpu")
 
 
 def in_precision(precision: str, space: str, name: str = "darts") -> tuple[float, Any]:
-    search = small_search(method(name), find("spaces", space)())
+    search = small_search(method(name), SPACES.find(space)())
     search.training = search.training.model_copy(update={"precision": precision})
     loss = search.train_epoch(1, lambda: None)["train_loss"]
     return loss, search
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", SPACE_LIST)
 @pytest.mark.parametrize("name", ["darts", "sdarts-adv", "darts-2nd", "pc-darts"])
 def test_bf16_is_near_and_not_the_same(space: str, name: str) -> None:
     exact, _ = in_precision("fp32", space, name)

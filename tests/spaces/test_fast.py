@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.core.registry import find
 from harness.measures.hessian import hessian
-from harness.spaces.blocks.build import build_supernet, preset
+from harness.spaces.base import SPACES
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.fused import average_pool
 from harness.spaces.blocks.supernet import Supernet
 
-SPACES = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
+SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"images": 1},
@@ -40,7 +40,7 @@ class Pair:
         own: bool = False,
         dropped: float = 0,
     ) -> None:
-        space = find("spaces", name)()
+        space = SPACES.find(name)()
         self.nets = [self._net(space, readable, images, parts) for readable in (True, False)]
         for net in self.nets:
             net.auxiliary_skip, net.path_dropout = auxiliary, dropped
@@ -56,7 +56,7 @@ class Pair:
     def _net(self, space: Any, readable: bool, images: int, parts: int) -> Supernet:
         net = build_supernet(
             space,
-            preset(space, "official"),
+            space.presets["official"],
             channels=4,
             cells=1 if space.name == "nasbench201" else 3,
             classes=7,
@@ -86,7 +86,7 @@ class Pair:
         yield from net.buffers()
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_same_numbers(name: str, options: dict[str, Any]) -> None:
     pair = Pair(name, **options)
@@ -96,14 +96,14 @@ def test_same_numbers(name: str, options: dict[str, Any]) -> None:
         torch.testing.assert_close(b, a, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_same_curvature(name: str) -> None:
     pair = Pair(name)
     found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_state_is_the_readable_one_s(name: str) -> None:
     """Names and values: a checkpoint of one is a checkpoint of the other, and a copy stands for itself."""
     pair = Pair(name)
@@ -135,7 +135,7 @@ class Computed(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_frozen_computes_nothing_twice(name: str) -> None:
     """With gradients at two mixes, of which every weight differs."""
     pair = Pair(name)
@@ -164,7 +164,7 @@ def test_average_counts_pixels_inside_the_image() -> None:
     )
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_readable_is_the_readable_network_and_ends(name: str) -> None:
     pair = Pair(name)
     readable, fast = pair.nets

@@ -6,7 +6,8 @@ from nasbench_pytorch.model.graph_util import is_isomorphic
 from nasbench_pytorch.model.model_spec import ModelSpec
 
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench1shot1.space import S1, S2, S3, NASBench1Shot1, live_nodes
+from harness.spaces.nasbench1shot1.nasbench101 import live_nodes
+from harness.spaces.nasbench1shot1.space import S1, S2, S3, NASBench1Shot1
 from harness.testing.contracts import SpaceContract
 
 SHAPES = {

@@ -3,15 +3,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harness.core.registry import find
 from harness.core.streams import Streams
-from harness.spaces.base import Space
-from harness.spaces.blocks.build import FIXED, build_supernet, preset
+from harness.spaces.base import FIXED, SPACES, Space
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
 from harness.spaces.nasbench201.space import CONV1, CONV3, EDGES, POOL, SKIP
 from harness.spaces.nasbench201.supernet import MixedCell, NASBench201Supernet
 
-SPACES = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
+SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
 
 
 def small(space: Space, **changes: object) -> tuple[torch.nn.Module, list[torch.Tensor], torch.Tensor]:
@@ -23,23 +22,23 @@ def small(space: Space, **changes: object) -> tuple[torch.nn.Module, list[torch.
         "generator": streams["weights"],
         "dtype": torch.float64,
     } | changes
-    net = build_supernet(space, preset(space, "official"), **options)
+    net = build_supernet(space, space.presets["official"], **options)
     mix = [torch.rand(s, generator=streams["mix"], dtype=torch.float64).softmax(-1) for s in space.alpha_shapes]
     return net, mix, torch.randn(4, 3, 16, 16, generator=streams["x"], dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_output_is_a_pure_function_of_input_and_mix(name: str) -> None:
-    net, mix, x = small(find("spaces", name)())
+    net, mix, x = small(SPACES.find(name)())
     first = net(x, mix)
     assert first.shape == (4, 5)
     assert torch.equal(net(x, mix), first)  # train-mode output does not depend on the running statistics
     assert not torch.equal(net(x, [m.flip(-1) for m in mix]), first)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_every_mixing_weight_matters(name: str) -> None:
-    space = find("spaces", name)()
+    space = SPACES.find(name)()
     net, mix, x = small(space)
     leaves = [m.requires_grad_() for m in mix]
     gradients = torch.autograd.grad(net(x, leaves).square().sum(), leaves)
@@ -47,10 +46,10 @@ def test_every_mixing_weight_matters(name: str) -> None:
     assert sum(int((g != 0).sum()) for g in gradients) == expected
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SPACE_LIST)
 def test_building_draws_from_the_named_stream_alone(name: str) -> None:
     state = torch.get_rng_state()
-    first, second = (small(find("spaces", name)())[0].state_dict() for _ in range(2))
+    first, second = (small(SPACES.find(name)())[0].state_dict() for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(first[k], second[k]) for k in first)
 
@@ -58,7 +57,7 @@ def test_building_draws_from_the_named_stream_alone(name: str) -> None:
 def test_initial_weights_are_those_of_torch() -> None:
     """Same distribution as the modules' own initialisation: bound 1/sqrt(fan_in), variance bound^2 / 3."""
     net = build_supernet(
-        find("spaces", "nasbench201")(), FIXED, channels=16, cells=1, classes=10, generator=Streams(0)["weights"]
+        SPACES.find("nasbench201")(), FIXED, channels=16, cells=1, classes=10, generator=Streams(0)["weights"]
     )
     for name, weight in net.named_parameters():
         if weight.ndim == 4:
@@ -69,7 +68,7 @@ def test_initial_weights_are_those_of_torch() -> None:
 
 def test_published_sizes() -> None:
     def count(name: str, cells: int) -> int:
-        net = build_supernet(find("spaces", name)(), FIXED, channels=16, cells=cells, classes=10)
+        net = build_supernet(SPACES.find(name)(), FIXED, channels=16, cells=cells, classes=10)
         return sum(p.numel() for p in net.parameters())
 
     assert count("nasbench1shot1.s1", 9) == count("nasbench1shot1.s2", 9) == 1_101_402
@@ -105,11 +104,11 @@ def test_one_hot_mix_is_the_discrete_cell() -> None:
 
 
 def test_presets_differ_where_they_say() -> None:
-    s1, nb201 = find("spaces", "nasbench1shot1.s1")(), find("spaces", "nasbench201")()
-    official, fixed = preset(s1, "official"), preset(s1, "fixed")
+    s1, nb201 = SPACES.find("nasbench1shot1.s1")(), SPACES.find("nasbench201")()
+    official, fixed = s1.presets["official"], s1.presets["fixed"]
     assert (official.bn_momentum, fixed.bn_momentum) == (0.997, 0.1)
     assert (official.pool_padding, fixed.pool_padding) == (1, 0)
-    assert preset(nb201, "official").clip_counts_alpha and not preset(nb201, "fixed").clip_counts_alpha
+    assert nb201.presets["official"].clip_counts_alpha and not nb201.presets["fixed"].clip_counts_alpha
     sizes = {}
     for choices in (official, fixed):
         net = build_supernet(s1, choices, channels=2, cells=9, classes=10)
@@ -123,7 +122,7 @@ def test_presets_differ_where_they_say() -> None:
 
 
 def test_published_names_cover_every_parameter() -> None:
-    net = build_supernet(find("spaces", "nasbench201")(), FIXED, channels=2, cells=1, classes=10)
+    net = build_supernet(SPACES.find("nasbench201")(), FIXED, channels=2, cells=1, classes=10)
     assert isinstance(net, NASBench201Supernet)
     names = [net.published_name(n) for n in net.state_dict()]
     assert len(set(names)) == len(names)

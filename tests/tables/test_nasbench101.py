@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench1shot1.space import NB101_OPERATIONS, S1, S2, S3
+from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
+from harness.spaces.nasbench1shot1.space import S1, S2, S3
 from harness.tables.formats.nasbench101 import convert_nasbench101
 from harness.tables.formats.tfrecord import frame, masked_crc, parse_metrics, read_records
 from harness.tables.table import Table

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.report.datasheet import noise, of_mean, reliability, write_datasheet
-from harness.spaces.nasbench1shot1.space import NB101_OPERATIONS, S1, S3
+from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
+from harness.spaces.nasbench1shot1.space import S1, S3
 from harness.spaces.nasbench1shot1.stack import NASBench101Stack
 from harness.spaces.nasbench201.space import EDGES, NASBench201, canonical, live_operations, official_cells
 from harness.spaces.nasbench201.stack import NASBench201Stack

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.measures.alignment import cell_slopes, layer_alignment
-from harness.search.loop import cross_entropy
+from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell
 from harness.search.probes.base import Probe
+from harness.search.regularizers.layer_alignment import aligned_cells
+from harness.search.state import SearchState
+from harness.search.steps import cross_entropy
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Alignment(Probe):
@@ -24,13 +23,14 @@ class Alignment(Probe):
     name = "alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
-        cells = search.net.mixed_cells
-        if cells < 2:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
+        cells = aligned_cells(search.net, search.space)
+        if not cells:
             return {"alignment": float("nan")}
         batch = self.batch(search)
         mix = search.searcher.relax(search.alphas)
         search.net.train()
         with kept_buffers(search.net):
-            _, slopes = cell_slopes(lambda m: cross_entropy(search.net, m, batch), mix, cells)
-        return {"alignment": float(layer_alignment(slopes))}
+            own = of_each_cell(mix, cells)
+            slopes = cell_slopes(lambda m: cross_entropy(search.net, m, batch), mix, own)
+        return {"alignment": sum(float(layer_alignment(s)) for s in slopes.values()) / len(slopes)}

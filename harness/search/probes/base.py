@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
 
-from harness.core.registry import Plugin
+from harness.core.registry import Plugin, Registry
+from harness.search.state import SearchState
+from harness.search.steps import Batch
 from harness.tables.table import Table
 
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
-    from harness.search.searchers.base import Batch
+PROBES = Registry("probes", "harness.search.probes")
 
 
 class Probe(Plugin):
@@ -25,10 +25,10 @@ class Probe(Plugin):
     every: int = Field(1, ge=1)
 
     @abstractmethod
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         """Numbers, or lists of numbers, by column."""
 
-    def batch(self, search: SupernetSearch) -> Batch:
+    def batch(self, search: SearchState) -> Batch:
         """A minibatch of the validation half, without augmentation."""
         images, labels = search.images.evaluation("valid")
         size = min(search.training.batch_size, len(labels))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.search.loop import evaluated
 from harness.search.probes.base import Probe
+from harness.search.state import SearchState
+from harness.search.steps import evaluated
 from harness.spaces.blocks.supernet import Mix, as_mix, kept_buffers
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Discretisation(Probe):
@@ -29,7 +27,7 @@ class Discretisation(Probe):
     paper = "Wang et al., ICLR 2021 (2108.04392)"
     batches: int = Field(10, ge=1)
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         relaxed = [m.detach() for m in search.searcher.relax(search.alphas)]
         sharp = as_mix(search.space.mix(search.derive()), search.alphas)
         plain = [in_eval_mode(search, mix) for mix in (relaxed, sharp)]
@@ -45,7 +43,7 @@ class Discretisation(Probe):
         return {"gap_pct": plain[0] - plain[1], "gap_recalibrated_pct": anew[0] - anew[1]}
 
 
-def in_eval_mode(search: SupernetSearch, mix: Mix) -> float:
+def in_eval_mode(search: SearchState, mix: Mix) -> float:
     """Accuracy in % on the validation half, batch norm in eval mode."""
     return evaluated(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))[1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -10,11 +10,9 @@ from torch import Tensor
 
 from harness.measures.hessian import flat
 from harness.search.probes.base import Probe
+from harness.search.state import SearchState
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Landscape(Probe):
@@ -32,7 +30,7 @@ class Landscape(Probe):
     points: int = Field(15, ge=3)
     reach: float = Field(1.0, gt=0)
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         batch = self.batch(search)
         search.net.train()
         stream = search.streams[f"probe-{self.name}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +11,9 @@ from pydantic import Field
 from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.search.probes.base import Probe
+from harness.search.state import SearchState
 from harness.spaces.blocks.supernet import as_mix
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Ranking(Probe):
@@ -35,7 +33,7 @@ class Ranking(Probe):
     strata: int = Field(10, ge=1)
     images: int = Field(256, ge=2)
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         if table is None or not table.complete:
             raise HarnessError("the probe 'ranking' needs a table that holds every architecture")
         stream = search.streams[f"probe-{self.name}"]

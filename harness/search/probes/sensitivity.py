@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
 
 from harness.core.streams import Streams
-from harness.search.loop import frozen_cross_entropy
 from harness.search.probes.base import Probe
 from harness.search.regularizers.adversarial import AdversarialPerturbation
-from harness.search.regularizers.base import WeightStep
 from harness.search.regularizers.random_smoothing import RandomSmoothing
+from harness.search.state import SearchState
+from harness.search.steps import Moment, WeightStep, frozen_cross_entropy
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Sensitivity(Probe):
@@ -32,10 +29,11 @@ class Sensitivity(Probe):
     radii: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
     draws: int = Field(50, ge=1)
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         loss = frozen_cross_entropy(search.net, self.batch(search))
         seed = int(torch.randint(2**62, (), generator=search.streams[f"probe-{self.name}"]))
-        step = WeightStep(search.net, loss, loss, lambda: loss, {}, Streams(seed), epoch=0, epochs=1)
+        moment = Moment(Streams(seed), search.space, epoch=0, epochs=1)
+        step = WeightStep(search.net, loss, loss, lambda: loss, {}, moment)
         row: dict[str, Any] = {}
         mix = [m.detach() for m in search.searcher.relax(search.alphas)]
         with torch.no_grad():

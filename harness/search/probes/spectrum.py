@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from harness.measures.hessian import hessian, spectrum
-from harness.search.loop import cross_entropy
 from harness.search.probes.base import Probe
+from harness.search.state import SearchState
+from harness.search.steps import cross_entropy
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.tables.table import Table
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class Spectrum(Probe):
@@ -37,7 +35,7 @@ class Spectrum(Probe):
     ridge: float = Field(0.0, ge=0)
     of: Literal["alpha", "mix"] = "alpha"
 
-    def measure(self, search: SupernetSearch, table: Table | None) -> dict[str, Any]:
+    def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         search.net.train()
         found = []
         for _ in range(self.batches):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 
 from harness.measures.early_stopping import BACK
+from harness.search.naming import Named
 from harness.search.regularizers.early_stopping import EigenvalueStopping
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
+from harness.search.state import SearchState
+from harness.search.steps import Moment
 
 
 class AdaptiveDecay(EigenvalueStopping):
@@ -24,14 +24,16 @@ class AdaptiveDecay(EigenvalueStopping):
     """
 
     name = "adaptive-decay"
+    methods: ClassVar = {"darts-ada": Named()}
     status = "adapted"
     factor: float = Field(10.0, gt=1)
     limit: float = Field(0.03, gt=0)
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
         (group,) = search.weight_optimizer.param_groups
         if group["weight_decay"] >= self.limit:
             return
+        epoch = moment.epoch
         stop = self.measured(search, epoch)
         memory = search.memory[self.name]
         states = memory.setdefault("states", {})

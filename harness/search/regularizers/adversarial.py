@@ -10,9 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.regularizers.base import Regularizer, WeightStep, onto_simplex
-from harness.search.regularizers.random_smoothing import radius
+from harness.search.naming import Named
+from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
+from harness.search.steps import WeightStep
 from harness.spaces.blocks.supernet import Mix
 
 
@@ -30,6 +32,7 @@ class AdversarialPerturbation(Regularizer):
 
     name = "adversarial"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    methods: ClassVar = {"sdarts-adv": Named()}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -42,10 +45,10 @@ class AdversarialPerturbation(Regularizer):
         return (self.steps + 1 + self.random_start, self.steps) if self.epsilon else (0, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = radius(step, self.epsilon_start, self.epsilon)
+        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
-        return self.ascend(mix, step.frozen_loss(), eps, step.streams)
+        return self.ascend(mix, step.frozen_loss(), eps, step.moment.streams)
 
     def ascend(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], eps: float, streams: Streams) -> list[Tensor]:
         """The attack on a loss of mixing weights in the ball of radius eps around these."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
+from harness.search.steps import Moment
 
 
 class AlphaWarmup(Regularizer):
@@ -19,5 +20,5 @@ class AlphaWarmup(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"length": 0}
     length: int = Field(15, ge=0)
 
-    def alpha_moves(self, epoch: int, epochs: int) -> bool:
-        return epoch >= self.length
+    def alpha_moves(self, moment: Moment) -> bool:
+        return moment.epoch >= self.length

@@ -6,7 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
+from harness.search.schedules import until_the_end
+from harness.search.steps import Moment
 from harness.spaces.blocks.supernet import Supernet
 
 
@@ -20,8 +23,9 @@ class AuxiliarySkip(Regularizer):
 
     name = "auxiliary-skip"
     paper = "Chu et al., ICLR 2021 (2009.01027)"
+    methods: ClassVar = {"darts-minus": Named()}
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     start: float = Field(1.0, ge=0)
 
-    def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
-        net.auxiliary_skip = self.start * (1 - epoch / epochs)
+    def begin_epoch(self, net: Supernet, moment: Moment) -> None:
+        net.auxiliary_skip = until_the_end(self.start, 0.0, moment)

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from harness.core.registry import Plugin
-from harness.core.streams import Streams
+from harness.core.registry import Plugin, Registry
+from harness.search.state import SearchState
+from harness.search.steps import Moment, WeightStep
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import Mix, Supernet, one_hot
+from harness.spaces.blocks.supernet import Supernet, one_hot
 
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
-
-
-@dataclass(frozen=True)
-class WeightStep:
-    """The weight step that is about to run.
-
-    loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode;
-    valid_loss: that of its validation batch. frozen_loss: makes a function like `loss`, but in eval mode and without
-    gradients of the weights, which is fast where it is called many times (see `Supernet.frozen`). memory:
-    `SupernetSearch.memory`. epoch: 0-based epoch; epochs: number of epochs of the search.
-    """
-
-    net: Supernet
-    loss: Callable[[Mix], Tensor]
-    valid_loss: Callable[[Mix], Tensor]
-    frozen_loss: Callable[[], Callable[[Mix], Tensor]]
-    memory: dict[str, Any]
-    streams: Streams
-    epoch: int
-    epochs: int
+REGULARIZERS = Registry("regularizers", "harness.search.regularizers")
 
 
 class Regularizer(Plugin):
@@ -63,23 +42,23 @@ class Regularizer(Plugin):
         """Options of `build_supernet`."""
         return {}
 
-    def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
+    def begin_epoch(self, net: Supernet, moment: Moment) -> None:
         """Set what changes in the network from epoch to epoch."""
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
-        """Look at the search after a 0-based epoch; keep what is to be remembered in `search.memory`, stop it by
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
+        """Look at the search after an epoch; keep what is to be remembered in `search.memory`, stop it by
         `search.stop_at`."""
 
-    def select(self, search: SupernetSearch, epoch: int) -> Architecture | None:
-        """The architecture to record after a 1-based epoch (0: before the first), where it is not the derived one.
-        Leaves the search as it was."""
+    def select(self, search: SearchState) -> Architecture | None:
+        """The architecture to record after `search.trained` epochs, where it is not the derived one. Leaves the search
+        as it was."""
         return None
 
-    def alpha_moves(self, epoch: int, epochs: int) -> bool:
-        """Whether architecture steps are taken in this 0-based epoch."""
+    def alpha_moves(self, moment: Moment) -> bool:
+        """Whether architecture steps are taken in this epoch."""
         return True
 
-    def augment(self, images: Tensor, generator: torch.Generator, epoch: int, epochs: int) -> Tensor:
+    def augment(self, images: Tensor, generator: torch.Generator, moment: Moment) -> Tensor:
         """The images [batch, channels, height, width] of a training batch, changed."""
         return images
 
@@ -93,7 +72,7 @@ class Regularizer(Plugin):
         """The gradient of each weight, changed before it is clipped; None leaves the weight as it is, without decay."""
         return gradients
 
-    def alpha_loss(self, alphas: list[Tensor], epoch: int, epochs: int) -> Tensor | None:
+    def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor | None:
         """A term added to the validation loss of the architecture step, differentiable in the logits."""
         return None
 
@@ -102,7 +81,7 @@ DROPPED = -1e4
 """The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
 
 
-def keep_only(search: SupernetSearch, tensor: int, row: int, kept: Sequence[int]) -> None:
+def keep_only(search: SearchState, tensor: int, row: int, kept: Sequence[int]) -> None:
     """Drop every option of a choice but these, and put the logits of these at zero."""
     with torch.no_grad():
         search.alphas[tensor][row] = DROPPED

@@ -8,8 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
+from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SOFTMAX
+from harness.search.steps import Moment
 
 
 class BetaDecay(Regularizer):
@@ -21,10 +24,11 @@ class BetaDecay(Regularizer):
 
     name = "beta-decay"
     paper = "Ye et al., CVPR 2022 (2203.01665)"
+    methods: ClassVar = {"beta-darts": Named()}
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
 
-    def alpha_loss(self, alphas: list[Tensor], epoch: int, epochs: int) -> Tensor:
+    def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor:
         rows = torch.cat([a.logsumexp(dim=-1) for a in alphas])
-        return self.strength * epoch / epochs * rows.mean()
+        return until_the_end(0.0, self.strength, moment) * rows.mean()

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from harness.core.streams import sent
 from harness.search.regularizers.base import Regularizer
+from harness.search.schedules import from_the_first_epoch
+from harness.search.steps import Moment
 
 
 class Cutout(Regularizer):
@@ -26,13 +28,13 @@ class Cutout(Regularizer):
     size: float = Field(0.5, ge=0, le=1)
     ramp: bool = False
 
-    def augment(self, images: Tensor, generator: torch.Generator, epoch: int, epochs: int) -> Tensor:
+    def augment(self, images: Tensor, generator: torch.Generator, moment: Moment) -> Tensor:
         count, _, height, width = images.shape
         side = round(self.size * height)
         if side == 0:
             return images
         centres = sent(torch.rand(3, count, generator=generator), images.device)
-        share = (epoch + 1) / epochs if self.ramp else 1.0
+        share = from_the_first_epoch(0.0, 1.0, moment) if self.ramp else 1.0
         inside = []
         for place, length in ((0, height), (1, width)):
             low = (centres[place] * length).floor()[:, None] - side // 2

@@ -6,7 +6,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
+from harness.search.regularizers.cutout import Cutout
+from harness.search.schedules import until_the_last_epoch
+from harness.search.steps import Moment
 from harness.spaces.blocks.supernet import Supernet
 
 
@@ -19,8 +23,9 @@ class DropPath(Regularizer):
 
     name = "drop-path"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
+    methods: ClassVar = {"r-darts-dp": Named(beside=(Cutout(ramp=True),))}
     neutral: ClassVar[dict[str, Any]] = {"probability": 0}
     probability: float = Field(0.2, ge=0, lt=1)
 
-    def begin_epoch(self, net: Supernet, epoch: int, epochs: int) -> None:
-        net.path_dropout = self.probability * epoch / max(1, epochs - 1)
+    def begin_epoch(self, net: Supernet, moment: Moment) -> None:
+        net.path_dropout = until_the_last_epoch(0.0, self.probability, moment)

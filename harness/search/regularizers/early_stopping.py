@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 
 from harness.measures.early_stopping import EARLIEST, Stop, early_stop
 from harness.measures.hessian import hessian, largest_eigenvalue
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
+from harness.search.state import SearchState
+from harness.search.steps import Moment
 from harness.spaces.blocks.supernet import kept_buffers
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
-
-RIDGE = 1e-3
 
 
 class EigenvalueStopping(Regularizer):
@@ -24,23 +22,26 @@ class EigenvalueStopping(Regularizer):
 
     Zela et al., ICLR 2020 (arXiv 1909.09656), section 5; see `measures.early_stopping`. After the stop the search
     stands at the logits of the returned epoch. The measurement takes one batch, batch norm in train mode, as
-    published; it leaves the network as it was. ratio: of the local averages at which the search stops.
+    published; it leaves the network as it was. ratio: of the local averages at which the search stops. ridge: added to
+    the Hessian's diagonal (published: the L2 factor of alpha's optimiser).
     """
 
     name = "eigenvalue-stopping"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
+    methods: ClassVar = {"darts-es": Named()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}
     status = "conforms"
     ratio: float = Field(1.3, gt=1)
     every: int = Field(2, ge=1)
+    ridge: float = Field(1e-3, ge=0)
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
-        stop = self.measured(search, epoch)
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
+        stop = self.measured(search, moment.epoch)
         if stop is not None:
             search.stop_at(search.memory[self.name]["alphas"][stop.returned])
 
-    def measured(self, search: SupernetSearch, epoch: int) -> Stop | None:
+    def measured(self, search: SearchState, epoch: int) -> Stop | None:
         """Measure if it is time to, and ask the rule."""
         memory = search.memory.setdefault(self.name, {"epochs": [], "eigenvalues": [], "alphas": {}})
         memory["alphas"][epoch] = [a.detach().clone() for a in search.alphas]
@@ -53,12 +54,12 @@ class EigenvalueStopping(Regularizer):
             memory["epochs"], memory["eigenvalues"], ratio=self.ratio, every=self.every, earliest=earliest
         )
 
-    def measure(self, search: SupernetSearch) -> float:
+    def measure(self, search: SearchState) -> float:
         """The largest eigenvalue on one batch of the validation half, drawn from a stream of its own."""
         stream = search.streams["hessian-batch"]
         size = min(search.training.batch_size, search.images.size("valid"))
         index = torch.randint(0, search.images.size("valid"), (size,), generator=stream)
         batch = search.images.batch("valid", index, stream)
         with kept_buffers(search.net), search.net.readable():
-            matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=RIDGE)
+            matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=self.ridge)
         return largest_eigenvalue(matrix)

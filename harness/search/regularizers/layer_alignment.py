@@ -8,10 +8,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.measures.alignment import cell_slopes, layer_alignment
-from harness.search.regularizers.base import Regularizer, WeightStep
+from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell, put_in
+from harness.search.naming import Named
+from harness.search.regularizers.base import Regularizer
+from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers.products import finite_difference
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.search.steps import WeightStep
+from harness.spaces.base import Space
+from harness.spaces.blocks.supernet import Supernet, kept_buffers
 
 DISTANCE = 1e-4
 """Numerator of the finite-difference step, as published."""
@@ -28,6 +32,7 @@ class LayerAlignment(Regularizer):
 
     name = "layer-alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
+    methods: ClassVar = {"lambda-darts": Named()}
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(0.125, ge=0)
 
@@ -37,25 +42,39 @@ class LayerAlignment(Regularizer):
     def weight_gradients(
         self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep
     ) -> list[Tensor | None]:
-        strength = self.strength * step.epoch / max(1, step.epochs - 1)
-        cells = step.net.mixed_cells
-        if strength == 0 or cells < 2:
+        strength = until_the_last_epoch(0.0, self.strength, step.moment)
+        cells = aligned_cells(step.net, step.moment.space)
+        if strength == 0 or not cells:
             return gradients
         with kept_buffers(step.net):
             return self._aligned(gradients, mix, step, strength, cells)
 
     def _aligned(
-        self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep, strength: float, cells: int
+        self,
+        gradients: list[Tensor | None],
+        mix: list[Tensor],
+        step: WeightStep,
+        strength: float,
+        cells: dict[int, int],
     ) -> list[Tensor | None]:
-        own, slopes = cell_slopes(step.loss, mix, cells)
-        rest = [m.detach() for m in mix[1:]]
-        (direction,) = torch.autograd.grad(layer_alignment(slopes.requires_grad_()), slopes)
-        distance = finite_difference([direction], DISTANCE)
+        own = of_each_cell(mix, cells)
+        slopes = {i: s.requires_grad_() for i, s in cell_slopes(step.loss, mix, own).items()}
+        agreement = torch.stack([layer_alignment(s) for s in slopes.values()]).mean()
+        directions = dict(zip(slopes, torch.autograd.grad(agreement, list(slopes.values())), strict=True))
+        distance = finite_difference(list(directions.values()), DISTANCE)
         weights = list(step.net.parameters())
-        sides = [
-            torch.autograd.grad(step.loss([own + sign * distance * direction, *rest]), weights) for sign in (-1, 1)
-        ]
+
+        def beside(sign: int) -> tuple[Tensor, ...]:
+            moved = {i: own[i].detach() + sign * distance * d for i, d in directions.items()}
+            return torch.autograd.grad(step.loss(put_in(mix, moved)), weights)
+
         return [
             None if g is None else g + strength * (below - above) / (2 * distance)
-            for g, below, above in zip(gradients, *sides, strict=True)
+            for g, below, above in zip(gradients, beside(-1), beside(1), strict=True)
         ]
+
+
+def aligned_cells(net: Supernet, space: Space) -> dict[int, int]:
+    """How many cells share each architecture tensor of operations, where more than one does."""
+    counts = {tensor: net.cells_of(tensor) for tensor in space.operation_tensors()}
+    return {tensor: count for tensor, count in counts.items() if count > 1}

@@ -10,9 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.regularizers.base import Regularizer, WeightStep, onto_simplex
-from harness.search.regularizers.random_smoothing import radius
+from harness.search.naming import Named
+from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
+from harness.search.steps import WeightStep
 from harness.spaces.blocks.supernet import Mix
 
 
@@ -31,6 +33,10 @@ class MeanShift(Regularizer):
 
     name = "mean-shift"
     paper = "Hsieh et al., TAI 2024 (2108.09996)"
+    methods: ClassVar = {
+        "ms-darts": Named(),
+        "ms-darts-true": Named({"variant": "true"}),
+    }
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -48,13 +54,13 @@ class MeanShift(Regularizer):
         return (self.rounds * self.samples, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = radius(step, self.epsilon_start, self.epsilon)
+        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
         with torch.no_grad():
             loss = step.frozen_loss()
             for _ in range(self.rounds):
-                mix = self._shift(mix, loss, step.streams, eps)
+                mix = self._shift(mix, loss, step.moment.streams, eps)
         return mix
 
     def _shift(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], streams: Streams, eps: float) -> list[Tensor]:

@@ -8,7 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.regularizers.base import Regularizer, WeightStep
+from harness.search.naming import Named
+from harness.search.regularizers.base import Regularizer
+from harness.search.steps import WeightStep
 from harness.spaces.blocks.supernet import kept_buffers
 
 
@@ -24,6 +26,7 @@ class OperationStopping(Regularizer):
 
     name = "operation-stopping"
     paper = "Jiang et al., NeurIPS 2023 (OLES)"
+    methods: ClassVar = {"oles": Named()}
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
     replays = False
     threshold: float = Field(0.4, ge=-1, le=1)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
 
 
@@ -18,6 +19,7 @@ class PartialChannels(Regularizer):
 
     name = "partial-channels"
     paper = "Xu et al., ICLR 2020 (1907.05737)"
+    methods: ClassVar = {"pc-darts": Named()}
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
     k: int = Field(4, ge=1)

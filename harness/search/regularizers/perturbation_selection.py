@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
+from harness.search.state import SearchState
 from harness.spaces.base import Architecture
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class PerturbationSelection(Regularizer):
@@ -29,13 +28,14 @@ class PerturbationSelection(Regularizer):
 
     name = "perturbation-selection"
     paper = "Wang et al., ICLR 2021 (2108.04392)"
+    methods: ClassVar = {"darts-pt": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {}
     tune_epochs: int = Field(5, ge=0)
     rate: float = Field(0.0025, gt=0)
 
-    def select(self, search: SupernetSearch, epoch: int) -> Architecture | None:
-        if epoch < search.epochs or search.stopped:
+    def select(self, search: SearchState) -> Architecture | None:
+        if search.trained < search.epochs or search.stopped:
             return None
         before = copy.deepcopy(search.state_dict())
         choices = [(t, row) for t, alpha in enumerate(search.alphas) for row in range(len(alpha))]
@@ -52,7 +52,7 @@ class PerturbationSelection(Regularizer):
         search.load_state_dict(before)
         return selected
 
-    def accuracies_without(self, search: SupernetSearch, tensor: int, row: int) -> Tensor:
+    def accuracies_without(self, search: SearchState, tensor: int, row: int) -> Tensor:
         """Validation accuracy in % with each option of a choice taken out in turn, [options]."""
         found = []
         for option in range(search.alphas[tensor].shape[1]):

@@ -7,24 +7,27 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.regularizers.base import Regularizer, WeightStep, onto_simplex
+from harness.search.naming import Named
+from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
-
-
-def radius(step: WeightStep, start: float, end: float) -> float:
-    """The published schedule: epsilon_e = start + (end - start) e / E, constant within an epoch; never reaches end."""
-    return start + (end - start) * step.epoch / step.epochs
+from harness.search.steps import WeightStep
 
 
 class RandomSmoothing(Regularizer):
     """Take the weight step at a + U(-epsilon, epsilon), independently for every mixing weight, put on the simplex.
 
     min_w L_train(w, clip(a + delta)), delta ~ U[-epsilon, epsilon] (Chen & Hsieh, ICML 2020, arXiv 2002.05283,
-    equation 3). epsilon, epsilon_start: mixing-weight units, in [0, 1].
+    equation 3). epsilon, epsilon_start: mixing-weight units, in [0, 1]; the radius is constant within an epoch.
     """
 
     name = "random-smoothing"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    methods: ClassVar = {
+        "sdarts-rs": Named(),
+        # of the same standard deviation as what MS-DARTS' published code does: its control
+        "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}),
+    }
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -32,7 +35,7 @@ class RandomSmoothing(Regularizer):
     epsilon_start: float = Field(0.03, ge=0, le=1)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = radius(step, self.epsilon_start, self.epsilon)
+        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
-        return [onto_simplex(a + step.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
+        return [onto_simplex(a + step.moment.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]

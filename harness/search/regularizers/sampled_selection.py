@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
+from harness.search.searchers.uniform_path import UniformPath
+from harness.search.state import SearchState
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.supernet import as_mix
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
 
 
 class SampledSelection(Regularizer):
@@ -26,12 +26,13 @@ class SampledSelection(Regularizer):
 
     name = "sampled-selection"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+    methods: ClassVar = {"random-nas": Named(beside=(UniformPath(),))}
     neutral: ClassVar[dict[str, Any]] = {}
     status = "adapted"
     samples: int = Field(100, ge=1)
     images: int = Field(256, ge=2)
 
-    def select(self, search: SupernetSearch, epoch: int) -> Architecture | None:
+    def select(self, search: SearchState) -> Architecture | None:
         stream = search.streams[self.name]
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
         x, y = search.images.evaluation("valid")

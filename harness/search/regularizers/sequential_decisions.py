@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
+from harness.search.state import SearchState
+from harness.search.steps import Moment
 
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
-
-NONE = "none"
 HISTORY = 4
 """Epochs whose distributions the stability of criterion 2 is averaged over."""
 
@@ -31,6 +30,7 @@ class SequentialDecisions(Regularizer):
 
     name = "sequential-decisions"
     paper = "Li et al., CVPR 2020 (1912.00195)"
+    methods: ClassVar = {"sgas": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"start": 1}
     status = "adapted"
@@ -38,11 +38,12 @@ class SequentialDecisions(Regularizer):
     start: float = Field(0.18, ge=0, le=1)
     interval: float = Field(0.1, gt=0, le=1)
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
         memory = search.memory.setdefault(self.name, {"decided": [], "history": []})
-        names = search.space.operations
-        open_ = [i for i, name in enumerate(names) if name != NONE]
-        mix = search.alphas[0].detach().softmax(dim=-1)[:, open_]
+        (tensor,) = search.space.operation_tensors()
+        (names, *_) = search.space.tensors[tensor].options
+        open_ = [i for i, name in enumerate(names) if name != search.space.zero]
+        mix = search.alphas[tensor].detach().softmax(dim=-1)[:, open_]
         importance = mix.sum(dim=-1)
         others = mix / importance.unsqueeze(-1)
         score = scores(importance, others, memory["history"] if self.criterion == 2 else None)
@@ -50,9 +51,9 @@ class SequentialDecisions(Regularizer):
         first = round(self.start * search.epochs)
         every = max(1, round(self.interval * search.epochs))
         undecided = [row for row in range(len(mix)) if row not in memory["decided"]]
-        if epoch >= first and (epoch - first) % every == 0 and undecided:
+        if moment.epoch >= first and (moment.epoch - first) % every == 0 and undecided:
             row = max(undecided, key=lambda r: float(score[r]))
-            keep_only(search, 0, row, [open_[int(others[row].argmax())]])
+            keep_only(search, tensor, row, [open_[int(others[row].argmax())]])
             memory["decided"].append(row)
 
 

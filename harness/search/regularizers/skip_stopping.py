@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
-
-SKIP = "skip_connect"
+from harness.search.state import SearchState
+from harness.search.steps import Moment
 
 
 class SkipStopping(Regularizer):
@@ -24,13 +22,14 @@ class SkipStopping(Regularizer):
 
     name = "skip-stopping"
     paper = "Liang et al. (1909.06035)"
+    methods: ClassVar = {"darts-plus": Named()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
     status = "adapted"
     skips: int = Field(2, ge=1)
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
-        if search.derive().operations.count(SKIP) >= self.skips:
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
+        if search.derive().operations.count(search.space.skip) >= self.skips:
             search.stop_at(search.memory.get(self.name) or search.alphas)
         else:
             search.memory[self.name] = [a.detach().clone() for a in search.alphas]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
-
-if TYPE_CHECKING:
-    from harness.search.loop import SupernetSearch
+from harness.search.state import SearchState
+from harness.search.steps import Moment
 
 
 class StagedDropping(Regularizer):
@@ -24,27 +24,27 @@ class StagedDropping(Regularizer):
 
     name = "staged-dropping"
     paper = "Chen et al., ICCV 2019 (1904.12760)"
+    methods: ClassVar = {"p-darts": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0}
     status = "adapted"
     kept: tuple[int, ...] = (3, 2)
     frozen: float = Field(0.4, ge=0, le=1)
 
-    def alpha_moves(self, epoch: int, epochs: int) -> bool:
-        stage, length = self._stage(epoch, epochs), epochs / (len(self.kept) + 1)
-        return epoch >= round((stage + self.frozen) * length)
+    def alpha_moves(self, moment: Moment) -> bool:
+        stage, length = self._stage(moment.epoch, moment.epochs), moment.epochs / (len(self.kept) + 1)
+        return moment.epoch >= round((stage + self.frozen) * length)
 
-    def after_epoch(self, search: SupernetSearch, epoch: int) -> None:
-        stage = self._stage(epoch, search.epochs)
-        if self._stage(epoch + 1, search.epochs) == stage or stage == len(self.kept):
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
+        stage = self._stage(moment.epoch, search.epochs)
+        if self._stage(moment.epoch + 1, search.epochs) == stage or stage == len(self.kept):
             return
-        options = search.alphas[0].shape[1]
         count = self.kept[stage]
-        if count >= options:
-            return
-        for row, alpha in enumerate(search.alphas[0].detach().clone()):
-            keep_only(search, 0, row, alpha.topk(count).indices.tolist())
-        search.alpha_optimizer.state.clear()
+        for tensor in search.space.operation_tensors():
+            if count < search.alphas[tensor].shape[1]:
+                for row, alpha in enumerate(search.alphas[tensor].detach().clone()):
+                    keep_only(search, tensor, row, alpha.topk(count).indices.tolist())
+                search.alpha_optimizer.state.clear()
 
     def _stage(self, epoch: int, epochs: int) -> int:
         """The stage of a 0-based epoch, from 0."""

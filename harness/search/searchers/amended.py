@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.searchers.base import ArchitectureStep, SoftmaxSearcher
+from harness.search.naming import Named
+from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights
+from harness.search.steps import ArchitectureStep
 
 
 class AmendedDARTS(SoftmaxSearcher):
@@ -20,6 +24,7 @@ class AmendedDARTS(SoftmaxSearcher):
 
     name = "amended"
     paper = "Bi et al. (1910.11831)"
+    methods: ClassVar = {"amended-darts": Named()}
     role = "estimator"
     eta: float = Field(0.1, ge=0)
 

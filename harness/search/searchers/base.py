@@ -3,78 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.core.registry import Plugin
-from harness.core.streams import Streams
-from harness.spaces.base import Space
-from harness.spaces.blocks.supernet import Mix, Supernet
+from harness.core.registry import Plugin, Registry
+from harness.search.steps import ArchitectureStep, Moment
 
-Batch = tuple[Tensor, Tensor]
-"""Images [batch, channels, height, width] and labels [batch]."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a step is taken, in which space, and where its random draws come from. epoch is 0-based."""
-
-    streams: Streams
-    space: Space
-    epoch: int
-    epochs: int
-
-    def between(self, start: float, end: float) -> float:
-        """A value that goes linearly from `start` in the first epoch to `end` in the last."""
-        return start + (end - start) * self.epoch / max(1, self.epochs - 1)
-
-
-@dataclass(frozen=True)
-class ArchitectureStep:
-    """The architecture step that is about to run.
-
-    alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
-    cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
-    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step).
-    finite_difference_moves_bn: see `Preset`.
-    """
-
-    net: Supernet
-    alphas: list[Tensor]
-    weights: list[nn.Parameter]
-    train: Batch
-    valid: Batch
-    loss: Callable[[Supernet, Mix, Batch], Tensor]
-    penalty: Callable[[Sequence[Tensor]], Tensor | None]
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    momentum_buffers: list[Tensor | None]
-    finite_difference_moves_bn: bool
-    moment: Moment
-
-    @contextmanager
-    def constant_weights(self) -> Iterator[None]:
-        """While the block runs, no gradient of the weights is computed, nor anything kept for it."""
-        for weight in self.weights:
-            weight.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for weight in self.weights:
-                weight.requires_grad_(True)
-
-    def penalised(self, loss: Tensor) -> Tensor:
-        """A loss with the regularizers' terms."""
-        penalty = self.penalty(self.alphas)
-        return loss if penalty is None else loss + penalty
-
+SEARCHERS = Registry("searchers", "harness.search.searchers")
 
 SIMPLEX = "mixing weights that sum to one"
 SOFTMAX = "logits under a softmax"
@@ -85,7 +24,7 @@ class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network.
 
     offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. replays: whether a step
-    may be captured and replayed (`replay.py`): not where the host has to look at what the device computed, nor where
+    may be captured and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
     combined with another one (see `composed`).
     """

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from harness.search.searchers.base import ArchitectureStep, SoftmaxSearcher
+from harness.search.naming import Named
+from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
+from harness.search.steps import ArchitectureStep
 from harness.spaces.blocks.supernet import kept_buffers
 
 
@@ -24,6 +26,7 @@ class DARTS(SoftmaxSearcher):
 
     name = "darts"
     paper = "Liu et al., ICLR 2019 (1806.09055)"
+    methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
     role = "estimator"
     status = "conforms"
     order: Literal[1, 2] = 1

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, Moment, SoftmaxSearcher
+from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
+from harness.search.steps import Moment
 
 
 class DrNAS(SoftmaxSearcher):

@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.searchers.base import ARCHITECTURE_STEPS, ArchitectureStep, SupernetSearcher
+from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
+from harness.search.steps import ArchitectureStep
 
 
 class FairDARTS(SupernetSearcher):

@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, ArchitectureStep, SoftmaxSearcher
+from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
+from harness.search.steps import ArchitectureStep
 
 
 class GAEA(SoftmaxSearcher):

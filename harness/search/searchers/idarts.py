@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.searchers.base import ArchitectureStep, SoftmaxSearcher
+from harness.search.searchers.base import SoftmaxSearcher
+from harness.search.steps import ArchitectureStep
 
 
 class IDARTS(SoftmaxSearcher):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, Moment, SoftmaxSearcher
+from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
+from harness.search.steps import Moment
 from harness.spaces.blocks.supernet import one_hot
 
 

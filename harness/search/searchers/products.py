@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.measures.hessian import flat
-from harness.search.searchers.base import ArchitectureStep
+from harness.search.steps import ArchitectureStep
 from harness.spaces.blocks.supernet import kept_buffers
 
 FINITE_DIFFERENCE = 0.01

@@ -8,8 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.searchers.base import ArchitectureStep, SoftmaxSearcher
+from harness.search.naming import Named
+from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, finite_difference
+from harness.search.steps import ArchitectureStep
 
 
 class SharpnessAware(SoftmaxSearcher):
@@ -21,6 +23,7 @@ class SharpnessAware(SoftmaxSearcher):
 
     name = "sam"
     paper = "Wang et al., CVPR 2022 (A2M)"
+    methods: ClassVar = {"sam-darts": Named()}
     role = "estimator"
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}
     rho: float = Field(1e-2, ge=0)

@@ -125,7 +125,7 @@ class TableSearch:
         assert self.incumbent is not None
         return self.incumbent
 
-    def select(self, epoch: int) -> Architecture:
+    def select(self) -> Architecture:
         return self.derive()
 
     def state_dict(self) -> dict[str, Any]:

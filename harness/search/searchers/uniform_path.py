@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.search.searchers.base import ArchitectureStep, Moment, SupernetSearcher
+from harness.search.searchers.base import SupernetSearcher
+from harness.search.steps import ArchitectureStep, Moment
 
 
 class UniformPath(SupernetSearcher):

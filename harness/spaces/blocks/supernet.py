@@ -88,6 +88,10 @@ class Supernet(nn.Module, ABC):
         weights = (list(operation.parameters()) for m in mixed for operation in m.children())
         return [w for w in weights if w]
 
+    def cells_of(self, tensor: int) -> int:
+        """How many mixed cells share an architecture tensor, by its place in the mix."""
+        return self.mixed_cells
+
     def of_cells(self, rows: Tensor) -> Sequence[Tensor]:
         """A tensor of the mix for each mixed cell in turn: its own, or the one that they share."""
         return rows.unbind() if rows.dim() == 3 else [rows] * self.mixed_cells

@@ -9,11 +9,10 @@ An encoding is written ``1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|...|out(2,4)``: 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache, partial
 from math import comb
 from typing import Any, ClassVar
 
@@ -21,19 +20,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.spaces.base import Architecture, Rows, Space
+from harness.spaces.base import Architecture, Choices, Enumerable, Networks, Preset, Rows
+from harness.spaces.nasbench1shot1.nasbench101 import Parents, adjacency, live_nodes, module_hash
 
 OPERATIONS = ("maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu")
 """Column order of the architecture tensor."""
-NB101_OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
-"""Order of operation labels in NAS-Bench-101's module hash."""
-VERTICES = 7
-
-Parents = tuple[tuple[int, ...], ...]
-"""Parents of nodes 1..k and of the output, each ascending."""
 
 
-class NASBench1Shot1(Space):
+class NASBench1Shot1Preset(Preset):
+    """What this space's presets differ in besides.
+
+    bn_momentum: PyTorch's momentum of batch norm. Published: 0.997, TensorFlow's number for what PyTorch calls 0.003,
+        so that the running statistics are those of the last batch and every eval-mode pass (validation accuracy, the
+        SDARTS attack) depends on it. Fixed: PyTorch's default of 0.1; a literal 0.003 would leave the statistics at
+        their initial values for hundreds of steps.
+    pool_padding: padding of the stride-2 pooling. Published: 1, so that 32 pixels become 17 and 9 where NAS-Bench-101
+        has 16 and 8. Fixed: 0.
+    """
+
+    bn_momentum: float = 0.1
+    pool_padding: int = 0
+
+
+class NASBench1Shot1(Enumerable):
     """Architecture tensors, in the published order: operations [k, 3]; parents of the output [1, k + 1]; parents of
     every node that has a choice [1, n], n ascending. The table key is the NAS-Bench-101 module hash of the pruned
     cell, which is also the canonical key.
@@ -41,8 +50,14 @@ class NASBench1Shot1(Space):
 
     source = "Zela, Siems & Hutter, NAS-Bench-1Shot1, ICLR 2020 (arXiv 2001.10422)"
     operations = OPERATIONS
-    stack = "harness.spaces.nasbench1shot1.stack:NASBench101Stack"
-    recipe: ClassVar[dict[str, Any]] = {"channels": 8, "stack": 24}  # the vertices of a cell share its channels
+    parameter_free = ("maxpool3x3",)
+    short: ClassVar = {"conv3x3-bn-relu": "conv 3x3", "conv1x1-bn-relu": "conv 1x1", "maxpool3x3": "max 3x3"}
+    default_cells = 9
+    presets: ClassVar = {
+        "official": NASBench1Shot1Preset(bn_momentum=0.997, pool_padding=1, finite_difference_moves_bn=True),
+        "fixed": NASBench1Shot1Preset(),
+    }
+    recipe: ClassVar = {"channels": 8, "stack": 24}  # the vertices of a cell share its channels
     parent_counts: ClassVar[tuple[int, ...]]
     """Number of parents of nodes 1..k, then of the output."""
 
@@ -52,19 +67,35 @@ class NASBench1Shot1(Space):
         return tuple(n for n, p in enumerate(cls.parent_counts, start=1) if p < n)
 
     @classmethod
-    def _shapes(cls) -> tuple[tuple[int, int], ...]:
+    def _tensors(cls) -> tuple[Choices, ...]:
         *inner, output = cls.choice_nodes()
-        return ((output - 1, 3), (1, output), *((1, n) for n in inner))
+        nodes = tuple(f"node {node}" for node in range(1, output))
+        sources = ("input", *nodes)
+
+        def inputs(node: int, label: str) -> Choices:
+            return Choices("inputs", (sources[:node],), (f"inputs of {label}",), cls.parent_counts[node - 1])
+
+        choices = (inputs(node, f"node {node}") for node in inner)
+        return Choices("operations", (OPERATIONS,) * (output - 1), nodes), inputs(output, "the output"), *choices
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.tensors = cls._tensors()
         super().__init_subclass__(**kwargs)
-        cls.alpha_shapes = cls._shapes()
-        *inner, output = cls.choice_nodes()
-        cls.picks = (1, *(cls.parent_counts[node - 1] for node in (output, *inner)))
         connectivities = 1
         for node, parents in enumerate(cls.parent_counts, start=1):
             connectivities *= comb(node, parents)
         cls.size = connectivities * 3 ** (len(cls.parent_counts) - 1)
+
+    def networks(self) -> Networks:
+        from harness.spaces.nasbench1shot1.fast import FastNASBench1Shot1Supernet
+        from harness.spaces.nasbench1shot1.stack import NASBench101Stack
+        from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
+
+        nodes = self.choice_nodes()
+        readable, fast = (
+            partial(kind, choice_nodes=nodes) for kind in (NASBench1Shot1Supernet, FastNASBench1Shot1Supernet)
+        )
+        return Networks(readable, fast, NASBench101Stack)
 
     def derive(self, alphas: Rows) -> Architecture:
         operations, *rows = self.check_shapes(alphas)
@@ -220,71 +251,3 @@ class S3(NASBench1Shot1):
     name = "nasbench1shot1.s3"
     parent_counts = (1, 1, 1, 2, 2, 2)
     distinct = 55_854
-
-
-def live_nodes(parents: Parents) -> set[int]:
-    """The choice blocks (1..k) from which the output can be reached."""
-    live: set[int] = set()
-    frontier = [len(parents)]
-    while frontier:
-        for up in parents[frontier.pop() - 1]:
-            if up and up not in live:
-                live.add(up)
-                frontier.append(up)
-    return live
-
-
-def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
-    """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
-
-    Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
-    (labelled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
-    """
-    k = len(operations)
-    output = VERTICES - 1
-    matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
-    for node in (*live_nodes(parents), k + 1):
-        for up in parents[node - 1]:
-            matrix[up, output if node == k + 1 else node] = 1
-    dummies = ["conv1x1-bn-relu"] * (VERTICES - 2 - k)
-    return matrix, ["input", *operations, *dummies, "output"]
-
-
-Matrix = tuple[tuple[int, ...], ...]
-
-
-def decode(encoding: str) -> tuple[tuple[str, ...], Parents]:
-    """Operations and parents of an encoding that is known to be right."""
-    found = re.findall(r"(?:\d+:([\w-]+)|out)\(([\d,]+)\)", encoding)
-    return tuple(op for op, _ in found[:-1]), tuple(tuple(map(int, up.split(","))) for _, up in found)
-
-
-def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
-    """Adjacency matrix and inner operations of the cell that NAS-Bench-101 trained, without its dead vertices."""
-    output = len(parents)
-    kept = (0, *sorted(live_nodes(parents)), output)
-    matrix = tuple(tuple(int(b > 0 and a in parents[b - 1]) for b in kept) for a in kept)
-    return matrix, tuple(operations[node - 1] for node in kept[1:-1])
-
-
-@lru_cache(maxsize=65_536)
-def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
-    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell (`graph_util.hash_module`): as many
-    rounds as there are vertices, in which each one's hash takes in those of its neighbours."""
-    matrix, inner = pruned_cell(operations, parents)
-    vertices = range(len(matrix))
-    labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
-    into = [[a for a in vertices if matrix[a][b]] for b in vertices]
-    out = [[b for b in vertices if matrix[a][b]] for a in vertices]
-    hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
-    for _ in vertices:
-        hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
-    return _md5(str(sorted(hashes)))
-
-
-def _joined(hashes: list[str], vertices: list[int]) -> str:
-    return "".join(sorted(hashes[v] for v in vertices))
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

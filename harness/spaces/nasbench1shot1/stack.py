@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, max_pool
-from harness.spaces.nasbench1shot1.space import NB101_OPERATIONS, Matrix, decode, pruned_cell
+from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS, Matrix, decode, pruned_cell
 
 Cell = tuple[Matrix, tuple[int, ...]]
 """Adjacency matrix and, for each inner vertex, the index of its operation in `NB101_OPERATIONS`."""

@@ -7,26 +7,30 @@ Node 0 is the cell's input, node 3 its output; a node sums its incoming edges. T
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.spaces.base import Architecture, Rows, Space
+from harness.spaces.base import FIXED, Architecture, Choices, Enumerable, Networks, Preset, Rows
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) of each row of the architecture tensor; the published name of the second is '2<-0'."""
 
+PATTERN = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
+
 Cell = tuple[int, ...]
 """Six operation indices, one an edge."""
 
 
-class NASBench201(Space):
+class NASBench201(Enumerable):
     """Architecture tensor: one [6, 5] array, edges in the order of `EDGES`, operations in that of `OPERATIONS`.
 
     The argmax of a row may be `none` (as published for this space). The table key is the string itself, because
@@ -38,12 +42,27 @@ class NASBench201(Space):
     name = "nasbench201"
     source = "Dong & Yang, NAS-Bench-201, ICLR 2020 (arXiv 2001.00326)"
     operations = OPERATIONS
-    alpha_shapes = ((6, 5),)
-    picks = (1,)
+    parameter_free = ("none", "skip_connect", "avg_pool_3x3")
+    zero, skip = OPERATIONS[NONE], OPERATIONS[SKIP]
+    short: ClassVar = {
+        "skip_connect": "skip",
+        "nor_conv_1x1": "conv 1x1",
+        "nor_conv_3x3": "conv 3x3",
+        "avg_pool_3x3": "avg 3x3",
+    }
+    tensors = (Choices("operations", (OPERATIONS,) * 6, tuple(f"{target}<-{source}" for source, target in EDGES)),)
+    default_cells = 5
+    presets: ClassVar = {"official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True), "fixed": FIXED}
     size = 15_625
     distinct = 4_930
     published_classes = 6_466
-    stack = "harness.spaces.nasbench201.stack:NASBench201Stack"
+
+    def networks(self) -> Networks:
+        from harness.spaces.nasbench201.fast import FastNASBench201Supernet
+        from harness.spaces.nasbench201.stack import NASBench201Stack
+        from harness.spaces.nasbench201.supernet import NASBench201Supernet
+
+        return Networks(NASBench201Supernet, FastNASBench201Supernet, NASBench201Stack)
 
     def derive(self, alphas: Rows) -> Architecture:
         (alpha,) = self.check_shapes(alphas)
@@ -90,24 +109,18 @@ def to_string(cell: Cell) -> str:
 
 
 def parse_cell(encoding: str) -> Cell:
-    """Six operation indices of a string, read by the official API's parser; a wrong part is named."""
-    from nas_201_api import NASBench201API
-
-    try:
-        nodes = NASBench201API.str2lists(encoding)
-        edges = [(source, target + 1, op) for target, node in enumerate(nodes) for op, source in node]
-    except (AssertionError, ValueError, IndexError, AttributeError):
-        edges = []
-    if [(source, target) for source, target, _ in edges] != [*EDGES]:
+    """Six operation indices of a string; a wrong part is named."""
+    found = PATTERN.fullmatch(encoding)
+    if found is None:
         raise HarnessError(
             f"{encoding!r} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
         )
-    for *_, op in edges:
+    for op in found.groups():
         if op not in OPERATIONS:
             raise HarnessError(
                 f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
             )
-    return tuple(OPERATIONS.index(op) for *_, op in edges)
+    return tuple(OPERATIONS.index(op) for op in found.groups())
 
 
 @cache

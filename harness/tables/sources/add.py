@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
-from harness.core.registry import find
+from harness.spaces.base import SPACES
 from harness.tables.formats.analog import convert_analog
 from harness.tables.formats.nasbench101 import convert_nasbench101
 from harness.tables.formats.nasbench201 import convert_nasbench201
@@ -98,7 +98,7 @@ def converter(path: Path, space: str | None, test: Measure | None, validation: M
     if path.suffix == ".whl":
         return lambda path, folder, about, jobs, say: [convert_analog(path, folder, about)]
     if path.name.endswith(SUFFIXES) and space:
-        kind = find("spaces", space)()
+        kind = SPACES.find(space)()
         return lambda path, folder, about, jobs, say: [
             import_tidy(path, folder, kind, about=about, test=test, validation=validation)
         ]

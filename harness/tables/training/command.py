@@ -19,7 +19,7 @@ from harness.core.arithmetic import one_thread, resolve_device
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
 from harness.core.text import duration
-from harness.spaces.base import Space
+from harness.spaces.base import Space, enumerable
 from harness.spaces.blocks.stacked import Spec
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
@@ -72,12 +72,13 @@ def assemble(
     folder: Path, space: Space, recipe: Recipe, *, trials: list[int], target: Path, limit: int | None = None
 ) -> Table:
     """The table of the finished stacks: every architecture has the curve of its distinct cell's network."""
+    whole = enumerable(space, "a trained table")
     groups = stacks(space, recipe, limit)
     place = {spec: i for i, spec in enumerate(itertools.chain.from_iterable(groups))}
     specify = stack_class(space).specify
-    distinct = {key: specify(a) for key, a in space.distinct_architectures().items()}
+    distinct = {key: specify(a) for key, a in whole.distinct_architectures().items()}
     rows: dict[str, tuple[str, int]] = {}
-    for architecture in space.enumerate():
+    for architecture in whole.enumerate():
         found = place.get(distinct[space.canonical_key(architecture)])
         if found is not None:
             rows.setdefault(architecture.key, (architecture.encoding, found))

@@ -6,7 +6,6 @@ was; the finished files become one table.
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import derive_seed
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
-from harness.spaces.base import Space
+from harness.spaces.base import Space, enumerable
 from harness.spaces.blocks.stacked import Spec, StackedNetworks
 from harness.tables.training.recipe import SPLITS, Recipe
 from harness.tables.write import save_npz
@@ -32,10 +31,9 @@ EVALUATION_BATCH = 250
 
 def stack_class(space: Space) -> type[StackedNetworks]:
     """The networks that the space names for its architectures."""
-    if not space.stack:
-        raise HarnessError(f"space {space.name} names no networks to train its architectures with (Space.stack)")
-    module, _, name = space.stack.partition(":")
-    found: type[StackedNetworks] = getattr(importlib.import_module(module), name)
+    found = space.networks().stack
+    if found is None:
+        raise HarnessError(f"space {space.name} names no networks to train its architectures with (Networks.stack)")
     return found
 
 
@@ -89,7 +87,7 @@ def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
 def stacks(space: Space, recipe: Recipe, limit: int | None = None) -> list[list[Spec]]:
     """The distinct cells of a space (the first `limit` of them in order) in groups that are trained together."""
     kind = stack_class(space)
-    specs = sorted(kind.specify(a) for a in space.distinct_architectures().values())
+    specs = sorted(kind.specify(a) for a in enumerable(space, "a trained table").distinct_architectures().values())
     return kind.group(specs[:limit], recipe.stack)
 
 

@@ -10,13 +10,13 @@ import torch
 from scipy import stats
 
 from harness.core.errors import HarnessError
-from harness.core.registry import build, plugins
 from harness.measures.hessian import hessian, spectrum
 from harness.measures.ranking import rank_agreement
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.search.loop import SupernetSearch
 from harness.search.methods import method
+from harness.search.probes.base import PROBES
 from harness.search.probes.discretisation import recalibrate
 from harness.search.probes.ranking import stratified
 from harness.spaces.blocks.supernet import kept_buffers
@@ -25,7 +25,7 @@ from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
 from harness.testing.contracts import small_search, state_of
 
-SPACES = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": S1()}
+SPACE_LIST = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": S1()}
 SMALL: dict[str, dict[str, Any]] = {
     "spectrum": {"batches": 2},
     "sensitivity": {"draws": 3, "radii": (0.1, 0.3)},
@@ -36,16 +36,16 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def prepared(table: str) -> SupernetSearch:
-    search = small_search(method("darts"), SPACES[table])
+    search = small_search(method("darts"), SPACE_LIST[table])
     search.train_epoch(0, lambda: None)
     return search
 
 
-@pytest.mark.parametrize("table", SPACES)
-@pytest.mark.parametrize("name", plugins("probes"))
+@pytest.mark.parametrize("table", SPACE_LIST)
+@pytest.mark.parametrize("name", PROBES.classes)
 def test_probes_leave_the_search_as_it_was(name: str, table: str) -> None:
     """The next epoch is bit for bit the one of a search that was not measured; measuring again is another draw."""
-    probe = build("probes", name, SMALL.get(name, {}))
+    probe = PROBES.build(name, SMALL.get(name, {}))
     plain, measured = prepared(table), prepared(table)
     state = torch.get_rng_state()
     row = probe.measure(measured, open_table(table))
@@ -69,15 +69,15 @@ def test_spectrum_is_that_of_the_matrix() -> None:
 def test_spectrum_of_one_batch_is_the_published_quantity() -> None:
     """One batch and a ridge: the Hessian that `harness conform` checks against the published numbers."""
     search = prepared("nasbench201.digits")
-    row = build("probes", "spectrum", {"batches": 1, "ridge": 1e-3}).measure(search, None)
+    row = PROBES.build("spectrum", {"batches": 1, "ridge": 1e-3}).measure(search, None)
     again = prepared("nasbench201.digits")
     again.net.train()
-    batch = build("probes", "spectrum", {}).batch(again)
+    batch = PROBES.build("spectrum", {}).batch(again)
     with kept_buffers(again.net):
         matrix = hessian(lambda a: again.loss_at(a, batch), again.alphas, ridge=1e-3)
     assert row["hessian_largest"] == pytest.approx(float(torch.linalg.eigvalsh(matrix)[-1]), rel=1e-5)
     assert np.isnan(row["hessian_largest_sd"])
-    mix = build("probes", "spectrum", {"batches": 1, "of": "mix"}).measure(prepared("nasbench201.digits"), None)
+    mix = PROBES.build("spectrum", {"batches": 1, "of": "mix"}).measure(prepared("nasbench201.digits"), None)
     assert mix["hessian_largest"] != row["hessian_largest"]
 
 
@@ -85,11 +85,11 @@ def test_landscape_is_flat_across_and_rises_along_the_gradient() -> None:
     """At its centre is the loss itself; a small step along x rises by the gradient's length, along y by nothing."""
     search = prepared("nasbench201.digits")
     reach = 1e-2
-    row = build("probes", "landscape", {"points": 3, "reach": reach}).measure(search, None)
+    row = PROBES.build("landscape", {"points": 3, "reach": reach}).measure(search, None)
     grid = np.array(row["landscape_loss"]).reshape(3, 3)
     assert row["landscape_at"] == pytest.approx([-reach, 0, reach])
     again = prepared("nasbench201.digits")
-    batch = build("probes", "landscape", {}).batch(again)
+    batch = PROBES.build("landscape", {}).batch(again)
     again.net.train()
     loss = again.loss_at(again.alphas, batch)
     slope = torch.cat([g.flatten() for g in torch.autograd.grad(loss, again.alphas)]).norm().item()
@@ -99,7 +99,7 @@ def test_landscape_is_flat_across_and_rises_along_the_gradient() -> None:
 
 
 def test_attack_rises_at_least_as_much_as_chance() -> None:
-    row = build("probes", "sensitivity", {"draws": 20, "radii": (0.3,)}).measure(prepared("nasbench201.digits"), None)
+    row = PROBES.build("sensitivity", {"draws": 20, "radii": (0.3,)}).measure(prepared("nasbench201.digits"), None)
     assert row["sensitivity_attack_0.3"] >= max(0, row["sensitivity_random_0.3"])
 
 
@@ -108,7 +108,7 @@ def test_gap_is_none_where_the_mix_is_sharp_already() -> None:
     with torch.no_grad():
         search.alphas[0] *= 0
         search.alphas[0][:, 3] = 1e4
-    row = build("probes", "discretisation", {}).measure(search, None)
+    row = PROBES.build("discretisation", {}).measure(search, None)
     assert row == {"gap_pct": 0, "gap_recalibrated_pct": 0}
 
 
@@ -171,4 +171,4 @@ def test_wrong_probes_are_explained(small_study: Path) -> None:
         load_study(small_study, ["probes.ranking.sample=3"])
     search = prepared("nasbench201.digits")
     with pytest.raises(HarnessError, match="needs a table that holds every architecture"):
-        build("probes", "ranking", {}).measure(search, None)
+        PROBES.build("ranking", {}).measure(search, None)

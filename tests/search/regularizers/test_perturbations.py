@@ -8,20 +8,28 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.streams import Streams
 from harness.search.regularizers.adversarial import AdversarialPerturbation
 from harness.search.regularizers.auxiliary_skip import AuxiliarySkip
-from harness.search.regularizers.base import Regularizer, WeightStep, onto_simplex
+from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.regularizers.beta_decay import BetaDecay
 from harness.search.regularizers.cutout import Cutout
 from harness.search.regularizers.drop_path import DropPath
 from harness.search.regularizers.mean_shift import MeanShift
-from harness.search.regularizers.random_smoothing import RandomSmoothing, radius
-from harness.spaces.blocks.build import FIXED, build_supernet
+from harness.search.regularizers.random_smoothing import RandomSmoothing
+from harness.search.schedules import from_the_first_epoch, until_the_end, until_the_last_epoch
+from harness.search.steps import Moment, WeightStep
+from harness.spaces.base import FIXED
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.space import S2
 from harness.spaces.nasbench201.space import NASBench201
 from harness.testing.contracts import RegularizerContract, small_step
 
 ROWS = st.lists(st.floats(-2, 2, allow_nan=False, width=32), min_size=2, max_size=7)
+
+
+def moment(epoch: int, epochs: int) -> Moment:
+    return Moment(Streams(0), NASBench201(), epoch, epochs)
 
 
 class TestRandomSmoothing(RegularizerContract):
@@ -57,10 +65,10 @@ def test_projection_clamps_before_it_divides() -> None:
 
 
 def test_schedule_is_the_published_one() -> None:
-    _, first = small_step(NASBench201(), epoch=0, epochs=100)
-    _, last = small_step(NASBench201(), epoch=99, epochs=100)
-    assert radius(first, 0.03, 0.3) == 0.03
-    assert radius(last, 0.03, 0.3) == pytest.approx(0.2973)
+    assert until_the_end(0.03, 0.3, moment(0, 100)) == 0.03
+    assert until_the_end(0.03, 0.3, moment(99, 100)) == pytest.approx(0.2973)
+    assert until_the_last_epoch(0.03, 0.3, moment(99, 100)) == pytest.approx(0.3)
+    assert from_the_first_epoch(0.0, 1.0, moment(0, 4)) == 0.25
 
 
 def test_attack_ascends() -> None:
@@ -102,11 +110,11 @@ def test_radius_outside_0_to_1_is_refused(cls: type[Regularizer]) -> None:
 
 def test_beta_decay_pulls_logits_together() -> None:
     alphas = [torch.tensor([[2.0, 0.0, -1.0]], dtype=torch.float64, requires_grad=True)]
-    loss = BetaDecay(strength=50).alpha_loss(alphas, epoch=10, epochs=100)
+    loss = BetaDecay(strength=50).alpha_loss(alphas, moment(10, 100))
     assert loss.item() == pytest.approx(5 * torch.logsumexp(alphas[0].detach(), -1).item())
     (gradient,) = torch.autograd.grad(loss, alphas)
     assert torch.allclose(gradient, 5 * alphas[0].detach().softmax(-1))
-    assert BetaDecay(strength=50).alpha_loss(alphas, epoch=0, epochs=100).item() == 0
+    assert BetaDecay(strength=50).alpha_loss(alphas, moment(0, 100)).item() == 0
 
 
 class TestTrueMeanShift(RegularizerContract):
@@ -145,11 +153,11 @@ def test_one_sample_of_mean_shift_is_a_random_walk() -> None:
 
 def test_cutout_sets_squares_to_the_mean() -> None:
     images = torch.ones(500, 1, 8, 16)
-    cut = Cutout(size=0.5).augment(images, torch.Generator().manual_seed(0), 0, 4)
+    cut = Cutout(size=0.5).augment(images, torch.Generator().manual_seed(0), moment(0, 4))
     gone = (cut == 0).sum(dim=(1, 2, 3))
     assert gone.max() == 16  # a square of 4 x 4, smaller where the border cuts it off
     assert gone.min() >= 4
-    ramped = Cutout(size=0.5, ramp=True).augment(images, torch.Generator().manual_seed(0), 0, 4)
+    ramped = Cutout(size=0.5, ramp=True).augment(images, torch.Generator().manual_seed(0), moment(0, 4))
     share = ((ramped == 0).sum(dim=(1, 2, 3)) > 0).double().mean().item()
     assert share == pytest.approx(0.25, abs=0.06)
 
@@ -158,7 +166,7 @@ def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
     net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
     generator = torch.Generator().manual_seed(0)
     net.draw = lambda make: make(generator)
-    DropPath(probability=0.4).begin_epoch(net, 3, 4)
+    DropPath(probability=0.4).begin_epoch(net, moment(3, 4))
     assert net.path_dropout == pytest.approx(0.4)
     x = torch.ones(20_000, 2, 1, 1)
     dropped = net.around(lambda x, _: x, x, torch.ones(1))[:, 0, 0, 0]
@@ -172,7 +180,7 @@ def test_auxiliary_skip_fades_to_nothing() -> None:
     net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
     factors = []
     for epoch in range(4):
-        AuxiliarySkip().begin_epoch(net, epoch, 4)
+        AuxiliarySkip().begin_epoch(net, moment(epoch, 4))
         factors.append(net.around(lambda x, _: 0 * x, torch.ones(1, 2, 1, 1), torch.ones(1))[0, 0, 0, 0].item())
     assert factors == [1.0, 0.75, 0.5, 0.25]
 

@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.streams import Streams
-from harness.search.loop import cross_entropy
 from harness.search.searchers.base import ArchitectureStep, Moment
 from harness.search.searchers.darts import DARTS
-from harness.spaces.blocks.build import FIXED, build_supernet, preset
+from harness.search.steps import cross_entropy
+from harness.spaces.base import FIXED
+from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.space import NASBench201
@@ -133,4 +134,4 @@ def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool, monkey
 
 
 def test_official_preset_moves_the_statistics() -> None:
-    assert preset(S1(), "official").finite_difference_moves_bn
+    assert S1().presets["official"].finite_difference_moves_bn

@@ -7,7 +7,7 @@ import torch
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.search.searchers.bohb import BOHB, choices, of_choices, to_choices
-from harness.search.searchers.evolution import RegularisedEvolution
+from harness.search.searchers.evolution import RegularizedEvolution
 from harness.search.searchers.hyperband import Hyperband
 from harness.search.searchers.local_search import LocalSearch
 from harness.search.searchers.random_search import RandomSearch
@@ -23,7 +23,7 @@ from harness.tables.write import write_table
 from harness.testing.contracts import through_a_file
 
 TABLES = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": S1()}
-SEARCHERS = (RandomSearch(), RegularisedEvolution(), LocalSearch(), Reinforce(), Hyperband(), BOHB())
+SEARCHERS = (RandomSearch(), RegularizedEvolution(), LocalSearch(), Reinforce(), Hyperband(), BOHB())
 
 
 def start(searcher: TableSearcher, name: str = "nasbench201.digits", seed: int = 0) -> TableSearch:
@@ -64,7 +64,7 @@ def test_resumed_is_uninterrupted(searcher: TableSearcher) -> None:
 
 
 def test_evolution_mutates_and_forgets_the_oldest() -> None:
-    search = start(RegularisedEvolution(population=5, sample=2))
+    search = start(RegularizedEvolution(population=5, sample=2))
     run(search, 4)
     for _ in range(20):
         before = list(search.memory["population"])

@@ -1,0 +1,137 @@
+"""The state of a search: what it holds, how it is looked at, and how it is kept. Probes and regularizers see this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.core.streams import Streams
+from harness.datasets.base import Batches, Images
+from harness.search.searchers.base import SupernetSearcher
+from harness.search.steps import Batch, Moment, cross_entropy, evaluated
+from harness.search.training import Training
+from harness.spaces.base import Architecture, Preset, Space
+from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
+
+
+class SearchState(ABC):
+    """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams.
+
+    trained: epochs that have been trained. stopped: whether the search has ended before its last epoch. memory: what
+    regularizers remember from epoch to epoch, by their names.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        net: Supernet,
+        alphas: Sequence[Tensor],
+        searcher: SupernetSearcher,
+        training: Training,
+        preset: Preset,
+        streams: Streams,
+        epochs: int,
+    ) -> None:
+        self.space, self.net, self.searcher, self.preset = space, net, searcher, preset
+        self.training, self.streams, self.epochs = training, streams, epochs
+        self.device = alphas[0].device
+        net.draw = lambda make: streams.draw("drop-path", make, self.device)
+        self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
+        self.weights: list[nn.Parameter] = list(net.parameters())
+        self.trained, self.stopped = 0, False
+        self.memory: dict[str, Any] = {}
+        self.weight_optimizer = torch.optim.SGD(
+            self.weights, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+        )
+        self.alpha_optimizer = torch.optim.Adam(
+            self.alphas,
+            lr=training.alpha_learning_rate,
+            betas=training.alpha_betas,
+            weight_decay=training.alpha_weight_decay,
+        )
+
+    def bind(self, images: Images) -> None:
+        """Draw batches from this data set, each half by its own stream."""
+        self.images = images
+        size, sampling = self.training.batch_size, self.training.sampling
+        # each weight step uses new training images until all were seen, whatever the validation sampling
+        self.train_batches = Batches(images.size("train"), size, "pass", self.streams["train-order"])
+        self.valid_batches = Batches(images.size("valid"), size, sampling, self.streams["valid-order"])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
+
+    def moment(self, epoch: int) -> Moment:
+        return Moment(self.streams, self.space, epoch, self.epochs)
+
+    # -- looked at -------------------------------------------------------------------------------------------
+
+    def derive(self) -> Architecture:
+        """The architecture of the largest logits."""
+        return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
+
+    def evaluate(self) -> dict[str, float]:
+        """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
+        mix = self.searcher.relax(self.alphas)
+        loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), *self.images.evaluation("valid"))
+        return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
+
+    def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
+        """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
+        self.net.train()
+        with kept_buffers(self.net):
+            return evaluated(lambda x: self.net(x, mix), images, labels)[1]
+
+    def loss_at(self, alphas: Sequence[Tensor], batch: Batch) -> Tensor:
+        """Cross-entropy of the one-shot network at these logits, differentiable in them, in the network's mode."""
+        return cross_entropy(self.net, self.searcher.relax(alphas), batch)
+
+    # -- moved -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def advance(self, epoch: int, learning_rate: float) -> Tensor:
+        """One step on the next minibatches, as in this epoch. Returns the training loss, detached."""
+
+    def stop_at(self, alphas: Sequence[Tensor]) -> None:
+        """End the search at these logits."""
+        self.stopped = True
+        with torch.no_grad():
+            for alpha, value in zip(self.alphas, alphas, strict=True):
+                alpha.copy_(value)
+
+    # -- kept ------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "net": self.net.state_dict(),
+            "alphas": [a.detach() for a in self.alphas],
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "trained": self.trained,
+            "stopped": self.stopped,
+            "memory": self.memory,
+            "streams": self.streams.state_dict(),
+            "train_batches": self.train_batches.state_dict(),
+            "valid_batches": self.valid_batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        with torch.no_grad():
+            for alpha, value in zip(self.alphas, state["alphas"], strict=True):
+                alpha.copy_(value)
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        # its settings never change, and are those of this device, not of the file's
+        own = self.alpha_optimizer.state_dict()
+        self.alpha_optimizer.load_state_dict(own | {"state": state["alpha_optimizer"]["state"]})
+        self.trained, self.stopped, self.memory = state["trained"], state["stopped"], state["memory"]
+        self.streams.load_state_dict(state["streams"])
+        self.bind(self.images)  # the streams' generators are new objects
+        self.train_batches.load_state_dict(state["train_batches"])
+        self.valid_batches.load_state_dict(state["valid_batches"])

@@ -1,0 +1,112 @@
+"""What happens when: the moment of a step, and what the two steps of a minibatch are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.core.streams import Streams
+from harness.spaces.base import Space
+from harness.spaces.blocks.supernet import Mix, Supernet
+
+Batch = tuple[Tensor, Tensor]
+"""Images [batch, channels, height, width] and labels [batch]."""
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a search is, what every hook is told. epoch: the one that is being trained, from 0, or after it has been,
+    in `after_epoch`, still that one; epochs: how many the search has. streams: where random draws come from."""
+
+    streams: Streams
+    space: Space
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class ArchitectureStep:
+    """The architecture step that is about to run.
+
+    alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
+    cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
+    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step).
+    finite_difference_moves_bn: see `Preset`.
+    """
+
+    net: Supernet
+    alphas: list[Tensor]
+    weights: list[nn.Parameter]
+    train: Batch
+    valid: Batch
+    loss: Callable[[Supernet, Mix, Batch], Tensor]
+    penalty: Callable[[Sequence[Tensor]], Tensor | None]
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    momentum_buffers: list[Tensor | None]
+    finite_difference_moves_bn: bool
+    moment: Moment
+
+    @contextmanager
+    def constant_weights(self) -> Iterator[None]:
+        """While the block runs, no gradient of the weights is computed, nor anything kept for it."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
+
+    def penalised(self, loss: Tensor) -> Tensor:
+        """A loss with the regularizers' terms."""
+        penalty = self.penalty(self.alphas)
+        return loss if penalty is None else loss + penalty
+
+
+@dataclass(frozen=True)
+class WeightStep:
+    """The weight step that is about to run.
+
+    loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode;
+    valid_loss: that of its validation batch. frozen_loss: makes a function like `loss`, but in eval mode and without
+    gradients of the weights, which is fast where it is called many times (see `Supernet.frozen`). memory: what
+    regularizers remember from step to step, by their names.
+    """
+
+    net: Supernet
+    loss: Callable[[Mix], Tensor]
+    valid_loss: Callable[[Mix], Tensor]
+    frozen_loss: Callable[[], Callable[[Mix], Tensor]]
+    memory: dict[str, Any]
+    moment: Moment
+
+
+def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
+    """Mean cross-entropy of a batch, a scalar."""
+    return F.cross_entropy(net(batch[0], mix), batch[1])
+
+
+def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
+    """The same in eval mode as a function of the mixing weights, differentiable in them alone."""
+    logits = net.frozen(batch[0])
+    return lambda mix: F.cross_entropy(logits(mix), batch[1])
+
+
+def evaluated(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy in % of a network as a function of images. The device is waited for once."""
+    sums = torch.zeros(2, dtype=torch.float64, device=images.device)
+    with torch.no_grad():
+        for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
+            found = logits(x)
+            sums += torch.stack([F.cross_entropy(found, y, reduction="sum"), (found.argmax(dim=1) == y).sum()])
+    loss, right = sums.tolist()
+    return loss / len(labels), 100 * right / len(labels)

@@ -1,0 +1,84 @@
+"""NAS-Bench-101's graphs, as NAS-Bench-1Shot1's cells become them: pruning, adjacency, and the module hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+NB101_OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+"""Order of operation labels in NAS-Bench-101's module hash."""
+VERTICES = 7
+
+Parents = tuple[tuple[int, ...], ...]
+"""Parents of nodes 1..k and of the output, each ascending."""
+Matrix = tuple[tuple[int, ...], ...]
+
+
+def live_nodes(parents: Parents) -> set[int]:
+    """The choice blocks (1..k) from which the output can be reached."""
+    live: set[int] = set()
+    frontier = [len(parents)]
+    while frontier:
+        for up in parents[frontier.pop() - 1]:
+            if up and up not in live:
+                live.add(up)
+                frontier.append(up)
+    return live
+
+
+def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
+    """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
+
+    Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
+    (labelled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
+    """
+    k = len(operations)
+    output = VERTICES - 1
+    matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
+    for node in (*live_nodes(parents), k + 1):
+        for up in parents[node - 1]:
+            matrix[up, output if node == k + 1 else node] = 1
+    dummies = ["conv1x1-bn-relu"] * (VERTICES - 2 - k)
+    return matrix, ["input", *operations, *dummies, "output"]
+
+
+def decode(encoding: str) -> tuple[tuple[str, ...], Parents]:
+    """Operations and parents of an encoding that is known to be right."""
+    found = re.findall(r"(?:\d+:([\w-]+)|out)\(([\d,]+)\)", encoding)
+    return tuple(op for op, _ in found[:-1]), tuple(tuple(map(int, up.split(","))) for _, up in found)
+
+
+def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
+    """Adjacency matrix and inner operations of the cell that NAS-Bench-101 trained, without its dead vertices."""
+    output = len(parents)
+    kept = (0, *sorted(live_nodes(parents)), output)
+    matrix = tuple(tuple(int(b > 0 and a in parents[b - 1]) for b in kept) for a in kept)
+    return matrix, tuple(operations[node - 1] for node in kept[1:-1])
+
+
+@lru_cache(maxsize=65_536)
+def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
+    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell (`graph_util.hash_module`): as many
+    rounds as there are vertices, in which each one's hash takes in those of its neighbours."""
+    matrix, inner = pruned_cell(operations, parents)
+    vertices = range(len(matrix))
+    labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
+    into = [[a for a in vertices if matrix[a][b]] for b in vertices]
+    out = [[b for b in vertices if matrix[a][b]] for a in vertices]
+    hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
+    for _ in vertices:
+        hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
+    return _md5(str(sorted(hashes)))
+
+
+def _joined(hashes: list[str], vertices: list[int]) -> str:
+    return "".join(sorted(hashes[v] for v in vertices))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
