@@ -8,6 +8,8 @@ import numpy as np
 
 from harness.core.registry import Plugin
 from harness.datasets.base import DATASETS
+from harness.results.exporters.base import EXPORTERS
+from harness.results.importers.base import IMPORTERS
 from harness.search.methods import method, methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -16,7 +18,7 @@ from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS)}
+KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, IMPORTERS, EXPORTERS)}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
@@ -30,9 +32,13 @@ def listing(kind: str) -> list[dict[str, Any]]:
             for t in opened
         ]
     return [
-        {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
-        for name, cls in KINDS[kind].classes.items()
+        {"name": name, "what": first_line(cls), "fields": _fields(cls)} for name, cls in KINDS[kind].classes.items()
     ]
+
+
+def first_line(cls: type[Any]) -> str:
+    """What a class is, in its docstring's first line."""
+    return (cls.__doc__ or "").strip().split("\n")[0]
 
 
 STATUSES = ("adapted", "specified", "conforms")

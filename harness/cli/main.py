@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
-from harness.cli.reading import compare, form, gate, import_, out, plot, report
+from harness.cli.exchange import export, import_
+from harness.cli.reading import compare, form, gate, out, plot, report
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_):
+for verb in (plot, compare, gate, report, import_, export):
     main.add_command(verb)
 
 
@@ -190,14 +191,14 @@ def publish(study: Study, out: Path, to: Path) -> None:
     click.echo(write(study, make_plan(study, out), to))
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "importers", "exporters", "tables")
 
 
 @main.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
 @form
 def list_(kind: str | None, form: Any) -> None:
-    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    """List methods and their parts, spaces, datasets, formats or tables: all of it, or one KIND."""
     from harness.cli.listing import listing
     from harness.cli.printing import emit
 

@@ -1,4 +1,4 @@
-"""The verbs that read finished runs: plot, compare, gate, report, import. Imports happen when a verb runs."""
+"""The verbs that read finished runs: plot, compare, gate, report. Imports happen when a verb runs."""
 
 from __future__ import annotations
 
@@ -175,23 +175,3 @@ def report(found: Finished, to: Path | None) -> None:
     from harness.report.build import build
 
     click.echo(build(found, to or found.folder / "report.html"))
-
-
-@click.group("import")
-def import_() -> None:
-    """Import the logs of other tools as a folder of results."""
-
-
-@import_.command("naslib")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--table", required=True, help="The table to look the architectures up in.")
-@click.option("--to", type=click.Path(path_type=Path), default=Path("results/imported"), show_default=True)
-def import_naslib(source: Path, table: str, to: Path) -> None:
-    """Import NASLib's searches on NAS-Bench-201, <Optimizer>/errors_<seed>.json under SOURCE.
-
-    The folder that it writes is what plot, compare and gate read.
-    """
-    from harness.results.importers.naslib import import_naslib as read
-    from harness.tables.catalog import open_table
-
-    click.echo(read(source, open_table(table), to))

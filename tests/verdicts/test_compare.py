@@ -1,8 +1,6 @@
-"""Endpoints, comparisons, the gate, declarations, and the import of real logs."""
+"""Endpoints, comparisons, the gate and declarations."""
 
-import gzip
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ from harness.results.endpoints import endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared, declare, standing
 from harness.tables.catalog import open_table
-from harness.tables.table import Table
 from harness.verdicts.baseline import baseline_rows, exact, read_baseline, write_baseline
 from harness.verdicts.compare import compare
 from harness.verdicts.gate import Margins, gate, overall
@@ -318,89 +315,3 @@ def test_tables_for_papers() -> None:
     assert lines[0] == r"\begin{tabular}{lrl}"
     assert lines[3:6] == [r"\midrule", r"a\_b & 0.5 &  \\", r"c \& d & 1 & 50 \% \\"]
     assert latex([]) == markdown([]) == ""
-
-
-# -- real logs -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def naslib(
-    tmp_path_factory: pytest.TempPathFactory, nasbench201_rows: list[dict[str, str]], shared_data: Path
-) -> tuple[Path, Table]:
-    """The real logs, and NAS-Bench-201 v1.0 as they looked it up."""
-    from harness.tables.formats.tidy import import_tidy
-    from harness.tables.measure import Measure
-
-    folder = tmp_path_factory.mktemp("naslib")
-    with (folder / "tidy.csv").open("w") as stream:
-        stream.write("arch,dataset,split,epochs,trial,accuracy\n")
-        for row in nasbench201_rows:
-            stream.write(f"{row['arch_str']},cifar10,ori-test,200,mean,{row['cifar10_test_200_v10']}\n")
-            stream.write(f"{row['arch_str']},cifar10-valid,x-valid,200,mean,{row['cifar10valid_val_200']}\n")
-    table = import_tidy(
-        folder / "tidy.csv",
-        folder / "tables" / "nasbench201.v10",
-        TABLE.space,
-        about={"title": "t"},
-        test=Measure("cifar10", "ori-test", 200),
-        validation=Measure("cifar10-valid", "x-valid", 200),
-    )
-    return shared_data / "naslib_runs", table
-
-
-PAIRS = (("SDARTSDARTS", "DARTS"), ("SDARTSPCDARTS", "PCDARTS"), ("SDARTSGDAS", "GDAS"))
-
-
-def test_real_logs_are_imported_compared_and_drawn(
-    naslib: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """24 searches of 50 epochs; what four seeds can carry is said, and nothing more."""
-    source, table = naslib
-    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(table.folder.parent.parent))
-    code, text = run("import", "naslib", source, "--table", table.name, "--to", tmp_path)
-    assert code == 0, text
-    results = Results.of_folder(tmp_path / "naslib_runs")
-    assert len(results) == 24
-    assert sorted(results.epochs["epoch"].unique()) == list(range(1, 51))
-    with gzip.open(source / "GDASOptimizer" / "errors_2.json.gz") as stream:
-        log = json.load(stream)
-    last = results.lookups[(results.lookups["method"] == "GDAS") & (results.lookups["seed"] == 2)]
-    row = last[(last["epoch"] == 50) & (last["split"] == "ori-test")]["accuracy_pct"].item()
-    assert row == pytest.approx(log["arch_eval"][49]["cifar10"]["test_accuracy"], abs=1e-3)
-    pairs = f"comparison.pairs={json.dumps(PAIRS)}"
-    code, text = run("compare", tmp_path / "naslib_runs", "--set", pairs, "--format", "json")
-    rows = json.loads(text)
-    assert [(r["method"], r["against"], r["n"], r["paired"]) for r in rows] == [(*p, 4, False) for p in PAIRS]
-    assert all(r["p_holm"] == 1 for r in rows)
-    assert rows[0]["points_low"] == rows[0]["points_high"] == 0  # both derive the same architectures
-    code, text = run("plot", tmp_path / "naslib_runs", "--to", tmp_path / "figures")
-    assert code == 0, text
-    assert (tmp_path / "figures" / "trajectory.png").stat().st_size > 10_000
-
-
-def test_logs_that_disagree_or_are_broken_are_explained(naslib: tuple[Path, Table], tmp_path: Path) -> None:
-    from harness.results.importers.naslib import import_naslib
-
-    source, table = naslib
-    with pytest.raises(HarnessError, match="holds no NASLib logs"):
-        import_naslib(tmp_path, table, tmp_path / "to")
-    folder = tmp_path / "logs" / "DARTSOptimizer"
-    folder.mkdir(parents=True)
-    original = (source / "DARTSOptimizer" / "errors_0.json.gz").read_bytes()
-    (folder / "errors_0.json.gz").write_bytes(original[:2_000])
-    with pytest.raises(HarnessError, match=r"cannot be read as a NASLib log .* is it complete"):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    log = json.loads(gzip.decompress(original))
-    log["arch_eval"][3]["cifar10-valid"]["valid_accuracy"] += 0.5
-    shutil.rmtree(folder)
-    folder.mkdir()
-    (folder / "errors_0.json").write_text(json.dumps(log))
-    with pytest.raises(
-        HarnessError, match=r"epoch 4: the log has .* % for cifar10-valid/x-valid@200, table .* version"
-    ):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    log["runtime"] = log["runtime"][:40]
-    (folder / "errors_0.json").write_text(json.dumps(log))
-    with pytest.raises(HarnessError, match=r"its lists have \[40, 50\] entries"):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    assert not (tmp_path / "to" / "logs").exists()

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError
 from harness.core.files import disk
-from harness.core.registry import plugins
+from harness.core.registry import Registry
 from harness.runs.store import TABLES
 from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
 
+IMPORTERS = Registry("importers", "harness.results.importers")
 NAN = float("nan")
 
 
@@ -77,13 +78,14 @@ class Importer(ABC):
 
     def check(self, epoch: Epoch, architecture: Architecture, table: Table) -> None:
         """Compare what the log itself says of an architecture with the table, where it says something."""
+        return
 
 
 def importer_of(source: Path) -> Importer:
     """The one importer that recognises a file or folder."""
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
-    known: dict[str, Importer] = {name: cls() for name, cls in plugins("importers").items()}
+    known: dict[str, Importer] = {name: cls() for name, cls in IMPORTERS.classes.items()}
     found = [name for name, importer in known.items() if importer.recognises(source)]
     if len(found) == 1:
         return known[found[0]]
@@ -141,7 +143,9 @@ def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> lis
     """The epochs under another name or seed, where the source holds only one."""
     methods, runs = {e.method for e in epochs}, {(e.method, e.seed) for e in epochs}
     if method is not None and len(methods) > 1:
-        raise HarnessError(f"--method {method} would give {len(methods)} methods one name: {', '.join(sorted(methods))}")
+        raise HarnessError(
+            f"--method {method} would give {len(methods)} methods one name: {', '.join(sorted(methods))}"
+        )
     if seed is not None and len(runs) > 1:
         raise HarnessError(f"--seed {seed} would give {len(runs)} runs one seed: import them one at a time")
     changes: dict[str, Any] = {k: v for k, v in (("method", method), ("seed", seed)) if v is not None}
@@ -159,7 +163,9 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
             raise HarnessError(f"{epoch.where}: {who} is there twice, first at {before[place].where}")
         before[place] = epoch
         if epoch.seed < 0 or epoch.epoch < 0:
-            raise HarnessError(f"{epoch.where}: seed and epoch are whole numbers from 0, not {epoch.seed}, {epoch.epoch}")
+            raise HarnessError(
+                f"{epoch.where}: seed and epoch are whole numbers from 0, not {epoch.seed}, {epoch.epoch}"
+            )
         if not math.isnan(epoch.accuracy) and not 0 <= epoch.accuracy <= 100:
             raise HarnessError(f"{epoch.where}: an accuracy of {epoch.accuracy:g} is no percentage")
         same_run = last is not None and (last.method, last.seed) == place[:2]
@@ -217,11 +223,3 @@ def remarks(epochs: list[Epoch]) -> list[str]:
     most = max(ends, key=lambda end: len(ends[end]))
     others = [f"{who} at {end}" for end, runs in sorted(ends.items()) if end != most for who in runs]
     return [f"not all runs end at the same epoch: {len(ends[most])} at {most}, {', '.join(others[:5])}"]
-
-
-def find_importer(name: str) -> Importer:
-    known = plugins("importers")
-    if name not in known:
-        raise HarnessError(f"unknown format {name!r}: {did_you_mean(name, known)}")
-    importer: Importer = known[name]()
-    return importer

@@ -70,7 +70,9 @@ def who(run: Path) -> tuple[str, int]:
     parts = run.resolve().parts
     kinds = [i for i, part in enumerate(parts) if part in ("supernet", "arch_selection")]
     if not kinds or kinds[-1] < 4 or not parts[kinds[-1] - 1].isdigit():
-        raise HarnessError(f"{run} does not lie at <experiment>/<space>/<dataset>/<seed>/supernet/<time>: no seed is known")
+        raise HarnessError(
+            f"{run} does not lie at <experiment>/<space>/<dataset>/<seed>/supernet/<time>: no seed is known"
+        )
     place = kinds[-1]
     return parts[place - 4], int(parts[place - 1])
 

@@ -53,7 +53,9 @@ class CSV(Importer):
             )
         epochs = [epoch_of(f"{source}, line {line}", header, row) for line, row in rows[1:]]
         unread = [name for name in header if name not in (*NEEDED, *OPTIONAL)]
-        return Log(epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else [])
+        return Log(
+            epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
+        )
 
 
 def text_of(source: Path) -> str:

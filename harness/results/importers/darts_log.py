@@ -13,7 +13,7 @@ from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
 EPOCH = re.compile(r"epoch (\d+) lr ")
-GENOTYPE = re.compile(r"genotype = (.+)$")
+GENOTYPE = re.compile(r"genotype = (.+)$", re.MULTILINE)
 QUERY = re.compile(r"(?:^|[\d:,]{8,} )(\|.+~\d+\|)$")
 """A NAS-Bench-201 query's answer begins with its architecture's string."""
 STATE = re.compile(r"\b(train_acc|train_loss|valid_acc|valid_loss)\s+([-\d.einfa]+)$")
@@ -113,7 +113,9 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], list[str]]:
         for epoch, (where, encoding) in sorted(derived.items())
     ]
     unseen = [e for e in states if e > max(derived, default=-1)]
-    told = f"{path}: no architecture is printed after its last epoch, so the run ends at epoch {max(derived, default=0)}"
+    told = (
+        f"{path}: no architecture is printed after its last epoch, so the run ends at epoch {max(derived, default=0)}"
+    )
     return epochs, [told] if unseen and derived else []
 
 
@@ -123,7 +125,9 @@ def who(path: Path, text: str) -> tuple[str, int]:
     arguments = dict(re.findall(r"(\w+)='?([^,']*)'?", found[1])) if found else {}
     seed = arguments.get("seed", "")
     if not seed.isdigit():
-        raise HarnessError(f"{path} says no seed ('args = Namespace(.., seed=0, ..)'): its run cannot be told from others")
+        raise HarnessError(
+            f"{path} says no seed ('args = Namespace(.., seed=0, ..)'): its run cannot be told from others"
+        )
     method = arguments.get("method") or path.resolve().parent.name
     perturbed = PERTURBATIONS.get(arguments.get("perturb_alpha", "none"), "")
     return f"s{method}{perturbed}" if perturbed and "method" in arguments else method, int(seed)
@@ -139,7 +143,9 @@ def stamp(line: str, before: datetime | None) -> datetime | None:
         hour = str(int(hour) % 12 + 12 * (" PM" in found[0]))
     given = int(year) if year else before.year if before else 2000
     try:
-        time = datetime(given, int(month), int(day), int(hour), int(minute), int(second), int((fraction or "0").ljust(6, "0")[:6]))
+        time = datetime(
+            given, int(month), int(day), int(hour), int(minute), int(second), int((fraction or "0").ljust(6, "0")[:6])
+        )
     except ValueError:
         return None
     return time.replace(year=given + 1) if not year and before and time < before else time
