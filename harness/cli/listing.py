@@ -37,8 +37,8 @@ def listing(kind: str) -> list[dict[str, Any]]:
 
 
 def first_line(cls: type[Any]) -> str:
-    """What a class is, in its docstring's first line."""
-    return (cls.__doc__ or "").strip().split("\n")[0]
+    """What a class is, in its docstring's first sentence."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
 
 
 STATUSES = ("adapted", "specified", "conforms")

@@ -114,7 +114,8 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
 
     Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
     """
-    from harness.cli.printing import emit, live_progress
+    from harness.cli.printing import emit
+    from harness.cli.progress import live_progress
     from harness.core.arithmetic import check_precision, default_jobs, resolve_device
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import run_all, study_folder
