@@ -12,7 +12,8 @@ import click
 
 from harness import __version__
 from harness.cli.exchange import export, import_
-from harness.cli.reading import compare, form, gate, out, plot, report
+from harness.cli.judging import compare, gate, paper
+from harness.cli.reading import form, out, plot, report
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Examples:
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
+  harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness report STUDY                                        all of it on one page
   harness tables info nasbench201.digits                      what a table holds
@@ -61,7 +63,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_, export):
+for verb in (plot, compare, paper, gate, report, import_, export):
     main.add_command(verb)
 
 

@@ -125,7 +125,13 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "|": r"\textbar{}", "\\": r"\textbackslash{}"}
+    | {
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "|": r"\textbar{}",
+        "\\": r"\textbackslash{}",
+    }
 )
 
 

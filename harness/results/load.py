@@ -15,6 +15,9 @@ from harness.core.registry import explain
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared, standing
 
+FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
+"""Endings of files that an importer may read; a study's is .toml."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -35,6 +38,8 @@ def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out:
     """A study file, with its runs under `out`, or a folder that `harness publish` or `harness import` wrote."""
     if source.is_dir():
         return _of_folder(source, settings, seeds)
+    if source.suffix.lower() in FOREIGN:
+        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     from harness.runs.execute import plan, study_folder
     from harness.runs.study import load_study
 
