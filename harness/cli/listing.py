@@ -28,7 +28,13 @@ def listing(kind: str) -> list[dict[str, Any]]:
     if kind == "tables":
         opened = [Table(folder) for folder in table_folders().values()]
         return [
-            {"table": t.name, "space": t.info["space"], "architectures": len(t), "measures": len(t.measures)}
+            {
+                "table": t.name,
+                "space": t.info["space"],
+                "holds": len(t),
+                "of": t.of_space,
+                "measures": len(t.measures),
+            }
             for t in opened
         ]
     return [

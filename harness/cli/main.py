@@ -132,6 +132,12 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
     for planned_run in planned:
         check_precision(planned_run.run.training.precision, resolved)
     missing = [p for p in planned if not p.finished]
+    if missing and study.table is not None and " of " in study.table.told_size:
+        click.echo(
+            f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
+            "one stops",
+            err=True,
+        )
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []
     try:
@@ -272,7 +278,7 @@ def info(name: str, form: Any) -> None:
 
     table = open_table(name)
     rows = measures(table)
-    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
     if form != "table":
         emit(rows, form)
     else:
@@ -326,7 +332,7 @@ def add(what: str, test: str | None, validation: str | None, jobs: int | None, *
     say = functools.partial(click.echo, err=True)
     added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
     for table in added:
-        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
         click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
 
 

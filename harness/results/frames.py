@@ -65,7 +65,7 @@ class Results:
         except (OSError, ValueError) as error:
             inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
             told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
-            raise HarnessError(f"{folder} itself holds no published or imported results{told}") from None
+            raise HarnessError(f"{folder} holds no published results itself{told}") from None
         named = manifest["table"]
         table = None if named is None else open_table(named["name"])
         if table is not None and table.fingerprint != named["fingerprint"]:

@@ -32,6 +32,12 @@ def open_table(name: str) -> Table:
         return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
+    from harness.tables.sources.source import sources_of
+
+    if sources := sources_of(name):
+        told = f"harness tables fetch {sources[0]}, then harness tables add {sources[0]}"
+        others = f" (or of {', '.join(sources[1:])})" if len(sources) > 1 else ""
+        raise HarnessError(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
     raise HarnessError(
         f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"

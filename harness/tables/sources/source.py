@@ -26,7 +26,7 @@ NATS = "Dong, Liu, Musial & Gabrys, NATS-Bench, TPAMI 2021 (arXiv 2009.00437)"
 class Source:
     """A published file. sha256: None where its authors publish none. unpacked: what is added, if not the file itself.
 
-    table: the name that its table gets.
+    table: the name that its table gets; views: of the tables that are made beside it.
     """
 
     file: str
@@ -38,8 +38,10 @@ class Source:
     citation: str
     sha256: str | None = None
     unpacked: str | None = None
+    views: tuple[str, ...] = ()
 
 
+NASBENCH1SHOT1 = tuple(f"nasbench1shot1.s{i}" for i in (1, 2, 3))
 SOURCES = {
     "nasbench101-only108": Source(
         file="nasbench_only108.tfrecord",
@@ -49,6 +51,7 @@ SOURCES = {
         size="499 MB",
         licence="Apache-2.0",
         citation=NASBENCH101,
+        views=NASBENCH1SHOT1,
         sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
     ),
     "nasbench101-full": Source(
@@ -59,6 +62,7 @@ SOURCES = {
         size="1.95 GB",
         licence="Apache-2.0",
         citation=NASBENCH101,
+        views=NASBENCH1SHOT1,
         sha256="3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
     ),
     "nats-tss": Source(
@@ -109,6 +113,11 @@ SOURCES = {
         sha256="f7d4e56e416d249d25555b867a6d7c72886fa9d85a49bd1870708acbf5ee6fe2",
     ),
 }
+
+
+def sources_of(table: str) -> list[str]:
+    """The sources that a table of this name, or of a name that begins so, is made from."""
+    return [n for n, s in SOURCES.items() if any(f"{t}.".startswith(f"{table}.") for t in (s.table, *s.views))]
 
 
 def find_source(name: str) -> Source:
