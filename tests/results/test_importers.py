@@ -56,7 +56,7 @@ def test_csv_rows_are_taken_as_they_are_and_looked_up(tmp_path: Path) -> None:
     assert results.epochs["train_loss"].tolist() == pytest.approx([np.nan, 1.25], nan_ok=True)
     assert [len(a) for a in results.epochs["alphas"]] == [30, 0]
     assert results.timing["wall_s"].tolist() == [0, 4.5]
-    expected = TABLE.lookup(TABLE.space.parse(SKIPS), *TABLE.test)
+    expected = TABLE.lookup(TABLE.space.parse(SKIPS), TABLE.test)
     assert results.error_by_epoch()["error_pct"].tolist()[1] == pytest.approx(100 - expected)
     assert len(results.lookups) == 2 * len(TABLE.columns)
 

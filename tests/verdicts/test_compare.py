@@ -88,7 +88,7 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     assert row["onset_above_random"] == 3
     assert found.optimum == pytest.approx(errors[0])
     (codes,), trials = found.coded(("a",), "final")
-    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), *TABLE.test, "all")
+    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), TABLE.test, "all")
     assert sorted(trials[codes[0]]) == pytest.approx(sorted(100 - values))
 
 
@@ -173,10 +173,10 @@ def test_another_measure_is_compared_in_its_own_values() -> None:
     assert TABLE.validation is not None
     found = endpoints(results, Declared(), TABLE.validation)
     architecture = TABLE.space.parse(found.runs["final_architecture"].iloc[1])
-    assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, *TABLE.validation))
+    assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, TABLE.validation))
     assert found.optimum == pytest.approx(100 - TABLE.optimum(TABLE.validation).accuracy_pct)
     assert sorted(found.trials.loc[architecture.encoding]) == pytest.approx(
-        sorted(100 - TABLE.lookup(architecture, *TABLE.validation, "all"))
+        sorted(100 - TABLE.lookup(architecture, TABLE.validation, "all"))
     )
 
 

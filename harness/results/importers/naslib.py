@@ -15,7 +15,7 @@ from harness.spaces.base import Architecture, Space
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
-SAME = ("cifar10-valid", "x-valid", 200)
+SAME = Measure("cifar10-valid", "x-valid", 200)
 """The measure that NAS-Bench-201's two versions and NASLib's logs have in common."""
 TOLERANCE = 1e-3
 """Percentage points between a log and the table: tidy files round."""
@@ -86,10 +86,10 @@ class NASLib(Importer):
         """Where the log and the table hold the same measure, they must agree."""
         if SAME not in table.measures or epoch.where not in self.measured:
             return
-        ours, theirs = table.lookup(architecture, *SAME), self.measured[epoch.where]
+        ours, theirs = table.lookup(architecture, SAME), self.measured[epoch.where]
         if abs(ours - theirs) > TOLERANCE:
             raise HarnessError(
-                f"{epoch.where}: the log has {theirs:.4f} % for {Measure(*SAME)}, table {table.name} has "
+                f"{epoch.where}: the log has {theirs:.4f} % for {SAME}, table {table.name} has "
                 f"{ours:.4f} %: it is another version of the benchmark"
             )
 
