@@ -18,6 +18,11 @@ from harness.spaces.base import Architecture, Preset, Space
 from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
 
 
+DROPPED = -1e4
+"""The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
+DECIDED = "decided"
+
+
 class SearchState(ABC):
     """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams.
 
@@ -41,12 +46,18 @@ class SearchState(ABC):
         self.training, self.streams, self.epochs = training, streams, epochs
         self.device = alphas[0].device
         net.draw = lambda make: streams.draw("drop-path", make, self.device)
+        net.constraint = self.constrained
+        net.evaluate(searcher.evaluates)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights: list[nn.Parameter] = list(net.parameters())
         self.trained, self.stopped = 0, False
         self.memory: dict[str, Any] = {}
         self.weight_optimizer = torch.optim.SGD(
-            self.weights, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+            self.weights,
+            lr=training.learning_rate,
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+            nesterov=training.nesterov,
         )
         self.alpha_optimizer = torch.optim.Adam(
             self.alphas,
@@ -68,17 +79,53 @@ class SearchState(ABC):
         return self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
 
     def moment(self, epoch: int) -> Moment:
-        return Moment(self.streams, self.space, epoch, self.epochs)
+        return Moment(self.streams, self.space, epoch, self.epochs, self.net.mixed_cells, self.memory)
+
+    # -- decided ---------------------------------------------------------------------------------------------
+
+    def decide(self, tensor: int, row: int, kept: Sequence[int], *, frozen: bool = False, share: bool = False) -> None:
+        """Take these options of a choice, and no other one, from now on: in equal parts, or with `share` by their own
+        mixing weights. frozen: the choice's logits stay as they are; else their optimiser goes on moving them."""
+        choices = self.memory.setdefault(DECIDED, {})
+        choices[tensor, row] = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
+
+    @property
+    def decided(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """The decided choices, by tensor and row."""
+        found: dict[tuple[int, int], dict[str, Any]] = self.memory.get(DECIDED, {})
+        return found
+
+    def constrained(self, mix: Mix) -> Mix:
+        """Mixing weights with the decided choices taken; no gradient goes through what is not kept."""
+        if not self.decided:
+            return mix
+        rows = [list(m.unbind(-2)) for m in mix]
+        for (tensor, row), choice in self.decided.items():
+            own = rows[tensor][row]
+            kept = torch.zeros_like(own)
+            kept[..., choice["kept"]] = 1.0
+            kept = own * kept if choice["share"] else kept
+            rows[tensor][row] = kept / kept.sum(dim=-1, keepdim=True)
+        return [torch.stack(r, dim=-2) for r in rows]
+
+    def logits(self) -> list[Tensor]:
+        """The logits, detached, those of what is decided against at `DROPPED`."""
+        found = [a.detach().clone() for a in self.alphas]
+        for (tensor, row), choice in self.decided.items():
+            kept, own = choice["kept"], found[tensor][row].clone()
+            found[tensor][row] = DROPPED
+            found[tensor][row, kept] = own[kept] if choice["share"] else 0.0
+        return found
 
     # -- looked at -------------------------------------------------------------------------------------------
 
     def derive(self) -> Architecture:
         """The architecture of the largest logits."""
-        return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
+        return self.space.derive([a.cpu().numpy() for a in self.logits()])
 
     def evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
-        mix = self.searcher.relax(self.alphas)
+        mix = self.net.constrained(self.searcher.relax(self.alphas))
         loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), *self.images.evaluation("valid"))
         return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
 

@@ -24,6 +24,8 @@ class Training(BaseModel):
     steps_per_epoch: weight steps an epoch; None is one pass over the training half.
     precision: the numbers that steps are computed in (see `core.arithmetic`); evaluation and probes are in float32.
     initial_alpha: standard deviation of the initial logits, which are normal.
+    nesterov: Nesterov's momentum for the weights (AutoDL-Projects).
+    weight_steps: weight steps between two architecture steps (iDARTS: 4 on NAS-Bench-201, 5 elsewhere).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +36,7 @@ class Training(BaseModel):
     learning_rate: float = Field(0.025, gt=0)
     learning_rate_min: float = Field(0.001, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
     weight_decay: float = Field(3e-4, ge=0)
     gradient_clip: float = Field(5.0, gt=0)
     alpha_learning_rate: float = Field(3e-4, gt=0)
@@ -41,6 +44,7 @@ class Training(BaseModel):
     alpha_weight_decay: float = Field(1e-3, ge=0)
     precision: Precision = "fp32"
     initial_alpha: float = Field(1e-3, ge=0)
+    weight_steps: int = Field(1, ge=1)
 
     def rate(self, epoch: int, epochs: int) -> float:
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""
