@@ -125,7 +125,7 @@ class SearchState(ABC):
 
     def evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
-        mix = self.net.constrained(self.searcher.relax(self.alphas))
+        mix = self.net.constrained(self.searcher.mean(self.alphas, self.moment(self.trained)))
         loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), *self.images.evaluation("valid"))
         return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
 
@@ -137,7 +137,7 @@ class SearchState(ABC):
 
     def loss_at(self, alphas: Sequence[Tensor], batch: Batch) -> Tensor:
         """Cross-entropy of the one-shot network at these logits, differentiable in them, in the network's mode."""
-        return cross_entropy(self.net, self.searcher.relax(alphas), batch)
+        return cross_entropy(self.net, self.searcher.mean(alphas, self.moment(self.trained)), batch)
 
     # -- moved -----------------------------------------------------------------------------------------------
 

@@ -68,6 +68,11 @@ class SupernetSearcher(Plugin):
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         """Mixing weights of logits, differentiable, same shapes."""
 
+    def mean(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        """Mixing weights at which the network is looked at: those of `relax`, where they are the same for every kind of
+        choice."""
+        return self.relax(alphas)
+
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """Mixing weights of one step, differentiable, same shapes; drawn at random by some searchers."""
         return self.relax(alphas)
