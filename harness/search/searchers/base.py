@@ -109,7 +109,10 @@ class SoftmaxSearcher(SupernetSearcher):
 
     def validation_gradients(self, step: ArchitectureStep, wanted: Sequence[Tensor]) -> list[Tensor]:
         """d(L_valid + penalty)/d`wanted` at a sample of the mixing weights."""
-        return list(torch.autograd.grad(self.validation_loss(step), list(wanted)))
+        loss = self.validation_loss(step)
+        if not loss.requires_grad:  # every choice is decided
+            return [torch.zeros_like(w) for w in wanted]
+        return list(torch.autograd.grad(loss, list(wanted)))
 
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a sample of the mixing weights."""
