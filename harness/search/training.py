@@ -23,8 +23,8 @@ class Training(BaseModel):
         ("replacement", what `next(iter(loader))` in published code does).
     steps_per_epoch: weight steps an epoch; None is one pass over the training half.
     precision: the numbers that steps are computed in (see `core.arithmetic`); evaluation and probes are in float32.
+    nesterov: SGD with Nesterov's momentum (AutoDL-Projects).
     initial_alpha: standard deviation of the initial logits, which are normal.
-    nesterov: Nesterov's momentum for the weights (AutoDL-Projects).
     weight_steps: weight steps between two architecture steps (iDARTS: 4 on NAS-Bench-201, 5 elsewhere).
     """
 
