@@ -44,17 +44,26 @@ class Supernet(nn.Module, ABC):
     draw: Callable[[Make], Tensor]
     """Where random numbers of a forward pass come from."""
 
-    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
+    def around(
+        self,
+        mixed: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        weights: Tensor,
+        *,
+        beside: Callable[[Tensor], Tensor] = lambda x: x,
+        skip: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> Tensor:
         """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
-        auxiliary skip, drop-path."""
+        auxiliary skip, drop-path. beside, skip: what brings the channels that are not mixed, and the auxiliary skip, to
+        the output's size where that is another one."""
         parts = self.partial_channels
         if parts > 1:
-            inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
-            y = self.shuffled(torch.cat([mixed(inside, weights), beside], dim=1))
+            inside, rest = x.tensor_split([x.shape[1] // parts], dim=1)
+            y = self.shuffled(torch.cat([mixed(inside, weights), beside(rest)], dim=1))
         else:
             y = mixed(x, weights)
         if self.auxiliary_skip:
-            y = y + self.auxiliary_skip * x
+            y = y + self.auxiliary_skip * skip(x)
         if self.path_dropout and self.training:
             count = len(y)
             kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
