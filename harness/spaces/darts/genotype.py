@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 INPUTS, NODES = 2, 4
 EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))

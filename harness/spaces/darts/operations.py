@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from harness.supernets.base import ReluConvBn
+from harness.spaces.blocks.supernet import ReluConvBn
 
 
 class Zero(nn.Module):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, did_you_mean
 from harness.spaces.base import Architecture, Rows, Space
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES, Cell, Genotype, in_order, isomorph, pairs, parse, row
 
