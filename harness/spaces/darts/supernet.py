@@ -28,11 +28,11 @@ Around = Callable[[int, Mixed, Tensor, Tensor], Tensor]
 
 
 class MixedEdge(MixedOperation):
-    """The weighted sum of the operations of an edge, child modules in the order of its options."""
+    """The weighted sum of the operations of an edge, child modules in the order of its options, their `names`."""
 
     def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
         super().__init__()
-        self.stride = stride
+        self.names = tuple(names)
         for place, name in enumerate(names):
             self.add_module(str(place), mixed_operation(name, channels, stride))
 
@@ -63,6 +63,9 @@ class MixedCell(nn.Module):
             MixedEdge(names, channels // parts, 2 if reduction and source < INPUTS else 1)
             for names, (source, _) in zip(options, EDGES, strict=True)
         )
+
+    def mixed_edges(self) -> list[MixedEdge]:
+        return list(self.edges)  # type: ignore[arg-type]
 
     def forward(self, before: Tensor, last: Tensor, rows: Tensor, around: Around, draw: Draw) -> Tensor:
         """rows: [14, operations]."""
@@ -140,6 +143,10 @@ class DARTSSupernet(Supernet):
             skips = {str(edge): FactorizedReduction(width, width, affine=False) for edge in shrinking}
             yield str(index), nn.ModuleDict(skips)
 
+    def mixed(self) -> list[MixedCell]:
+        """The cells."""
+        return list(self.cells)  # type: ignore[arg-type]
+
     def candidates(self) -> list[list[nn.Parameter]]:
         """As for every network, without skip connections, which have weights where they shrink."""
         operations = (o for m in self.modules() if isinstance(m, MixedEdge) for o in m.children())
@@ -151,13 +158,20 @@ class DARTSSupernet(Supernet):
         rows = [iter(self.of_cells(tensor)) for tensor in mix]
         for index, cell in enumerate(self.cells):
             weights, around = next(rows[index in self.reductions]), partial(self.around_edge, index)
-            before, last = last, cell(before, last, weights, around, self.draw)
+            before, last = last, cell(before, last, weights, around, lambda make: self.draw(make))
         logits: Tensor = self.classifier(last.mean((2, 3)))
         return logits
+
+    def auxiliary(self, cell: int, edge: int) -> Callable[[Tensor], Tensor]:
+        """The auxiliary skip of an edge, by the numbers of its cell and its own."""
+        own: Any = self.auxiliaries
+        shrinks = self.auxiliary_skip and cell in self.reductions and EDGES[edge][0] < INPUTS
+        return own[str(cell)][str(edge)] if shrinks else nn.Identity()
 
     def around_edge(self, cell: int, edge: int, mixed: Mixed, x: Tensor, weights: Tensor) -> Tensor:
         """`around` an edge of a cell, by their numbers."""
         if cell not in self.reductions or EDGES[edge][0] >= INPUTS:
             return self.around(mixed, x, weights)
-        skip: Any = self.auxiliaries[str(cell)][str(edge)] if self.auxiliary_skip else None  # type: ignore[index]
-        return self.around(mixed, x, weights, beside=partial(F.max_pool2d, kernel_size=2), skip=skip)
+        return self.around(
+            mixed, x, weights, beside=partial(F.max_pool2d, kernel_size=2), skip=self.auxiliary(cell, edge)
+        )
