@@ -40,7 +40,7 @@ class SearchState(ABC):
         self.space, self.net, self.searcher, self.preset = space, net, searcher, preset
         self.training, self.streams, self.epochs = training, streams, epochs
         self.device = alphas[0].device
-        net.draw = lambda make: streams.draw("drop-path", make, self.device)
+        net.draw = lambda name, make: streams.draw(name, make, self.device)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights: list[nn.Parameter] = list(net.parameters())
         self.trained, self.stopped = 0, False

@@ -29,20 +29,24 @@ class MixedOperation(nn.Module):
 class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
-    mixed_cells: how many cells share the mixing weights. published_names: (pattern, replacement) pairs that turn a
+    partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an auxiliary
+    skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the mixing weights.
+    published_names: (pattern, replacement) pairs that turn a
     parameter's name here into the published one.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
     mixed_cells: int
-    partial_channels: int
-    """The first 1/partial_channels of the channels are mixed."""
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
     """Factor of a mixed operation's input in its output."""
-    draw: Callable[[Make], Tensor]
-    """Where random numbers of a forward pass come from."""
+    draw: Callable[[str, Make], Tensor]
+    """Where random numbers of a forward pass come from, by the name of their stream."""
+
+    def __init__(self, *, partial_channels: int = 1, auxiliary: bool = False) -> None:
+        super().__init__()
+        self.partial_channels, self.auxiliary = partial_channels, auxiliary
 
     def around(
         self,
@@ -66,7 +70,7 @@ class Supernet(nn.Module, ABC):
             y = y + self.auxiliary_skip * skip(x)
         if self.path_dropout and self.training:
             count = len(y)
-            kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
+            kept = self.draw("drop-path", lambda g: torch.rand(count, generator=g)) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
 

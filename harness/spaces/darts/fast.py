@@ -153,7 +153,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         x = self._inside(x)[:, :, :: 1 + cell.reduction, :: 1 + cell.reduction]
         shape, dtype = x.shape, x.dtype
         noisy = [row for row, edge in enumerate(cell.mixed_edges()) if "noise" in edge.names]
-        return {row: self.draw(lambda g: torch.randn(shape, generator=g, dtype=dtype)) for row in noisy}
+        return {row: self.draw("noise", lambda g: torch.randn(shape, generator=g, dtype=dtype)) for row in noisy}
 
     def _inside(self, x: Tensor) -> Tensor:
         """The channels of a node that its edges mix."""
@@ -169,7 +169,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
                 inboxes[edge.target].add(rest, "beside")
         if self.auxiliary_skip:
             for edge in fan.edges:
-                skip = self.auxiliary(index, edge.row)
+                skip = self.auxiliary_of(index, edge.row)
                 inboxes[edge.target].add(self.auxiliary_skip * skip(x), "skips")
 
     def _received(self, inbox: Inbox) -> Tensor:

@@ -9,9 +9,9 @@ of two operations on two different earlier nodes; the cell's output is all inner
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from harness.core.errors import HarnessError
@@ -60,15 +60,23 @@ def in_order(cell: Any) -> Cell:
     return tuple(edge for pair in pairs(cell) for edge in sorted(pair, key=lambda edge: edge[1]))
 
 
+@lru_cache(maxsize=65_536)
 def isomorph(cell: Cell) -> Cell:
-    """One and the same of all cells that differ in the numbers of their inner nodes alone."""
-    found = []
-    for order in itertools.permutations(range(INPUTS, INPUTS + NODES)):
-        new = {0: 0, 1: 1} | dict(zip(range(INPUTS, INPUTS + NODES), order, strict=True))
-        moved = sorted((new[node], [(op, new[i]) for op, i in pair]) for node, pair in enumerate(pairs(cell), INPUTS))
-        if all(source < node for node, pair in moved for _, source in pair):
-            found.append(in_order(tuple(edge for _, pair in moved for edge in pair)))
-    return min(found)
+    """One and the same of all cells that differ in the numbers of their inner nodes alone: the first in order."""
+
+    def numbered(new: dict[int, int]) -> Cell:
+        """The first of the cells in which the nodes that are numbered already have these numbers."""
+        ready = {
+            node: in_order(tuple((op, new[source]) for op, source in pair))
+            for node, pair in enumerate(pairs(cell), start=INPUTS)
+            if node not in new and all(source in new for _, source in pair)
+        }
+        if not ready:
+            return ()
+        first = min(ready.values())
+        return first + min(numbered(new | {node: len(new)}) for node, pair in ready.items() if pair == first)
+
+    return numbered({node: node for node in range(INPUTS)})
 
 
 def parse(text: str) -> Genotype:

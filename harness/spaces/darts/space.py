@@ -7,18 +7,29 @@ list of them all: a space of this size is searched, and what is found is trained
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from math import prod
-from typing import Any, ClassVar, NoReturn
+from functools import cache, partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.spaces.base import Architecture, Rows, Space
-from harness.spaces.darts.genotype import EDGES, INPUTS, NODES, Cell, Genotype, in_order, isomorph, pairs, parse, row
+from harness.spaces.base import FIXED, Architecture, Choices, Networks, Preset, Rows, Space
+from harness.spaces.darts.genotype import EDGES, INPUTS, NODES, Cell, Edge, Genotype, in_order, isomorph, pairs, parse, row
 
-NONE = "none"
+NONE, SKIP, NOISE = "none", "skip_connect", "noise"
+SHORT = {
+    "max_pool_3x3": "max 3x3",
+    "avg_pool_3x3": "avg 3x3",
+    SKIP: "skip",
+    "sep_conv_3x3": "sep 3x3",
+    "sep_conv_5x5": "sep 5x5",
+    "dil_conv_3x3": "dil 3x3",
+    "dil_conv_5x5": "dil 5x5",
+}
+"""DARTS' seven operations, in its order, as a figure writes them."""
+SEVEN = tuple(SHORT)
+PARAMETER_FREE = (NONE, NOISE, SKIP, "max_pool_3x3", "avg_pool_3x3")
 
 Options = tuple[tuple[str, ...], ...]
 """The operations of each of the 14 edges, equally many."""
@@ -26,27 +37,36 @@ Options = tuple[tuple[str, ...], ...]
 
 class DARTSSpace(Space):
     """Architecture tensors: normal cell [14, operations], reduction cell [14, operations]; rows as `EDGES`, the columns
-    of a row as `options` lists them.
+    of a row as its options list them.
 
     The published decoding: an edge is as strong as its largest mixing weight, an inner node keeps its two strongest
     edges, each with its strongest operation; `none` takes part in the softmax, not in the comparison. The canonical
     key, which is also the table key, is that of the cells whose inner nodes are numbered otherwise.
     """
 
-    options: ClassVar[tuple[Options, Options]]
-    picks = (1, 1)
+    default_cells = 8
+    least_cells = 3
+    presets: ClassVar = {"official": Preset(finite_difference_moves_bn=True), "fixed": FIXED}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.operations = tuple(dict.fromkeys(op for t in cls.tensors for row in t.options for op in row))
+        cls.parameter_free = tuple(op for op in cls.operations if op in PARAMETER_FREE)
+        cls.zero, cls.skip = (op if op in cls.operations else None for op in (NONE, SKIP))
+        cls.short = {op: brief for op, brief in SHORT.items() if op in cls.operations}
         super().__init_subclass__(**kwargs)
-        cls.alpha_shapes = tuple((len(EDGES), len(rows[0])) for rows in cls.options)  # type: ignore[assignment]
-        cls.operations = tuple(dict.fromkeys(op for rows in cls.options for edge in rows for op in edge))
-        cls.size = prod(len(cls.choices(kind, node)) for kind in range(2) for node in range(INPUTS, INPUTS + NODES))
+
+    def networks(self) -> Networks:
+        from harness.spaces.darts.fast import FastDARTSSupernet
+        from harness.spaces.darts.supernet import DARTSSupernet
+
+        options = tuple(tensor.options for tensor in self.tensors)
+        return Networks(partial(DARTSSupernet, options=options), partial(FastDARTSSupernet, options=options))
 
     def derive(self, alphas: Rows) -> Architecture:
         cells = []
         for kind, rows in enumerate(self.check_shapes(alphas)):
             strength = weights_of(rows)
-            for edge, names in enumerate(self.options[kind]):
+            for edge, names in enumerate(self.tensors[kind].options):
                 if NONE in names:
                     strength[edge, names.index(NONE)] = -1.0
             cells.append(self._strongest(kind, strength))
@@ -54,7 +74,7 @@ class DARTSSpace(Space):
 
     def _strongest(self, kind: int, strength: NDArray[np.floating[Any]]) -> Cell:
         """The two strongest edges of each node, of [14, operations]."""
-        best, names = strength.argmax(axis=1), self.options[kind]
+        best, names = strength.argmax(axis=1), self.tensors[kind].options
         chosen = []
         for node in range(INPUTS, INPUTS + NODES):
             edges = [row(source, node) for source in range(node)]
@@ -71,7 +91,7 @@ class DARTSSpace(Space):
         for kind, (name, cell) in enumerate(zip(("normal", "reduction"), genotype.cells, strict=True)):
             for place, (op, source) in enumerate(cell):
                 node = INPUTS + place // 2
-                known = self.kept_options(kind, row(source, node))
+                known = [op for op in self.tensors[kind].options[row(source, node)] if op != NONE]
                 if op not in known:
                     raise HarnessError(
                         f"{self.name} has no operation {op!r} between the nodes {source} and {node} of the {name} cell "
@@ -82,10 +102,10 @@ class DARTSSpace(Space):
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         """One at the eight operations that each cell keeps; rows of the edges that it does not keep are zero."""
         found = [np.zeros(shape) for shape in self.alpha_shapes]
-        for rows, names, cell in zip(found, self.options, parse(architecture.encoding).cells, strict=True):
+        for rows, tensor, cell in zip(found, self.tensors, parse(architecture.encoding).cells, strict=True):
             for place, (op, source) in enumerate(cell):
                 edge = row(source, INPUTS + place // 2)
-                rows[edge, names[edge].index(op)] = 1.0
+                rows[edge, tensor.options[edge].index(op)] = 1.0
         return found
 
     def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
@@ -100,24 +120,12 @@ class DARTSSpace(Space):
     def canonical_key(self, architecture: Architecture) -> str:
         return architecture.key
 
-    def kept_options(self, kind: int, edge: int) -> list[str]:
-        """The operations of an edge that a cell may keep: all but `none`."""
-        return [op for op in self.options[kind][edge] if op != NONE]
-
-    @classmethod
-    def choices(cls, kind: int, node: int) -> list[tuple[Any, ...]]:
-        """Every pair of edges that a node can keep."""
-        ways = [
-            [(op, source) for op in cls.options[kind][row(source, node)] if op != NONE] for source in range(node)
-        ]
-        return [pair for a, b in itertools.combinations(ways, 2) for pair in itertools.product(a, b)]
-
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The cells in which one edge of one node is another one: another operation, another source, or both."""
         genotype, found = parse(architecture.encoding), []
         for kind, cell in enumerate(genotype.cells):
             for place, own in enumerate(pairs(cell)):
-                for pair in self.choices(kind, INPUTS + place):
+                for pair in choices(self.tensors[kind].options, INPUTS + place):
                     if len({*pair} & {*own}) == 1:
                         changed = in_order((*cell[: 2 * place], *pair, *cell[2 * place + 2 :]))
                         cells = (changed, genotype.reduce) if kind == 0 else (genotype.normal, changed)
@@ -126,22 +134,17 @@ class DARTSSpace(Space):
 
     def random(self, rng: np.random.Generator) -> Architecture:
         cells = []
-        for kind in range(2):
-            ways = (self.choices(kind, node) for node in range(INPUTS, INPUTS + NODES))
+        for tensor in self.tensors:
+            ways = (choices(tensor.options, node) for node in range(INPUTS, INPUTS + NODES))
             cells.append(tuple(edge for pairs in ways for edge in pairs[rng.integers(len(pairs))]))
         return self.architecture(Genotype(*cells))
 
-    def enumerate(self) -> Iterator[Architecture]:
-        self._refuse()
 
-    def distinct_architectures(self) -> dict[str, Architecture]:
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise HarnessError(
-            f"{self.name} has {self.size:.1e} architectures, which nobody can list: search it with a one-shot network, "
-            "or take a space with a table"
-        )
+@cache
+def choices(options: Options, node: int) -> tuple[tuple[Edge, ...], ...]:
+    """Every pair of edges that a node can keep, of any operations but `none`."""
+    ways = [[(op, source) for op in options[row(source, node)] if op != NONE] for source in range(node)]
+    return tuple(pair for a, b in itertools.combinations(ways, 2) for pair in itertools.product(a, b))
 
 
 def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -155,21 +158,24 @@ def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     return softmax
 
 
-def everywhere(*operations: str) -> tuple[Options, Options]:
+def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
+    """Those of the operations of each edge of both cells."""
+    labels = tuple(f"{node}<-{source}" for source, node in EDGES)
+    return (
+        Choices("operations", normal, labels, cell="normal cell"),
+        Choices("operations", reduction, labels, cell="reduction cell"),
+    )
+
+
+def everywhere(*operations: str) -> tuple[Choices, Choices]:
     """The same operations on every edge of both cells."""
-    rows = (operations,) * len(EDGES)
-    return rows, rows
+    return both_cells((operations,) * len(EDGES), (operations,) * len(EDGES))
 
 
-SEVEN = (
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
+def by_letters(text: str) -> Options:
+    """A row for each edge of two operations, each written as a letter."""
+    names = dict(zip("mascCdD", SEVEN, strict=True))
+    return tuple(tuple(names[letter] for letter in pair) for pair in text.split())
 
 
 class Full(DARTSSpace):
@@ -177,7 +183,7 @@ class Full(DARTSSpace):
 
     name = "darts.full"
     source = "Liu, Simonyan & Yang, DARTS, ICLR 2019 (arXiv 1806.09055)"
-    options = everywhere(*SEVEN)
+    tensors = everywhere(*SEVEN)
 
 
 class FullNone(DARTSSpace):
@@ -185,33 +191,20 @@ class FullNone(DARTSSpace):
 
     name = "darts.full-none"
     source = Full.source
-    options = everywhere(NONE, *SEVEN)
+    tensors = everywhere(NONE, *SEVEN)
 
 
 REDUCED = "Zela et al., Understanding and Robustifying DARTS, ICLR 2020 (arXiv 1909.09656)"
 
 
-def edges(text: str) -> Options:
-    """A row for each edge of two operations, written by their initials."""
-    names = {
-        "s": "skip_connect",
-        "d": "dil_conv_3x3",
-        "D": "dil_conv_5x5",
-        "c": "sep_conv_3x3",
-        "m": "max_pool_3x3",
-        "a": "avg_pool_3x3",
-    }
-    return tuple(tuple(names[letter] for letter in pair) for pair in text.split())
-
-
 class S1(DARTSSpace):
-    """Two operations an edge, other ones on every edge: the best two of a search of DARTS."""
+    """Two operations an edge, other ones on every edge: what searches of the full space rate highest."""
 
     name = "darts.s1"
     source = REDUCED
-    options = (
-        edges("sd sD  sD sc sd  ms sc sc sd  sc ms sd dD dD"),
-        edges("ma md  ma ma sD  ma mc sd sD  ma ma sD sD sD"),
+    tensors = both_cells(
+        by_letters("sd sD  sD sc sd  ms sc sc sd  sc ms sd dD dD"),
+        by_letters("ma md  ma ma sD  ma mc sd sD  ma ma sD sD sD"),
     )
 
 
@@ -220,7 +213,7 @@ class S2(DARTSSpace):
 
     name = "darts.s2"
     source = REDUCED
-    options = everywhere("skip_connect", "sep_conv_3x3")
+    tensors = everywhere(SKIP, "sep_conv_3x3")
 
 
 class S3(DARTSSpace):
@@ -228,7 +221,7 @@ class S3(DARTSSpace):
 
     name = "darts.s3"
     source = REDUCED
-    options = everywhere(NONE, "skip_connect", "sep_conv_3x3")
+    tensors = everywhere(NONE, SKIP, "sep_conv_3x3")
 
 
 class S4(DARTSSpace):
@@ -236,4 +229,4 @@ class S4(DARTSSpace):
 
     name = "darts.s4"
     source = REDUCED
-    options = everywhere("noise", "sep_conv_3x3")
+    tensors = everywhere(NOISE, "sep_conv_3x3")

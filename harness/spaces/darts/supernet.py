@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.core.errors import HarnessError
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction, Noise, Zero, mixed_operation, preprocessing
 from harness.spaces.darts.space import Options
@@ -84,7 +83,6 @@ class DARTSSupernet(Supernet):
     """Stem, `cells` cells of which those at one and two thirds are reductions with doubled channels, classifier.
 
     Published sizes: channels 16, cells 8. options: the operations of each edge of a normal and of a reduction cell.
-    auxiliary: whether there may be an auxiliary skip, which on edges of stride 2 has weights.
     """
 
     published_names = (
@@ -103,13 +101,10 @@ class DARTSSupernet(Supernet):
         classes: int,
         image_channels: int,
         options: tuple[Options, Options],
-        partial_channels: int = 1,
-        auxiliary: bool = False,
+        **around: Any,
     ) -> None:
-        super().__init__()
-        if cells < 3:
-            raise HarnessError(f"a network of {cells} cells of DARTS has no normal cell, or no two reductions: set 3")
-        self.partial_channels, self.mixed_cells = partial_channels, cells
+        super().__init__(**around)
+        self.mixed_cells = cells
         self.reductions = {cells // 3, 2 * cells // 3}
         self.stem = nn.Sequential(
             nn.Conv2d(image_channels, STEM * channels, 3, padding=1, bias=False), nn.BatchNorm2d(STEM * channels)
@@ -126,14 +121,14 @@ class DARTSSupernet(Supernet):
                     width,
                     reduction=reduction,
                     halves=index - 1 in self.reductions,
-                    parts=partial_channels,
+                    parts=self.partial_channels,
                 )
             )
             inputs = inputs[1], NODES * width
         self.cells = nn.ModuleList(layers)
         self.classifier = nn.Linear(NODES * width, classes)
         # after the others, whose initial weights stay those of a network without
-        self.auxiliaries = nn.ModuleDict(self._auxiliary_skips(channels) if auxiliary else {})
+        self.auxiliaries = nn.ModuleDict(self._auxiliary_skips(channels) if self.auxiliary else {})
 
     def _auxiliary_skips(self, width: int) -> Iterator[tuple[str, nn.Module]]:
         """Those of the edges of stride 2, by cell and edge."""
@@ -147,6 +142,9 @@ class DARTSSupernet(Supernet):
         """The cells."""
         return list(self.cells)  # type: ignore[arg-type]
 
+    def cells_of(self, tensor: int) -> int:
+        return len(self.reductions) if tensor else self.mixed_cells - len(self.reductions)
+
     def candidates(self) -> list[list[nn.Parameter]]:
         """As for every network, without skip connections, which have weights where they shrink."""
         operations = (o for m in self.modules() if isinstance(m, MixedEdge) for o in m.children())
@@ -158,11 +156,11 @@ class DARTSSupernet(Supernet):
         rows = [iter(self.of_cells(tensor)) for tensor in mix]
         for index, cell in enumerate(self.cells):
             weights, around = next(rows[index in self.reductions]), partial(self.around_edge, index)
-            before, last = last, cell(before, last, weights, around, lambda make: self.draw(make))
+            before, last = last, cell(before, last, weights, around, lambda make: self.draw("noise", make))
         logits: Tensor = self.classifier(last.mean((2, 3)))
         return logits
 
-    def auxiliary(self, cell: int, edge: int) -> Callable[[Tensor], Tensor]:
+    def auxiliary_of(self, cell: int, edge: int) -> Callable[[Tensor], Tensor]:
         """The auxiliary skip of an edge, by the numbers of its cell and its own."""
         own: Any = self.auxiliaries
         shrinks = self.auxiliary_skip and cell in self.reductions and EDGES[edge][0] < INPUTS
@@ -173,5 +171,5 @@ class DARTSSupernet(Supernet):
         if cell not in self.reductions or EDGES[edge][0] >= INPUTS:
             return self.around(mixed, x, weights)
         return self.around(
-            mixed, x, weights, beside=partial(F.max_pool2d, kernel_size=2), skip=self.auxiliary(cell, edge)
+            mixed, x, weights, beside=partial(F.max_pool2d, kernel_size=2), skip=self.auxiliary_of(cell, edge)
         )
