@@ -100,6 +100,8 @@ class Space(ABC):
     name: ClassVar[str] = ""
     source: ClassVar[str] = ""
     """The paper, for citations."""
+    recorded_as: ClassVar[str] = ""
+    """What conformance records call the space, where that is not its name."""
     operations: ClassVar[tuple[str, ...]]
     """Every operation that some choice may take."""
     parameter_free: ClassVar[tuple[str, ...]] = ()
@@ -162,6 +164,10 @@ class Space(ABC):
     @abstractmethod
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The architectures that differ in one choice, in a fixed order."""
+
+    def published(self, found: Any) -> Architecture:
+        """The architecture of what conformance records hold: here, its encoding."""
+        return self.parse(str(found))
 
     def operation_tensors(self) -> list[int]:
         """The places of the architecture tensors that choose operations."""

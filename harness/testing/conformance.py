@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import HarnessError
-from harness.core.streams import Streams
+from harness.core.streams import Make, Streams
 from harness.measures.early_stopping import early_stop
 from harness.measures.hessian import hessian, largest_eigenvalue
 from harness.search.build import build_search
@@ -39,6 +39,8 @@ METHODS = {
     "sdarts_adv": "sdarts-adv",
     "msdarts": "ms-darts",
     "pcdarts": "pc-darts",
+    "pcdarts_sdarts_adv": "pc-darts + sdarts-adv",
+    "forward": "darts",
     "hessian": "darts",
 }
 """Methods of records, by the name of the method here."""
@@ -72,10 +74,10 @@ class ReplayedStreams(Streams):
         super().__init__(0)
         self.queue: list[Tensor] = []
 
-    def uniform(self, name: str, like: Tensor, low: float, high: float) -> Tensor:
+    def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
         if not self.queue:
             raise HarnessError("the record holds less noise than the method draws: it was made by another method")
-        noise = self.queue.pop(0)
+        noise, like = self.queue.pop(0), make(self[name])
         if noise.shape != like.shape:
             raise HarnessError(f"recorded noise has shape {tuple(noise.shape)} where {tuple(like.shape)} is drawn")
         return noise.to(like)
@@ -125,17 +127,22 @@ def group(arrays: dict[str, np.ndarray[Any, Any]], prefix: str) -> list[Tensor]:
 def recorded_method(meta: dict[str, Any]) -> Method:
     """The method with the record's hyperparameters; epsilon is held constant, as recorded."""
     chosen = method(METHODS[meta["method"]])
-    radius = {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
-    if meta["method"] == "sdarts_rs":
-        return chosen.override({"random-smoothing": radius})
-    if meta["method"] == "sdarts_adv":
-        attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
-        return chosen.override({"adversarial": radius | attack})
-    if meta["method"] == "msdarts":
-        return chosen.override({"mean-shift": radius | {k: meta[k] for k in ("rounds", "samples", "bandwidth")}})
-    if meta["method"] == "pcdarts":
-        return chosen.override({"partial-channels": {"k": meta["partial_channels"]}})
-    return chosen
+    radius = {"epsilon": meta.get("eps"), "epsilon_start": meta.get("eps")}
+    attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
+    fields = {
+        "random-smoothing": radius,
+        "adversarial": radius | attack,
+        "mean-shift": radius | {key: meta.get(key) for key in ("rounds", "samples", "bandwidth")},
+        "partial-channels": {"k": meta.get("partial_channels")},
+    }
+    return chosen.override({part: fields[part] for part in chosen.parts() if part in fields})
+
+
+def recorded_space(name: str) -> Space:
+    """The space that records call so."""
+    named = [cls for cls in SPACES.classes.values() if cls.recorded_as == name]
+    found: Space = named[0]() if named else SPACES.find(name)()
+    return found
 
 
 def recorded_search(
@@ -144,7 +151,7 @@ def recorded_search(
     """A search in the record's initial state, with the preset `official`."""
     chosen = recorded_method(meta)
     choices = space.presets["official"].model_copy(update={"clip_counts_alpha": meta["clip_includes_alpha"]})
-    stem = arrays[f"init/weights/{'stem.op.0' if isinstance(space, NASBench1Shot1) else 'stem.0'}.weight"]
+    images = next(arrays[key] for key in ("forward/x", "step0/x", "step0/xs") if key in arrays)
     training = Training(
         batch_size=meta["batch"],
         order="alpha-first" if meta["order"] == "alpha then weights" else "weights-first",
@@ -160,9 +167,9 @@ def recorded_search(
         space,
         chosen,
         channels=meta["C"],
-        cells=meta["layers"] if isinstance(space, NASBench1Shot1) else meta["N"],
+        cells=meta["layers"] if "layers" in meta else meta["N"],
         classes=meta["classes"],
-        image_channels=stem.shape[1],
+        image_channels=images.shape[1],
         epochs=1,
         streams=streams,
         training=training,
@@ -185,14 +192,15 @@ def replay(path: Path) -> Iterator[Check | Skipped]:
     if meta.get("method") not in METHODS:
         yield Skipped(record, f"method {meta.get('method')!r} is not replayed by this version")
         return
-    space: Space = SPACES.find(meta["space"])()
+    space = recorded_space(meta["space"])
     streams = ReplayedStreams()
     try:
         search = recorded_search(space, meta, arrays, streams)
+        streams.queue = group(arrays, "forward/noise")
         yield from replay_forward(record, space, search, arrays)
         if meta["method"] == "hessian":
             yield from replay_hessian(record, meta, search, arrays)
-        else:
+        elif meta["steps"]:
             yield from replay_steps(record, meta, search, streams, arrays)
     except (KeyError, RuntimeError) as error:
         raise HarnessError(f"{path} does not fit its own meta data ({error}): the record is damaged") from None
@@ -216,8 +224,8 @@ def replay_forward(
     errors = [relative_error(g, r) for g, r in zip(gradients, group(arrays, "forward/grad_alpha"), strict=True)]
     yield Check(record, "forward alpha gradient", max(errors))
     if "forward/genotype" in arrays:
-        derived = space.derive([a.detach().numpy() for a in search.alphas]).encoding
-        same = derived == str(arrays["forward/genotype"])
+        derived = space.derive([a.detach().numpy() for a in search.alphas])
+        same = derived == space.published(arrays["forward/genotype"])
         yield Check(record, "derived architecture", 0.0 if same else float("inf"))
 
 
@@ -281,6 +289,12 @@ def replay_derivation(path: Path) -> Iterator[Check | Skipped]:
         return
     if not isinstance(content, dict) or "cases" not in content:
         yield Skipped(path.stem, "not a derivation file")
+        return
+    if all("normal" in case for case in content["cases"]):
+        spaces = {case["space"]: recorded_space(case["space"]) for case in content["cases"]}
+        found = [spaces[case["space"]].derive([np.asarray(a) for a in case["alphas"]]) for case in content["cases"]]
+        same = [a == spaces[case["space"]].published(case) for a, case in zip(found, content["cases"], strict=True)]
+        yield Check(path.stem, f"architectures of {len(same)} cases", 0.0 if all(same) else float("inf"))
         return
     wrong: dict[str, int] = {"adjacency": 0, "operations": 0, "module hash": 0}
     for case in content["cases"]:

@@ -7,6 +7,7 @@ list of them all: a space of this size is searched, and what is found is trained
 from __future__ import annotations
 
 import itertools
+import json
 from functools import cache, partial
 from typing import Any, ClassVar
 
@@ -99,6 +100,11 @@ class DARTSSpace(Space):
                     )
         return self.architecture(genotype)
 
+    def published(self, found: Any) -> Architecture:
+        """From {"normal": [[operation, node], ...], "reduce": [...]}, or the text of that as JSON."""
+        cells = found if isinstance(found, dict) else json.loads(str(found))
+        return self.architecture(Genotype(*(in_order(tuple(map(tuple, cells[k]))) for k in ("normal", "reduce"))))
+
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         """One at the eight operations that each cell keeps; rows of the edges that it does not keep are zero."""
         found = [np.zeros(shape) for shape in self.alpha_shapes]
@@ -182,6 +188,7 @@ class Full(DARTSSpace):
     """DARTS' seven operations, without `none`: SmoothDARTS' s5."""
 
     name = "darts.full"
+    recorded_as = "darts_s5"
     source = "Liu, Simonyan & Yang, DARTS, ICLR 2019 (arXiv 1806.09055)"
     tensors = everywhere(*SEVEN)
 
@@ -202,6 +209,7 @@ class S1(DARTSSpace):
 
     name = "darts.s1"
     source = REDUCED
+    recorded_as = "darts_s1"
     tensors = both_cells(
         by_letters("sd sD  sD sc sd  ms sc sc sd  sc ms sd dD dD"),
         by_letters("ma md  ma ma sD  ma mc sd sD  ma ma sD sD sD"),
@@ -213,6 +221,7 @@ class S2(DARTSSpace):
 
     name = "darts.s2"
     source = REDUCED
+    recorded_as = "darts_s2"
     tensors = everywhere(SKIP, "sep_conv_3x3")
 
 
@@ -221,6 +230,7 @@ class S3(DARTSSpace):
 
     name = "darts.s3"
     source = REDUCED
+    recorded_as = "darts_s3"
     tensors = everywhere(NONE, SKIP, "sep_conv_3x3")
 
 
@@ -229,4 +239,5 @@ class S4(DARTSSpace):
 
     name = "darts.s4"
     source = REDUCED
+    recorded_as = "darts_s4"
     tensors = everywhere(NOISE, "sep_conv_3x3")
