@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.core.registry import Plugin
 from harness.datasets.base import DATASETS
+from harness.plots.base import FIGURES
 from harness.search.methods import method, methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -16,7 +17,7 @@ from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import table_folders
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS)}
+KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FIGURES)}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:

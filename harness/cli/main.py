@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
-from harness.cli.reading import compare, form, gate, import_, out, plot, report
+from harness.cli.plot import plot
+from harness.cli.reading import compare, form, gate, import_, out, report
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def publish(study: Study, out: Path, to: Path) -> None:
     click.echo(write(study, make_plan(study, out), to))
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "figures", "tables")
 
 
 @main.command("list")

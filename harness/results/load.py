@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.results.frames import Results
+from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared, standing
 
 
 @dataclass(frozen=True)
 class Finished:
     """results: of the finished runs. missing: runs that are not. declared: how to compare; standing: whether that was
-    declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones)."""
+    declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones).
+    figures: how they are to look."""
 
     name: str
     source: Path
@@ -29,6 +31,7 @@ class Finished:
     standing: str
     folder: Path
     manifests: list[dict[str, Any]]
+    figures: Appearance = field(default_factory=Appearance)
 
 
 def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
@@ -53,6 +56,7 @@ def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out:
         standing(study_folder(out, study), declared),
         study_folder(out, study),
         [p.folder.manifest() for p in finished],
+        study.file.figures,
     )
 
 
@@ -62,20 +66,35 @@ def _of_folder(folder: Path, settings: Sequence[str], seeds: str | None) -> Fini
 
     results = Results.of_folder(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    raw: dict[str, Any] = {"comparison": manifest["study"].get("comparison", {})}
+    kinds: dict[str, type[BaseModel]] = {"comparison": Declared, "figures": Appearance}
+    raw: dict[str, Any] = {section: manifest["study"].get(section, {}) for section in kinds}
     apply_settings(raw, list(settings))
-    if unknown := set(raw) - {"comparison"}:
-        raise HarnessError(f"of results that are there, only comparison.* can be set, not {sorted(unknown)[0]!r}")
-    try:
-        declared = Declared.model_validate(raw["comparison"])
-    except ValidationError as error:
-        raise HarnessError(explain(error, "comparison", Declared.model_fields)) from None
+    if unknown := set(raw) - set(kinds):
+        raise HarnessError(
+            f"of results that are there, only comparison.* and figures.* can be set, not {sorted(unknown)[0]!r}"
+        )
+    read: dict[str, Any] = {}
+    for section, kind in kinds.items():
+        try:
+            read[section] = kind.model_validate(raw[section])
+        except ValidationError as error:
+            raise HarnessError(explain(error, section, kind.model_fields)) from None
     if seeds is not None:
         try:
             results = results.of_seeds(parse_seeds(seeds))
         except ValueError as error:
             raise HarnessError(str(error)) from None
     told = manifest.get("declaration", "exploratory: nothing was declared before the first run")
-    if settings:
+    if any(not setting.startswith("figures.") for setting in settings):
         told = "exploratory: settings were changed when this was read"
-    return Finished(manifest["study"]["name"], folder, results, 0, declared, told, folder, manifest["runs"])
+    return Finished(
+        manifest["study"]["name"],
+        folder,
+        results,
+        0,
+        read["comparison"],
+        told,
+        folder,
+        manifest["runs"],
+        read["figures"],
+    )
