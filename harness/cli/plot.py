@@ -90,9 +90,7 @@ def draw_runs(
         second = open_runs(other, (), seeds, out)
         source = together(source, source_of(second), (found.name, second.name))
     names = list(FIGURES.classes) if every else list(figures or ("trajectory",))
-    if found.figures.width is not None:
-        fields = {"width": found.figures.width} | fields
-    each = {name: found.figures.options.get(name, {}) | fields for name in names}
+    each = {name: found.figures.of(name) | fields for name in names}
     if metric is not None:
         holders = [name for name in names if "metric" in FIGURES.find(name).model_fields]
         if not holders:

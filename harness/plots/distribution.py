@@ -15,32 +15,36 @@ from harness.plots.content import Content
 from harness.tables.table import Table
 
 BINS = 60
-SPREAD, TRIALS = "spread", "trials"
+SPREAD, PAIR = "spread", "pair"
 
 
 class Distribution(Picture):
-    """The histogram of a table's errors with its best and median, and one trial's errors against another's."""
+    """The histogram of a table's errors with its best and median, and one measurement's errors against another's."""
 
     row_height: ClassVar[float] = 2.6
     narrowest: ClassVar[float] = 2.4
 
     def of(self, table: Table, rows: NDArray[np.intp] | None = None) -> Content:
-        """mean, first, second: error in % of each architecture in the table's test, as the mean over its trials and in
-        two of them (NaN with one trial). rows: of the architectures to show, all of them where it is left out."""
+        """mean: error in % of each architecture in the table's test, the mean over its trials; two more columns, named
+        by what they are, of two measurements: two single trials, or else the measure that selects and the test (none
+        where there is but one). rows: of the architectures to show, all of them where it is left out."""
         import pandas as pd
 
+        measure = table.test
         chosen = np.arange(len(table)) if rows is None else rows
-        mean = 100 - table.vector(table.test)[chosen]
+        mean = 100 - table.vector(measure)[chosen]
         if np.isnan(mean).all():
-            raise HarnessError(f"table {table.name} knows no architecture's {table.test}: there is nothing to draw")
-        single = (100 - table.vector_all(table.test)[:, chosen])[:2]
-        several = len(single) > 1
-        first, second = single if several else np.full((2, len(mean)), np.nan)
+            raise HarnessError(f"table {table.name} knows no architecture's {measure}: there is nothing to draw")
+        pair: dict[str, NDArray[np.floating[Any]]] = {}
+        if len(seeds := table.seeds(measure)[:2]) == 2:
+            pair = {f"trial {seed}": 100 - table.vector(measure, seed)[chosen] for seed in seeds}
+        elif table.validation is not None:
+            pair = {str(m): 100 - table.vector(m)[chosen] for m in (table.validation, measure)}
         known = mean[~np.isnan(mean)]
         return Content(
-            pd.DataFrame({"mean": mean, "first": first, "second": second}),
-            f"{table.name}: {table.test}, n = {len(known):,}",
-            (SPREAD, TRIALS) if several else (SPREAD,),
+            pd.DataFrame({"mean": mean} | pair),
+            f"{table.name}: {measure}, n = {len(known):,}",
+            (SPREAD, PAIR) if pair else (SPREAD,),
             {"best": float(known.min()), "median": float(np.median(known))},
         )
 
@@ -53,11 +57,11 @@ class Distribution(Picture):
             ax.set(xlabel="error (%), mean over trials", ylabel="architectures")
             ax.legend(frameon=False, fontsize="small")
             return
-        pair = content.rows[["first", "second"]].to_numpy()
-        ax.plot(*pair.T, ".", markersize=2, alpha=0.35, color="0.2", rasterized=True)
-        ends = [np.nanmin(pair), np.nanmax(pair)]
+        pair = content.rows.drop(columns="mean")
+        ax.plot(*pair.to_numpy().T, ".", markersize=2, alpha=0.35, color="0.2", rasterized=True)
+        ends = [pair.min(axis=None), pair.max(axis=None)]
         ax.plot(ends, ends, color="0.6", linewidth=0.8)
-        ax.set(xlabel="error (%), first trial", ylabel="error (%), second trial")
+        ax.set(xlabel=f"error (%), {pair.columns[0]}", ylabel=f"error (%), {pair.columns[1]}")
 
 
 def save_distribution(table: Table, rows: NDArray[np.intp], folder: Path) -> Path:

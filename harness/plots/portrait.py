@@ -30,7 +30,7 @@ class Portrait(Picture):
         edges = [{"panel": CELL, **edge._asdict()} for edge in edges_of(space, architecture)]
         if table is None:
             return Content(pd.DataFrame(edges), architecture.encoding, (CELL,))
-        error = 100 - table.lookup(architecture, *table.test)
+        error = 100 - table.lookup(architecture, table.test)
         title, where = f"{architecture.encoding}: error {error:.2f} %", f"{table.name}: {table.test}"
         if not table.complete:
             return Content(pd.DataFrame(edges), f"{title} in {where}", (CELL,))

@@ -67,12 +67,9 @@ class Source:
     @property
     def space(self) -> Space:
         """The space that was searched."""
-        found: Space | None = getattr(self.results, "space", None)
-        if found is None and self.results.table is not None:
-            found = self.results.table.space
-        if found is None:
+        if self.results.space is None:
             raise HarnessError("this figure needs to know the space that was searched, and these runs do not say it")
-        return found
+        return self.results.space
 
     @property
     def whole_table(self) -> Table:

@@ -12,9 +12,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness import __version__
 from harness.core.errors import HarnessError
 from harness.core.files import disk
+from harness.core.text import records
+from harness.core.version import __version__
+from harness.plots.base import FIGURES
 from harness.plots.gallery import make
 from harness.plots.source import Source
 from harness.report.payload import payload
@@ -30,7 +32,7 @@ def build(found: Finished, to: Path) -> Path:
     """Write the report of finished runs to one HTML file that needs nothing else. Returns its path."""
     source = Source.of(found.results, found.declared, found.figures, found.manifests)
     ends = source.ends
-    made, missing = make(source, options=found.figures.options)
+    made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
     cards, exploratory, verdicts = [], [], ""
     try:
         cards = compare(ends, found.declared)
@@ -47,7 +49,7 @@ def build(found: Finished, to: Path) -> Path:
         verdicts=verdicts,
         comparison=table([p.row() for p in cards]),
         exploratory=table(exploratory),
-        results=table(describe(ends, found.declared)) + table(found.results.final()),
+        results=table(describe(ends, found.declared)) + table(records(found.results.final())),
         figures="".join(figure(name, one.content.title, one.figure.render(one.content)) for name, one in made.items()),
         missing=table([{"figure": n, "not drawn because": r} for n, r in missing.items()]),
         commands=html.escape(commands(found)),

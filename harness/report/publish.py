@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk
+from harness.core.text import records
 from harness.plots.content import save
 from harness.plots.source import Source
 from harness.plots.trajectory import Trajectory
@@ -33,7 +34,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         for name in TABLES:
             getattr(results, name).to_parquet(folder / f"{name}.parquet", index=False)
         manifests = [p.folder.manifest() for p in planned]
-        figure = Trajectory(**study.file.figures.options.get(Trajectory.name, {}))
+        figure = Trajectory(**study.file.figures.of(Trajectory.name))
         content = figure.content(Source.of(results, study.file.comparison, study.file.figures, manifests))
         save(figure.render(content), content, folder, figure.name)
         table = manifests[0]["configuration"]["table"]
@@ -60,7 +61,7 @@ def verdicts(study: Study, results: Results) -> str:
 
 def readme(study: Study, results: Results) -> str:
     """A Markdown page: the figure, the final results, and the commands that give them."""
-    rows = results.final()
+    rows = records(results.final())
     header = list(rows[0])
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]

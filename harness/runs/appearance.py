@@ -24,3 +24,8 @@ class Appearance(BaseModel):
     limits: dict[str, tuple[float, float]] = {}
     width: float | None = Field(None, gt=0)
     options: dict[str, dict[str, Any]] = {}
+
+    def of(self, figure: str) -> dict[str, Any]:
+        """The fields of a figure."""
+        width = {} if self.width is None else {"width": self.width}
+        return width | self.options.get(figure, {})

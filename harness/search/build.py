@@ -9,7 +9,7 @@ from harness.search.cuda_graph import make_replayable
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method
 from harness.search.training import Training
-from harness.spaces.base import FIXED, Preset, Space
+from harness.spaces.base import Preset, Space
 from harness.spaces.blocks.build import Implementation, build_supernet
 
 
@@ -24,16 +24,17 @@ def build_search(
     epochs: int,
     streams: Streams,
     training: Training,
-    preset: Preset = FIXED,
+    preset: Preset | None = None,
     implementation: Implementation = "fast",
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> SupernetSearch:
     """A search in its initial state, which depends on the streams' seed alone; its data are bound to it afterwards.
 
+    preset: the space's `fixed` one, if not said.
     Weights are PyTorch's defaults from the stream `weights`; logits are normal, from the stream `alpha-init`.
     """
-    where = torch.device(device)
+    where, preset = torch.device(device), preset or space.presets["fixed"]
     net = build_supernet(
         space,
         preset,

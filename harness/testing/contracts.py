@@ -173,7 +173,6 @@ def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str =
         epochs=epochs,
         streams=Streams(0),
         training=Training(batch_size=8, steps_per_epoch=2),
-        preset=space.presets["fixed"],
         device=where,
     )
     search.bind(images)

@@ -28,7 +28,7 @@ from harness.spaces.nasbench201 import NASBench201
 from harness.testing.contracts import small_search, state_of
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
-SUPERNET_METHODS = [n for n in methods() if isinstance(method(n).searcher, SupernetSearcher)]
+SUPERNET_METHODS = [n for n, e in methods().items() if not e.alias and isinstance(method(n).searcher, SupernetSearcher)]
 WAITING = {"oles", "drnas"}
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
 REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"}]

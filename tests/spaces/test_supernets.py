@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from harness.core.streams import Streams
-from harness.spaces.base import FIXED, SPACES, Space
+from harness.spaces.base import SPACES, Space
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
 from harness.spaces.nasbench201.space import CONV1, CONV3, EDGES, POOL, SKIP
@@ -57,7 +57,12 @@ def test_building_draws_from_the_named_stream_alone(name: str) -> None:
 def test_initial_weights_are_those_of_torch() -> None:
     """Same distribution as the modules' own initialisation: bound 1/sqrt(fan_in), variance bound^2 / 3."""
     net = build_supernet(
-        SPACES.find("nasbench201")(), FIXED, channels=16, cells=1, classes=10, generator=Streams(0)["weights"]
+        SPACES.find("nasbench201")(),
+        SPACES.find("nasbench201")().presets["fixed"],
+        channels=16,
+        cells=1,
+        classes=10,
+        generator=Streams(0)["weights"],
     )
     for name, weight in net.named_parameters():
         if weight.ndim == 4:
@@ -68,7 +73,7 @@ def test_initial_weights_are_those_of_torch() -> None:
 
 def test_published_sizes() -> None:
     def count(name: str, cells: int) -> int:
-        net = build_supernet(SPACES.find(name)(), FIXED, channels=16, cells=cells, classes=10)
+        net = build_supernet(SPACES.find(name)(), channels=16, cells=cells, classes=10)
         return sum(p.numel() for p in net.parameters())
 
     assert count("nasbench1shot1.s1", 9) == count("nasbench1shot1.s2", 9) == 1_101_402
@@ -122,7 +127,7 @@ def test_presets_differ_where_they_say() -> None:
 
 
 def test_published_names_cover_every_parameter() -> None:
-    net = build_supernet(SPACES.find("nasbench201")(), FIXED, channels=2, cells=1, classes=10)
+    net = build_supernet(SPACES.find("nasbench201")(), channels=2, cells=1, classes=10)
     assert isinstance(net, NASBench201Supernet)
     names = [net.published_name(n) for n in net.state_dict()]
     assert len(set(names)) == len(names)

@@ -15,7 +15,7 @@ Implementation = Literal["fast", "readable"]
 
 def build_supernet(
     space: Space,
-    preset: Preset,
+    preset: Preset | None = None,
     *,
     channels: int,
     cells: int,
@@ -29,16 +29,16 @@ def build_supernet(
 ) -> Supernet:
     """The space's one-shot network with initial weights from `generator` (None: left uninitialised, for loading).
 
-    cells: in the space's own count (a stage, or in all). options: those of the regularizers
-    (`Regularizer.supernet_options`). implementation: `readable` is one module an operation, which `fast` must agree
-    with; a space that has no fast one is computed by the readable one.
+    preset: the space's `fixed` one, if not said. cells: in the space's own count (a stage, or in all). options: of the
+    regularizers (`Regularizer.supernet_options`). implementation: `readable` is one module an operation, which `fast`
+    must agree with; a space that has no fast one is computed by the readable one.
     """
     if channels % options.get("partial_channels", 1):
         parts = options["partial_channels"]
         raise HarnessError(f"{channels} channels cannot be divided into {parts} parts: set supernet.channels or k")
     networks = space.networks()
     fast = networks.fast if implementation == "fast" else None
-    options |= preset.network_options()
+    options |= (preset or space.presets["fixed"]).network_options()
     with torch.device("meta"):  # building draws nothing from the global random state
         net: Supernet = (fast or networks.readable)(
             channels=channels, cells=cells, classes=classes, image_channels=image_channels, **options

@@ -19,7 +19,6 @@ from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.schedules import from_the_first_epoch, until_the_end, until_the_last_epoch
 from harness.search.steps import Moment, WeightStep
-from harness.spaces.base import FIXED
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.space import S2
 from harness.spaces.nasbench201.space import NASBench201
@@ -163,7 +162,7 @@ def test_cutout_sets_squares_to_the_mean() -> None:
 
 
 def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
-    net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
+    net = build_supernet(NASBench201(), channels=2, cells=1, classes=4, generator=torch.Generator())
     generator = torch.Generator().manual_seed(0)
     net.draw = lambda make: make(generator)
     DropPath(probability=0.4).begin_epoch(net, moment(3, 4))
@@ -177,7 +176,7 @@ def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
 
 
 def test_auxiliary_skip_fades_to_nothing() -> None:
-    net = build_supernet(NASBench201(), FIXED, channels=2, cells=1, classes=4, generator=torch.Generator())
+    net = build_supernet(NASBench201(), channels=2, cells=1, classes=4, generator=torch.Generator())
     factors = []
     for epoch in range(4):
         AuxiliarySkip().begin_epoch(net, moment(epoch, 4))
@@ -186,7 +185,7 @@ def test_auxiliary_skip_fades_to_nothing() -> None:
 
 
 def test_partial_channels_mix_a_quarter_and_shuffle() -> None:
-    net = build_supernet(NASBench201(), FIXED, channels=4, cells=1, classes=4, partial_channels=4)
+    net = build_supernet(NASBench201(), channels=4, cells=1, classes=4, partial_channels=4)
     x = torch.arange(8.0).view(1, 8, 1, 1)
     out = net.around(lambda x, _: 10 + x, x, torch.ones(1)).flatten().tolist()
     assert out == [10, 2, 4, 6, 11, 3, 5, 7]  # four groups of two, taken in turn

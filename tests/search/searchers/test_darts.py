@@ -8,7 +8,6 @@ from harness.core.streams import Streams
 from harness.search.searchers.base import ArchitectureStep, Moment
 from harness.search.searchers.darts import DARTS
 from harness.search.steps import cross_entropy
-from harness.spaces.base import FIXED
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.nasbench1shot1.space import S1
@@ -97,9 +96,7 @@ def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool, monkey
     pooling maximum changes sides (the published one of 0.01 does cross some in a network this small)."""
     monkeypatch.setattr("harness.search.searchers.products.FINITE_DIFFERENCE", 1e-6)
     space, streams = S1(), Streams(1)
-    net = build_supernet(
-        space, FIXED, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64
-    )
+    net = build_supernet(space, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64)
     alphas = [
         torch.randn(s, generator=streams["alpha"], dtype=torch.float64).requires_grad_() for s in space.alpha_shapes
     ]
