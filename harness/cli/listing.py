@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.core.registry import Plugin
 from harness.datasets.base import DATASETS
+from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
 from harness.search.methods import method, methods
@@ -19,7 +20,10 @@ from harness.tables.catalog import table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, IMPORTERS, EXPORTERS, FORMATS)}
+KINDS = {
+    r.kind: r
+    for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS, IMPORTERS, EXPORTERS, FIGURES)
+}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:

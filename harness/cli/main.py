@@ -12,7 +12,8 @@ import click
 
 from harness.cli.exchange import export, import_
 from harness.cli.judging import compare, gate, paper
-from harness.cli.reading import form, out, plot, report
+from harness.cli.plot import plot
+from harness.cli.reading import form, out, report
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
 
@@ -211,6 +212,7 @@ KINDS = (
     "importers",
     "exporters",
     "formats",
+    "figures",
     "tables",
 )
 

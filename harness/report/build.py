@@ -16,9 +16,10 @@ from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.text import records
 from harness.core.version import __version__
-from harness.plots.figures import contents, draw
+from harness.plots.base import FIGURES
+from harness.plots.gallery import make
+from harness.plots.source import Source
 from harness.report.payload import payload
-from harness.results.endpoints import endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
 from harness.verdicts.compare import Pair, compare, describe
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 def build(found: Finished, to: Path) -> Path:
     """Write the report of finished runs to one HTML file that needs nothing else. Returns its path."""
-    ends = endpoints(found.results, found.declared)
-    made, missing = contents(found.results, ends)
+    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    ends = source.ends
+    made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
     cards, exploratory, verdicts = [], [], ""
     try:
         cards = compare(ends, found.declared)
@@ -48,13 +50,13 @@ def build(found: Finished, to: Path) -> Path:
         comparison=table([p.row() for p in cards]),
         exploratory=table(exploratory),
         results=table(describe(ends, found.declared)) + table(records(found.results.final())),
-        figures="".join(figure(name, content.title, draw(name, content)) for name, content in made.items()),
+        figures="".join(figure(name, one.content.title, one.figure.render(one.content)) for name, one in made.items()),
         missing=table([{"figure": n, "not drawn because": r} for n, r in missing.items()]),
         commands=html.escape(commands(found)),
         manifest=manifests(found.manifests),
         citations="".join(f"<li>{html.escape(c)}</li>" for c in citations(found)),
         # no tag inside of the data may end it, or begin another
-        data=json.dumps(payload(found.results), separators=(",", ":")).replace("<", "\\u003c"),
+        data=json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c"),
         script=text("page.js"),
     )
     with disk(to.parent):
