@@ -3,7 +3,7 @@
 python benchmarks/stability/calibration.py [STUDIES]
 
 Outcomes are discrete and tied, as a table gives them: errors of eight architectures, with three noisy trials each.
-Writes the table of docs/statistics.md.
+Writes the table of docs/explanation/statistics.md.
 """
 
 import sys
@@ -152,6 +152,6 @@ def report(studies: int) -> str:
 
 if __name__ == "__main__":
     text = report(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
-    page = Path(__file__).parents[2] / "docs" / "statistics.md"
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "statistics.md"
     before, _, rest = page.read_text().partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
