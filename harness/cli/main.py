@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.exchange import export, import_
+from harness.cli.judging import compare, gate, paper
 from harness.cli.plot import plot
-from harness.cli.reading import compare, form, gate, import_, out, report
+from harness.cli.reading import form, out, report
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
 
@@ -27,6 +29,7 @@ Examples:
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
+  harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness report STUDY                                        all of it on one page
   harness tables info nasbench201.digits                      what a table holds
@@ -61,7 +64,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_):
+for verb in (plot, compare, paper, gate, report, import_, export):
     main.add_command(verb)
 
 
@@ -114,7 +117,8 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
 
     Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
     """
-    from harness.cli.printing import emit, live_progress
+    from harness.cli.printing import emit
+    from harness.cli.progress import live_progress
     from harness.core.arithmetic import check_precision, default_jobs, resolve_device
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import run_all, study_folder
@@ -129,6 +133,12 @@ def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, f
     for planned_run in planned:
         check_precision(planned_run.run.training.precision, resolved)
     missing = [p for p in planned if not p.finished]
+    if missing and study.table is not None and " of " in study.table.told_size:
+        click.echo(
+            f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
+            "one stops",
+            err=True,
+        )
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []
     try:
@@ -192,14 +202,26 @@ def publish(study: Study, out: Path, to: Path) -> None:
     click.echo(write(study, make_plan(study, out), to))
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables", "formats", "figures")
+KINDS = (
+    "methods",
+    "regularizers",
+    "searchers",
+    "probes",
+    "spaces",
+    "datasets",
+    "importers",
+    "exporters",
+    "formats",
+    "figures",
+    "tables",
+)
 
 
 @main.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
 @form
 def list_(kind: str | None, form: Any) -> None:
-    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    """List methods and their parts, spaces, datasets, formats or tables: all of it, or one KIND."""
     from harness.cli.listing import listing
     from harness.cli.printing import emit
 
@@ -270,7 +292,7 @@ def info(name: str, form: Any) -> None:
 
     table = open_table(name)
     rows = measures(table)
-    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
     if form != "table":
         emit(rows, form)
     else:
@@ -334,7 +356,7 @@ def add(what: str, test: str | None, validation: str | None, jobs: int | None, *
     say = functools.partial(click.echo, err=True)
     added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
     for table in added:
-        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
         click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
 
 

@@ -13,7 +13,7 @@ DIGITS = 4
 
 def payload(source: Source) -> dict[str, Any]:
     """label, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs: epochs,
-    seconds, error in % (null: missing), architecture (an index)."""
+    seconds, error in % (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
 
     results, look = source.results, source.look
@@ -28,7 +28,7 @@ def payload(source: Source) -> dict[str, Any]:
                 "method": method,
                 "seed": int(run["seed"].iloc[0]),
                 "epochs": run["epoch"].tolist(),
-                "seconds": [rounded(s) or 0.0 for s in run["seconds"]],
+                "seconds": [rounded(s) for s in run["seconds"]],
                 "error": [rounded(e) for e in run["error_pct"]],
                 "architecture": [places[a] for a in run["architecture"]],
             }
