@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,9 +68,12 @@ class Alphas(Figure):
             ax.set_yticks(np.arange(len(choices)) + 0.5, rows["option"], fontsize=size)
             ax.tick_params(axis="y", length=0, pad=1)
             for start, end in itertools.pairwise(starts):
+                letters = int(0.75 * 72 * self.row_height * (end - start) / len(choices) / 3)
+                told = textwrap.fill(choices[start], max(6, letters), break_long_words=False)
                 ax.annotate(
-                    choices[start], (0, (start + end) / 2), (-30, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", rotation=90, ha="right", va="center", fontsize=5.5,
+                    told, (0, (start + end) / 2), (-30, 0), xycoords=("axes fraction", "data"),
+                    textcoords="offset points", rotation=90, ha="right", va="center", fontsize=5,
+                    linespacing=0.9, multialignment="center",
                 )  # fmt: skip
 
     def finish(self, content: Content, page: Any, axes: list[Any]) -> None:

@@ -19,7 +19,7 @@ FIGURES = Registry("figures", "harness.plots")
 
 EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
-TITLE_EM_POINTS = 4.4
+TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
 
 

@@ -51,4 +51,4 @@ class Portrait(Picture):
         draw_curve(part[part["what"] == "table"], ax)
         ax.plot([own["error_pct"]], [own["share"]], marker="o", color=LOUD, markersize=6)
         ax.axvline(own["error_pct"], color=LOUD, linewidth=0.7)
-        ax.set_title(f"{panel}\n{own['share']:.1f} % of all architectures are as good", fontsize="medium")
+        ax.set_title(f"{panel}\n{own['share']:.1f} % of all architectures are as good or better", fontsize="medium")

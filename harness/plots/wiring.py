@@ -13,7 +13,7 @@ COLOURS: dict[str, str] = {
 }  # fmt: skip
 RISE = 0.3
 """Height of an arc over a distance of 1, which is that of neighbouring nodes."""
-MARGIN, ROOM = 0.35, 0.22
+MARGIN, ROOM = 0.45, 0.22
 """Beside the outer nodes, and above and below the arcs."""
 
 
@@ -110,7 +110,9 @@ def draw_cell(edges: Sequence[Edge], ax: Any, size: float = 5.5) -> None:
     sources, targets = ({e[i] for e in edges if e.source != e.target} for i in (0, 1))
     for node, (x, y) in place.at.items():
         colour = COLOURS[own[node].role] if node in own else "0.3"
-        ax.plot([x], [y], marker="o", markersize=2 * radius, color="white", markeredgecolor=colour, zorder=3)
+        ax.plot(
+            [x], [y], marker="o", markersize=2 * radius, color="white", markeredgecolor=colour, zorder=3, clip_on=False
+        )
         first = min(n for n, (_, level) in place.at.items() if level == y)
         name = "in" if node not in targets else "out" if node not in sources else str(node - first)
         told = own[node].told.replace(" ", "\n") if node in own else name

@@ -25,8 +25,8 @@ def planned(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     return found
 
 
-def content_of(runs, table, **fields) -> Content:  # type: ignore[no-untyped-def]
-    return Trajectory(**fields).content(Source.of(Results.of_runs(runs, table)))
+def content_of(planned, table, **fields) -> Content:  # type: ignore[no-untyped-def]
+    return Trajectory(**fields).content(Source.of(Results.of_runs(planned, table)))
 
 
 def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-untyped-def]
