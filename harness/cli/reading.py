@@ -44,6 +44,8 @@ def finished_runs(command: Callable[..., None]) -> Callable[..., None]:
         if found.missing:
             total = found.missing + len(found.results)
             click.echo(f"note: {found.missing} of {total} runs are not finished and are left out", err=True)
+        for clause in found.provenance:
+            click.echo(f"note: {clause}", err=True)
         command(found=found, **rest)
 
     return wrapped
@@ -112,7 +114,8 @@ def compare(found: Finished, endpoint: Any, form: Any) -> None:
     pairs = compare_methods(ends, declared)
     told = "exploratory: not the declared endpoint" if exploring else found.standing
     kind = "paired by seed, signed-rank" if pairs[0].paired else "unpaired, rank-sum"
-    title = f"{found.name}: {declared.primary} error ({told}; {kind}, Holm)"
+    told = "; ".join([told, kind + ", Holm", *found.provenance])
+    title = f"{found.name}: {declared.primary} error ({told})"
     if form == "table":
         emit(describe(ends, declared), form, f"{found.name}: {declared.primary} error of every method")
     emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)

@@ -42,7 +42,9 @@ def build(found: Finished, to: Path) -> Path:
         title=html.escape(found.name),
         summary=html.escape(summary(found)),
         style=text("page.css"),
-        standing=html.escape(f"Endpoint: {found.declared.primary} error, {found.standing}."),
+        standing=html.escape(
+            f"Endpoint: {found.declared.primary} error, {'; '.join([found.standing, *found.provenance])}."
+        ),
         verdicts=verdicts,
         comparison=table([p.row() for p in cards]),
         exploratory=table(exploratory),

@@ -13,13 +13,15 @@ from pydantic import ValidationError
 from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.results.frames import Results
+from harness.results.provenance import provenance
 from harness.runs.preregistration import Declared, standing
 
 
 @dataclass(frozen=True)
 class Finished:
     """results: of the finished runs. missing: runs that are not. declared: how to compare; standing: whether that was
-    declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones)."""
+    declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones).
+    provenance: what the runs were computed with, where that is not the same for all, or of an older record format."""
 
     name: str
     source: Path
@@ -29,6 +31,10 @@ class Finished:
     standing: str
     folder: Path
     manifests: list[dict[str, Any]]
+
+    @property
+    def provenance(self) -> list[str]:
+        return provenance(self.manifests, self.source)
 
 
 def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
