@@ -1,3 +1,65 @@
-"""Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
+"""Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim.
 
-__version__ = "0.1.0"
+    import harness
+
+    harness.run("study.toml", seeds="0..4")
+    r = harness.load("results/runs/study")
+    r.final(), r.compare(baseline="darts"), r.plot("trajectory")
+
+Names are imported when they are first asked for: `import harness` takes no torch, pandas or matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harness.core.version import __version__
+
+if TYPE_CHECKING:
+    from harness.api.loaded import Runs, load
+    from harness.api.studies import plan, run
+    from harness.api.verdicts import compare, gate, plot, report
+    from harness.core.errors import HarnessError
+    from harness.spaces.base import search_space
+    from harness.tables.catalog import open_table
+
+__all__ = [
+    "HarnessError",
+    "Runs",
+    "__version__",
+    "compare",
+    "gate",
+    "load",
+    "open_table",
+    "plan",
+    "plot",
+    "report",
+    "run",
+    "search_space",
+]
+
+HOMES = {
+    "HarnessError": "harness.core.errors",
+    "Runs": "harness.api.loaded",
+    "compare": "harness.api.verdicts",
+    "gate": "harness.api.verdicts",
+    "load": "harness.api.loaded",
+    "open_table": "harness.tables.catalog",
+    "plan": "harness.api.studies",
+    "plot": "harness.api.verdicts",
+    "report": "harness.api.verdicts",
+    "run": "harness.api.studies",
+    "search_space": "harness.spaces.base",
+}
+"""Where each public name is."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

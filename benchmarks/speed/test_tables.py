@@ -27,8 +27,8 @@ class TestOpen:
 class TestLookup:
     def test_harness(self, benchmark: Any, table: Table) -> None:
         cell = table.space.parse(to_string(official_cells()[INDEX]))
-        table.lookup(cell, *table.test)  # builds the index of rows, once a process
-        benchmark(table.lookup, cell, "cifar10", "ori-test", 200)
+        table.lookup(cell, table.test)  # builds the index of rows, once a process
+        benchmark(table.lookup, cell, table.test)
 
     def test_nats_bench(self, benchmark: Any, nats_api: Any) -> None:
         benchmark(nats_api.get_more_info, INDEX, "cifar10", hp="200", is_random=False)

@@ -14,9 +14,10 @@ from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import table_folders
+from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS)}
+KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS)}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
@@ -81,6 +82,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
                 "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
+                "best index": None if best is None else table.index(best.row),
                 "best architecture": None if best is None else best.encoding,
             }
         )
@@ -101,3 +103,23 @@ def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
+    """One row for each cost that the table holds of one architecture's network, a column for each data set (and
+    schedule, where the source measured each schedule's networks)."""
+    row = table.row(architecture)
+    found: dict[str, dict[str, float | None]] = {}
+    for cost, every in table.all_costs:
+        where = cost.dataset if cost.epochs is None else f"{cost.dataset}@{cost.epochs}"
+        value = float(every[row])
+        found.setdefault(cost.name, {})[where] = None if np.isnan(value) else round(value, 6)
+    places = list(dict.fromkeys(where for told in found.values() for where in told))
+    return [{"cost": name} | {where: told.get(where) for where in places} for name, told in found.items()]
+
+
+def named(table: Table, text: str) -> Architecture:
+    """The architecture that a command line names: by its string, by its published index, or by the key of a table
+    without a space."""
+    has_space = table.info["space"] is not None
+    return table.architecture(int(text) if has_space and text.isdigit() else text)

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from harness import __version__
 from harness.cli.reading import compare, form, gate, import_, plot, report
 from harness.cli.study import plan, publish, run, status
 from harness.core.errors import HarnessError
+from harness.core.version import __version__
 
 EXAMPLES = """
 \b
@@ -60,7 +60,7 @@ for verb in (plan, run, status, publish, plot, compare, gate, report, import_):
     main.add_command(verb)
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables")
+KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables", "formats")
 
 
 @main.command("list")
@@ -144,7 +144,8 @@ def info(name: str, form: Any) -> None:
     else:
         emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
         for row in rows:
-            click.echo(f"best of {row['measure']}: {row['best architecture']}")
+            index = "" if row["best index"] is None else f"#{row['best index']} "
+            click.echo(f"best of {row['measure']}: {index}{row['best architecture']}")
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")
@@ -153,15 +154,27 @@ def info(name: str, form: Any) -> None:
 @tables.command()
 @click.argument("name")
 @click.argument("architecture")
+@click.option("--costs", "only_costs", is_flag=True, help="Show its costs alone  [default: a table shows both]")
 @form
-def lookup(name: str, architecture: str, form: Any) -> None:
-    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile."""
-    from harness.cli.listing import values
+def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
+    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile, and what it costs.
+
+    \b
+    ARCHITECTURE is written as the space writes it ('|nor_conv_3x3~0|+...'), as its published index (1835), or,
+    in a table without a space, as its key.
+    """
+    from harness.cli.listing import costs, named, values
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
 
     table = open_table(name)
-    emit(values(table, table.space.parse(architecture)), form, f"{table.name}: {architecture}")
+    cell = named(table, architecture)
+    index = table.index(table.row(cell))
+    title = f"{table.name}: {'' if index is None else f'#{index} '}{cell.encoding}"
+    if not only_costs:
+        emit(values(table, cell), form, title)
+    if only_costs or (form == "table" and table.all_costs):
+        emit(costs(table, cell), form, f"{title}: costs")
 
 
 @tables.command()
@@ -175,11 +188,8 @@ def lookup(name: str, architecture: str, form: Any) -> None:
 def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
     """Add a table: an official file or folder, or a tidy CSV or Parquet file.
 
-    \b
-    NAS-Bench-201, NATS-Bench  NATS-tss-v1_0-3ffb9-simple/, .pickle.pbz2, NAS-Bench-201-v1_*.pth
-    NAS-Bench-101, 1Shot1      nasbench_only108.tfrecord, nasbench_full.tfrecord
-    analog-nasbench            its wheel (an independent training of NAS-Bench-201's cells)
-    your own                   arch, dataset, split, epochs, trial, accuracy in %
+    'harness list formats' says which files; one of your own has the columns arch, dataset, split, epochs, trial and
+    accuracy (in %).
 
     SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
     conversion goes on with the same command.
@@ -204,10 +214,10 @@ def fetch(name: str | None, dry_run: bool, form: Any) -> None:
     """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
     from harness.cli.printing import emit
     from harness.tables.sources.download import fetch as download
-    from harness.tables.sources.source import SOURCES, find_source
+    from harness.tables.sources.published import find_source, sources
 
     if name is None:
-        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in SOURCES.items()]
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in sources().items()]
         emit(rows, form, "sources")
         return
     source = find_source(name)

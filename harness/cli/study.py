@@ -182,10 +182,11 @@ def check_finished(planned: Sequence[Planned], recompute: bool) -> None:
 def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     """The table of final results, with the floors that the table itself gives."""
     from harness.cli.printing import emit
+    from harness.core.text import records
     from harness.results.frames import Results
     from harness.results.provenance import provenance
 
-    emit(Results.of_runs(planned, study.table).final(), form, f"{study.name}: final results")
+    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
     for clause in provenance([p.folder.manifest() for p in planned if p.finished], study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):

@@ -1,6 +1,14 @@
-"""Words for numbers."""
+"""Words for numbers, and rows of words."""
 
 from __future__ import annotations
+
+from typing import Any
+
+
+def records(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a DataFrame as dictionaries."""
+    found: list[dict[str, Any]] = frame.to_dict("records")
+    return found
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ published for DARTS) and `test`. Parts are disjoint and do not depend on the run
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -41,6 +42,10 @@ class Images(ABC):
 
 class Dataset(Plugin):
     """Where a data set comes from; `load` brings it onto the device."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a run's identity says of the data: the fields, but not where on this machine the files are."""
+        return {k: v for k, v in self.model_dump(mode="json").items() if not isinstance(getattr(self, k), Path)}
 
     @abstractmethod
     def load(self, device: torch.device) -> Images:

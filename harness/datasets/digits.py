@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits (1,797 images of 8x8 pixels, UCI): small, offline, installed with the package.
+"""Handwritten digits (1,797 images of 8x8 pixels; Alpaydin & Kaynak 1998, UCI, CC BY 4.0): small, and in the package.
 
 `digits` is the plain set. `digits100` puts two digits side by side and asks for both, 100 classes, under noise: hard
 enough for small networks to tell architectures apart, which plain digits are not.
@@ -6,8 +6,7 @@ enough for small networks to tell architectures apart, which plain digits are no
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 import torch
@@ -24,10 +23,9 @@ PART_SIZE = 599
 
 def digit_parts() -> dict[Part, tuple[Tensor, Tensor]]:
     """Images [599, 8, 8] in [0, 1] and labels [599] of each part."""
-    # what `sklearn.datasets.load_digits` reads, without the second and a half that importing it takes
-    (package,) = find_spec("sklearn").submodule_search_locations  # type: ignore[union-attr, misc]
-    rows = torch.from_numpy(np.loadtxt(Path(package, "datasets", "data", "digits.csv.gz"), delimiter=","))
-    images, labels = rows[:, :-1].view(-1, 8, 8).float() / 16, rows[:, -1].long()
+    with (files("harness.datasets") / "files" / "digits.npz").open("rb") as stream, np.load(stream) as content:
+        images, labels = (torch.from_numpy(content[name]) for name in ("images", "labels"))
+    images, labels = images.float() / 16, labels.long()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     names: tuple[Part, ...] = ("train", "valid", "test")
     chunks = zip(names, torch.split(order, PART_SIZE), strict=True)

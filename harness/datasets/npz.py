@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +16,13 @@ from harness.core.errors import HarnessError
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@cache
+def content_sha256(path: Path, changed_ns: int, size: int) -> str:
+    """SHA-256 of a file, computed once for each state of it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class NpzImages(Dataset):
@@ -27,6 +37,17 @@ class NpzImages(Dataset):
     path: Path
     pad: int = Field(0, ge=0)
     flip: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """The file by its content."""
+        try:
+            state = self.path.stat()
+            found = content_sha256(self.path, state.st_mtime_ns, state.st_size)
+        except FileNotFoundError:
+            raise HarnessError(f"no image file at {self.path}: check the path") from None
+        except OSError as error:
+            raise HarnessError(f"{self.path} cannot be read ({error.strerror})") from None
+        return super().describe() | {"sha256": found}
 
     def load(self, device: torch.device) -> Images:
         try:

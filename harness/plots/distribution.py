@@ -19,13 +19,14 @@ BINS = 60
 
 @dataclass(frozen=True)
 class DistributionData:
-    """error: [architectures] in %, the mean over trials; pair: [architectures, 2], two single trials, None with one
-    trial; reference: levels to draw, in %."""
+    """error: [architectures] in %, the mean over trials; pair: [architectures, 2], errors in % of two measurements (two
+    single trials, or else the measure that selects and the one that is shown), None where there is but one; labels:
+    what the two are; reference: levels to draw, in %."""
 
     title: str
     error: NDArray[np.floating[Any]]
     pair: NDArray[np.floating[Any]] | None
-    trials: tuple[Any, ...]
+    labels: tuple[str, ...]
     reference: dict[str, float]
 
 
@@ -36,11 +37,16 @@ def data(table: Table, measure: Measure | None = None, *, rows: NDArray[np.intp]
     error = 100 - table.vector(measure)[chosen]
     if np.isnan(error).all():
         raise HarnessError(f"table {table.name} knows no architecture's {measure}: there is nothing to draw")
-    trials = table.trials(measure)
-    pair = None if len(trials) < 2 else 100 - table.vector_all(measure)[:2, chosen].T
+    labels = tuple(f"trial {seed}" for seed in table.seeds(measure)[:2])
+    pair = None
+    if len(labels) == 2:
+        pair = 100 - table.vector_all(measure)[:2, chosen].T
+    elif table.validation is not None:
+        labels = (str(table.validation), str(measure))
+        pair = 100 - np.stack([table.vector(table.validation), table.vector(measure)])[:, chosen].T
     error = error[~np.isnan(error)]
     reference = {"best": float(error.min()), "median": float(np.median(error))}
-    return DistributionData(f"{table.name}: {measure}, n = {len(error):,}", error, pair, tuple(trials[:2]), reference)
+    return DistributionData(f"{table.name}: {measure}, n = {len(error):,}", error, pair, labels, reference)
 
 
 def draw(content: DistributionData, ax: Any) -> None:
@@ -54,16 +60,16 @@ def draw(content: DistributionData, ax: Any) -> None:
 
 
 def draw_trials(content: DistributionData, ax: Any) -> None:
-    """Draw one trial's error against another's."""
+    """Draw one measurement's error against another's."""
     if content.pair is None:
         ax.set_axis_off()
         return
     ax.plot(*content.pair.T, ".", markersize=2, alpha=0.35, color="0.2", rasterized=True)
     low, high = np.nanmin(content.pair), np.nanmax(content.pair)
     ax.plot([low, high], [low, high], color="0.6", linewidth=0.8)
-    first, second = content.trials
-    ax.set_xlabel(f"error (%), trial {first}")
-    ax.set_ylabel(f"error (%), trial {second}")
+    first, second = content.labels
+    ax.set_xlabel(f"error (%), {first}")
+    ax.set_ylabel(f"error (%), {second}")
 
 
 def save(content: DistributionData, folder: Path, name: str = "distribution") -> Path:

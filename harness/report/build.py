@@ -12,9 +12,10 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness import __version__
 from harness.core.errors import HarnessError
 from harness.core.files import disk
+from harness.core.text import records
+from harness.core.version import __version__
 from harness.plots.figures import contents, draw
 from harness.report.payload import payload
 from harness.results.endpoints import endpoints
@@ -48,7 +49,7 @@ def build(found: Finished, to: Path) -> Path:
         verdicts=verdicts,
         comparison=table([p.row() for p in cards]),
         exploratory=table(exploratory),
-        results=table(describe(ends, found.declared)) + table(found.results.final()),
+        results=table(describe(ends, found.declared)) + table(records(found.results.final())),
         figures="".join(figure(name, content.title, draw(name, content)) for name, content in made.items()),
         missing=table([{"figure": n, "not drawn because": r} for n, r in missing.items()]),
         commands=html.escape(commands(found)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk, sha256
+from harness.core.text import records
 from harness.plots import trajectory
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
@@ -57,7 +58,7 @@ def verdicts(study: Study, results: Results) -> str:
 
 def readme(study: Study, results: Results) -> str:
     """A Markdown page: the figure, the final results, and the commands that give them."""
-    rows = results.final()
+    rows = records(results.final())
     header = list(rows[0])
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]

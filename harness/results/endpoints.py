@@ -9,14 +9,13 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.frames import Results, select
+from harness.results.frames import Results, one_mean, select
 from harness.runs.preregistration import Declared, Endpoint
+from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PARAMETER_FREE = ("none", "skip_connect", "avg_pool_3x3", "maxpool3x3")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def endpoints(results: Results, declared: Declared) -> Endpoints:
     optimum, random = results.levels()
     rows = results.rows().sort_values(["method", "seed", "epoch"])
     found = [
-        {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
+        {"method": method, "seed": seed, **of_run(run, optimum, random, declared, results.space)}
         for (method, seed), run in rows.groupby(["method", "seed"], sort=False)
     ]
     runs = pd.DataFrame(found)
@@ -72,8 +71,11 @@ def endpoints(results: Results, declared: Declared) -> Endpoints:
     return Endpoints(runs.reset_index(drop=True), trial_errors(results), optimum, random)
 
 
-def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
-    """The endpoints of one run, whose rows are in the order of its epochs."""
+def of_run(
+    run: pd.DataFrame, optimum: float, random_median: float, declared: Declared, space: Space | None
+) -> dict[str, Any]:
+    """The endpoints of one run, whose rows are in the order of its epochs. space: says which operations are without
+    parameters; where it is unknown, no run is told to have collapsed by them."""
     error = run["error_pct"].to_numpy()
     if np.isnan(error).all():
         raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
@@ -87,7 +89,10 @@ def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: De
     for name, place in places.items():
         row[f"{name}_error_pct"] = float(error[place])
         row[f"{name}_architecture"] = run["architecture"].iloc[place]
-    free = sum((run[f"count_{o}"] for o in PARAMETER_FREE if f"count_{o}" in run), start=run["epoch"] * 0)
+    free = sum(
+        (run[f"count_{o}"] for o in (space.parameter_free if space else ()) if f"count_{o}" in run),
+        start=run["epoch"] * 0,
+    )
     base = 0.0 if np.isnan(optimum) else optimum
     onsets = {
         "above-random": anytime.onset_above_random(error, random_median),
@@ -104,13 +109,16 @@ def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: De
 
 
 def trial_errors(results: Results) -> pd.DataFrame:
-    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure."""
+    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure.
+
+    Where the source gives its own mean, that is the one column, and the noise of the table stays unknown: the distance
+    between a mean and one of the trials in it is not a difference between two trials.
+    """
     import pandas as pd
 
     if results.table is None:
         return pd.DataFrame()
     keys = ["method", "seed", "epoch"]
     rows = select(results.lookups, results.table.test).merge(results.epochs[[*keys, "architecture"]], on=keys)
-    own = rows[rows["trial"].eq("mean")]
-    rows = (own if len(own) else rows).drop_duplicates(["architecture", "trial"])
+    rows = one_mean(rows).drop_duplicates(["architecture", "trial"])
     return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")

@@ -14,7 +14,9 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import sha256
 from harness.measures.anytime import agreement
+from harness.runs.execute import Planned
 from harness.runs.store import TABLES
+from harness.spaces.base import SPACES, Space
 from harness.tables.catalog import open_table
 from harness.tables.measure import Measure, percentile_among
 from harness.tables.table import Table
@@ -22,21 +24,25 @@ from harness.tables.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.runs.execute import Planned
-
 
 @dataclass(frozen=True)
 class Results:
     """Rows of finished runs, each with `method` and `seed`.
 
     epochs: one row an epoch (losses, supernet accuracy, logits, derived architecture). lookups: one row for every
-    value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None.
+    value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None. space: what
+    was searched; the table's, where nothing else is known.
     """
 
     epochs: pd.DataFrame
     lookups: pd.DataFrame
     timing: pd.DataFrame
     table: Table | None
+    space: Space | None = None
+
+    def __post_init__(self) -> None:
+        if self.space is None and self.table is not None and self.table.info["space"] is not None:
+            object.__setattr__(self, "space", self.table.space)
 
     @classmethod
     def of_runs(cls, planned: Sequence[Planned], table: Table | None) -> Results:
@@ -52,7 +58,7 @@ class Results:
         frames: dict[str, Any] = {
             name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()
         }
-        return cls(**frames, table=table)
+        return cls(**frames, table=table, space=planned[0].run.space if planned else None)
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -75,12 +81,13 @@ class Results:
         table = None if named is None else open_table(named["name"])
         if table is not None and table.fingerprint != named["fingerprint"]:
             raise HarnessError(f"the results in {folder} were looked up in another version of table {table.name!r}")
-        return cls(**frames, table=table)
+        name = manifest["study"].get("space")
+        return cls(**frames, table=table, space=None if name is None else SPACES.find(name)())
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:
         """The rows of these seeds."""
         frames = {name: getattr(self, name) for name in TABLES}
-        return Results(**{n: f[f["seed"].isin(seeds)] for n, f in frames.items()}, table=self.table)
+        return Results(**{n: f[f["seed"].isin(seeds)] for n, f in frames.items()}, table=self.table, space=self.space)
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -117,12 +124,14 @@ class Results:
         optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
         return optimum, median
 
-    def final(self) -> list[dict[str, Any]]:
+    def final(self) -> pd.DataFrame:
         """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
         (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,
         and seconds a run."""
+        import pandas as pd
+
         if not len(self):
-            return []
+            return pd.DataFrame()
         errors = self.error_by_epoch()
         derived = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
         rows = []
@@ -143,7 +152,7 @@ class Results:
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
                 row["percentile"] = round(float(np.median(ranks)), 1)
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
-        return rows
+        return pd.DataFrame(rows)
 
 
 def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -155,6 +164,11 @@ def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Mean accuracy over trials; where the source itself gives a mean, that."""
+    return one_mean(lookups).groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
+
+
+def one_mean(lookups: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one,
+    else every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
     own = lookups[lookups["trial"].eq("mean")]
-    chosen = own if len(own) else lookups
-    return chosen.groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
+    return own if len(own) else lookups[lookups["trial"].str.isdigit()]

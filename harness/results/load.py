@@ -12,9 +12,12 @@ from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
 from harness.core.registry import explain
+from harness.core.seeds import parse_seeds
 from harness.results.frames import Results
 from harness.results.provenance import provenance
+from harness.runs.execute import plan, study_folder
 from harness.runs.preregistration import Declared, standing
+from harness.runs.study import Study, apply_settings, load_study
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,20 @@ class Finished:
 def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
     """A study file, with its runs under `out`, or a folder that `harness publish` or `harness import` wrote."""
     if source.is_dir():
-        return _of_folder(source, settings, seeds)
-    from harness.runs.execute import plan, study_folder
-    from harness.runs.study import load_study
+        return of_published(source, settings, seeds)
+    return of_study(load_study(source, list(settings), seeds), out)
 
-    study = load_study(source, list(settings), seeds)
+
+def of_study(study: Study, out: Path) -> Finished:
+    """The finished runs of a study under a folder of runs."""
     planned = plan(study, out)
     finished = [p for p in planned if p.finished]
     if not finished:
-        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {source}")
+        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {study.source}")
     declared = study.file.comparison
     return Finished(
         study.name,
-        source,
+        study.source,
         Results.of_runs(finished, study.table),
         len(planned) - len(finished),
         declared,
@@ -62,10 +66,7 @@ def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out:
     )
 
 
-def _of_folder(folder: Path, settings: Sequence[str], seeds: str | None) -> Finished:
-    from harness.core.seeds import parse_seeds
-    from harness.runs.study import apply_settings
-
+def of_published(folder: Path, settings: Sequence[str], seeds: str | None) -> Finished:
     results = Results.of_folder(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     raw: dict[str, Any] = {"comparison": manifest["study"].get("comparison", {})}

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from harness import __version__
 from harness.core.streams import Streams
+from harness.core.version import __version__
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
@@ -31,7 +31,7 @@ class Process(Protocol):
     """A search in progress: a supernet search, or one that asks the table alone."""
 
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]: ...
-    def evaluate(self) -> dict[str, float]: ...
+    def evaluate(self, count: int | None = None) -> dict[str, float]: ...
     def select(self) -> Architecture: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
@@ -91,7 +91,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             steps = 0
             trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
             architecture = process.select()
-            record = epoch_record(epoch, trained | process.evaluate(), process, architecture, run)
+            record = epoch_record(epoch, trained | evaluated(epoch, process, run), process, architecture, run)
             rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
@@ -99,6 +99,14 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0))
         lease.check()
         folder.finish(rows, manifest(run, device))
+
+
+def evaluated(epoch: int, process: Process, run: Run) -> dict[str, float]:
+    """Loss and accuracy of the one-shot network, NaN where the study does not ask for them."""
+    if epoch % run.evaluation.every and epoch != run.epochs:
+        nan = float("nan")
+        return {"search_valid_loss": nan, "supernet_accuracy_pct": nan}
+    return process.evaluate(run.evaluation.images)
 
 
 def epoch_record(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,16 @@ class SupernetSize(BaseModel):
     implementation: Implementation = "fast"
 
 
+class Evaluation(BaseModel):
+    """How the one-shot network is evaluated on the search-validation half: on how many images, the first ones (all of
+    them, if not said), and after every how many epochs (and the last). Epochs without an evaluation have no supernet
+    accuracy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    images: int | None = Field(None, ge=1)
+    every: int = Field(1, ge=1)
+
+
 class StudyFile(BaseModel):
     """What a study file may say. `methods` is a list of names, or a table of label = {part = {field = value}}."""
 
@@ -55,6 +67,7 @@ class StudyFile(BaseModel):
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
+    evaluation: Evaluation = Evaluation()
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
 
@@ -85,6 +98,7 @@ class Run:
     preset: PresetName
     supernet: SupernetSize
     training: Training
+    evaluation: Evaluation = field(default_factory=Evaluation)
     probes: tuple[Probe, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -92,7 +106,7 @@ class Run:
         return {
             "format": RECORD_FORMAT,
             "space": self.space.name,
-            "dataset": {"name": self.dataset.name} | self.dataset.model_dump(mode="json"),
+            "dataset": {"name": self.dataset.name} | self.dataset.describe(),
             "table": None if self.table is None else {"name": self.table.name, "fingerprint": self.table.fingerprint},
             "method": self.method.describe(),
             "seed": self.seed,
@@ -100,6 +114,7 @@ class Run:
             "preset": self.preset,
             "supernet": self.supernet.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
+            "evaluation": self.evaluation.model_dump(mode="json"),
             "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
         }
 
@@ -153,17 +168,13 @@ def apply_settings(raw: dict[str, Any], settings: list[str]) -> None:
         node[key] = value
 
 
-def load_study(path: Path, settings: list[str] | None = None, seeds: str | None = None) -> Study:
-    """Read, change (`--set`, `--seeds`), validate and expand a study file."""
-    try:
-        raw = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise HarnessError(f"no study file at {path}: check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path} cannot be read as a study ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{path} is not valid TOML: {error}") from None
-    apply_settings(raw, settings or [])
+def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
+    """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
+    if isinstance(source, Mapping):
+        raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
+    else:
+        raw, path = read_toml(source), source
+    apply_settings(raw, list(settings))
     if seeds is not None:
         raw["seeds"] = seeds
     try:
@@ -171,6 +182,18 @@ def load_study(path: Path, settings: list[str] | None = None, seeds: str | None 
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
     return expand(file, path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a study file."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise HarnessError(f"no study file at {path}: check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{path} cannot be read as a study ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{path} is not valid TOML: {error}") from None
 
 
 def known_keys(error: ValidationError) -> list[str]:
@@ -221,6 +244,7 @@ def expand(file: StudyFile, source: Path) -> Study:
                     preset=file.preset,
                     supernet=supernet,
                     training=file.training,
+                    evaluation=file.evaluation,
                     probes=probes,
                 )
             )

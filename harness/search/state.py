@@ -46,7 +46,11 @@ class SearchState(ABC):
         self.trained, self.stopped = 0, False
         self.memory: dict[str, Any] = {}
         self.weight_optimizer = torch.optim.SGD(
-            self.weights, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+            self.weights,
+            lr=training.learning_rate,
+            momentum=training.momentum,
+            nesterov=training.nesterov,
+            weight_decay=training.weight_decay,
         )
         self.alpha_optimizer = torch.optim.Adam(
             self.alphas,
@@ -76,10 +80,12 @@ class SearchState(ABC):
         """The architecture of the largest logits."""
         return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
 
-    def evaluate(self) -> dict[str, float]:
-        """Loss and accuracy of the one-shot network on the search-validation half, eval-mode batch norm."""
+    def evaluate(self, count: int | None = None) -> dict[str, float]:
+        """Loss and accuracy of the one-shot network on the first `count` images of the search-validation half (all of
+        them, if not said), eval-mode batch norm."""
         mix = self.searcher.relax(self.alphas)
-        loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), *self.images.evaluation("valid"))
+        images, labels = self.images.evaluation("valid")
+        loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), images[:count], labels[:count])
         return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
 
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:

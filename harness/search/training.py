@@ -23,6 +23,7 @@ class Training(BaseModel):
         ("replacement", what `next(iter(loader))` in published code does).
     steps_per_epoch: weight steps an epoch; None is one pass over the training half.
     precision: the numbers that steps are computed in (see `core.arithmetic`); evaluation and probes are in float32.
+    nesterov: SGD with Nesterov's momentum (AutoDL-Projects).
     initial_alpha: standard deviation of the initial logits, which are normal.
     """
 
@@ -34,6 +35,7 @@ class Training(BaseModel):
     learning_rate: float = Field(0.025, gt=0)
     learning_rate_min: float = Field(0.001, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
     weight_decay: float = Field(3e-4, ge=0)
     gradient_clip: float = Field(5.0, gt=0)
     alpha_learning_rate: float = Field(3e-4, gt=0)

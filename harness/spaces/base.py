@@ -165,6 +165,14 @@ class Space(ABC):
         """The places of the architecture tensors that choose operations."""
         return [i for i, t in enumerate(self.tensors) if t.kind == "operations"]
 
+    def at(self, index: int) -> Architecture:
+        """The architecture of a published index; an error where the space has none, or not that one."""
+        raise HarnessError(f"architectures of {self.name} have no published index: write {index} as an encoding")
+
+    def index(self, encoding: str) -> int | None:
+        """The published index of an encoding; None where the space has none."""
+        return None
+
     def check_shapes(self, alphas: Rows) -> list[NDArray[np.floating[Any]]]:
         """The architecture tensors as arrays of the space's shapes, all finite."""
         arrays = [np.asarray(a) for a in alphas]
@@ -191,6 +199,19 @@ class Enumerable(Space):
     @abstractmethod
     def distinct_architectures(self) -> dict[str, Architecture]:
         """One architecture of every canonical key."""
+
+
+def search_space(name: str) -> Space:
+    """The space of a name.
+
+    Args:
+        name: as `harness list spaces` has it, such as "nasbench201".
+
+    Raises:
+        HarnessError: there is no space of that name; the sentence suggests the closest ones.
+    """
+    space: Space = SPACES.find(name)()
+    return space
 
 
 def enumerable(space: Space, why: str) -> Enumerable:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.tables.measure import Column, Floats, Measure, Quantity, Trial
+
+
+class Places(NamedTuple):
+    """Where a measure's values are. of: the column of each trial; seeds: those of single trials, never of a mean."""
+
+    of: dict[Trial, int]
+    seeds: list[int]
 
 
 class Block:
@@ -15,11 +22,12 @@ class Block:
 
     def __init__(self, columns: list[Column], array: Floats) -> None:
         self.columns, self.array = columns, array
-        self.by_measure: dict[Measure, tuple[list[int], list[Trial]]] = {}
+        self.by_measure: dict[Measure, Places] = {}
         for i, column in enumerate(columns):
-            places, trials = self.by_measure.setdefault(column.measure, ([], []))
-            places.append(i)
-            trials.append(column.trial)
+            places = self.by_measure.setdefault(column.measure, Places({}, []))
+            places.of[column.trial] = i
+            if isinstance(column.trial, int):
+                places.seeds.append(i)
 
 
 class Blocks:
@@ -62,11 +70,11 @@ class Blocks:
         timed = [Column(*c).measure for c in self._info.get("more_curves", {}).get("seconds", [])]
         return {(m, epoch) for m in timed for epoch in self.curve_epochs(m.epochs)}
 
-    def find(self, measure: Measure, at: int | None, quantity: Quantity) -> tuple[Floats, list[int], list[Trial]]:
-        """An array [columns, architectures], the measure's columns in it, and their trials."""
+    def find(self, measure: Measure, at: int | None, quantity: Quantity) -> tuple[Floats, Places]:
+        """An array [columns, architectures], and the measure's columns in it."""
         block = self.of(quantity)
         if at is None or at == measure.epochs:
-            return block.array, *self.place(measure, quantity)
+            return block.array, self.place(measure, quantity)
         on_schedule(measure, at)
         curves, epochs = self.curves(quantity, measure.epochs), self.curve_epochs(measure.epochs)
         if curves is None or measure not in curves.by_measure:
@@ -75,10 +83,10 @@ class Blocks:
             )
         if at not in epochs:
             raise HarnessError(f"the curve of {measure} has no epoch {at}: it has {', '.join(map(str, epochs))}")
-        return curves.array[..., epochs.index(at)], *curves.by_measure[measure]
+        return curves.array[..., epochs.index(at)], curves.by_measure[measure]
 
-    def place(self, measure: Measure, quantity: Quantity) -> tuple[list[int], list[Trial]]:
-        """The measure's columns of a quantity, and their trials."""
+    def place(self, measure: Measure, quantity: Quantity) -> Places:
+        """The measure's columns of a quantity."""
         block = self.of(quantity)
         if measure not in block.by_measure:
             known = did_you_mean(str(measure), map(str, block.by_measure))
@@ -97,3 +105,8 @@ def on_schedule(measure: Measure, at: int) -> int:
 def curve_file(quantity: str, epochs: int) -> str:
     """The file of a quantity's curves."""
     return f"curves-{epochs}.npy" if quantity == "accuracy" else f"{quantity}-curves-{epochs}.npy"
+
+
+def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
+    """The error that a table lacks a trial of a measure."""
+    return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 
-Trial = int | Literal["mean"]
+Trial = int | str
+"""A seed; or the name of a mean that the source itself gives: "mean", or "mean-..." of another of its versions."""
 Floats = NDArray[np.floating[Any]]
 Role = Literal["train", "validation", "test", "validation+test", "unknown"]
 Quantity = Literal["accuracy", "loss", "seconds"]
@@ -46,14 +47,30 @@ class Measure(NamedTuple):
             raise HarnessError(f"{text!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200")
         return cls(dataset, split, int(epochs))
 
+    @classmethod
+    def of(cls, given: Measure | str | tuple[str, str, int]) -> Measure:
+        """A measure given as one, as "dataset/split@epochs", or as (dataset, split, epochs)."""
+        if isinstance(given, Measure):
+            return given
+        if isinstance(given, str):
+            return cls.parse(given)
+        if not (isinstance(given, tuple) and list(map(type, given)) == [str, str, int]):
+            raise HarnessError(
+                f"{given!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200"
+            )
+        return cls(*given)
+
 
 class Column(NamedTuple):
-    """One measured column; trial is a seed, or "mean" where the source gives only the mean over trials."""
+    """One measured column; trial is a seed, or "mean" where the source gives its own mean over trials."""
 
     dataset: str
     split: str
     epochs: int
     trial: Trial
+
+    def __str__(self) -> str:
+        return f"{self.measure}:{self.trial}"
 
     @property
     def measure(self) -> Measure:
@@ -61,11 +78,15 @@ class Column(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What an architecture costs: flops_M, parameters_M (millions), latency_s (one batch), by dataset and schedule."""
+    """What an architecture's network costs: flops_M, parameters_M (millions), latency_s (one batch), by dataset and
+    schedule; epochs None where it is the same under every schedule."""
 
     dataset: str
-    epochs: int
+    epochs: int | None
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.dataset}:{self.name}" if self.epochs is None else f"{self.dataset}@{self.epochs}:{self.name}"
 
 
 class Optimum(NamedTuple):

@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.spaces.base import SPACES, Architecture, Space, enumerable
-from harness.tables.blocks import Blocks, on_schedule
+from harness.tables.blocks import Blocks, no_trial, on_schedule
 from harness.tables.measure import (
     Column,
     Cost,
@@ -36,6 +37,12 @@ from harness.tables.measure import (
     percentile_among,
     role_of,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+What = Architecture | str | int
+"""An architecture, its string (without a space: the table's key), or its published index."""
 
 
 class Table:
@@ -85,7 +92,11 @@ class Table:
 
     def trials(self, measure: Measure) -> list[Trial]:
         """The trials that the table holds of a measure (an architecture may lack some)."""
-        return self._blocks.place(measure, "accuracy")[1]
+        return list(self._blocks.place(measure, "accuracy").of)
+
+    def seeds(self, measure: Measure) -> list[int]:
+        """The single trials among them: means that the source gives are none."""
+        return [t for t in self.trials(measure) if isinstance(t, int)]
 
     def role(self, measure: Measure) -> Role:
         """train, validation or test; "validation+test" where the source mixes both."""
@@ -113,6 +124,16 @@ class Table:
         """An architecture as the table's space writes it; a table without a space takes its keys."""
         return Architecture(text, text, ()) if self.info["space"] is None else self.space.parse(text)
 
+    def architecture(self, what: What) -> Architecture:
+        """An architecture given as one, as its string, or as its published index."""
+        if isinstance(what, Architecture):
+            return what
+        return self.parse(what) if isinstance(what, str) else self.space.at(operator.index(what))
+
+    def index(self, row: int) -> int | None:
+        """The published index of a row's architecture; None where its space has none."""
+        return None if self.info["space"] is None else self.space.index(self.encoding(row))
+
     @cached_property
     def _encodings(self) -> dict[int, str]:
         if "names.npy" in self.info["arrays"]:
@@ -133,8 +154,9 @@ class Table:
         raw = self.digests.astype(">u8").tobytes()
         return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
-    def row(self, architecture: Architecture) -> int:
+    def row(self, what: What) -> int:
         """The architecture's row; an error where the table does not hold it."""
+        architecture = self.architecture(what)
         row = self._row_of.get(hashlib.blake2b(architecture.key.encode(), digest_size=8).digest())
         if row is None:
             raise HarnessError(f"table {self.name} does not hold {architecture.encoding!r}")
@@ -153,56 +175,68 @@ class Table:
 
     def lookup(
         self,
-        architecture: Architecture,
-        dataset: str,
-        split: str,
-        epochs: int,
+        what: What,
+        measure: Measure | str | tuple[str, str, int],
         trial: Trial | Literal["all"] = "mean",
         *,
         at: int | None = None,
         quantity: Quantity = "accuracy",
     ) -> Any:
-        """Accuracy in %: a float, or for trial "all" an array over `trials(measure)`; NaN where it is missing.
+        """One value: accuracy in %, loss in nats, or seconds.
 
-        trial: a seed, "all", or "mean" (over the trials that the architecture has). at: an epoch of the training
-        curve, 1..epochs; None is the value at the end. quantity: accuracy, loss, or seconds.
+        Args:
+            what: An architecture, its string, or its published index.
+            measure: What is asked for: a `Measure`, "dataset/split@epochs", or (dataset, split, epochs).
+            trial: "mean" (the source's own, else over the seeds that the architecture has), a seed, or "all" seeds.
+            at: An epoch of the training curve, 1..epochs; None is the value at the end.
+            quantity: accuracy, loss or seconds.
+
+        Returns:
+            A float, or for "all" an array over `seeds(measure)`; NaN where it is missing.
+
+        Raises:
+            HarnessError: The table has no such architecture, measure, trial or epoch.
         """
-        row = self.row(architecture)
-        array, places, known = self._blocks.find(Measure(dataset, split, epochs), at, quantity)
+        row = self.row(what)
+        measure = Measure.of(measure)
+        array, places = self._blocks.find(measure, at, quantity)
+        place = places.of.get(trial)
+        if place is not None:
+            return float(array[place, row])
         if trial == "all":
-            return array[places, row]
-        if trial in known:
-            return float(array[places[known.index(trial)], row])
-        if trial != "mean":
-            raise no_trial(self.name, trial, Measure(dataset, split, epochs), known)
-        total, count = 0.0, 0
-        for place in places:
-            value = float(array[place, row])
-            if not math.isnan(value):
-                total += value
-                count += 1
-        return total / count if count else float("nan")
+            return array[places.seeds, row]
+        if trial != "mean" or not places.seeds:
+            raise no_trial(self.name, trial, measure, list(places.of))
+        values = [float(array[place, row]) for place in places.seeds]  # faster than an array of so few
+        known = [v for v in values if not math.isnan(v)]
+        return sum(known) / len(known) if known else math.nan
 
     def vector(
         self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
     ) -> Floats:
         """Accuracy in % (or another quantity) of every architecture, in row order."""
-        array, places, known = self._blocks.find(measure, at, quantity)
-        if trial in known:
-            one: Floats = array[places[known.index(trial)]]
+        array, places = self._blocks.find(measure, at, quantity)
+        if trial in places.of:
+            one: Floats = array[places.of[trial]]
             return one
-        if trial != "mean":
-            raise no_trial(self.name, trial, measure, known)
-        return known_mean(array[places])
+        if trial != "mean" or not places.seeds:
+            raise no_trial(self.name, trial, measure, list(places.of))
+        return known_mean(array[places.seeds])
 
     def vector_all(self, measure: Measure) -> Floats:
-        """Accuracy in % of every trial: [trials, architectures]."""
-        array, places, _ = self._blocks.find(measure, None, "accuracy")
-        return array[places]
+        """Accuracy in % of every single trial: [seeds, architectures]."""
+        array, places = self._blocks.find(measure, None, "accuracy")
+        return array[places.seeds]
 
-    def all_values(self, architecture: Architecture) -> list[tuple[Column, float]]:
+    def to_frame(self) -> pd.DataFrame:
+        """Everything at the end of training, one row an architecture."""
+        from harness.tables.frame import to_frame
+
+        return to_frame(self)
+
+    def all_values(self, what: What) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture."""
-        row = self.row(architecture)
+        row = self.row(what)
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
@@ -223,10 +257,10 @@ class Table:
         best, median = self.optimum(measure).accuracy_pct, self.random_median(measure)
         return {"table optimum": 100 - best, "random architecture (median)": 100 - median}
 
-    def percentile(self, architecture: Architecture, measure: Measure, trial: Trial = "mean") -> float:
+    def percentile(self, what: What, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
         values = self.vector(measure, trial)
-        return percentile_among(values, float(values[self.row(architecture)]))
+        return percentile_among(values, float(values[self.row(what)]))
 
     def curve_epochs(self, measure: Measure) -> Sequence[int]:
         """The epochs of a schedule's training curves, ascending."""
@@ -237,9 +271,7 @@ class Table:
         listed = (self.info.get("more") or {}).get("seconds") or []
         return (measure.dataset, "train", measure.epochs) in {Column(*c).measure for c in listed}
 
-    def training_seconds(
-        self, architecture: Architecture, measure: Measure, trial: Trial = "mean", *, at: int | None = None
-    ) -> float:
+    def training_seconds(self, what: What, measure: Measure, trial: Trial = "mean", *, at: int | None = None) -> float:
         """Simulated cost of asking for a measure: training until epoch `at` (None: to the end), and one evaluation.
 
         Epochs are taken to be equally long where the source gives no time of that epoch.
@@ -247,26 +279,23 @@ class Table:
         dataset, split, epochs = measure
         train = Measure(dataset, "train", epochs)
         if at is not None and (train, at) in self._blocks.timed:
-            trained = self.lookup(architecture, *train, trial, at=at, quantity="seconds")
+            trained = self.lookup(what, train, trial, at=at, quantity="seconds")
         else:
-            trained = self.lookup(architecture, *train, trial, quantity="seconds")
+            trained = self.lookup(what, train, trial, quantity="seconds")
             trained *= (epochs if at is None else on_schedule(measure, at)) / epochs
         if split == "train" or measure not in self._blocks.of("seconds").by_measure:
             return float(trained)
-        return float(trained + self.lookup(architecture, *measure, trial, quantity="seconds"))
+        return float(trained + self.lookup(what, measure, trial, quantity="seconds"))
 
-    def costs(self, architecture: Architecture, dataset: str, epochs: int) -> dict[str, float]:
-        """flops_M, parameters_M, latency_s and what else the source gives of an architecture's size; {} if nothing."""
-        kept = [Cost(*c) for c in self.info.get("costs", [])]
-        here = [(i, c.name) for i, c in enumerate(kept) if (c.dataset, c.epochs) == (dataset, epochs)]
-        row = self.row(architecture)
-        return {name: float(self._costs[i, row]) for i, name in here}
+    def costs(self, what: What, dataset: str, epochs: int | None = None) -> dict[str, float]:
+        """flops_M, parameters_M, latency_s and what else the source gives of an architecture's network on a data set;
+        {} if nothing. epochs: the schedule, where the source measured each schedule's networks."""
+        row = self.row(what)
+        here = [(c.name, v) for c, v in self.all_costs if c.dataset == dataset and c.epochs in (None, epochs)]
+        return {name: float(values[row]) for name, values in here}
 
     @cached_property
-    def _costs(self) -> Floats:
-        array: Floats = self._load("costs.npy")
-        return array
-
-
-def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
-    return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")
+    def all_costs(self) -> list[tuple[Cost, Floats]]:
+        """Every cost that the source gives, with its value of every architecture, in row order."""
+        listed = [Cost(*c) for c in self.info.get("costs", [])]
+        return list(zip(listed, self._load("costs.npy") if listed else (), strict=True))

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from harness import __version__
 from harness.core.errors import HarnessError
+from harness.core.version import __version__
 from harness.tables.blocks import curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
 from harness.tables.table import Table

@@ -28,7 +28,7 @@ CERTAIN = 0.95
 """Posterior probability from which the ROPE's verdict is said."""
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 UNKNOWN_NOISE = 0.5
-"""Percentage points that do not matter where the table has one trial and so does not tell its noise."""
+"""Percentage points that do not matter where the table has one trial, or only a mean, and so tells no noise."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from harness.core.registry import explain
 from harness.results.endpoints import of_run
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
+from harness.spaces.base import Space
 from harness.stats.intervals import Floats, Interval, changed_rates, rate_difference
 from harness.stats.tests import holm, rank_sum, signed_rank
 from harness.verdicts.baseline import baseline_rows, check_same_measure
@@ -87,7 +88,7 @@ def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Dec
     for method in baseline["method"].unique():
         sides = [rows[rows["method"] == method] for rows in (baseline, now)]
         paired = set(sides[0]["seed"]) == set(sides[1]["seed"])
-        before, after = (quantities(rows, declared) for rows in sides)
+        before, after = (quantities(rows, declared, today.space) for rows in sides)
         sizes = {"error": margins.error}
         if before["failed"].any() or after["failed"].any():
             sizes["onset"] = margins.onset
@@ -102,12 +103,12 @@ def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Dec
     return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
 
 
-def quantities(rows: pd.DataFrame, declared: Declared) -> dict[str, Floats]:
+def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> dict[str, Floats]:
     """Of every run: final error, whether it failed, the epoch of its collapse, and the logarithm of its last dominant
     eigenvalue where it was measured."""
     found = []
     for _, run in rows.sort_values("epoch").groupby("seed"):
-        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared, space)
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
         row = {
             "error": ends["final_error_pct"],

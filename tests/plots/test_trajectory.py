@@ -30,7 +30,7 @@ def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-unty
     for run in planned:
         epochs = pd.read_parquet(run.folder.final / "epochs.parquet")
         own = content.seeds[content.seeds["method"].eq(run.run.method_name) & content.seeds["seed"].eq(run.run.seed)]
-        expected = [100 - table.lookup(run.run.space.parse(a), *table.test) for a in epochs["architecture"]]
+        expected = [100 - table.lookup(run.run.space.parse(a), table.test) for a in epochs["architecture"]]
         assert own["value"].tolist() == pytest.approx(expected)
     by_epoch = content.summary[content.summary["axis"].eq("epoch") & content.summary["method"].eq("darts")]
     values = content.seeds[content.seeds["method"].eq("darts")].pivot(index="epoch", columns="seed", values="value")

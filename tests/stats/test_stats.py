@@ -43,7 +43,8 @@ def test_iqm_is_scipy_s_trimmed_mean() -> None:
     rng = np.random.default_rng(0)
     for n in (1, 2, 3, 4, 5, 7, 10, 23):
         values = rng.normal(size=(6, n))
-        assert np.allclose(iqm(values), stats.trim_mean(values, 0.25, axis=1), atol=1e-12)
+        inside = np.sort(values, axis=1)[:, n // 4 : n - n // 4]
+        assert np.allclose(iqm(values), inside.mean(axis=1), atol=1e-12)
 
 
 def test_probability_of_improvement_is_mann_whitney_s_u() -> None:

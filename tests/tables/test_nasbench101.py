@@ -108,8 +108,8 @@ def test_real_cells_read_back_exactly(cells: list[dict[str, str]], tables: list[
         for trial in range(3):
             _, (_, half, end) = training(row, 108, trial)
             for split, place in (("train", 2), ("valid", 3), ("test", 4)):
-                assert table.lookup(cell, "cifar10", split, 108, trial) == 100 * end[place]
-                at_half = table.lookup(cell, "cifar10", split, 108, trial, at=54)
+                assert table.lookup(cell, ("cifar10", split, 108), trial) == 100 * end[place]
+                at_half = table.lookup(cell, ("cifar10", split, 108), trial, at=54)
                 assert np.float32(at_half) == np.float32(100 * half[place])
             assert table.training_seconds(cell, table.validation, trial) == end[1]  # type: ignore[arg-type]
             assert np.float32(table.training_seconds(cell, table.test, trial, at=54)) == np.float32(half[1])
@@ -121,7 +121,7 @@ def test_real_cells_read_back_exactly(cells: list[dict[str, str]], tables: list[
 def test_epochs_that_were_not_evaluated_are_refused(tables: list[Table], cells: list[dict[str, str]]) -> None:
     cell = tables[0].parse(cells[0]["module_hash"])
     with pytest.raises(HarnessError, match="the curve of cifar10/test@108 has no epoch 55: it has 54, 108"):
-        tables[0].lookup(cell, "cifar10", "test", 108, at=55)
+        tables[0].lookup(cell, "cifar10/test@108", at=55)
 
 
 @pytest.mark.parametrize(("place", "kind", "emitted"), [(1, S1, 153), (2, S2, 236), (3, S3, 1273)])
@@ -148,10 +148,10 @@ def test_all_schedules_and_missing_trials(cells: list[dict[str, str]], tmp_path:
     assert {m.epochs for m in table.measures} == set(EPOCHS)
     cell = table.parse(cells[7]["module_hash"])
     for epochs in EPOCHS:
-        first, second, third = table.lookup(cell, "cifar10", "valid", epochs, "all")
+        first, second, third = table.lookup(cell, ("cifar10", "valid", epochs), "all")
         assert first == 100 * float(cells[7][f"val_acc_{epochs}"])
         assert np.isnan(third)
-        assert table.lookup(cell, "cifar10", "valid", epochs) == (first + second) / 2
+        assert table.lookup(cell, ("cifar10", "valid", epochs)) == (first + second) / 2
 
 
 def test_too_many_trials_are_refused(cells: list[dict[str, str]], tmp_path: Path) -> None:

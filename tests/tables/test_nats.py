@@ -93,7 +93,7 @@ def check(table: Table, index: int, hp: str, dataset: str, trial: Any, at: int |
         for field, quantity in (("accuracy", "accuracy"), ("loss", "loss")):
             theirs = info.get(f"{kind}-{field}")
             try:
-                ours = table.lookup(cell, dataset, split, epochs, trial, at=at, quantity=quantity)  # type: ignore[arg-type]
+                ours = table.lookup(cell, (dataset, split, epochs), trial, at=at, quantity=quantity)  # type: ignore[arg-type]
             except HarnessError:
                 assert theirs is None and at is not None  # no curve of this split, as the API says too
                 continue
@@ -104,7 +104,7 @@ def check(table: Table, index: int, hp: str, dataset: str, trial: Any, at: int |
             compared += 1
         seconds = info.get(f"{kind}-all-time")
         if seconds is not None:
-            ours = table.lookup(cell, dataset, split, epochs, trial, quantity="seconds")
+            ours = table.lookup(cell, (dataset, split, epochs), trial, quantity="seconds")
             share = reached / epochs if kind == "train" else reached
             assert ours * share == pytest.approx(seconds, rel=1e-12)
             assert info[f"{kind}-per-time"] * (epochs if kind == "train" else 1) == pytest.approx(ours, rel=1e-12)
@@ -138,7 +138,7 @@ def test_costs(table: Table, api: Any, contents: dict[int, Any]) -> None:
                 ours = table.costs(cell, dataset, epochs)
                 for name, theirs in (("flops_M", "flops"), ("parameters_M", "params"), ("latency_s", "latency")):
                     assert ours[name] == pytest.approx(cost[theirs], rel=1e-12)
-                total = table.lookup(cell, dataset, "train", epochs, quantity="seconds")
+                total = table.lookup(cell, (dataset, "train", epochs), quantity="seconds")
                 assert total == pytest.approx(cost["T-train@total"], rel=1e-12)
 
 
@@ -155,12 +155,12 @@ def test_simulated_cost_of_a_query(table: Table, archive: Path) -> None:
 
 def test_schedules_are_never_mixed(table: Table) -> None:
     cell = table.space.parse(to_string(official_cells()[11]))
-    short, long = (table.lookup(cell, "cifar10", "ori-test", e, 111 if e == 12 else 777) for e in (12, 200))
+    short, long = (table.lookup(cell, ("cifar10", "ori-test", e), 111 if e == 12 else 777) for e in (12, 200))
     assert short != long
     with pytest.raises(HarnessError, match=r"epoch 13 is not on the curve of cifar10/ori-test@12: choose 1\.\.12"):
-        table.lookup(cell, "cifar10", "ori-test", 12, at=13)
+        table.lookup(cell, "cifar10/ori-test@12", at=13)
     with pytest.raises(HarnessError, match=r"has no trial 777 of cifar10/ori-test@12: it has \[111\]"):
-        table.lookup(cell, "cifar10", "ori-test", 12, 777)
+        table.lookup(cell, "cifar10/ori-test@12", 777)
 
 
 def test_missing_trials_are_counted_and_not_imputed(contents: dict[int, Any], tmp_path: Path) -> None:
@@ -169,10 +169,10 @@ def test_missing_trials_are_counted_and_not_imputed(contents: dict[int, Any], tm
     less["200"] |= {"all_results": kept}
     table = convert(single_pickle(tmp_path / "less.pickle.pbz2", contents | {0: less}), tmp_path / "t")
     cell = table.space.parse(to_string(official_cells()[0]))
-    all_trials = table.lookup(cell, "cifar10", "ori-test", 200, "all")
+    all_trials = table.lookup(cell, "cifar10/ori-test@200", "all")
     assert np.isnan(all_trials).tolist() == [False, True, False]
-    assert np.isnan(table.lookup(cell, "cifar10", "ori-test", 200, 888))
-    assert table.lookup(cell, "cifar10", "ori-test", 200) == (all_trials[0] + all_trials[2]) / 2
+    assert np.isnan(table.lookup(cell, "cifar10/ori-test@200", 888))
+    assert table.lookup(cell, "cifar10/ori-test@200") == (all_trials[0] + all_trials[2]) / 2
     rows = {row["measure"]: row for row in measures(table)}
     assert rows["cifar10/ori-test@200"]["missing by trial"] == "888: 1"
     assert rows["cifar10/ori-test@200"]["missing"] == 0
@@ -190,7 +190,7 @@ def test_roles_of_splits(table: Table) -> None:
 def test_lookups_draw_no_random_number(table: Table) -> None:
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]
     cell = table.space.parse(to_string(official_cells()[11]))
-    answers = {table.lookup(cell, "cifar10", "ori-test", 200) for _ in range(5)}
+    answers = {table.lookup(cell, "cifar10/ori-test@200") for _ in range(5)}
     assert len(answers) == 1
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # type: ignore[index]
 

@@ -66,9 +66,9 @@ def test_published_optima(real: Table, measure: Measure, index: int, accuracy: f
 
 def test_collapse_cell(real: Table) -> None:
     assert COLLAPSE.encoding == to_string(official_cells()[1835])
-    found = [real.lookup(COLLAPSE, *m) for m in (TEST, ("cifar100", "x-test", 200), ("ImageNet16-120", "x-test", 200))]
+    found = [real.lookup(COLLAPSE, m) for m in (TEST, ("cifar100", "x-test", 200), ("ImageNet16-120", "x-test", 200))]
     assert found == pytest.approx([54.2967, 15.6067, 16.3222], abs=5e-5)
-    assert real.lookup(COLLAPSE, *VALIDATION) == pytest.approx(39.7693, abs=5e-5)
+    assert real.lookup(COLLAPSE, VALIDATION) == pytest.approx(39.7693, abs=5e-5)
     assert real.percentile(COLLAPSE, TEST) < 5
     assert real.percentile(SPACE.parse(real.optimum(TEST).encoding), TEST) > 99.99
 
@@ -92,7 +92,7 @@ def test_recorded_searches_look_up_exactly(real: Table, shared_data: Path) -> No
             recorded = json.load(stream)["arch_eval"]
         assert len(recorded) == 50
         for entry in recorded:
-            ours = real.lookup(SPACE.parse(entry["arch"]), *VALIDATION)
+            ours = real.lookup(SPACE.parse(entry["arch"]), VALIDATION)
             assert ours == round(entry["cifar10-valid"]["valid_accuracy"], 6)  # the table file has six decimals
             checked += 1
     assert checked == 1200
@@ -103,23 +103,23 @@ def test_missing_stays_missing(real: Table) -> None:
     assert real.missing() == {known: 15_625 - 2_516}
     vector = real.vector(known.measure)
     lacking = SPACE.parse(real.encoding(int(np.flatnonzero(np.isnan(vector))[0])))
-    assert np.isnan(real.lookup(lacking, *known.measure))
+    assert np.isnan(real.lookup(lacking, known.measure))
     assert np.isnan(real.percentile(lacking, known.measure))
     assert not np.isnan(real.random_median(known.measure))
 
 
 def test_schedules_and_splits_are_never_mixed(real: Table) -> None:
-    assert real.lookup(COLLAPSE, "cifar10-valid", "x-valid", 12) != real.lookup(COLLAPSE, *VALIDATION)
+    assert real.lookup(COLLAPSE, "cifar10-valid/x-valid@12") != real.lookup(COLLAPSE, VALIDATION)
     with pytest.raises(HarnessError, match=r"has no cifar10/x-valid@200: did you mean"):
-        real.lookup(COLLAPSE, "cifar10", "x-valid", 200)
+        real.lookup(COLLAPSE, "cifar10/x-valid@200")
     with pytest.raises(HarnessError, match=r"has no cifar10/ori-test@12"):
-        real.lookup(COLLAPSE, "cifar10", "ori-test", 12)
+        real.lookup(COLLAPSE, "cifar10/ori-test@12")
     with pytest.raises(
         HarnessError, match=r"has no trial 888 of cifar10-valid/ori-test@200: it has \['mean', 777\]|777"
     ):
-        real.lookup(COLLAPSE, "cifar10-valid", "ori-test", 200, 888)
+        real.lookup(COLLAPSE, "cifar10-valid/ori-test@200", 888)
     with pytest.raises(HarnessError, match="has no training curve"):
-        real.lookup(COLLAPSE, *TEST, at=3)
+        real.lookup(COLLAPSE, TEST, at=3)
 
 
 def test_lookups_touch_no_random_state(real: Table) -> None:
@@ -127,7 +127,7 @@ def test_lookups_touch_no_random_state(real: Table) -> None:
     np.random.seed(0)
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
     for trial in ("mean", 777, "all"):
-        real.lookup(COLLAPSE, "cifar10-valid", "ori-test", 200, trial)  # type: ignore[arg-type]
+        real.lookup(COLLAPSE, "cifar10-valid/ori-test@200", trial)  # type: ignore[arg-type]
     real.all_values(COLLAPSE)
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index, union-attr]
 
@@ -152,16 +152,16 @@ def test_trials_means_and_curves(tmp_path: Path) -> None:
     table = tiny(tmp_path / "tiny")
     a, b, c = (SPACE.parse(to_string(cell)) for cell in official_cells()[:3])
     measure = ("d", "test", 4)
-    assert [table.lookup(x, *measure) for x in (a, b, c)] == [20, 20, 50]
-    assert table.lookup(a, *measure, "all").tolist() == [10, 30]
-    assert table.lookup(a, *measure, 2) == 30
-    assert np.isnan(table.lookup(c, *measure, 1))
-    assert table.lookup(a, *measure, 2, at=2) == pytest.approx(12)
-    assert table.lookup(a, *measure, at=4) == pytest.approx(20)
+    assert [table.lookup(x, measure) for x in (a, b, c)] == [20, 20, 50]
+    assert table.lookup(a, measure, "all").tolist() == [10, 30]
+    assert table.lookup(a, measure, 2) == 30
+    assert np.isnan(table.lookup(c, measure, 1))
+    assert table.lookup(a, measure, 2, at=2) == pytest.approx(12)
+    assert table.lookup(a, measure, at=4) == pytest.approx(20)
     assert table.percentile(c, Measure(*measure)) == pytest.approx(100 * 2.5 / 3)
     assert table.percentile(a, Measure(*measure)) == pytest.approx(100 * 1 / 3)
     with pytest.raises(HarnessError, match=r"epoch 5 is not on the curve of d/test@4: choose 1\.\.4"):
-        table.lookup(a, *measure, at=5)
+        table.lookup(a, measure, at=5)
     with pytest.raises(HarnessError, match="table tiny does not hold"):
         table.row(COLLAPSE)
 

@@ -26,14 +26,14 @@ def test_any_order_of_columns_and_rows(tmp_path: Path) -> None:
     )
     assert table.test == Measure("d", "test", 10)
     assert table.trials(table.test) == [1, 2]
-    assert table.lookup(NASBench201().parse(B), "d", "test", 10) == 91.5
+    assert table.lookup(NASBench201().parse(B), "d/test@10") == 91.5
 
 
 def test_module_hashes_merge_isomorphic_encodings(tmp_path: Path) -> None:
     one = "1:maxpool3x3(0)|2:maxpool3x3(0,1)|3:conv1x1-bn-relu(0,1)|4:maxpool3x3(0,1)|out(0,1)"
     same = "1:maxpool3x3(0)|2:conv3x3-bn-relu(0,1)|3:maxpool3x3(0,1)|4:maxpool3x3(0,1)|out(0,1)"
     table = add(tmp_path, HEAD + f'"{one}",d,test,1,0,50\n', space=S1())
-    assert table.lookup(S1().parse(same), "d", "test", 1) == 50
+    assert table.lookup(S1().parse(same), "d/test@1") == 50
 
 
 @pytest.mark.parametrize(

@@ -45,28 +45,28 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cell_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = table(tmp_path)
     cell, twin = map(first.space.parse, ISOMORPHIC)
-    values = first.lookup(cell, *first.test, "all")
+    values = first.lookup(cell, first.test, "all")
     assert values.shape == (3,)
     assert ((values >= 0) & (values <= 100)).all()
     forbid_training(monkeypatch)
     for opened in (first, table(tmp_path)):
         for same in (cell, twin):
-            np.testing.assert_array_equal(opened.lookup(same, *opened.test, "all"), values)
-            np.testing.assert_array_equal(opened.lookup(same, *opened.test, "all", at=4), values)
+            np.testing.assert_array_equal(opened.lookup(same, opened.test, "all"), values)
+            np.testing.assert_array_equal(opened.lookup(same, opened.test, "all", at=4), values)
     assert len(list(first.folder.glob("*.npz"))) == len(first) == 1
 
 
 def test_values_do_not_depend_on_who_asks_first(tmp_path: Path) -> None:
     one, two = table(tmp_path / "1"), table(tmp_path / "2")
     cells = [one.space.parse(text) for text in ISOMORPHIC]
-    assert one.lookup(cells[0], *one.test) == two.lookup(cells[1], *two.test)
+    assert one.lookup(cells[0], one.test) == two.lookup(cells[1], two.test)
 
 
 def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
     opened = table(tmp_path)
-    opened.lookup(opened.space.parse(ISOMORPHIC[0]), *opened.test)
+    opened.lookup(opened.space.parse(ISOMORPHIC[0]), opened.test)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -76,7 +76,7 @@ def test_one_cell_alone_is_what_the_embedded_table_holds(tmp_path: Path) -> None
         embedded, trained = open_table(name), TrainedTable(space, tmp_path)
         assert trained.recipe.describe() == embedded.info["about"]["recipe"]
         cell = space.parse(embedded.encoding(7))
-        ours, theirs = (t.lookup(cell, *embedded.test, "all") for t in (trained, embedded))
+        ours, theirs = (t.lookup(cell, embedded.test, "all") for t in (trained, embedded))
         np.testing.assert_allclose(ours, theirs, atol=3)  # another BLAS rounds otherwise
 
 
@@ -90,13 +90,13 @@ def test_an_incomplete_table_claims_no_optimum(tmp_path: Path) -> None:
 def test_damaged_cells_are_named(tmp_path: Path) -> None:
     opened = table(tmp_path)
     cell = opened.space.parse(ISOMORPHIC[0])
-    opened.lookup(cell, *opened.test)
+    opened.lookup(cell, opened.test)
     (path,) = opened.folder.glob("*.npz")
     path.write_bytes(b"half")
     with pytest.raises(HarnessError, match=r"\.npz is damaged .*: delete it, and it is trained again"):
         table(tmp_path)
     path.unlink()
-    assert table(tmp_path).lookup(cell, *opened.test) == opened.lookup(cell, *opened.test)
+    assert table(tmp_path).lookup(cell, opened.test) == opened.lookup(cell, opened.test)
 
 
 def asking(tmp_path: Path, steps: int) -> "subprocess.Popen[str]":
@@ -115,7 +115,7 @@ def logged(*arguments):
     return original(*arguments)
 train.train_stack = logged
 table = TrainedTable(S3(), Path({str(tmp_path)!r}), Recipe(channels=2, steps={steps}, batch_size=4))
-print(table.lookup(table.space.parse({ISOMORPHIC[0]!r}), *table.test))
+print(table.lookup(table.space.parse({ISOMORPHIC[0]!r}), table.test))
 """
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -167,7 +167,7 @@ cells = 1
     stamped = (planned[0].folder.final / "manifest.json").read_text()
     assert study.table is not None
     assert study.table.fingerprint in stamped
-    assert "percentile" not in results.final()[0]
+    assert "percentile" not in results.final()
     assert trajectory.data(results).reference == {}
     with pytest.raises(HarnessError, match="its optimum is unknown, draw the error instead"):
         trajectory.data(results, metric="regret")

@@ -186,7 +186,7 @@ def test_training_resumes_and_assembles(tmp_path: Path) -> None:
     assert open_table(str(tmp_path / "t2")).fingerprint == table.fingerprint
     assert table.trials(table.test) == [0, 1]
     some = NASBench201().parse(table.encoding(0))
-    assert table.lookup(some, *table.test, 1) == pytest.approx(table.lookup(some, *table.test, 1, at=4))
+    assert table.lookup(some, table.test, 1) == pytest.approx(table.lookup(some, table.test, 1, at=4))
     write_datasheet(table)
     assert "Do not use it" in (tmp_path / "t" / "DATASHEET.md").read_text()
 
@@ -261,10 +261,10 @@ class TestEmbeddedTable:
     def test_a_cell_of_zeros_knows_nothing(self) -> None:
         space = NASBench201()
         zeros = space.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
-        assert self.table.lookup(zeros, *self.table.test) < 3  # 100 classes
+        assert self.table.lookup(zeros, self.table.test) < 3  # 100 classes
 
     def test_curves_end_at_the_final_value(self) -> None:
         space = NASBench201()
         for cell in (space.parse(self.table.encoding(i)) for i in (0, 5000, 15_000)):
-            final = self.table.lookup(cell, *self.table.test, "all")
-            np.testing.assert_array_equal(self.table.lookup(cell, *self.table.test, "all", at=4), final)
+            final = self.table.lookup(cell, self.table.test, "all")
+            np.testing.assert_array_equal(self.table.lookup(cell, self.table.test, "all", at=4), final)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from scipy import stats
 
 from harness.cli.main import main
 from harness.cli.printing import latex, markdown
@@ -71,9 +70,6 @@ def test_area_and_degradation() -> None:
     assert anytime.area_under([4, 2, 2], [0, 1, 4]) == (4 * 1 + 2 * 3) / 4
     assert anytime.area_under([7], [0]) == 7
     assert anytime.degradation([50, 30, 42]) == 12
-    assert anytime.entropy_and_margin([[0.5, 0.5, 0], [0.8, 0.1, 0.1]]) == pytest.approx(
-        ((np.log(2) + stats.entropy([0.8, 0.1, 0.1])) / 2, (0 + 0.7) / 2)
-    )
     assert anytime.agreement(["a", "a", "b", "b"]) == (2, pytest.approx(np.log(2)))
 
 
@@ -93,7 +89,7 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     assert row["onset_above_random"] == 3
     assert found.optimum == pytest.approx(errors[0])
     (codes,), trials = found.coded(("a",), "final")
-    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), *TABLE.test, "all")
+    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), TABLE.test, "all")
     assert sorted(trials[codes[0]]) == pytest.approx(sorted(100 - values))
 
 

@@ -15,7 +15,7 @@ from harness.spaces.base import Architecture
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
-SAME = ("cifar10-valid", "x-valid", 200)
+SAME = Measure("cifar10-valid", "x-valid", 200)
 """The measure that NAS-Bench-201's two versions and NASLib's logs have in common."""
 TOLERANCE = 1e-3
 """Percentage points between a log and the table: tidy files round."""
@@ -101,10 +101,10 @@ def agree(where: str, entry: dict[str, Any], architecture: Architecture, table: 
     """An error where the log and the table say different things about one architecture."""
     if SAME not in table.measures:
         return
-    ours = table.lookup(architecture, *SAME)
+    ours = table.lookup(architecture, SAME)
     theirs = entry[SAME[0]]["valid_accuracy"]
     if abs(ours - theirs) > TOLERANCE:
         raise HarnessError(
-            f"{where}: the log has {theirs:.4f} % for {Measure(*SAME)}, table {table.name} has "
+            f"{where}: the log has {theirs:.4f} % for {SAME}, table {table.name} has "
             f"{ours:.4f} %: it is another version of the benchmark"
         )

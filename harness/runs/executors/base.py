@@ -32,7 +32,7 @@ class Executor(Plugin):
     """
 
     def places(self, device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
-        """The device of each task at a time. Elsewhere it is another machine's: `auto` stays so and is resolved there."""
+        """The device of each task at a time. That of another machine: `auto` is resolved there."""
         if jobs_per_device is not None or "all" in device or ".." in device or "," in device:
             raise HarnessError(
                 f"the executor {self.name!r} places runs itself: leave out --jobs-per-device, and name one device"

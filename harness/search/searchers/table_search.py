@@ -105,7 +105,7 @@ class TableSearch:
             return
         self._seconds += cost
         self.spent_epochs += at
-        scored = candidate, float(self.table.lookup(candidate, *self.measure, at=at))
+        scored = candidate, float(self.table.lookup(candidate, self.measure, at=at))
         self.searcher.learn(self, scored, at)
         # judged by the longest training; a missing value (NaN) never replaces the incumbent, and never stays one
         if at > self.reached or (at == self.reached and (scored[1] > self.score or np.isnan(self.score))):
@@ -118,7 +118,7 @@ class TableSearch:
             on_step()
         return {"train_loss": float("nan")}
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, count: int | None = None) -> dict[str, float]:
         return {"search_valid_loss": float("nan"), "supernet_accuracy_pct": float("nan")}
 
     def derive(self) -> Architecture:

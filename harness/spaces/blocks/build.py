@@ -29,9 +29,9 @@ def build_supernet(
 ) -> Supernet:
     """The space's one-shot network with initial weights from `generator` (None: left uninitialised, for loading).
 
-    preset: the space's `fixed` one, if not said. cells: in the space's own count (a stage, or in all). options: those of
-    the regularizers (`Regularizer.supernet_options`). implementation: `readable` is one module an operation, which
-    `fast` must agree with; a space that has no fast one is computed by the readable one.
+    preset: the space's `fixed` one, if not said. cells: in the space's own count (a stage, or in all). options: of the
+    regularizers (`Regularizer.supernet_options`). implementation: `readable` is one module an operation, which `fast`
+    must agree with; a space that has no fast one is computed by the readable one.
     """
     if channels % options.get("partial_channels", 1):
         parts = options["partial_channels"]

@@ -81,6 +81,16 @@ class NASBench201(Enumerable):
         """All strings in the official index order (the order of the published files)."""
         return (architecture_of(cell) for cell in official_cells())
 
+    def at(self, index: int) -> Architecture:
+        """The architecture of an official index."""
+        if not 0 <= index < self.size:
+            raise HarnessError(f"there is no architecture {index} in {self.name}: its indices are 0..{self.size - 1}")
+        return architecture_of(official_cells()[index])
+
+    def index(self, encoding: str) -> int | None:
+        """The official index of a string."""
+        return official_indices()[encoding]
+
     def canonical_key(self, architecture: Architecture) -> str:
         return canonical(parse_cell(architecture.encoding))
 
@@ -135,6 +145,12 @@ def official_cells() -> tuple[Cell, ...]:
         order: NDArray[np.uint16] = np.load(stream)
     digits = order.astype(np.int64)[:, None] // 5 ** np.arange(5, -1, -1) % 5
     return tuple(map(tuple, digits.tolist()))
+
+
+@cache
+def official_indices() -> dict[str, int]:
+    """The official index of each of the 15,625 strings."""
+    return {to_string(cell): index for index, cell in enumerate(official_cells())}
 
 
 def _expand(cell: Cell) -> list[tuple[str, ...]]:

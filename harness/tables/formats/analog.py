@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.pickles import guarded, load
 from harness.spaces.nasbench201.space import CONV1, CONV3, NONE, POOL, SKIP, official_cells, to_string
+from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
+from harness.tables.sources.source import Source
 from harness.tables.table import Table
 from harness.tables.write import write_table
 
@@ -35,6 +37,32 @@ class _Fields:
 
 
 ADMITTED = {("analognasbench.data", name): _Fields for name in ("Architecture", "DriftMeasurement")}
+
+
+class AnalogWheel(TableFormat):
+    """The wheel of analog-nasbench, an independent training of NAS-Bench-201's cells."""
+
+    name = "analog-nasbench"
+    what = "an analog_nasbench wheel"
+    sources: ClassVar = {
+        "analog-nasbench": Source(
+            file="analog_nasbench-0.1.3-py3-none-any.whl",
+            table="nasbench201.analog",
+            title="an independent CIFAR-10 training of NAS-Bench-201's cells; not NAS-Bench-201 itself",
+            url="https://pypi.org/project/analog-nasbench/0.1.3/",
+            size="2.9 MB",
+            licence="not stated by the package",
+            citation="AnalogNAS-Bench, PyPI package analog-nasbench 0.1.3",
+            by_pip=True,
+            sha256="f7d4e56e416d249d25555b867a6d7c72886fa9d85a49bd1870708acbf5ee6fe2",
+        ),
+    }
+
+    def recognises(self, path: Path) -> bool:
+        return path.suffix == ".whl"
+
+    def convert(self, job: Conversion) -> list[Table]:
+        return [convert_analog(job.path, job.folder, job.about)]
 
 
 def convert_analog(wheel: Path, folder: Path, about: dict[str, Any]) -> Table:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import S1, S2, S3
+from harness.tables.formats.base import Conversion, Say, TableFormat
 from harness.tables.formats.tfrecord import Evaluation, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
+from harness.tables.sources.source import Source
 from harness.tables.table import Table
 from harness.tables.write import write_table
 
@@ -33,7 +35,44 @@ VALIDATION, TEST = Measure(DATASET, "valid", 108), Measure(DATASET, "test", 108)
 REPORT_EVERY = 100_000
 HALF, END = 0, 1
 FIELDS = ("train", "validation", "test", "training_seconds")
-Say = Callable[[str], None]
+NASBENCH101 = (
+    "Ying et al., NAS-Bench-101: Towards Reproducible Neural Architecture Search, ICML 2019 (arXiv 1902.09635)"
+)
+
+
+class NASBench101Files(TableFormat):
+    """NAS-Bench-101's TFRecord files; NAS-Bench-1Shot1's three tables come with them."""
+
+    name = "nasbench101"
+    what = ".tfrecord"
+    sources: ClassVar = {
+        "nasbench101-only108": Source(
+            file="nasbench_only108.tfrecord",
+            table="nasbench101",
+            title="NAS-Bench-101, 108 epochs",
+            url="https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord",
+            size="499 MB",
+            licence="Apache-2.0",
+            citation=NASBENCH101,
+            sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
+        ),
+        "nasbench101-full": Source(
+            file="nasbench_full.tfrecord",
+            table="nasbench101",
+            title="NAS-Bench-101, 4, 12, 36 and 108 epochs",
+            url="https://storage.googleapis.com/nasbench/nasbench_full.tfrecord",
+            size="1.95 GB",
+            licence="Apache-2.0",
+            citation=NASBENCH101,
+            sha256="3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
+        ),
+    }
+
+    def recognises(self, path: Path) -> bool:
+        return path.suffix == ".tfrecord"
+
+    def convert(self, job: Conversion) -> list[Table]:
+        return convert_nasbench101(job.path, job.folder, job.about, job.say)
 
 
 class Trainings:

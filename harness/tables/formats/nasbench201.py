@@ -9,25 +9,87 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.tables.formats.base import Conversion, Say, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.formats.official import located, members, read_member, read_stream
 from harness.tables.measure import Column, Cost
+from harness.tables.sources.source import Source
 from harness.tables.table import Table
 from harness.tables.write import save_npz, write_table
 
 CHUNK = 250
-Say = Callable[[str], None]
 Name = tuple[str, str, Column | Cost]
 """(final | curve | cost, quantity, column) of a chunk's array."""
+
+
+DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+NASBENCH201 = "Dong & Yang, NAS-Bench-201, ICLR 2020 (arXiv 2001.00326)"
+NATS = "Dong, Liu, Musial & Gabrys, NATS-Bench, TPAMI 2021 (arXiv 2009.00437)"
+
+
+class NASBench201Files(TableFormat):
+    """The official files of NAS-Bench-201 and of NATS-Bench's topology space: archive folder, pickle, .pth."""
+
+    name = "nasbench201"
+    what = "a NATS-Bench archive folder, .pickle.pbz2 or .pth"
+    sources: ClassVar = {
+        "nats-tss": Source(
+            file="NATS-tss-v1_0-3ffb9-simple.tar",
+            table="nasbench201.nats-v1_0",
+            title="NATS-Bench v1.0, topology space (NAS-Bench-201's cells)",
+            url=f"{DRIVE}17_saCsj_krKjlCBLOJEpNtzPXArMCqxU",
+            size="1.3 GB",
+            licence="MIT",
+            citation=NATS,
+            unpacked="NATS-tss-v1_0-3ffb9-simple",
+        ),
+        "nats-tss-pickle": Source(
+            file="NATS-tss-v1_0-3ffb9.pickle.pbz2",
+            table="nasbench201.nats-v1_0",
+            title="NATS-Bench v1.0, topology space (NAS-Bench-201's cells), as one pickle",
+            url=f"{DRIVE}1vzyK0UVH2D3fTpa1_dSWnp1gvGpAxRul",
+            size="1.2 GB",
+            licence="MIT",
+            citation=NATS,
+        ),
+        "nasbench201-v1.0": Source(
+            file="NAS-Bench-201-v1_0-e61699.pth",
+            table="nasbench201.v1_0",
+            title="NAS-Bench-201 v1.0",
+            url=f"{DRIVE}1SKW0Cu0u8-gb18zDpaAGi0f74UdXeGKs",
+            size="2.2 GB",
+            licence="MIT",
+            citation=NASBENCH201,
+        ),
+        "nasbench201-v1.1": Source(
+            file="NAS-Bench-201-v1_1-096897.pth",
+            table="nasbench201.v1_1",
+            title="NAS-Bench-201 v1.1",
+            url=f"{DRIVE}16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_",
+            size="4.7 GB",
+            licence="MIT",
+            citation=NASBENCH201,
+        ),
+    }
+
+    def recognises(self, path: Path) -> bool:
+        return path.is_dir() or path.name.endswith((".pickle.pbz2", ".pth"))
+
+    def convert(self, job: Conversion) -> list[Table]:
+        work = job.folder.with_name(f".{job.folder.name}.work")
+        if job.path.is_dir():
+            members(job.path)  # an error where it is no archive folder
+        table = convert_nasbench201(job.path, job.folder, work=work, about=job.about, jobs=job.jobs, say=job.say)
+        return [table]
 
 
 def convert_nasbench201(source: Path, folder: Path, *, work: Path, about: dict[str, Any], jobs: int, say: Say) -> Table:

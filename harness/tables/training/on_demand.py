@@ -20,7 +20,7 @@ from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture, Space
 from harness.tables.blocks import Block, Blocks
 from harness.tables.measure import Column, Measure
-from harness.tables.table import Table
+from harness.tables.table import Table, What
 from harness.tables.training.recipe import DATASET, SPLITS, Recipe
 from harness.tables.write import save_npz
 
@@ -71,8 +71,9 @@ class TrainedTable(Table):
         """Nothing: the optimum is unknown."""
         return {}
 
-    def row(self, architecture: Architecture) -> int:
+    def row(self, what: What) -> int:
         """The architecture's row; trains it where nobody has yet."""
+        architecture = self.architecture(what)
         key = self.space.canonical_key(architecture)
         if key not in self._row_by_key:
             path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"

@@ -50,7 +50,7 @@ def test_incumbent_only_improves_and_is_the_table_s(searcher: TableSearcher, nam
             reached, scores = search.reached, []  # judged by the longest training alone
         scores.append(search.score)
     assert scores == sorted(scores)
-    assert search.table.lookup(search.derive(), *search.measure) == scores[-1]
+    assert search.table.lookup(search.derive(), search.measure) == scores[-1]
 
 
 @pytest.mark.parametrize("searcher", SEARCHERS, ids=lambda s: s.name)
@@ -84,7 +84,7 @@ def test_local_search_moves_to_the_best_neighbour_or_begins_anew() -> None:
         search.train_epoch(0, lambda: None)
         if point is None or search.memory["asked"]:
             continue
-        values = [search.table.lookup(n, *search.measure) for n in search.space.neighbours(point)]
+        values = [search.table.lookup(n, search.measure) for n in search.space.neighbours(point)]
         if max(values) > score:
             assert search.memory["point"][0][1] == max(values)
             moves += 1
@@ -239,7 +239,7 @@ def test_policy_of_reinforce_settles_on_what_it_is_paid_for(timed: Table) -> Non
         for _ in range(300):
             search.train_epoch(0, lambda: None)
             candidate, at = search.searcher.next(search)
-            scores.append(digits.lookup(candidate, *search.measure, at=at))
+            scores.append(digits.lookup(candidate, search.measure, at=at))
         gains.append(np.mean(scores[-50:]) - np.mean(scores[:50]))
     assert min(gains) > 5
 
@@ -262,6 +262,6 @@ def test_bohb_draws_better_candidates_than_chance() -> None:
         for seed in range(4):
             search = searcher.start(space, digits, Streams(seed))
             run(search, 200)
-            drawn += [digits.lookup(searcher.propose(search), *search.measure) for _ in range(10)]
+            drawn += [digits.lookup(searcher.propose(search), search.measure) for _ in range(10)]
         means[searcher.name] = np.mean(drawn)
     assert means["bohb"] > means["hyperband"] + 5

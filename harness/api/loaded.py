@@ -1,0 +1,144 @@
+"""Runs that are there, as a notebook reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import HarnessError
+from harness.results.folders import load_folder
+from harness.results.frames import Results
+from harness.results.load import Finished
+from harness.spaces.base import Space
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Runs:
+    """Finished runs: their rows, and what is asked of them.
+
+    Attributes:
+        epochs: one row an epoch of every run (losses, supernet accuracy, logits, derived architecture), with `method`
+            and `seed`.
+        lookups: one row for every value that the table holds of an epoch's architecture, accuracies in %.
+        timing: seconds and memory of every epoch.
+        table: the table that was asked, or None.
+        space: what was searched.
+        manifests: the configuration and environment of every run; empty for imported logs.
+    """
+
+    def __init__(self, found: Finished) -> None:
+        self.found = found
+
+    def __repr__(self) -> str:
+        results = self.found.results
+        methods = ", ".join(map(str, results.epochs["method"].unique())) if len(results) else "none"
+        return f"<Runs {self.found.name}: {len(results)} runs; methods {methods}>"
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def results(self) -> Results:
+        return self.found.results
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        return self.results.epochs
+
+    @property
+    def lookups(self) -> pd.DataFrame:
+        return self.results.lookups
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        return self.results.timing
+
+    @property
+    def table(self) -> Table | None:
+        return self.results.table
+
+    @property
+    def space(self) -> Space | None:
+        return self.results.space
+
+    @property
+    def manifests(self) -> list[dict[str, Any]]:
+        return self.found.manifests
+
+    def final(self) -> pd.DataFrame:
+        """One row a method: n, the last error in % (median and range over seeds), the best epoch's, its percentile."""
+        return self.results.final()
+
+    def errors(self, measure: str | None = None) -> pd.DataFrame:
+        """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
+
+        Args:
+            measure: "dataset/split@epochs" of the table; its test, if not said.
+        """
+        from harness.tables.measure import Measure
+
+        return self.results.error_by_epoch(Measure.parse(measure) if measure else None)
+
+    def compare(self, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
+        """One row a pair of methods: see `harness.compare`."""
+        from harness.api.verdicts import compare
+
+        return compare(self, baseline=baseline, endpoint=endpoint)
+
+    def plot(self, name: str = "trajectory", **options: Any) -> Any:
+        """A figure: see `harness.plot`."""
+        from harness.api.verdicts import plot
+
+        return plot(self, name, **options)
+
+    def report(self, to: str | Path) -> Path:
+        """Write one HTML page that opens offline; returns its path."""
+        from harness.api.verdicts import report
+
+        return report(self, to)
+
+
+def load(*folders: str | Path) -> Runs:
+    """Read finished runs, without the study file that made them.
+
+    Args:
+        folders: a study's folder of runs, one run's folder, or a folder of published or imported results; several are
+            read as one, and then must be of one space and table.
+
+    Raises:
+        HarnessError: a folder holds no finished runs, or is damaged, or folders do not fit together.
+    """
+    if not folders:
+        raise HarnessError("harness.load needs a folder of runs, such as results/runs/digits")
+    found = [load_folder(Path(folder)) for folder in folders]
+    return Runs(found[0] if len(found) == 1 else joined(found))
+
+
+def joined(found: Sequence[Finished]) -> Finished:
+    """Runs of several folders as one, each method by the name that it has there."""
+    import pandas as pd
+
+    first, *rest = found
+    tables = {f.results.table.fingerprint if f.results.table else None for f in found}
+    if len(tables) > 1:
+        raise HarnessError(f"the runs of {', '.join(str(f.folder) for f in found)} were looked up in different tables")
+    frames = {
+        name: pd.concat([getattr(f.results, name) for f in found], ignore_index=True)
+        for name in ("epochs", "lookups", "timing")
+    }
+    keys = frames["epochs"][["method", "seed", "epoch"]]
+    if keys.duplicated().any():
+        twice = keys[keys.duplicated()].iloc[0]
+        raise HarnessError(
+            f"two of the folders hold a run of {twice['method']!r} with seed {twice['seed']}: load them apart"
+        )
+    results = Results(**frames, table=first.results.table, space=first.results.space)
+    names = " and ".join(f.name for f in found)
+    told = "exploratory: runs of several folders are compared"
+    manifests = [m for f in found for m in f.manifests]
+    missing = sum(f.missing for f in rest) + first.missing
+    return Finished(names, first.source, results, missing, first.declared, told, first.folder, manifests)

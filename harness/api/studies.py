@@ -1,0 +1,93 @@
+"""Running studies from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.loaded import Runs
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_OUT = Path("results/runs")
+
+
+def plan(
+    study: str | Path | Mapping[str, Any],
+    *,
+    seeds: str | None = None,
+    settings: Sequence[str] = (),
+    out: str | Path = DEFAULT_OUT,
+) -> pd.DataFrame:
+    """The runs of a study and which are missing; runs nothing.
+
+    Args:
+        study: the path of a study file, or a mapping with the same keys.
+        seeds: instead of the study's: "0..9", "3" or "0,2,5..7".
+        settings: changes, each "a.b=value", as `--set` takes them.
+        out: the folder of all studies' runs.
+
+    Returns:
+        One row a run: method, seed, state, folder.
+
+    Raises:
+        HarnessError: the study cannot be run; the sentence says why.
+    """
+    import pandas as pd
+
+    from harness.runs.execute import plan as make_plan
+    from harness.runs.study import load_study
+
+    planned = make_plan(load_study(located(study), settings, seeds), Path(out))
+    return pd.DataFrame(
+        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
+        for p in planned
+    )
+
+
+def run(
+    study: str | Path | Mapping[str, Any],
+    *,
+    seeds: str | None = None,
+    settings: Sequence[str] = (),
+    out: str | Path = DEFAULT_OUT,
+    jobs: int | None = None,
+    device: str = "auto",
+) -> Runs:
+    """Run what is missing of a study, and read all of it.
+
+    Args:
+        study: the path of a study file, or a mapping with the same keys.
+        seeds: instead of the study's: "0..9", "3" or "0,2,5..7".
+        settings: changes, each "a.b=value", as `--set` takes them.
+        out: the folder of all studies' runs; runs that are finished there are kept, interrupted ones go on.
+        jobs: runs at a time; one a core, if not said.
+        device: "auto", "cpu" or "cuda:N".
+
+    Raises:
+        HarnessError: the study cannot be run, or a run did not finish; the others are kept.
+    """
+    from harness.core.arithmetic import check_precision, default_jobs, resolve_device
+    from harness.results.load import of_study
+    from harness.runs.execute import plan as make_plan
+    from harness.runs.execute import run_all, study_folder
+    from harness.runs.preregistration import declare
+    from harness.runs.study import load_study
+
+    loaded = load_study(located(study), settings, seeds)
+    planned = make_plan(loaded, Path(out))
+    where = resolve_device(device)
+    for p in planned:
+        check_precision(p.run.training.precision, where)
+    declare(study_folder(Path(out), loaded), loaded.file.comparison, begun=any(p.recorded for p in planned))
+    failed = [o.error for o in run_all(planned, where, jobs or default_jobs(where)) if o.error]
+    if failed:
+        raise HarnessError(f"{len(failed)} runs of {loaded.name} did not finish; the first says: {failed[0]}")
+    return Runs(of_study(loaded, Path(out)))
+
+
+def located(study: str | Path | Mapping[str, Any]) -> Path | Mapping[str, Any]:
+    return study if isinstance(study, Mapping) else Path(study)

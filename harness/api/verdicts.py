@@ -1,0 +1,79 @@
+"""What is asked of runs: comparisons, gates, figures, reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from harness.api.loaded import Runs, load
+from harness.core.errors import HarnessError, did_you_mean
+from harness.runs.preregistration import Endpoint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = Runs | str | Path
+"""Runs, or a folder that `load` reads."""
+
+
+def runs_of(source: Source) -> Runs:
+    return source if isinstance(source, Runs) else load(source)
+
+
+def compare(source: Source, *, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
+    """Compare methods with a baseline: difference with interval, exact test, chance of improvement, a sentence.
+
+    Args:
+        source: runs, or a folder of them.
+        baseline: the method that all others are compared with; what the study declared, if not said.
+        endpoint: "final", "selected", "oracle" or "area"; what the study declared, if not said.
+
+    Returns:
+        One row a pair, one number a column; `verdict` is the sentence, `attrs["standing"]` says whether the comparison
+        was declared before the first run.
+
+    Raises:
+        HarnessError: there is nothing to compare, or no such method or endpoint.
+    """
+    import pandas as pd
+
+    from harness.results.endpoints import endpoints
+    from harness.verdicts.compare import compare as compare_methods
+
+    found = runs_of(source).found
+    if endpoint is not None and endpoint not in get_args(Endpoint):
+        raise HarnessError(f"there is no endpoint {endpoint!r}: {did_you_mean(endpoint, get_args(Endpoint))}")
+    changes: dict[str, Any] = {k: v for k, v in (("baseline", baseline), ("primary", endpoint)) if v is not None}
+    changed = any(getattr(found.declared, key) != value for key, value in changes.items())
+    if baseline is not None:
+        changes["pairs"] = ()
+    declared = found.declared.model_copy(update=changes)
+    frame = pd.DataFrame([p.numbers() for p in compare_methods(endpoints(found.results, declared), declared)])
+    frame.attrs["standing"] = "exploratory: not what was declared" if changed else found.standing
+    return frame
+
+
+def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
+    """Whether runs moved from those of a baseline file beyond margins: one row a quantity of each method.
+
+    Args:
+        source: runs, or a folder of them.
+        against: a baseline that `harness gate STUDY --write` wrote.
+        margins: error, failure, onset, eigenvalue, level, as `harness gate --help` explains them.
+    """
+    import pandas as pd
+
+    from harness.verdicts.baseline import read_baseline
+    from harness.verdicts.gate import gate as check
+    from harness.verdicts.gate import margins_of
+
+    found = runs_of(source).found
+    checks = check(found.results, read_baseline(Path(against)), margins_of(margins), found.declared)
+    return pd.DataFrame([c.row() for c in checks])
+
+
+def report(source: Source, to: str | Path) -> Path:
+    """Write one HTML page, which opens offline. Returns its path."""
+    from harness.report.build import build
+
+    return build(runs_of(source).found, Path(to))

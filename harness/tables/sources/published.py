@@ -1,0 +1,96 @@
+"""The published files that the formats know of, and finding them on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.files import cache_folder
+from harness.tables.formats.base import FORMATS
+from harness.tables.sources.source import Source
+from harness.tables.write import sha256
+
+NAMED_MD5 = re.compile(r"-v1_\d-([0-9a-f]{5,6})(?:-simple)?\.(?:pth|pickle\.pbz2|tar)$")
+"""The benchmark authors' convention: file names end with the first digits of the MD5."""
+
+
+def sources() -> dict[str, Source]:
+    """Every published file by its name here."""
+    return {name: source for kind in FORMATS.classes.values() for name, source in kind.sources.items()}
+
+
+def find_source(name: str) -> Source:
+    if name not in (known := sources()):
+        raise HarnessError(f"unknown source {name!r}: {did_you_mean(name, known)}")
+    return known[name]
+
+
+def source_of(path: Path) -> Source | None:
+    """The source that a file or folder is by its name."""
+    return next((s for s in sources().values() if path.name in (s.file, s.unpacked)), None)
+
+
+def downloads() -> Path:
+    """Where fetched files are kept."""
+    return cache_folder() / "downloads"
+
+
+def search_folders() -> list[Path]:
+    """Where official files are looked for: among what was fetched, and in $TORCH_HOME, else ~/.torch."""
+    return [downloads(), Path(os.environ.get("TORCH_HOME") or Path.home() / ".torch").expanduser()]
+
+
+def locate(what: str) -> Path:
+    """The file or folder of a path, or of a source's name in the folders that are searched."""
+    path = Path(what).expanduser()
+    if path.exists():
+        return path
+    if what not in (known := sources()):
+        raise HarnessError(f"there is no file {what}, and no source of that name: {did_you_mean(what, known)}")
+    source = known[what]
+    names = [n for n in (source.unpacked, source.file) if n]
+    for folder in search_folders():
+        for name in names:
+            if (folder / name).exists():
+                return folder / name
+    looked = " or ".join(map(str, search_folders()))
+    raise HarnessError(
+        f"no {' or '.join(names)} in {looked}: get it by 'harness tables fetch {what}', or give its path"
+    )
+
+
+def identify(path: Path) -> dict[str, str]:
+    """What table.json says of where the numbers come from; refuses a file that is not what its name says."""
+    about = {"title": f"added from {path.name}", "source": path.name, "source_sha256": content_sha256(path)}
+    if path.is_file() and (named := NAMED_MD5.search(path.name)):
+        agrees = md5(path).startswith(named.group(1))
+        about["md5_in_its_name"] = (
+            "agrees" if agrees else "does not agree: the file may be damaged or not the official one"
+        )
+    source = source_of(path)
+    if source is None:
+        return about
+    if source.sha256 and path.name == source.file and source.sha256 != about["source_sha256"]:
+        raise HarnessError(
+            f"{path} is not the published file of that name: its SHA-256 is {about['source_sha256'][:12]}..., "
+            f"published is {source.sha256[:12]}...: download it again, or rename it if it is data of your own"
+        )
+    checked = "equal to the published one" if source.sha256 else "none is published to compare with"
+    told = {"title": source.title, "url": source.url, "licence": source.licence, "citation": source.citation}
+    return about | told | {"sha256_is": checked}
+
+
+def md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of a file; of a folder, over its files' names and hashes in order."""
+    if not path.is_dir():
+        return sha256(path)
+    listed = "".join(f"{p.name} {sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file())
+    return hashlib.sha256(listed.encode()).hexdigest()
