@@ -60,16 +60,22 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
         source: runs, or a folder of them.
         against: a baseline that `harness gate STUDY --write` wrote.
         margins: error, failure, onset, eigenvalue, level, as `harness gate --help` explains them.
+
+    Returns:
+        The checks; `attrs["changes"]` says what differs in the configuration and in what the runs were made with.
     """
     import pandas as pd
 
-    from harness.verdicts.baseline import read_baseline
+    from harness.verdicts.baseline import changes, read_baseline
     from harness.verdicts.gate import gate as check
     from harness.verdicts.gate import margins_of
 
     found = runs_of(source).found
-    checks = check(found.results, read_baseline(Path(against)), margins_of(margins), found.declared)
-    return pd.DataFrame([c.row() for c in checks])
+    baseline = read_baseline(Path(against))
+    checks = check(found.results, baseline, margins_of(margins), found.declared)
+    frame = pd.DataFrame([c.row() for c in checks])
+    frame.attrs["changes"] = changes(found.manifests, baseline)
+    return frame
 
 
 def report(source: Source, to: str | Path) -> Path:

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from harness.cli.reading import compare, form, gate, import_, plot, report
+from harness.cli.exchange import export, import_
+from harness.cli.judging import compare, gate, paper
+from harness.cli.reading import form, plot, report
 from harness.cli.study import plan, publish, run, status
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
@@ -22,6 +24,7 @@ Examples:
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
+  harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness report STUDY                                        all of it on one page
   harness tables info nasbench201.digits                      what a table holds
@@ -56,18 +59,30 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plan, run, status, publish, plot, compare, gate, report, import_):
+for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export):
     main.add_command(verb)
 
 
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables", "formats")
+KINDS = (
+    "methods",
+    "regularizers",
+    "searchers",
+    "probes",
+    "spaces",
+    "datasets",
+    "importers",
+    "exporters",
+    "executors",
+    "formats",
+    "tables",
+)
 
 
 @main.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
 @form
 def list_(kind: str | None, form: Any) -> None:
-    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    """List methods and their parts, spaces, datasets, formats or tables: all of it, or one KIND."""
     from harness.cli.listing import listing
     from harness.cli.printing import emit
 
@@ -138,7 +153,7 @@ def info(name: str, form: Any) -> None:
 
     table = open_table(name)
     rows = measures(table)
-    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
     if form != "table":
         emit(rows, form)
     else:
@@ -202,7 +217,7 @@ def add(what: str, test: str | None, validation: str | None, jobs: int | None, *
     say = functools.partial(click.echo, err=True)
     added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
     for table in added:
-        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
         click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
 
 

@@ -103,7 +103,8 @@ def run(
     Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
     """
-    from harness.cli.printing import emit, live_progress
+    from harness.cli.printing import emit
+    from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import run_all, study_folder
@@ -120,6 +121,12 @@ def run(
     executor.check([p.run for p in planned], devices)
     declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
     missing = [p for p in planned if not p.finished]
+    if missing and study.table is not None and " of " in study.table.told_size:
+        click.echo(
+            f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
+            "one stops",
+            err=True,
+        )
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []
     try:

@@ -42,7 +42,7 @@ def load_folder(folder: Path) -> Finished:
 def run_folders(folder: Path) -> list[Path]:
     """The finished runs in a study's folder, by name."""
     found = (p for p in folder.iterdir() if p.is_dir() and not p.name.endswith(".running"))
-    return sorted(p for p in found if (p / MANIFEST).is_file())
+    return sorted(p for p in found if (p / MANIFEST).is_file() and "configuration" in read_manifest(p))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

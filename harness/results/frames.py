@@ -76,7 +76,9 @@ class Results:
                     )
             frames: dict[str, Any] = {n: pd.read_parquet(io.BytesIO(content)) for n, content in bytes_of.items()}
         except (OSError, ValueError, AttributeError) as error:
-            raise HarnessError(f"{folder} holds no published results ({error})") from None
+            inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
+            told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
+            raise HarnessError(f"{folder} holds no published results itself{told}") from None
         named = manifest["table"]
         table = None if named is None else open_table(named["name"])
         if table is not None and table.fingerprint != named["fingerprint"]:
@@ -114,13 +116,13 @@ class Results:
             rows["error_pct"] = 100 - rows["accuracy_pct"]
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
-    def rows(self) -> pd.DataFrame:
-        """The rows of every epoch, with `seconds` and `error_pct` (see `error_by_epoch`)."""
-        return self.epochs.merge(self.error_by_epoch(), on=["method", "seed", "epoch"], validate="one_to_one")
+    def rows(self, measure: Measure | None = None) -> pd.DataFrame:
+        """The rows of every epoch, with `seconds` and `error_pct` in a measure (see `error_by_epoch`)."""
+        return self.epochs.merge(self.error_by_epoch(measure), on=["method", "seed", "epoch"], validate="one_to_one")
 
-    def levels(self) -> tuple[float, float]:
+    def levels(self, measure: Measure | None = None) -> tuple[float, float]:
         """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
-        known = {} if self.table is None else self.table.references(self.table.test)
+        known = {} if self.table is None else self.table.references(measure or self.table.test)
         optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
         return optimum, median
 

@@ -19,6 +19,9 @@ from harness.runs.execute import plan, study_folder
 from harness.runs.preregistration import Declared, standing
 from harness.runs.study import Study, apply_settings, load_study
 
+FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
+"""Endings of files that an importer may read; a study's is .toml."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -44,6 +47,8 @@ def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out:
     """A study file, with its runs under `out`, or a folder that `harness publish` or `harness import` wrote."""
     if source.is_dir():
         return of_published(source, settings, seeds)
+    if source.suffix.lower() in FOREIGN:
+        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     return of_study(load_study(source, list(settings), seeds), out)
 
 

@@ -115,7 +115,7 @@ def epoch_record(
     """One row: losses, supernet accuracy, entropy, the derived architecture and its operation counts, all logits."""
     operations = {f"count_{op}": architecture.operations.count(op) for op in run.space.operations}
     record: dict[str, Any] = {"epoch": epoch, **losses, "architecture": architecture.encoding, "key": architecture.key}
-    alphas = [a.detach().cpu().double().numpy() for a in getattr(process, "alphas", [])]
+    alphas = [a.cpu().double().numpy() for a in process.logits()] if isinstance(process, SearchState) else []
     mix = [np.exp(a - a.max(-1, keepdims=True)) for a in alphas]
     weights = np.concatenate([(m / m.sum(-1, keepdims=True)).ravel() for m in mix]) if mix else np.array([])
     logs = np.log(weights, where=weights > 0, out=np.zeros_like(weights))

@@ -19,6 +19,11 @@ class Fast(Supernet):
 
     as_read: bool = False
 
+    @property
+    def reads(self) -> bool:
+        """Whether it is computed one module an operation now."""
+        return self.as_read or self.evaluates != "all"
+
     @contextmanager
     def readable(self) -> Iterator[None]:
         self.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

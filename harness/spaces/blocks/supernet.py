@@ -12,7 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,40 @@ from harness.core.streams import Make
 Mix = Sequence[Tensor]
 
 
+Evaluated = Literal["all", "drawn", "bare"]
+"""What a choice computes: all of its operations; those whose mixing weight is not zero; the largest alone, to which the
+weights of the others are added as they are, without their operations (what GDAS' code for NAS-Bench-201 does)."""
+NOTHING = 1e-10
+"""A mixing weight up to which an operation counts as not drawn."""
+
+
 class MixedOperation(nn.Module):
     """The weighted sum of a choice's operations. Those with weights are child modules."""
+
+    evaluates: Evaluated = "all"
+    computed: set[int]
+    """The places of the operations that were computed since this was last emptied, where not all are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.computed = set()
+
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """The operations, in the space's order."""
+        raise NotImplementedError(f"{type(self).__name__} cannot leave operations out")
+
+    def drawn(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The sum of what `evaluates` says; the host looks at the weights."""
+        options = self.options()
+        if self.evaluates == "bare":
+            first = int(weights.argmax())
+            self.computed.add(first)
+            others = [w for i, w in enumerate(weights.unbind()) if i != first]
+            return weights[first] * options[first](x) + torch.stack(others).sum()
+        chosen = [i for i, w in enumerate(weights.tolist()) if w > NOTHING]
+        self.computed.update(chosen)
+        terms = [weights[i] * options[i](x) for i in chosen]
+        return sum(terms[1:], terms[0]) if terms else torch.zeros_like(x)
 
 
 class Supernet(nn.Module, ABC):
@@ -43,6 +75,30 @@ class Supernet(nn.Module, ABC):
     """Factor of a mixed operation's input in its output."""
     draw: Callable[[Make], Tensor]
     """Where random numbers of a forward pass come from."""
+    constraint: Callable[[Mix], Mix] | None = None
+    """What puts decided choices into mixing weights."""
+    evaluates: Evaluated = "all"
+
+    def evaluate(self, what: Evaluated) -> None:
+        """Compute these operations from now on."""
+        self.evaluates = what
+        for module in self.modules():
+            if isinstance(module, MixedOperation):
+                module.evaluates = what
+
+    def computed(self) -> set[nn.Parameter]:
+        """The weights of candidate operations that were computed since this was last asked."""
+        found: set[nn.Parameter] = set()
+        for module in self.modules():
+            if isinstance(module, MixedOperation):
+                options = [o for i, o in enumerate(module.options()) if i in module.computed]
+                found.update(w for o in options if isinstance(o, nn.Module) for w in o.parameters())
+                module.computed.clear()
+        return found
+
+    def constrained(self, mix: Mix) -> Mix:
+        """The mixing weights of a search, with the choices taken that it has decided."""
+        return mix if self.constraint is None else self.constraint(mix)
 
     def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
         """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,13 @@ class ChoiceBlock(MixedOperation):
         self.conv3x3 = ConvBnRelu(channels, channels, 3, momentum=momentum)
         self.conv1x1 = ConvBnRelu(channels, channels, 1, momentum=momentum)
 
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        return self.maxpool3x3, self.conv3x3, self.conv1x1
+
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """x: [batch, channels, height, width]; weights: [3]."""
+        if self.evaluates != "all":
+            return self.drawn(x, weights)
         pool, conv3, conv1 = weights.unbind()
         y: Tensor = pool * self.maxpool3x3(x) + conv3 * self.conv3x3(x) + conv1 * self.conv1x1(x)
         return y

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from harness.spaces.blocks.supernet import Mix, MixedOperation, ReluConvBn, Supernet
@@ -25,8 +26,13 @@ class MixedEdge(MixedOperation):
         self.nor_conv_3x3 = ReluConvBn(channels, channels, 3, affine=False)
         self.avg_pool_3x3 = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
 
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        return torch.zeros_like, nn.Identity(), self.nor_conv_1x1, self.nor_conv_3x3, self.avg_pool_3x3
+
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """x: [batch, channels, height, width]; weights: [5], in the space's operation order."""
+        if self.evaluates != "all":
+            return self.drawn(x, weights)
         _, skip, conv1, conv3, pool = weights.unbind()
         y: Tensor = skip * x + conv1 * self.nor_conv_1x1(x) + conv3 * self.nor_conv_3x3(x)
         y = y + pool * self.avg_pool_3x3(x)

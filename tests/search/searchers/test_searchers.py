@@ -15,7 +15,7 @@ from harness.search.searchers.gaea import GAEA
 from harness.search.searchers.gumbel import Gumbel
 from harness.search.searchers.idarts import IDARTS
 from harness.search.searchers.nasp import NASP
-from harness.search.searchers.sam import SharpnessAware
+from harness.search.searchers.a2m import A2M
 from harness.spaces.nasbench201.space import NASBench201
 from tests.search.searchers.test_darts import Quadratic, step_of
 
@@ -67,7 +67,7 @@ def test_idarts_tends_to_the_exact_hypergradient() -> None:
 def test_sam_is_the_gradient_of_the_loss_after_ascent() -> None:
     net, alpha = Quadratic(), ALPHA.clone().requires_grad_()
     rho = 0.5
-    (gradient,) = SharpnessAware(rho=rho).gradient(step_of(net, [alpha], "train", "valid"))
+    (gradient,) = A2M(rho=rho).gradient(step_of(net, [alpha], "train", "valid"))
     assert torch.equal(alpha.detach(), ALPHA)
 
     def loss(a: Tensor) -> Tensor:

@@ -1,0 +1,115 @@
+"""The public API, as a notebook uses it."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+import harness
+from harness.core.errors import HarnessError
+from tests.conftest import ROOT, SMALL_STUDY
+
+PUBLISHED = ROOT / "results" / "published" / "ten-seeds"
+
+
+def test_import_is_light_and_names_are_there() -> None:
+    code = (
+        "import sys, harness\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'matplotlib', 'pydantic', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert set(harness.__all__) <= set(dir(harness))\n"
+        "assert all(getattr(harness, name) for name in harness.__all__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="module 'harness' has no attribute 'runs'"):
+        harness.runs  # noqa: B018
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, harness.Runs]:
+    """A study from a mapping, run."""
+    out = tmp_path_factory.mktemp("out")
+    study = tomllib.loads(SMALL_STUDY) | {"methods": ["darts", "random-search"]}
+    return out, harness.run(study, seeds="0..1", out=out, jobs=1)
+
+
+def test_runs_of_a_mapping(made: tuple[Path, harness.Runs]) -> None:
+    out, runs = made
+    assert len(runs) == 4
+    planned = harness.plan(tomllib.loads(SMALL_STUDY) | {"methods": ["darts"]}, seeds="0..2", out=out)
+    assert planned["state"].tolist() == ["finished", "finished", "not begun"]
+
+
+def test_folders_are_read_without_their_study(made: tuple[Path, harness.Runs]) -> None:
+    out, runs = made
+    loaded = harness.load(out / runs.found.name)
+    keys = ["method", "seed", "epoch"]
+    for name in ("epochs", "lookups", "timing"):
+        own, read = (getattr(r, name).sort_values(keys, kind="stable", ignore_index=True) for r in (runs, loaded))
+        pd.testing.assert_frame_equal(own, read)
+    assert loaded.space is not None and loaded.space.name == "nasbench201"
+    one = harness.load(next((out / runs.found.name).glob("darts_seed1_*")))
+    assert one.epochs["method"].unique().tolist() == ["darts"] and one.epochs["seed"].unique().tolist() == [1]
+    assert repr(one) == f"<Runs {one.found.name}: 1 runs; methods darts>"
+    final = loaded.final()
+    assert isinstance(final, pd.DataFrame) and set(final["method"]) == {"darts", "random-search"}
+    assert {"method", "seed", "epoch", "error_pct"} <= set(loaded.errors("digits100/x-valid@4"))
+
+
+def test_several_folders_are_one(made: tuple[Path, harness.Runs]) -> None:
+    out, runs = made
+    folders = sorted((out / runs.found.name).glob("*_seed*"))
+    assert len(harness.load(*folders)) == 4
+    with pytest.raises(HarnessError, match="hold a run of 'darts' with seed 0: load them apart"):
+        harness.load(folders[0], folders[0])
+
+
+def test_verdicts_of_published_results() -> None:
+    runs = harness.load(PUBLISHED)
+    frame = runs.compare(baseline="darts")
+    assert set(frame["against"]) == {"darts"} and len(frame) == len(runs.epochs["method"].unique()) - 1
+    other = runs.compare(baseline="sdarts-rs", endpoint="oracle")
+    assert set(other["against"]) == {"sdarts-rs"} and set(other["endpoint"]) == {"oracle"}
+    assert other.attrs["standing"].startswith("exploratory")
+    with pytest.raises(HarnessError, match="there is no endpoint 'last': choose from"):
+        runs.compare(endpoint="last")
+
+
+def test_figures_leave_the_style_alone(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    drawn: Any = harness.load(PUBLISHED).plot("trajectory", width=3.25, methods=["darts", "sdarts-rs"])
+    assert drawn.get_size_inches()[0] == 3.25
+    assert dict(mpl.rcParams) == before
+    drawn.savefig(tmp_path / "f.png")
+    with pytest.raises(HarnessError, match="unknown figure 'trajectorie': did you mean 'trajectory'"):
+        harness.plot(PUBLISHED, "trajectorie")
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        (ROOT / "nowhere", "there is no folder of runs at"),
+        (ROOT / "docs", "holds no finished run: run a study first"),
+        (PUBLISHED.parent, "holds no finished run: name one of the folders inside: .*ten-seeds"),
+    ],
+)
+def test_a_folder_that_holds_none(folder: Path, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        harness.load(folder)
+    with pytest.raises(HarnessError, match=r"harness\.load needs a folder of runs"):
+        harness.load()
+
+
+def test_tables_and_spaces() -> None:
+    table = harness.open_table("nasbench201")
+    assert table.lookup(1835, table.test) == pytest.approx(54.2967, abs=1e-4)
+    space = harness.search_space("nasbench201")
+    assert table.lookup(space.parse(table.encoding(0)), "cifar10/ori-test@200") > 0
+    with pytest.raises(HarnessError, match="unknown space 'nasbench20': did you mean 'nasbench201'"):
+        harness.search_space("nasbench20")

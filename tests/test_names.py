@@ -1,0 +1,99 @@
+"""Nothing outside of its own file names a space, a method, an operation, a data set, a figure or a format."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.core.registry import Registry
+from harness.datasets.base import DATASETS
+from harness.search.methods import methods
+from harness.search.probes.base import PROBES
+from harness.search.regularizers.base import REGULARIZERS
+from harness.search.searchers.base import SEARCHERS
+from harness.spaces.base import SPACES
+from harness.tables.formats.base import FORMATS
+from tests.conftest import ROOT
+
+REGISTRIES = (SPACES, DATASETS, SEARCHERS, REGULARIZERS, PROBES, FORMATS)
+HOUSE = ROOT / "harness"
+ALLOWED = {
+    ("runs/study.py", "none"): "a study without a table",
+    ("cli/listing.py", "none"): "a method without regularizers",
+    ("search/methods.py", "harness.search.searchers.darts"): "the searcher of a method that names none",
+    ("testing/contracts.py", "harness.datasets.digits"): "the data of the contract suites",
+    ("tables/training/train.py", "harness.datasets.digits"): "the data of the tables that are trained here",
+    ("tables/training/on_demand.py", "harness.datasets.digits"): "the data of the tables that are trained here",
+    ("tables/training/recipe.py", "digits100"): "the data of the tables that are trained here",
+}
+"""What may be said elsewhere, and why."""
+
+
+def own_files(registry: Registry) -> set[Path]:
+    """The files of a kind's plugins: theirs, those of their folder, and the helpers that stand beside them."""
+    found: set[Path] = set()
+    for cls in registry.classes.values():
+        path = Path(str(sys.modules[cls.__module__].__file__))
+        found |= set(path.parent.rglob("*.py"))
+    return found
+
+
+def names() -> set[str]:
+    """Everything that has a name of its own."""
+    operations = {op for kind in SPACES.classes.values() for op in kind.operations}
+    return operations | set(methods()) | {name for r in REGISTRIES for name in r.classes}
+
+
+def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """String constants that are no docstrings or comments."""
+    documents = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            yield node.lineno, node.value
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+
+
+def told_elsewhere(path: Path, plugins: set[str]) -> list[str]:
+    """What a file outside of the plugins says of them."""
+    tree, where = ast.parse(path.read_text()), path.relative_to(HOUSE).as_posix()
+    said = [(line, text) for line, text in strings(tree) if text in names()]
+    said += [(line, module) for line, module in imports(tree) if module in plugins]
+    return [f"harness/{where}:{line} names {text!r}" for line, text in said if (where, text) not in ALLOWED]
+
+
+def test_nothing_is_named_outside_of_its_own_file() -> None:
+    own = set().union(*map(own_files, REGISTRIES))
+    plugins = {cls.__module__ for r in REGISTRIES for cls in r.classes.values()}
+    plugins |= {f"harness.spaces.{p.name}" for p in (HOUSE / "spaces").iterdir()} - {"harness.spaces.blocks"}
+    outside = [p for p in sorted(HOUSE.rglob("*.py")) if p not in own and "spaces/" not in p.as_posix()]
+    assert len(outside) > 60
+    assert [line for path in outside for line in told_elsewhere(path, plugins)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('METHODS = ["sdarts-rs"]', "names 'sdarts-rs'"),
+        ('SKIP = "skip_connect"', "names 'skip_connect'"),
+        ("from harness.spaces.nasbench201.space import EDGES", "names 'harness.spaces.nasbench201.space'"),
+    ],
+)
+def test_the_scan_finds_what_it_looks_for(text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = HOUSE / "made_up.py"
+    monkeypatch.setattr(Path, "read_text", lambda _: text)
+    (line,) = told_elsewhere(path, {"harness.spaces.nasbench201.space"})
+    assert message in line
