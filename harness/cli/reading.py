@@ -49,6 +49,8 @@ def open_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: P
     if found.missing:
         total = found.missing + len(found.results)
         click.echo(f"note: {found.missing} of {total} runs are not finished and are left out", err=True)
+    for clause in found.provenance:
+        click.echo(f"note: {clause}", err=True)
     return found
 
 

@@ -47,7 +47,7 @@ def build(found: Finished, to: Path) -> Path:
         style=Markup(text("page.css")),
         checklist=checklist(found, cards),
         checklist_source=SOURCE,
-        standing=f"Endpoint: {found.declared.primary} error, {found.standing}.",
+        standing=f"Endpoint: {found.declared.primary} error, {'; '.join([found.standing, *found.provenance])}.",
         verdicts=[(p.verdict, p.reachable and p.p_holm <= p.level) for p in cards],
         problem=problem,
         comparison=[p.row() for p in cards],

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import disk, sha256
 from harness.core.text import records
 from harness.plots.content import save
 from harness.plots.source import Source
@@ -43,6 +43,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
             "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
             "table": table,
             "runs": manifests,
+            "files": {f"{name}.parquet": sha256((folder / f"{name}.parquet").read_bytes()) for name in TABLES},
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         (folder / "README.md").write_text(readme(study, results))

@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
 from harness.results.frames import Results
+from harness.results.provenance import provenance
 from harness.runs.appearance import Appearance
 from harness.runs.execute import plan, study_folder
 from harness.runs.preregistration import Declared, standing
@@ -27,6 +28,7 @@ FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 class Finished:
     """results: of the finished runs. missing: runs that are not. declared: how to compare; standing: whether that was
     declared before the first run. folder: where figures go by default. manifests: one a run (none of imported ones).
+    provenance: what the runs were computed with, where that is not the same for all, or of an older record format.
     figures: how they are to look."""
 
     name: str
@@ -38,6 +40,10 @@ class Finished:
     folder: Path
     manifests: list[dict[str, Any]]
     figures: Appearance = field(default_factory=Appearance)
+
+    @property
+    def provenance(self) -> list[str]:
+        return provenance(self.manifests, self.source)
 
 
 def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
