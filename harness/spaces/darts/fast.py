@@ -217,9 +217,7 @@ def scaled(norm: nn.BatchNorm2d, z: Tensor, w: Tensor, norms: BatchNorms) -> Ten
 
 def reduced(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
     """A skip connection that shrinks, times its mixing weight."""
-    r = source.relu
-    parts = [F.conv2d(r, operation.conv_1.weight, stride=2), F.conv2d(r[:, :, 1:, 1:], operation.conv_2.weight, stride=2)]
-    return scaled(operation.bn, torch.cat(parts, dim=1), w, norms)
+    return scaled(operation.bn, operation.convolved(source.relu), w, norms)
 
 
 def dilated(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
