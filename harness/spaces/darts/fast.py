@@ -20,7 +20,7 @@ from harness.spaces.blocks.fused import BatchNorms, Fast, average_pool, channels
 from harness.spaces.blocks.supernet import Mix
 from harness.spaces.darts.depthwise import apart, depthwise, together
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
-from harness.spaces.darts.supernet import DARTSSupernet, MixedCell, MixedEdge
+from harness.spaces.darts.supernet import DARTSSupernet, MixedCell
 
 
 class Source:

@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.spaces.base import FIXED, Architecture, Choices, Networks, Preset, Rows, Space
-from harness.spaces.darts.genotype import EDGES, INPUTS, NODES, Cell, Edge, Genotype, in_order, isomorph, pairs, parse, row
+from harness.spaces.darts.genotype import (
+    EDGES,
+    INPUTS,
+    NODES,
+    Cell,
+    Edge,
+    Genotype,
+    in_order,
+    isomorph,
+    pairs,
+    parse,
+    row,
+)
 
 NONE, SKIP, NOISE = "none", "skip_connect", "noise"
 SHORT = {

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.core.streams import Make
+from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction, Noise, Zero, mixed_operation, preprocessing
 from harness.spaces.darts.space import Options
-from harness.core.streams import Make
-from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet
 
 STEM = 3
 """Channels of the stem, in those of the first cell."""
