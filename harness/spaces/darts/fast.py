@@ -1,8 +1,8 @@
 """The one-shot network of DARTS' spaces, computed fast: the same function of the same weights as the readable one.
 
 All edges that leave a node read one tensor, so their ReLU and their poolings are computed once. Dilated convolutions
-are computed where they are not dilated (see `depthwise.py`), up to the sum of a node's. The mixing weights of convolutions
-are the scales of their batch norms.
+are computed where they are not dilated (see `depthwise.py`), up to the sum of a node's. The mixing weights of
+convolutions are the scales of their batch norms.
 """
 
 from __future__ import annotations
