@@ -29,7 +29,7 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
-# the site, in build/docs: strict, offline, nothing from elsewhere
+# the site, in build/docs: strict, offline, nothing from elsewhere (its search needs it served: python -m http.server -d build/docs)
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
