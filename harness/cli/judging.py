@@ -53,7 +53,8 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
     if form == "table":
         emit(describe(ends, declared), form, f"{found.name}: {what} of every method")
-    title = f"{found.name}: {what} ({told}; {kind}, Holm)"
+    told = "; ".join([told, f"{kind}, Holm", *found.provenance])
+    title = f"{found.name}: {what} ({told})"
     emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
     if form == "table":
         for pair in pairs:

@@ -8,8 +8,10 @@ import numpy as np
 
 from harness.core.registry import Plugin
 from harness.datasets.base import DATASETS
+from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
+from harness.runs.executors.base import EXECUTORS
 from harness.search.methods import method, methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -19,7 +21,8 @@ from harness.tables.catalog import table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, IMPORTERS, EXPORTERS, FORMATS)}
+REGISTRIES = (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS, IMPORTERS, EXPORTERS, EXECUTORS, FIGURES)
+KINDS = {registry.kind: registry for registry in REGISTRIES}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:

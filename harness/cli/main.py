@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli.exchange import export, import_
 from harness.cli.judging import compare, gate, paper
-from harness.cli.reading import form, out, plot, report
+from harness.cli.plot import plot
+from harness.cli.reading import form, report
+from harness.cli.study import plan, publish, run, status
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
-
-if TYPE_CHECKING:
-    from harness.runs.execute import Planned
-    from harness.runs.study import Study
 
 EXAMPLES = """
 \b
@@ -63,142 +60,8 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, paper, gate, report, import_, export):
+for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export):
     main.add_command(verb)
-
-
-def study_options(command: Callable[..., None]) -> Callable[..., None]:
-    """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
-
-    @click.argument("study", type=click.Path(path_type=Path))
-    @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
-    @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), help="Numbers to train in.")
-    @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
-    @out
-    @functools.wraps(command)
-    def wrapped(
-        study: Path, seeds: str | None, precision: str | None, settings: tuple[str, ...], out: Path, **rest: Any
-    ) -> None:
-        from harness.runs.study import load_study
-
-        changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
-        command(study=load_study(study, changes, seeds), out=out, **rest)
-
-    return wrapped
-
-
-def planned_rows(planned: list[Planned]) -> list[dict[str, Any]]:
-    return [
-        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": p.run.folder_name}
-        for p in planned
-    ]
-
-
-@main.command()
-@study_options
-@form
-def plan(study: Study, out: Path, form: Any) -> None:
-    """Show the runs of a study and which are missing; runs nothing."""
-    from harness.cli.printing import emit
-    from harness.runs.execute import plan as make_plan
-
-    emit(planned_rows(make_plan(study, out)), form, f"{study.name}: {len(study.runs)} runs")
-
-
-@main.command()
-@study_options
-@click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@form
-def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, form: Any) -> None:
-    """Run what is missing of a study, then print its final results.
-
-    Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
-    """
-    from harness.cli.printing import emit
-    from harness.cli.progress import live_progress
-    from harness.core.arithmetic import check_precision, default_jobs, resolve_device
-    from harness.runs.execute import plan as make_plan
-    from harness.runs.execute import run_all, study_folder
-    from harness.runs.preregistration import declare
-
-    planned = make_plan(study, out)
-    if dry_run:
-        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
-        return
-    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
-    resolved = resolve_device(device)
-    for planned_run in planned:
-        check_precision(planned_run.run.training.precision, resolved)
-    missing = [p for p in planned if not p.finished]
-    if missing and study.table is not None and " of " in study.table.told_size:
-        click.echo(
-            f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
-            "one stops",
-            err=True,
-        )
-    click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
-    failures = []
-    try:
-        with live_progress(planned) as say:
-            for done, outcome in enumerate(run_all(planned, resolved, jobs or default_jobs(resolved)), start=1):
-                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
-                say(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}")
-                if outcome.error:
-                    failures.append(outcome.error)
-    except KeyboardInterrupt:
-        done = sum(p.finished for p in planned)
-        click.echo(
-            f"\nstopped with {done} of {len(planned)} runs finished; every finished epoch is kept. "
-            f"Go on with the same command: harness {' '.join(sys.argv[1:])}",
-            err=True,
-        )
-        sys.exit(130)
-    results(study, planned, form)
-    if failures:
-        raise HarnessError(f"{len(failures)} of {len(missing)} runs did not finish; the first says: {failures[0]}")
-
-
-def results(study: Study, planned: list[Planned], form: Any) -> None:
-    """The table of final results, with the floors that the table itself gives."""
-    from harness.cli.printing import emit
-    from harness.core.text import records
-    from harness.results.frames import Results
-
-    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
-    if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
-        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
-        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
-
-
-@main.command()
-@study_options
-@form
-def status(study: Study, out: Path, form: Any) -> None:
-    """Show how far each run of a study is, and the results of those that are finished."""
-    from harness.cli.printing import emit
-    from harness.runs.execute import plan as make_plan
-
-    planned = make_plan(study, out)
-    rows = [
-        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
-        for row, p in zip(planned_rows(planned), planned, strict=True)
-    ]
-    emit(rows, form, f"{study.name}: {sum(p.finished for p in planned)} of {len(planned)} runs finished")
-    if form == "table" and any(p.finished for p in planned):
-        results(study, planned, form)
-
-
-@main.command()
-@study_options
-@click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
-def publish(study: Study, out: Path, to: Path) -> None:
-    """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
-    from harness.report.publish import publish as write
-    from harness.runs.execute import plan as make_plan
-
-    click.echo(write(study, make_plan(study, out), to))
 
 
 KINDS = (
@@ -210,7 +73,9 @@ KINDS = (
     "datasets",
     "importers",
     "exporters",
+    "executors",
     "formats",
+    "figures",
     "tables",
 )
 

@@ -1,4 +1,4 @@
-"""The verbs that show finished runs: plot, report. Imports happen when a verb runs."""
+"""What the verbs that read finished runs share, and the report. Imports happen when a verb runs."""
 
 from __future__ import annotations
 
@@ -36,51 +36,22 @@ def finished_runs(command: Callable[..., None]) -> Callable[..., None]:
     @out
     @functools.wraps(command)
     def wrapped(source: Path, seeds: str | None, settings: tuple[str, ...], out: Path, **rest: Any) -> None:
-        from harness.results.load import open_finished
-
-        found = open_finished(source, settings, seeds, out)
-        if found.missing:
-            total = found.missing + len(found.results)
-            click.echo(f"note: {found.missing} of {total} runs are not finished and are left out", err=True)
-        command(found=found, **rest)
+        command(found=open_runs(source, settings, seeds, out), **rest)
 
     return wrapped
 
 
-@click.command()
-@finished_runs
-@click.option("--metric", type=click.Choice(["error", "regret"]), default="error", show_default=True)
-@click.option("--measure", help="dataset/split@epochs of the table  [default: the table's test]")
-@click.option("--all", "every", is_flag=True, help="Every figure that these runs have numbers for.")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder of the figure  [default: the study's]")
-def plot(found: Finished, metric: Any, measure: str | None, every: bool, folder: Path | None) -> None:
-    """Draw the trajectory figure of a study: SVG, PNG, PDF, and the plotted rows as CSV.
+def open_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: Path) -> Finished:
+    """The finished runs; says how many are not."""
+    from harness.results.load import open_finished
 
-    \b
-    --all adds
-      seeds       the last error of every seed      eigenvalue  of the Hessian, over epochs
-      onset       runs that have collapsed          landscape   of the validation loss
-      profile     performance profile               surface     the same, in 3D
-      ranks       critical difference over seeds    ranking     shared weights against the table
-      place       among the table's architectures   alphas      mixing weights over epochs
-      cell        the cell derived most often
-    """
-    from harness.plots import trajectory
-    from harness.plots.figures import save_all
-    from harness.tables.measure import Measure
-
-    chosen = Measure.parse(measure) if measure else None
-    content = trajectory.data(found.results, metric=metric, measure=chosen)
-    to = folder or found.folder / "figures"
-    paths = trajectory.save(content, to)
-    missing: dict[str, str] = {}
-    if every:
-        more, missing = save_all(found.results, found.declared, to)
-        paths += more
-    for path in paths:
-        click.echo(path)
-    for name, reason in missing.items():
-        click.echo(f"no figure {name!r}: {reason}", err=True)
+    found = open_finished(source, settings, seeds, out)
+    if found.missing:
+        total = found.missing + len(found.results)
+        click.echo(f"note: {found.missing} of {total} runs are not finished and are left out", err=True)
+    for clause in found.provenance:
+        click.echo(f"note: {clause}", err=True)
+    return found
 
 
 @click.command()

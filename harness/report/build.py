@@ -14,10 +14,12 @@ from typing import Any, get_args
 from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.version import __version__
-from harness.plots.figures import contents, draw
+from harness.plots.base import FIGURES
+from harness.plots.gallery import make
+from harness.plots.source import Source
 from harness.report.checklist import SOURCE, checklist
 from harness.report.payload import payload
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import Endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
 from harness.search.probes.base import PROBES
@@ -34,9 +36,10 @@ def build(found: Finished, to: Path) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    ends = endpoints(found.results, found.declared)
+    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    ends = source.ends
     cards, exploratory, problem = judged(found, ends)
-    made, missing = figures(found, ends)
+    made, missing = figures(found, source)
     room = Environment(loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined)
     page = room.get_template("page.html").render(
         title=found.name,
@@ -44,7 +47,7 @@ def build(found: Finished, to: Path) -> Path:
         style=Markup(text("page.css")),
         checklist=checklist(found, cards),
         checklist_source=SOURCE,
-        standing=f"Endpoint: {found.declared.primary} error, {found.standing}.",
+        standing=f"Endpoint: {found.declared.primary} error, {'; '.join([found.standing, *found.provenance])}.",
         verdicts=[(p.verdict, p.reachable and p.p_holm <= p.level) for p in cards],
         problem=problem,
         comparison=[p.row() for p in cards],
@@ -57,7 +60,7 @@ def build(found: Finished, to: Path) -> Path:
         manifests=manifests(found.manifests),
         citations=citations(found),
         # no tag inside of the data may end it, or begin another
-        data=Markup(json.dumps(payload(found.results), separators=(",", ":")).replace("<", "\\u003c")),
+        data=Markup(json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c")),
         script=Markup(text("page.js")),
     )
     with disk(to.parent):
@@ -95,11 +98,12 @@ def accuracies(found: Finished) -> tuple[Rows, str]:
         return [], ""
 
 
-def figures(found: Finished, ends: Endpoints) -> tuple[list[dict[str, str]], dict[str, str]]:
+def figures(found: Finished, source: Source) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Name, title and picture of each figure, and why the others are not there."""
-    made, missing = contents(found.results, ends)
+    made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
     return [
-        {"name": name, "title": content.title, "source": picture(draw(name, content))} for name, content in made.items()
+        {"name": name, "title": one.content.title, "source": picture(one.figure.render(one.content))}
+        for name, one in made.items()
     ], missing
 
 

@@ -84,7 +84,7 @@ class SupernetSearch(SearchState):
     def stepper(self, epoch: int, learning_rate: float) -> Step:
         """`step` in this epoch, replayed where the device can and every part of the method allows it."""
         step: Step = partial(self.step, epoch=epoch, learning_rate=learning_rate)
-        parts = (self.searcher, *self.regularizers)
+        parts: list[Any] = [self.searcher, *self.regularizers]
         allowed = all(p.replays for p in parts) and self.training.weight_steps == 1 and self.net.evaluates == "all"
         return self.replayed(step) if self.replayed and allowed else step
 
@@ -151,7 +151,9 @@ class SupernetSearch(SearchState):
         )
         with self.evaluating(self.searcher.architecture_evaluates):
             gradients = self.searcher.gradient(step)
-        held = {place: self.alphas[place[0]][place[1]].detach().clone() for place, c in self.decided.items() if c["frozen"]}
+        held = {
+            place: self.alphas[place[0]][place[1]].detach().clone() for place, c in self.decided.items() if c["frozen"]
+        }
         self.searcher.move(step, gradients, self.alpha_optimizer)
         with torch.no_grad():
             for (tensor, row), value in held.items():

@@ -17,7 +17,6 @@ from harness.search.training import Training
 from harness.spaces.base import Architecture, Preset, Space
 from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
 
-
 DROPPED = -1e4
 """The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
 DECIDED = "decided"
@@ -45,7 +44,7 @@ class SearchState(ABC):
         self.space, self.net, self.searcher, self.preset = space, net, searcher, preset
         self.training, self.streams, self.epochs = training, streams, epochs
         self.device = alphas[0].device
-        net.draw = lambda make: streams.draw("network", make, self.device)
+        net.draw = lambda name, make: streams.draw(name, make, self.device)
         net.constraint = self.constrained
         net.evaluate(searcher.evaluates)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]

@@ -123,6 +123,8 @@ class Space(ABC):
     """How many of its options a row of each of them takes."""
     default_cells: ClassVar[int]
     """The published depth of the one-shot network, in the network's own count of cells."""
+    least_cells: ClassVar[int] = 1
+    """The depth from which on the network has every kind of cell."""
     presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
     recipe: ClassVar[Mapping[str, Any]] = {}
     """Fields of `tables.training.recipe.Recipe` that differ for this space."""

@@ -97,7 +97,7 @@ def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
         "trajectory.svg",
         "trajectory.png",
         "trajectory.pdf",
-        "trajectory-summary.csv",
+        "trajectory.csv",
         "trajectory-seeds.csv",
     }
     assert call("publish", *arguments, "--to", tmp_path / "pub").exit_code == 0

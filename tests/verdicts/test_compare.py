@@ -413,7 +413,7 @@ def test_verbs_read_published_results(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--set", "comparison.primry=final"], "comparison has no key 'primry'.*primary"),
-        (["--set", "epochs=3"], "only comparison.* can be set, not 'epochs'"),
+        (["--set", "epochs=3"], "only comparison.* and figures.* can be set, not 'epochs'"),
         (["--set", "comparison.baseline=dart"], "no finished run of 'dart' to compare.*'darts'"),
         (["--seeds", "9..1"], "count down"),
         (["--seeds", "7"], "there are no finished runs to compare"),

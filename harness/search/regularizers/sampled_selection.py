@@ -23,14 +23,16 @@ def recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tu
     """The recorded selection, which follows the last step."""
     if f"step{int(prefix.removeprefix('step')) + 1}/x" in arrays if prefix.startswith("step") else True:
         return {}
-    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(arrays["select/x"], arrays["select/y"], strict=True)]
+    batches = [
+        (torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(arrays["select/x"], arrays["select/y"], strict=True)
+    ]
     mixes = [[recorded_path(row, arrays)] for row in arrays["select/archs"]]
     with evaluation_mode(search.net):
         logits = [search.net(batches[i % len(batches)][0], mix) for i, mix in enumerate(mixes)]
     scores = shared_accuracies(search, mixes, batches, running=True)
     return {
         "logits of the selection": (torch.stack(logits), arrays["select/logits"]),
-        "accuracies of the selection": (np.float32(scores), arrays["select/acc"]),
+        "accuracies of the selection": (np.asarray(scores, np.float32), arrays["select/acc"]),
         "selected": (int(np.argmax(scores)), arrays["select/best_index"]),
     }
 

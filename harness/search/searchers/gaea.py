@@ -116,13 +116,15 @@ class GAEA(SoftmaxSearcher):
             parts = [self._parts(a, g, n) for a, g, n in zip(step.alphas, gradients, nodes, strict=True)]
             scale = 1.0
             if self.clip is not None:
-                scale = float((self.clip / (torch.nn.utils.get_total_norm([s for _, s, *_ in parts]) + 1e-6)).clamp(max=1))
+                scale = float(
+                    (self.clip / (torch.nn.utils.get_total_norm([s for _, s, *_ in parts]) + 1e-6)).clamp(max=1)
+                )
             for alpha, (mix, slope, edges, edge_slope), node in zip(step.alphas, parts, nodes, strict=True):
                 alpha.grad = slope
                 moved = self.moved(mix, scale * slope).log()
                 if edges is not None and edge_slope is not None and self.edge_rate is not None:
                     edges = edges * torch.exp(-self.edge_rate * edge_slope)
-                    totals = torch.stack([sum(edges[j] for j, m in enumerate(node) if m == n) for n in node])  # type: ignore[misc, arg-type]
+                    totals = torch.stack([sum(edges[j] for j, m in enumerate(node) if m == n) for n in node])  # type: ignore[misc]
                     moved = moved + (edges / totals).log()[:, None]
                 alpha.copy_(moved.clamp(min=DROPPED))
 
@@ -137,7 +139,9 @@ class GAEA(SoftmaxSearcher):
             edge_slope = (gradient * mix).sum(dim=-1)
             gradient = gradient * edges[:, None]
         if self.entropy:
-            gradient = gradient + self.entropy * ((alpha.shape[-1] * mix).log() + 1).where(mix > 0, torch.zeros_like(mix))
+            gradient = gradient + self.entropy * ((alpha.shape[-1] * mix).log() + 1).where(
+                mix > 0, torch.zeros_like(mix)
+            )
         return mix, gradient, edges, edge_slope
 
     def moved(self, mix: Tensor, slope: Tensor) -> Tensor:
@@ -145,5 +149,3 @@ class GAEA(SoftmaxSearcher):
         there = mix > 0
         found = (mix * torch.exp(-self.rate * slope)).clamp(min=self.floor).where(there, mix)
         return found / found.sum(dim=-1, keepdim=True)
-
-

@@ -67,7 +67,9 @@ class GAEAGumbel(gaea.GAEA):
     def slopes(self, step: ArchitectureStep) -> list[Tensor]:
         loss = step.loss(step.net, self.sample(step.alphas, step.moment), step.valid)
         slopes = torch.autograd.grad(loss, step.alphas)
-        return [s / a.detach().exp().clamp(min=torch.finfo(a.dtype).tiny) for s, a in zip(slopes, step.alphas, strict=True)]
+        return [
+            s / a.detach().exp().clamp(min=torch.finfo(a.dtype).tiny) for s, a in zip(slopes, step.alphas, strict=True)
+        ]
 
     def moved(self, mix: Tensor, slope: Tensor) -> Tensor:
         if not self.clamped_last:

@@ -73,10 +73,10 @@ class Gumbel(SoftmaxSearcher):
     paper = "Xie et al., ICLR 2019 (1812.09926); Dong & Yang, CVPR 2019 (1910.04465)"
     methods: ClassVar = {
         "snas": Named(),
-        "gdas": Named(
-            {"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}
+        "gdas": Named({"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}),
+        "gdas-1shot1": Named(
+            {"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}
         ),
-        "gdas-1shot1": Named({"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}),
     }
     records: ClassVar = {
         "gdas": Recorded(

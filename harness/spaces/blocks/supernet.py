@@ -61,20 +61,20 @@ class MixedOperation(nn.Module):
 class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
-    mixed_cells: how many cells share the mixing weights. published_names: (pattern, replacement) pairs that turn a
+    partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an auxiliary
+    skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the mixing weights.
+    published_names: (pattern, replacement) pairs that turn a
     parameter's name here into the published one.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
     mixed_cells: int
-    partial_channels: int
-    """The first 1/partial_channels of the channels are mixed."""
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
     """Factor of a mixed operation's input in its output."""
-    draw: Callable[[Make], Tensor]
-    """Where random numbers of a forward pass come from."""
+    draw: Callable[[str, Make], Tensor]
+    """Where random numbers of a forward pass come from, by the name of their stream."""
     constraint: Callable[[Mix], Mix] | None = None
     """What puts decided choices into mixing weights."""
     evaluates: Evaluated = "all"
@@ -100,20 +100,33 @@ class Supernet(nn.Module, ABC):
         """The mixing weights of a search, with the choices taken that it has decided."""
         return mix if self.constraint is None else self.constraint(mix)
 
-    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
+    def __init__(self, *, partial_channels: int = 1, auxiliary: bool = False) -> None:
+        super().__init__()
+        self.partial_channels, self.auxiliary = partial_channels, auxiliary
+
+    def around(
+        self,
+        mixed: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        weights: Tensor,
+        *,
+        beside: Callable[[Tensor], Tensor] = lambda x: x,
+        skip: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> Tensor:
         """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
-        auxiliary skip, drop-path."""
+        auxiliary skip, drop-path. beside, skip: what brings the channels that are not mixed, and the auxiliary skip, to
+        the output's size where that is another one."""
         parts = self.partial_channels
         if parts > 1:
-            inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
-            y = self.shuffled(torch.cat([mixed(inside, weights), beside], dim=1))
+            inside, rest = x.tensor_split([x.shape[1] // parts], dim=1)
+            y = self.shuffled(torch.cat([mixed(inside, weights), beside(rest)], dim=1))
         else:
             y = mixed(x, weights)
         if self.auxiliary_skip:
-            y = y + self.auxiliary_skip * x
+            y = y + self.auxiliary_skip * skip(x)
         if self.path_dropout and self.training:
             count = len(y)
-            kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
+            kept = self.draw("drop-path", lambda g: torch.rand(count, generator=g)) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,10 +88,10 @@ class NASBench1Shot1Supernet(Supernet):
         choice_nodes: Sequence[int],
         bn_momentum: float,
         pool_padding: int,
-        partial_channels: int = 1,
+        **around: Any,
     ) -> None:
-        super().__init__()
-        self.partial_channels, self.mixed_cells = partial_channels, cells
+        super().__init__(**around)
+        self.mixed_cells, parts = cells, self.partial_channels
         *self.inner_nodes, output = choice_nodes
         nodes = output - 1
         self.stem = ConvBnRelu(image_channels, channels, 3, momentum=bn_momentum)
@@ -101,7 +102,7 @@ class NASBench1Shot1Supernet(Supernet):
         for index in range(cells):
             if index in self.reductions:
                 width *= 2
-            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum, parts=partial_channels))
+            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum, parts=parts))
             cin = width * nodes
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.ReLU(), nn.Conv2d(cin, width, 1, bias=False), nn.BatchNorm2d(width, affine=False))

@@ -60,7 +60,10 @@ class NASBench201(Enumerable):
     )
     recorded_cells = "N"
     default_cells = 5
-    presets: ClassVar = {"official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True, unevaluated_weights_move=True), "fixed": FIXED}
+    presets: ClassVar = {
+        "official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True, unevaluated_weights_move=True),
+        "fixed": FIXED,
+    }
     size = 15_625
     distinct = 4_930
     published_classes = 6_466

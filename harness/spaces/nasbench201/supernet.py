@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,11 +86,9 @@ class NASBench201Supernet(Supernet):
         (r"^last\.", "lastact."),
     )
 
-    def __init__(
-        self, *, channels: int, cells: int, classes: int, image_channels: int, partial_channels: int = 1
-    ) -> None:
-        super().__init__()
-        self.partial_channels, self.mixed_cells = partial_channels, 3 * cells
+    def __init__(self, *, channels: int, cells: int, classes: int, image_channels: int, **around: Any) -> None:
+        super().__init__(**around)
+        self.mixed_cells = 3 * cells
         self.stem = nn.Sequential(
             nn.Conv2d(image_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
@@ -98,7 +97,7 @@ class NASBench201Supernet(Supernet):
             width = channels * 2**stage
             if stage:
                 layers.append(ResidualReduction(width // 2, width))
-            layers.extend(MixedCell(width // partial_channels) for _ in range(cells))
+            layers.extend(MixedCell(width // self.partial_channels) for _ in range(cells))
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.classifier = nn.Linear(width, classes)

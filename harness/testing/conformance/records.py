@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from harness.search.naming import numbered
 
 TOLERANCE = 1e-9
 """Largest relative error of a conforming quantity in float64."""
+
+
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file raises."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def load(path: Path) -> Record:
         if not isinstance(meta, dict):
             raise ValueError("its meta data are no JSON object")
         return Record(path.stem, meta, arrays)
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except UNREADABLE as error:
         raise Damaged(f"{path} is not a readable conformance record ({error}): fetch it again") from None
 
 

@@ -30,7 +30,7 @@ class Family(Protocol):
 def known() -> tuple[Family, ...]:
     """The families, in the order of their names."""
     names = sorted(m.name for m in pkgutil.iter_modules(families.__path__))
-    return tuple(importlib.import_module(f"{families.__name__}.{name}") for name in names)  # type: ignore[misc]
+    return tuple(importlib.import_module(f"{families.__name__}.{name}") for name in names)
 
 
 def conform(paths: list[Path]) -> Iterator[Check | Skipped]:

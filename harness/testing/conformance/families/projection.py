@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from harness.search.regularizers.perturbation_selection import PerturbationSelection
-from harness.testing.conformance.families import steps
-from harness.testing.conformance.records import Check, Found, Record
-from harness.testing.conformance.searches import ReplayedStreams, recorded, search_of, space_of
+from harness.testing.conformance.families.steps import Replay
+from harness.testing.conformance.records import Check, Record
+from harness.testing.conformance.searches import recorded
 
 
 def takes(record: Record) -> bool:
@@ -23,11 +24,10 @@ def replay(record: Record) -> Iterator[Check]:
 
 
 def whole(record: Record) -> Iterator[Check]:
-    own, found, kept = recorded(record), Found(record), record.arrays
-    assert own is not None
-    search = search_of(record, own, space_of(record), ReplayedStreams())
+    replayed, kept = Replay(record), record.arrays
+    search, found = replayed.search, replayed.found
     (selection,) = (r for r in search.regularizers if isinstance(r, PerturbationSelection))
-    train, valid = (list(zip(record.tensor(f"{p}/x"), record.tensor(f"{p}/y"), strict=True)) for p in ("train", "valid"))
+    train, valid = (_batches(record, part) for part in ("train", "valid"))
     rate, taken = selection.rate, iter(range(len(kept["tune/loss"])))
 
     def tune() -> None:
@@ -47,8 +47,12 @@ def whole(record: Record) -> Iterator[Check]:
         found.add("losses", losses, kept["projection/loss"][number])
         found.exactly("decisions", decision.kept == [int(kept["projection/op"][number])])
     found.exactly("number of decisions", number + 1 == len(kept["projection/op"]))
-    steps.final(record, own, search, found)
+    replayed.final()
     yield from found.checks()
+
+
+def _batches(record: Record, part: str) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(record.tensor(f"{part}/x"), record.tensor(f"{part}/y"), strict=True))
 
 
 def decisions(record: Record) -> Iterator[Check]:
@@ -62,5 +66,3 @@ def decisions(record: Record) -> Iterator[Check]:
         number = len(selection.plan(len(run["alpha"]))[0])
         same.append((ours, number) == (run["ops"], len(run["edges"])))
     yield record.exactly(f"decisions of {len(runs)} runs", all(same))
-
-
