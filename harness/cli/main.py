@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.claims import claims
 from harness.cli.reading import compare, form, gate, import_, out, plot, report
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
@@ -60,7 +61,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_):
+for verb in (plot, compare, gate, report, import_, claims):
     main.add_command(verb)
 
 

