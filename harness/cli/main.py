@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.datasets import datasets
 from harness.cli.reading import compare, form, gate, import_, out, plot, report
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
@@ -60,7 +61,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_):
+for verb in (plot, compare, gate, report, import_, datasets):
     main.add_command(verb)
 
 
@@ -352,8 +353,8 @@ def fetch(name: str | None, dry_run: bool, form: Any) -> None:
         emit(rows, form, "sources")
         return
     source = find_source(name)
-    for field in ("title", "file", "url", "size", "sha256", "licence", "citation"):
-        click.echo(f"{field}: {getattr(source, field) or 'none published'}", err=True)
+    for field, value in source.told().items():
+        click.echo(f"{field}: {value}", err=True)
     if dry_run:
         return
     path = download(source, functools.partial(click.echo, err=True))
