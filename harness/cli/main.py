@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli.datasets import datasets
-from harness.cli.reading import compare, form, gate, import_, out, plot, report
+from harness.cli.exchange import export, import_
+from harness.cli.judging import compare, gate, paper
+from harness.cli.plot import plot
+from harness.cli.reading import form, report
+from harness.cli.study import plan, publish, run, status
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
-
-if TYPE_CHECKING:
-    from harness.runs.execute import Planned
-    from harness.runs.study import Study
 
 EXAMPLES = """
 \b
@@ -27,6 +26,7 @@ Examples:
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
+  harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness report STUDY                                        all of it on one page
   harness tables info nasbench201.digits                      what a table holds
@@ -61,145 +61,31 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plot, compare, gate, report, import_, datasets):
+for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export, datasets):
     main.add_command(verb)
 
 
-def study_options(command: Callable[..., None]) -> Callable[..., None]:
-    """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
-
-    @click.argument("study", type=click.Path(path_type=Path))
-    @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
-    @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), help="Numbers to train in.")
-    @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
-    @out
-    @functools.wraps(command)
-    def wrapped(
-        study: Path, seeds: str | None, precision: str | None, settings: tuple[str, ...], out: Path, **rest: Any
-    ) -> None:
-        from harness.runs.study import load_study
-
-        changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
-        command(study=load_study(study, changes, seeds), out=out, **rest)
-
-    return wrapped
-
-
-def planned_rows(planned: list[Planned]) -> list[dict[str, Any]]:
-    return [
-        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": p.run.folder_name}
-        for p in planned
-    ]
-
-
-@main.command()
-@study_options
-@form
-def plan(study: Study, out: Path, form: Any) -> None:
-    """Show the runs of a study and which are missing; runs nothing."""
-    from harness.cli.printing import emit
-    from harness.runs.execute import plan as make_plan
-
-    emit(planned_rows(make_plan(study, out)), form, f"{study.name}: {len(study.runs)} runs")
-
-
-@main.command()
-@study_options
-@click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@form
-def run(study: Study, out: Path, jobs: int | None, device: str, dry_run: bool, form: Any) -> None:
-    """Run what is missing of a study, then print its final results.
-
-    Finished runs are kept, interrupted ones go on from their last epoch. Ctrl-C is safe at any moment.
-    """
-    from harness.cli.printing import emit, live_progress
-    from harness.core.arithmetic import check_precision, default_jobs, resolve_device
-    from harness.runs.execute import plan as make_plan
-    from harness.runs.execute import run_all, study_folder
-    from harness.runs.preregistration import declare
-
-    planned = make_plan(study, out)
-    if dry_run:
-        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
-        return
-    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
-    resolved = resolve_device(device)
-    for planned_run in planned:
-        check_precision(planned_run.run.training.precision, resolved)
-    missing = [p for p in planned if not p.finished]
-    click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
-    failures = []
-    try:
-        with live_progress(planned) as say:
-            for done, outcome in enumerate(run_all(planned, resolved, jobs or default_jobs(resolved)), start=1):
-                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
-                say(f"[{done}/{len(missing)}] {label}: {outcome.error or 'finished'}")
-                if outcome.error:
-                    failures.append(outcome.error)
-    except KeyboardInterrupt:
-        done = sum(p.finished for p in planned)
-        click.echo(
-            f"\nstopped with {done} of {len(planned)} runs finished; every finished epoch is kept. "
-            f"Go on with the same command: harness {' '.join(sys.argv[1:])}",
-            err=True,
-        )
-        sys.exit(130)
-    results(study, planned, form)
-    if failures:
-        raise HarnessError(f"{len(failures)} of {len(missing)} runs did not finish; the first says: {failures[0]}")
-
-
-def results(study: Study, planned: list[Planned], form: Any) -> None:
-    """The table of final results, with the floors that the table itself gives."""
-    from harness.cli.printing import emit
-    from harness.core.text import records
-    from harness.results.frames import Results
-
-    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
-    if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
-        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
-        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
-
-
-@main.command()
-@study_options
-@form
-def status(study: Study, out: Path, form: Any) -> None:
-    """Show how far each run of a study is, and the results of those that are finished."""
-    from harness.cli.printing import emit
-    from harness.runs.execute import plan as make_plan
-
-    planned = make_plan(study, out)
-    rows = [
-        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
-        for row, p in zip(planned_rows(planned), planned, strict=True)
-    ]
-    emit(rows, form, f"{study.name}: {sum(p.finished for p in planned)} of {len(planned)} runs finished")
-    if form == "table" and any(p.finished for p in planned):
-        results(study, planned, form)
-
-
-@main.command()
-@study_options
-@click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
-def publish(study: Study, out: Path, to: Path) -> None:
-    """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
-    from harness.report.publish import publish as write
-    from harness.runs.execute import plan as make_plan
-
-    click.echo(write(study, make_plan(study, out), to))
-
-
-KINDS = ("methods", "regularizers", "searchers", "probes", "spaces", "datasets", "tables", "formats")
+KINDS = (
+    "methods",
+    "regularizers",
+    "searchers",
+    "probes",
+    "spaces",
+    "datasets",
+    "importers",
+    "exporters",
+    "executors",
+    "formats",
+    "figures",
+    "tables",
+)
 
 
 @main.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
 @form
 def list_(kind: str | None, form: Any) -> None:
-    """List methods, regularizers, searchers, spaces, datasets or tables."""
+    """List methods and their parts, spaces, datasets, formats or tables: all of it, or one KIND."""
     from harness.cli.listing import listing
     from harness.cli.printing import emit
 
@@ -270,7 +156,7 @@ def info(name: str, form: Any) -> None:
 
     table = open_table(name)
     rows = measures(table)
-    title = f"{table.name}: {len(table)} architectures of {table.info['space']}"
+    title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
     if form != "table":
         emit(rows, form)
     else:
@@ -334,7 +220,7 @@ def add(what: str, test: str | None, validation: str | None, jobs: int | None, *
     say = functools.partial(click.echo, err=True)
     added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
     for table in added:
-        columns = f"{len(table)} architectures, {len(table.columns)} columns"
+        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
         click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
 
 

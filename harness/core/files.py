@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +36,8 @@ def disk(path: Path) -> Iterator[None]:
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file in one step that survives a power cut (where durable: what is only shown need not)."""
-    partial = path.with_name(path.name + ".tmp")
+    # a name of this process: one that was thought dead and wakes up must not write into what others write
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with disk(path):
         try:
             with partial.open("wb") as stream:
@@ -44,9 +46,27 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 if durable:
                     os.fsync(stream.fileno())
             partial.replace(path)
+            if durable:
+                sync_folder(path.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a renaming is on disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def cache_folder() -> Path:

@@ -55,6 +55,7 @@ class NASBench101Files(TableFormat):
             size="499 MB",
             licence="Apache-2.0",
             citation=NASBENCH101,
+            views=tuple(space.name for space in (S1, S2, S3)),
             sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
         ),
         "nasbench101-full": Source(
@@ -65,6 +66,7 @@ class NASBench101Files(TableFormat):
             size="1.95 GB",
             licence="Apache-2.0",
             citation=NASBENCH101,
+            views=tuple(space.name for space in (S1, S2, S3)),
             sha256="3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
         ),
     }

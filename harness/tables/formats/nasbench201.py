@@ -116,7 +116,7 @@ def convert_members(source: Path, work: Path, jobs: int, say: Say) -> None:
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(read_chunk)(*job) for job in missing)
     for _ in results:
         done += 1
-        say(f"{min(done * CHUNK, len(paths))} of {len(paths)} architectures")
+        say(f"{min(done * CHUNK, len(paths))} of {len(paths)} files")
 
 
 def read_chunk(paths: Sequence[Path], target: Path) -> None:

