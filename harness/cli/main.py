@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.claims import claims
+from harness.cli.datasets import datasets
 from harness.cli.exchange import export, import_
 from harness.cli.judging import compare, gate, paper
 from harness.cli.plot import plot
@@ -41,7 +42,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export, tables, claims):
+for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export, datasets, tables, claims):
     main.add_command(verb)
 
 

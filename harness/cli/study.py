@@ -67,9 +67,11 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
 def plan(study: Study, out: Path, form: Any) -> None:
     """Show the runs of a study and which are missing; runs nothing."""
     from harness.cli.printing import emit
+    from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
 
     planned = make_plan(study, out)
+    check_study(study, [p.run for p in planned if not p.finished])
     emit(planned_rows(planned), form, f"{study.name}: {len(study.runs)} runs")
     tell_left_out(study, planned, out)
 
@@ -106,11 +108,13 @@ def run(
     from harness.cli.printing import emit
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
+    from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import run_all, study_folder
     from harness.runs.preregistration import declare
 
     planned = make_plan(study, out)
+    check_study(study, [p.run for p in planned if not p.finished])
     if dry_run:
         emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
         return

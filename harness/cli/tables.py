@@ -122,8 +122,8 @@ def fetch(name: str | None, dry_run: bool, form: Any) -> None:
         emit(rows, form, "sources")
         return
     source = find_source(name)
-    for field in ("title", "file", "url", "size", "sha256", "licence", "citation"):
-        click.echo(f"{field}: {getattr(source, field) or 'none published'}", err=True)
+    for field, value in source.told().items():
+        click.echo(f"{field}: {value}", err=True)
     if dry_run:
         return
     path = download(source, functools.partial(click.echo, err=True))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+
+LARGE = 1 << 22
+"""Bytes of a file whose hash is worth keeping."""
 
 
 @contextmanager
@@ -72,3 +76,28 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("nasbench-harness")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Hash of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def known_digest(path: Path, algorithm: str) -> str:
+    """The same; of a large file it is computed once for each state of it (size and time of change), and kept in the
+    cache for other processes."""
+    state = path.stat()
+    if state.st_size < LARGE:
+        return digest(path, algorithm)
+    told = {"path": str(path.resolve()), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
+    kept = cache_folder() / "hashes" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    with suppress(OSError, ValueError):
+        content = json.loads(kept.read_text())
+        if {k: content.get(k) for k in told} == told:
+            return str(content["digest"])
+    found = digest(path, algorithm)
+    with suppress(OSError, HarnessError):  # a cache that cannot be written costs time alone
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(told | {"digest": found}).encode(), durable=False)
+    return found

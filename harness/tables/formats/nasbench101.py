@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import S1, S2, S3
-from harness.tables.formats.base import Conversion, Say, TableFormat
+from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.formats.tfrecord import Evaluation, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.sources.source import Source
