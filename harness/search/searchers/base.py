@@ -23,7 +23,8 @@ SOFTMAX = "logits under a softmax"
 ARCHITECTURE_STEPS = "architecture steps"
 
 Counted = Literal["mixing", "logits", "stale", "none"]
-"""The gradient over the mixing weights; over the logits; over the logits, with what the last architecture step left; none."""
+"""The gradient over the mixing weights; over the logits; over the logits, with what the last architecture step left;
+none."""
 
 
 class SupernetSearcher(Plugin):

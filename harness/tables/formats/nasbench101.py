@@ -57,7 +57,6 @@ class NASBench101Files(TableFormat):
             citation=NASBENCH101,
             views=tuple(space.name for space in (S1, S2, S3)),
             sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
-            views=(S1.name, S2.name, S3.name),
         ),
         "nasbench101-full": Source(
             file="nasbench_full.tfrecord",

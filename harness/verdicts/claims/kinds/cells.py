@@ -38,7 +38,8 @@ class MeanOfCells(Claim):
         agreed = agrees(mean, self.value, self.tolerance)
         told = ", ".join(f"#{c} {v:.2f}" for c, v in dict(zip(self.cells, values, strict=True)).items())
         if self.deviation is not None:
-            fits = {d: agrees(float(values.std(ddof=k)), self.deviation, self.tolerance) for k, d in enumerate(DIVISORS)}
+            spreads = {d: float(values.std(ddof=k)) for k, d in enumerate(DIVISORS)}
+            fits = {d: agrees(s, self.deviation, self.tolerance) for d, s in spreads.items()}
             agreed = agreed and fits.get(self.protocol.std, any(fits.values()))
             spread = " or ".join(f"{values.std(ddof=k):.2f} ({d})" for k, d in enumerate(DIVISORS) if len(values) > k)
             told += f"; standard deviation {spread}"
