@@ -43,9 +43,7 @@ class ReplayedStreams(Streams):
 
     def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
         if not self.queues.get(name):
-            raise HarnessError(
-                f"the record has less of {name!r} than the method draws: it was made by another method"
-            )
+            raise HarnessError(f"the record has less of {name!r} than the method draws: it was made by another method")
         return self.queues[name].pop(0)
 
     def uniform(self, name: str, like: Tensor, low: float, high: float) -> Tensor:

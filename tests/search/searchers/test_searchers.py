@@ -165,6 +165,8 @@ def test_nasp_runs_at_one_hot_and_moves_the_continuous_alpha() -> None:
     (gradient,) = searcher.gradient(step_of(net, [alpha], "train", "valid"))
     assert torch.allclose(gradient[0], net.c)
     searcher.move(
-        step_of(net, [alpha], "train", "valid"), [torch.tensor([[0.0, 0.0, -math.inf, 0.0]], dtype=torch.float64)], torch.optim.SGD([alpha], lr=1.0)
+        step_of(net, [alpha], "train", "valid"),
+        [torch.tensor([[0.0, 0.0, -math.inf, 0.0]], dtype=torch.float64)],
+        torch.optim.SGD([alpha], lr=1.0),
     )
     assert alpha.detach()[0].tolist() == [0.3, 0.0, 1.0, 0.1]
