@@ -34,7 +34,7 @@ def _noise(folder: str, text: str) -> float | None:
         key = table.space.canonical_key(table.space.parse(table.encoding(row)))
         twins.setdefault(key, []).append(float(value))
     # cells without a path to the output all guess, to the digit: no measurement of noise
-    return pooled([v for v in map(np.array, twins.values()) if len(np.unique(v[~np.isnan(v)])) > 1])
+    return pooled([np.array(v) for v in twins.values() if np.unique([x for x in v if not np.isnan(x)]).size > 1])
 
 
 def pooled(groups: list[np.ndarray]) -> float | None:

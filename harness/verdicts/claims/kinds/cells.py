@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from harness.tables.measure import Measure
-from harness.verdicts.claims.base import ROUNDING, Claim, Evidence, Undecided, Verdict, agrees, state_of
+from harness.verdicts.claims.base import ROUNDING, Claim, Evidence, State, Undecided, Verdict, agrees, state_of
 from harness.verdicts.claims.noise import noise
 
 
@@ -38,11 +38,10 @@ class MeanOfCells(Claim):
         agreed = agrees(mean, self.value, self.tolerance)
         told = ", ".join(f"#{c} {v:.2f}" for c, v in dict(zip(self.cells, values, strict=True)).items())
         if self.deviation is not None:
-            spreads = {d: float(values.std(ddof=k)) for k, d in enumerate(DIVISORS)}
-            fits = {d: agrees(s, self.deviation, self.tolerance) for d, s in spreads.items()}
+            spread = {d: float(values.std(ddof=k)) for k, d in enumerate(DIVISORS) if len(values) > k}
+            fits = {d: agrees(s, self.deviation, self.tolerance) for d, s in spread.items()}
             agreed = agreed and fits.get(self.protocol.std, any(fits.values()))
-            spread = " or ".join(f"{values.std(ddof=k):.2f} ({d})" for k, d in enumerate(DIVISORS) if len(values) > k)
-            told += f"; standard deviation {spread}"
+            told += "; standard deviation " + " or ".join(f"{s:.2f} ({d})" for d, s in spread.items())
         return Verdict(state_of(agreed), f"cells {told}", mean, len(values), noise=noise(table, self.measure))
 
 
@@ -52,8 +51,8 @@ DIVISORS = ("n", "n-1")
 class OneCell(Claim):
     """Published values are those of one single cell, whichever it is; what ±0.00 over seeds means.
 
-    values: {dataset/split@epochs: accuracy in % as printed}. cell: the published index, where it is said. A value that
-    the table does not know of a cell does not speak against it.
+    values: {dataset/split@epochs: accuracy in % as printed}. cell: the published index, where it is said. Where the
+    table knows only some of the values of every cell that fits, it cannot be tested.
     """
 
     name = "one-cell"
@@ -82,13 +81,14 @@ class OneCell(Claim):
         rows = np.flatnonzero(fits)
         cells = sorted(index for r in rows if (index := table.index(int(r))) is not None)
         each = {text: int((o <= self.tolerance + 1e-9).sum()) for text, o in zip(self.values, off, strict=True)}
-        agreed = len(rows) > 0 and (self.cell is None or self.cell in cells)
+        sure = int(known[:, rows].all(axis=0).sum())
+        agreed = sure > 0 and (self.cell is None or self.cell in cells)
         if len(rows):
             listed = ", ".join(f"#{c}" for c in cells[:3]) + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
-            sure = known[:, rows].all(axis=0).sum()
             why = f"{len(rows)} cell{'s' * (len(rows) > 1)} of {len(table):,} with all of it: {listed}"
             why += "" if sure == len(rows) else f" ({len(rows) - sure} of them not known in every measure)"
         else:
             alone = ", ".join(f"{n} have {text}" for text, n in each.items())
             why = f"no cell has all of these values; alone: {alone}"
-        return Verdict(state_of(agreed), why, n=len(table), noise=noise(table, next(iter(self.values))))
+        state: State = "cannot be tested" if len(rows) and not sure else state_of(agreed)
+        return Verdict(state, why, n=len(table), noise=noise(table, next(iter(self.values))))

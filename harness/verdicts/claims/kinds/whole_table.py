@@ -52,13 +52,16 @@ class RandomSearch(Claim):
     """What random search ends at: mean and standard deviation of `judge` of the best by `select` among `draws` cells.
 
     Computed, not sampled: of cells drawn with replacement, the best has a value of `select` of at most v with
-    probability F(v) ^ draws; cells with equal values share it. tolerance, deviation_tolerance: percentage points.
+    probability F(v) ^ draws; cells with equal values share it. draws_published:
+    whether the source says their number; one that was chosen so that it fits shows nothing. tolerance,
+    deviation_tolerance: percentage points.
     """
 
     name = "random-search-expectation"
     select: str
     judge: str
     draws: int = Field(ge=1)
+    draws_published: bool
     value: float
     deviation: float | None = None
     tolerance: float = Field(0.1, ge=0)
@@ -78,7 +81,10 @@ class RandomSearch(Claim):
             agreed = agreed and agrees(deviation, self.deviation, self.deviation_tolerance)
         others = ", ".join(f"{expected(select, judge, n)[0]:.2f} for {n}" for n in (self.draws // 2, self.draws * 2))
         why = f"{self.draws} draws give {mean:.2f}±{deviation:.2f} ({others})"
-        return Verdict(state_of(agreed), why, mean, len(table), noise=noise(table, self.judge))
+        if not self.draws_published:
+            why += "; how many were drawn is not published, and this number was chosen to fit"
+        state = state_of(agreed) if self.draws_published else "cannot be tested"
+        return Verdict(state, why, mean, len(table), noise=noise(table, self.judge))
 
 
 def expected(select: np.ndarray, judge: np.ndarray, draws: int) -> tuple[float, float]:
