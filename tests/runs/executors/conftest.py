@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,10 +94,10 @@ def compute(study: Path, out: Path, name: str, during: Callable[[list[Planned]],
     """
     planned = plan(load_study(study), out)
     said: list[str] = []
-    meddler = threading.Thread(target=during, args=(planned,))
-    meddler.start()
-    outcomes: list[Outcome] = list(run_all(planned, "cpu", 2, EXECUTORS.build(name, {}), say=said.append))
-    meddler.join()
+    with ThreadPoolExecutor(1) as beside:
+        meddling = beside.submit(during, planned)
+        outcomes: list[Outcome] = list(run_all(planned, "cpu", 2, EXECUTORS.build(name, {}), say=said.append))
+        meddling.result()  # what it meant to do was done
     assert [o.error for o in outcomes] == [None] * len(planned)
     return rows_of(planned), said
 
