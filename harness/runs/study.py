@@ -231,7 +231,7 @@ def expand(file: StudyFile, source: Path) -> Study:
     for seed in file.seeds:
         for label, changes in overrides.items():
             parts = {part: fields for part, fields in changes.items() if part != "method"}
-            chosen = method(str(changes.get("method", label))).override(parts)
+            chosen = method(str(changes.get("method", label)), file.preset).override(parts)
             if table is None and not isinstance(chosen.searcher, SupernetSearcher):
                 raise HarnessError(f"method {label!r} searches the table itself, and study {source} names none")
             runs.append(
