@@ -138,7 +138,7 @@ def test_weight_of_an_operation_after_an_epoch(evidence: Evidence) -> None:
         ('paper = "p"\n[claims.a]\nsays = "s"', "needs the key 'kind': choose from"),
         ('paper = "p"\n[claims.a]\nkind = "optimun"', "unknown claim 'optimun': did you mean 'optimum'"),
         ('papr = "p"\n[claims.a]\nkind = "optimum"', "has no key 'papr': did you mean 'paper'"),
-        ('paper = "p"\n[claims.a]\nkind = "optimum"\nsays = "s"\nsource = "s"', "needs the key 'measure'"),
+        ('paper = "p"\n[claims.a]\nkind = "optimum"\nsays = "s"\nsource = "s"', "needs the key 'protocol'"),
         ('paper = "p"\n[claims.a]\nkind = "optimum"\nvalu = 1', "has no key 'valu': did you mean 'value'"),
     ],
 )
