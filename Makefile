@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STUDY = benchmarks/trajectories/digits.toml
 JOBS ?= 2
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint docs clean
 
 setup: $(BIN)/.installed
 
@@ -13,7 +13,7 @@ setup: $(BIN)/.installed
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	touch $@
 
 demo: setup
@@ -28,6 +28,10 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# the site, in build/docs: strict, offline, nothing from elsewhere (its search needs it served: python -m http.server -d build/docs)
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) results/runs build *.egg-info

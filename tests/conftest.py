@@ -28,6 +28,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def records(shared_data: Path) -> Path:
+    """Records of published code beyond those that are kept here."""
+    found = shared_data.parent / "conformance"
+    if not found.is_dir():
+        pytest.skip(f"no conformance records at {found}")
+    return found
+
+
+@pytest.fixture(scope="session")
 def nasbench201_rows(shared_data: Path) -> list[dict[str, str]]:
     """The real NAS-Bench-201 table, wide, in the official index order."""
     with gzip.open(shared_data / "nasbench201" / "nb201_table.csv.gz", "rt") as stream:

@@ -1,4 +1,4 @@
-"""Rewrite the table of docs/methods.md from the finished studies beside this file.
+"""Rewrite the table of docs/explanation/methods.md from the finished studies beside this file.
 
 harness run benchmarks/comparisons/methods-201.toml --jobs 1
 harness run benchmarks/comparisons/methods-1shot1.toml --jobs 1
@@ -62,7 +62,7 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    path = HERE.parent.parent / "docs" / "methods.md"
+    path = HERE.parent.parent / "docs" / "explanation" / "methods.md"
     before, _, rest = path.read_text().partition(BEGIN)
     path.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}")
     print(path)

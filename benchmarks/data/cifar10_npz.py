@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness.errors import HarnessError
 from numpy.typing import NDArray
 from PIL import Image
+
+from harness.core.errors import HarnessError
 
 SIDE = 32
 FIELDS = ("header", "payload", "offsets", "label", "split", "number")

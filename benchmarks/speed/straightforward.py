@@ -2,7 +2,7 @@
 
 Nothing here is taken from the harness or made fast: contiguous tensors, `loss.backward()` for the weights and the
 architecture alike, mixed operations as a sum over modules. It is what the harness is measured against, and that both
-compute the same is tested (`tests/test_straightforward.py`). Parameters are made in the order of the harness's.
+compute the same is tested (`tests/spaces/test_straightforward.py`). Parameters are made in the order of the harness's.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 python benchmarks/stability/calibration.py [STUDIES]
 
 Outcomes are discrete and tied, as a table gives them: errors of eight architectures, with three noisy trials each.
-Writes the table of docs/statistics.md.
+Writes the table of docs/explanation/statistics.md.
 """
 
 import sys
@@ -17,7 +17,7 @@ from harness.stats.intervals import difference, median
 from harness.stats.power import smallest_detectable
 from harness.stats.rope import rope
 from harness.stats.tests import rank_sum, signed_rank
-from harness.verdicts.gate import Margins, judged, rates, shift
+from harness.verdicts.gate import Check, Margins, judged, rates, shift
 
 LEVELS = np.array([30.0, 31.0, 31.5, 33.0, 35.0, 42.0, 58.0, 65.0])
 NOISE = 0.5
@@ -62,13 +62,19 @@ def claims(n: int, worse: float, studies: int, rng: np.random.Generator) -> floa
     return 100 * hits / studies
 
 
+def said(check: Check, level: float) -> str:
+    """What the gate says; too few runs are inconclusive too."""
+    state = judged(check, check.moved, level).state
+    return "inconclusive" if state == "too few" else state
+
+
 def gated(n: int, moved: float, margin: float, studies: int, rng: np.random.Generator) -> dict[str, float]:
     """How often the gate's check of the final error says each thing when today's errors are `moved` points higher."""
     margins, counts = Margins(error=margin), dict.fromkeys(("stable", "moved", "inconclusive"), 0)
     for _ in range(studies):
         before, after = LEVELS[codes(rng, n)], LEVELS[codes(rng, n)] + moved
         check = shift("m", "error", before, after, margin=margins.error, level=margins.level)
-        counts[judged(check, check.moved, margins.level).state] += 1
+        counts[said(check, margins.level)] += 1
     return {state: 100 * count / studies for state, count in counts.items()}
 
 
@@ -79,7 +85,7 @@ def regated(n: int, changed: float, moved: float, studies: int, rng: np.random.G
         before = LEVELS[codes(rng, n)]
         after = np.where(rng.random(n) < changed, LEVELS[codes(rng, n)], before) + moved
         check = shift("m", "error", before, after, margin=margins.error, level=margins.level, paired=True)
-        counts[judged(check, check.moved, margins.level).state] += 1
+        counts[said(check, margins.level)] += 1
     return {state: 100 * count / studies for state, count in counts.items()}
 
 
@@ -92,7 +98,7 @@ def gated_rates(n: int, rate: float, studies: int, rng: np.random.Generator) -> 
         key = int(before.sum()), int(after.sum())
         if key not in known:
             check = rates("m", before.astype(float), after.astype(float), margins)
-            known[key] = judged(check, check.moved, margins.level).state
+            known[key] = said(check, margins.level)
         counts[known[key]] += 1
     return {state: 100 * count / studies for state, count in counts.items()}
 
@@ -146,6 +152,6 @@ def report(studies: int) -> str:
 
 if __name__ == "__main__":
     text = report(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
-    page = Path(__file__).parents[2] / "docs" / "statistics.md"
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "statistics.md"
     before, _, rest = page.read_text().partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")

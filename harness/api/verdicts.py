@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,6 +12,7 @@ from harness.runs.preregistration import Endpoint
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Source = Runs | str | Path
 """Runs, or a folder that `load` reads."""
@@ -60,16 +62,64 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
         source: runs, or a folder of them.
         against: a baseline that `harness gate STUDY --write` wrote.
         margins: error, failure, onset, eigenvalue, level, as `harness gate --help` explains them.
+
+    Returns:
+        The checks; `attrs["changes"]` says what differs in the configuration and in what the runs were made with.
     """
     import pandas as pd
 
-    from harness.verdicts.baseline import read_baseline
+    from harness.verdicts.baseline import changes, read_baseline
     from harness.verdicts.gate import gate as check
     from harness.verdicts.gate import margins_of
 
     found = runs_of(source).found
-    checks = check(found.results, read_baseline(Path(against)), margins_of(margins), found.declared)
-    return pd.DataFrame([c.row() for c in checks])
+    baseline = read_baseline(Path(against))
+    checks = check(found.results, baseline, margins_of(margins), found.declared)
+    frame = pd.DataFrame([c.row() for c in checks])
+    frame.attrs["changes"] = changes(found.manifests, baseline)
+    return frame
+
+
+def plot(
+    source: Source,
+    name: str = "trajectory",
+    *,
+    methods: Sequence[str] = (),
+    measure: str | None = None,
+    to: str | Path | None = None,
+    **options: Any,
+) -> Figure:
+    """Draw a figure of runs; a notebook shows what is returned.
+
+    Args:
+        source: runs, or a folder of them.
+        name: one of `harness list figures`.
+        methods: these methods alone, in this order; all of them, if not said.
+        measure: "dataset/split@epochs" of the table; its test, if not said.
+        to: a folder to write SVG, PNG, PDF and the drawn numbers to.
+        options: fields of the figure: width and height in inches, title, and its own.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        HarnessError: there is no such figure or method, or the runs have no numbers for it.
+    """
+    from harness.plots.base import FIGURES
+    from harness.plots.content import save
+    from harness.plots.source import Source as Drawn
+    from harness.tables.measure import Measure
+
+    found = runs_of(source).found
+    figure = FIGURES.build(name, found.figures.of(name) | options)
+    judge = Measure.parse(measure) if measure else None
+    content = figure.content(
+        Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=methods, measure=judge)
+    )
+    drawn: Figure = figure.render(content)
+    if to is not None:
+        save(drawn, content, Path(to), name)
+    return drawn
 
 
 def report(source: Source, to: str | Path) -> Path:

@@ -8,6 +8,10 @@ import numpy as np
 
 from harness.core.registry import Plugin
 from harness.datasets.base import DATASETS
+from harness.plots.base import FIGURES
+from harness.results.exporters.base import EXPORTERS
+from harness.results.importers.base import IMPORTERS
+from harness.runs.executors.base import EXECUTORS
 from harness.search.methods import method, methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -17,7 +21,8 @@ from harness.tables.catalog import table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-KINDS = {r.kind: r for r in (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS)}
+REGISTRIES = (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS, IMPORTERS, EXPORTERS, EXECUTORS, FIGURES)
+KINDS = {registry.kind: registry for registry in REGISTRIES}
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
@@ -27,13 +32,23 @@ def listing(kind: str) -> list[dict[str, Any]]:
     if kind == "tables":
         opened = [Table(folder) for folder in table_folders().values()]
         return [
-            {"table": t.name, "space": t.info["space"], "architectures": len(t), "measures": len(t.measures)}
+            {
+                "table": t.name,
+                "space": t.info["space"],
+                "holds": len(t),
+                "of": t.of_space,
+                "measures": len(t.measures),
+            }
             for t in opened
         ]
     return [
-        {"name": name, "what": (cls.__doc__ or "").strip().split("\n")[0], "fields": _fields(cls)}
-        for name, cls in KINDS[kind].classes.items()
+        {"name": name, "what": first_line(cls), "fields": _fields(cls)} for name, cls in KINDS[kind].classes.items()
     ]
+
+
+def first_line(cls: type[Any]) -> str:
+    """What a class is, in its docstring's first sentence."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
 
 
 STATUSES = ("adapted", "specified", "conforms")

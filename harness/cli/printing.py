@@ -1,24 +1,23 @@
-"""Printing rows as a table, JSON or CSV, and the live progress of runs."""
+"""Printing rows as a table that fits the terminal, or as JSON, CSV, markdown or LaTeX."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from harness.core.text import duration
-
 if TYPE_CHECKING:
-    from harness.runs.execute import Planned
+    from rich.console import Console
+    from rich.table import Table
 
 Format = Literal["table", "json", "csv", "markdown", "latex"]
 FORMATS = get_args(Format)
-POLL_SECONDS = 0.5
+PADDING = 3
+"""What a column of a table takes beside its words: a space on each side, and a line."""
+LONG = 12
+"""Rows from which a table that is too wide loses columns instead of being turned."""
 
 
 def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
@@ -32,107 +31,120 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
     elif form in ("markdown", "latex"):
         print(markdown(rows) if form == "markdown" else latex(rows))
     else:
-        from rich.console import Console
-        from rich.table import Table
+        show(rows, title)
 
-        console = Console()
-        if not rows:
-            console.print(f"{title}: nothing" if title else "nothing")
+
+def show(rows: Sequence[dict[str, Any]], title: str) -> None:
+    """A table on the terminal. Words are never broken: what is too wide for that is turned, a block a row; of a long
+    list the widest columns are left out, which is said."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    if not rows:
+        console.print(Text(f"{title}: nothing" if title else "nothing"))
+        return
+    # a column that says nothing in any row takes room for nothing
+    columns = [k for k in rows[0] if any(row[k] not in (None, "") for row in rows)] or list(rows[0])
+    left_out: list[str] = []
+    while (room := console.width - sum(PADDING + least(rows, k) for k in columns) - 1) < 0:
+        if len(rows) <= LONG or len(columns) <= 2:
+            turned(console, rows, [*columns, *left_out], title)
             return
-        grid = Table(title=title or None, title_justify="left")
-        for key, value in rows[0].items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            heading = key.replace("_", " ")  # so that a narrow terminal breaks it between words
-            grid.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=key == "method")
-        for row in rows:
-            grid.add_row(*("" if v is None else str(v) for v in row.values()))
-        console.print(grid)
+        left_out.append(max(columns[1:], key=lambda k: least(rows, k)))
+        columns.remove(left_out[-1])
+    console.print(grid(rows, columns, room, title))
+    if left_out:
+        told = ", ".join(left_out)
+        console.print(Text(f"{console.width} columns have no room for: {told} (--format csv, or a wider terminal)"))
+
+
+def grid(rows: Sequence[dict[str, Any]], columns: list[str], room: int, title: str) -> Table:
+    """A table of these columns, with `room` characters to share out between those that would have to wrap."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="italic") if title else None, title_justify="left")
+    wanted = {k: max(len(line) for r in rows for line in (k, shown(r[k]))) - least(rows, k) for k in columns}
+    for place, key in enumerate(sorted(columns, key=wanted.__getitem__)):  # small wishes first: they are granted whole
+        wanted[key] = min(wanted[key], room // (len(columns) - place))
+        room -= wanted[key]
+    for key in columns:
+        side: Literal["left", "right"] = "right" if is_number(rows[0][key]) else "left"
+        table.add_column(Text(heading(key)), justify=side, width=least(rows, key) + wanted[key])
+    for row in rows:
+        table.add_row(*(Text(shown(row[k])) for k in columns))
+    return table
+
+
+def turned(console: Console, rows: Sequence[dict[str, Any]], columns: list[str], title: str) -> None:
+    """A block a row, a line a column."""
+    from rich.text import Text
+
+    if title:
+        console.print(Text(title, style="italic"))
+    wide = max(len(heading(k)) for k in columns)
+    for row in rows:
+        first, *rest = columns
+        console.print(Text(shown(row[first]), style="bold"), soft_wrap=True)
+        for key in rest:
+            if shown(row[key]):
+                console.print(Text(f"  {heading(key):{wide}}  {shown(row[key])}"), soft_wrap=True)
+
+
+def heading(key: str) -> str:
+    return key.replace("_", " ")  # so that a narrow terminal breaks it between words
+
+
+def least(rows: Sequence[dict[str, Any]], key: str) -> int:
+    """Width of the longest word of a column."""
+    return max(longest(heading(key)), *(longest(shown(row[key])) for row in rows))
+
+
+def shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def longest(text: str) -> int:
+    """Length of the longest word."""
+    return max(map(len, text.split()), default=0)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
     """A pipe table."""
     if not rows:
         return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
-    return "\n".join("| " + " | ".join("" if v is None else str(v) for v in line) + " |" for line in lines)
+    marks = ["---:" if is_number(v) else "---" for v in rows[0].values()]
+    lines = [list(rows[0]), marks, *([*row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(shown(v).replace("|", "\\|") for v in line) + " |" for line in lines)
 
 
-LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
+LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "|": r"\textbar{}",
+        "\\": r"\textbackslash{}",
+    }
+)
 
 
 def latex(rows: Sequence[dict[str, Any]]) -> str:
     """A tabular with the rules of the package booktabs; numbers to the right."""
     if not rows:
         return ""
-    numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in rows[0].values()]
-    columns = "".join("r" if number else "l" for number in numbers)
+    columns = "".join("r" if is_number(v) else "l" for v in rows[0].values())
 
     def line(values: Iterable[Any]) -> str:
-        return " & ".join("" if v is None else str(v).translate(LATEX) for v in values) + r" \\"
+        return " & ".join(shown(v).translate(LATEX) for v in values) + r" \\"
 
     body = "\n".join(line(row.values()) for row in rows)
     head = line(key.replace("_", " ") for key in rows[0])
     parts = (f"\\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", body, r"\bottomrule", r"\end{tabular}")
     return "\n".join(parts)
-
-
-@contextmanager
-def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]:
-    """Show epochs done, epochs in all and the time left, per running run and over all, while the block runs.
-
-    Reads the runs' progress files, so it works for runs in other processes. Yields a function that prints a line
-    above the display. Without a terminal (standard error) there are only those lines.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    missing = [p for p in planned if not p.finished]
-    if not console.is_terminal or not missing:
-        yield lambda line: print(line, file=sys.stderr)
-        return
-    columns = ("[bold]{task.description}", "epochs", "{task.fields[left]}")
-    bars = Progress(
-        TextColumn(columns[0]), BarColumn(), MofNCompleteColumn(), TextColumn(columns[1]), TextColumn(columns[2]),
-        console=console, transient=True,
-    )  # fmt: skip
-    stop = threading.Event()
-
-    def watch() -> None:
-        began = time.monotonic()
-        before = {p.run.folder_name: p.recorded for p in missing}
-        total = bars.add_task("all runs", total=sum(p.run.epochs + 1 for p in missing), left="")
-        tasks: dict[str, Any] = {}
-        while not stop.is_set():
-            for p in missing:
-                name = p.run.folder_name
-                current = p.folder.progress()
-                if current and name not in tasks:
-                    tasks[name] = bars.add_task(
-                        f"{p.run.method_name} seed {p.run.seed}", total=p.run.epochs + 1, left=""
-                    )
-                if name in tasks:
-                    bars.update(tasks[name], completed=p.recorded, left=_left(current), visible=not p.finished)
-            done = sum(p.recorded for p in missing)
-            fresh = done - sum(before.values())
-            remaining = sum(p.run.epochs + 1 for p in missing) - done
-            rate = (time.monotonic() - began) / fresh if fresh else None
-            bars.update(total, completed=done, left="" if rate is None else f"{duration(rate * remaining)} left")
-            stop.wait(POLL_SECONDS)
-
-    with bars:
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield lambda line: console.print(line, markup=False, highlight=False)
-        finally:
-            stop.set()
-            watcher.join()
-
-
-def _left(progress: dict[str, Any] | None) -> str:
-    """Time left of one run, from its mean seconds an epoch."""
-    if not progress or progress["recorded"] < 2:
-        return ""
-    each = progress["wall_s"] / max(1, progress["recorded"] - 1)
-    return f"{duration(each * (progress['epochs'] - progress['recorded']))} left"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+
+LARGE = 1 << 22
+"""Bytes of a file whose hash is worth keeping."""
 
 
 @contextmanager
@@ -30,7 +36,8 @@ def disk(path: Path) -> Iterator[None]:
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file in one step that survives a power cut (where durable: what is only shown need not)."""
-    partial = path.with_name(path.name + ".tmp")
+    # a name of this process: one that was thought dead and wakes up must not write into what others write
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with disk(path):
         try:
             with partial.open("wb") as stream:
@@ -39,9 +46,27 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 if durable:
                     os.fsync(stream.fileno())
             partial.replace(path)
+            if durable:
+                sync_folder(path.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a renaming is on disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def cache_folder() -> Path:
@@ -51,3 +76,28 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("nasbench-harness")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Hash of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def known_digest(path: Path, algorithm: str) -> str:
+    """The same; of a large file it is computed once for each state of it (size and time of change), and kept in the
+    cache for other processes."""
+    state = path.stat()
+    if state.st_size < LARGE:
+        return digest(path, algorithm)
+    told = {"path": str(path.resolve()), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
+    kept = cache_folder() / "hashes" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    with suppress(OSError, ValueError):
+        content = json.loads(kept.read_text())
+        if {k: content.get(k) for k in told} == told:
+            return str(content["digest"])
+    found = digest(path, algorithm)
+    with suppress(OSError, HarnessError):  # a cache that cannot be written costs time alone
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(told | {"digest": found}).encode(), durable=False)
+    return found

@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import ClassVar
 
 import torch
 
-from harness.datasets.base import Dataset, Images, StoredImages
+from harness.datasets.base import Images, StoredImages
+from harness.datasets.official import Archive, OfficialDataset
 from harness.datasets.pickled import halves, read_batches
 
 SIDE = 32
+LICENCE = "none published; its authors ask to be cited"
+CITATION = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, 2009"
 
 
-class CIFAR10(Dataset):
+class CIFAR10(OfficialDataset):
     """CIFAR-10, 3x32x32, 10 classes. Search halves as published: training images 0..24,999 in file order train the
     weights, 25,000..49,999 train alpha; both are augmented (pad 4, random crop, flip). `test` is the test batch.
 
-    root: the folder `cifar-10-batches-py` of the official archive.
+    root: the folder `cifar-10-batches-py` of the official archive, if it is not in the cache.
     """
 
     name = "cifar10"
-    root: Path
+    archives: ClassVar = (
+        Archive(
+            file="cifar-10-python.tar.gz",
+            title="CIFAR-10, Python version",
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            size="170 MB",
+            licence=LICENCE,
+            citation=CITATION,
+            md5="c58f30108f718f92721af3b95e74349a",
+            files={
+                "data_batch_1": "c99cafc152244af753f735de768cd75f",
+                "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+                "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+                "data_batch_4": "634d18415352ddfa80567beed471001a",
+                "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+                "test_batch": "40351d587109b95175f43aff81a1287e",
+            },
+        ),
+    )
 
     def load(self, device: torch.device) -> Images:
         def read(*names: str) -> tuple[object, object]:
-            return read_batches([self.root / n for n in names], "labels", SIDE, "cifar-10-python.tar.gz")
+            return read_batches([self.path(n) for n in names], "labels", SIDE)
 
         parts = halves(*read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
         mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
         return StoredImages(parts, classes=10, mean=mean, std=std, pad=4, flip=True, device=device)
 
 
-class CIFAR100(Dataset):
+class CIFAR100(OfficialDataset):
     """CIFAR-100, 3x32x32, 100 classes (fine labels); halves and augmentation as for CIFAR-10.
 
-    root: the folder `cifar-100-python` of the official archive.
+    root: the folder `cifar-100-python` of the official archive, if it is not in the cache.
     """
 
     name = "cifar100"
-    root: Path
+    archives: ClassVar = (
+        Archive(
+            file="cifar-100-python.tar.gz",
+            title="CIFAR-100, Python version",
+            url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            size="169 MB",
+            licence=LICENCE,
+            citation=CITATION,
+            md5="eb9058c3a382ffc7106e4002c42a8d85",
+            files={"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+        ),
+    )
 
     def load(self, device: torch.device) -> Images:
         def read(name: str) -> tuple[object, object]:
-            return read_batches([self.root / name], "fine_labels", SIDE, "cifar-100-python.tar.gz")
+            return read_batches([self.path(name)], "fine_labels", SIDE)
 
         parts = halves(*read("train"), read("test"))
         mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)

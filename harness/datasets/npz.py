@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,10 @@ import torch
 from pydantic import Field
 
 from harness.core.errors import HarnessError
+from harness.core.files import known_digest
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
-
-
-@cache
-def content_sha256(path: Path, changed_ns: int, size: int) -> str:
-    """SHA-256 of a file, computed once for each state of it."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class NpzImages(Dataset):
@@ -41,8 +33,7 @@ class NpzImages(Dataset):
     def describe(self) -> dict[str, Any]:
         """The file by its content."""
         try:
-            state = self.path.stat()
-            found = content_sha256(self.path, state.st_mtime_ns, state.st_size)
+            found = known_digest(self.path, "sha256")
         except FileNotFoundError:
             raise HarnessError(f"no image file at {self.path}: check the path") from None
         except OSError as error:

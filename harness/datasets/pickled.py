@@ -14,27 +14,24 @@ from harness.core.pickles import NUMPY, load
 from harness.datasets.base import Part
 
 
-def read_batches(paths: list[Path], labels_key: str, side: int, archive: str) -> tuple[Any, Any]:
-    """Images uint8 [n, 3, side, side] and labels int64 [n] of official batch files; archive: where they come from."""
-    read = [read_batch(path, labels_key, side, archive) for path in paths]
+def read_batches(paths: list[Path], labels_key: str, side: int) -> tuple[Any, Any]:
+    """Images uint8 [n, 3, side, side] and labels int64 [n] of official batch files."""
+    read = [read_batch(path, labels_key, side) for path in paths]
     return np.concatenate([x for x, _ in read]), np.concatenate([y for _, y in read])
 
 
-def read_batch(path: Path, labels_key: str, side: int, archive: str) -> tuple[Any, Any]:
-    try:
-        with path.open("rb") as stream:
-            content = load(stream, path, NUMPY, encoding="bytes")
-    except FileNotFoundError:
-        raise HarnessError(f"no batch file at {path}: unpack {archive} and name its folder") from None
+def read_batch(path: Path, labels_key: str, side: int) -> tuple[Any, Any]:
+    with path.open("rb") as stream:
+        content = load(stream, path, NUMPY, encoding="bytes")
     try:
         # Python 2 wrote the keys as bytes
         named = {k.decode() if isinstance(k, bytes) else k: v for k, v in content.items()}
         images = np.asarray(named["data"], dtype=np.uint8).reshape(-1, 3, side, side)
         labels = np.asarray(named[labels_key], dtype=np.int64)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise HarnessError(f"{path} is no batch of {archive} ({error!r}): unpack the archive again") from None
+        raise HarnessError(f"{path} is no batch of images ({error!r}): unpack its archive again") from None
     if len(images) != len(labels):
-        raise HarnessError(f"{path} holds {len(images)} images but {len(labels)} labels: unpack the archive again")
+        raise HarnessError(f"{path} holds {len(images)} images but {len(labels)} labels: unpack its archive again")
     return images, labels
 
 

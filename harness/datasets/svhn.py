@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from harness.core.errors import HarnessError
-from harness.datasets.base import Dataset, Images, StoredImages
+from harness.datasets.base import Images, StoredImages
+from harness.datasets.official import Archive, OfficialDataset
 from harness.datasets.pickled import halves
 
 
-class SVHN(Dataset):
+def published(part: str, size: str, md5: str) -> Archive:
+    """One of the two files, which are used as they are."""
+    file = f"{part}_32x32.mat"
+    return Archive(
+        file=file,
+        title=f"SVHN, cropped digits, {part}",
+        url=f"http://ufldl.stanford.edu/housenumbers/{file}",
+        size=size,
+        licence="non-commercial use only",
+        citation="Netzer et al., Reading Digits in Natural Images, NIPS workshop 2011",
+        md5=md5,
+        files={file: md5},
+    )
+
+
+class SVHN(OfficialDataset):
     """Street View House Numbers, 3x32x32, 10 classes; pad 4, random crop, flip (as RobustDARTS has it). Halves: the
     73,257 training images in file order; the extra set is not used.
 
-    root: the folder of train_32x32.mat and test_32x32.mat.
+    root: the folder of train_32x32.mat and test_32x32.mat, if they are not in the cache.
     """
 
     name = "svhn"
-    root: Path
+    archives: ClassVar = (
+        published("train", "182 MB", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+        published("test", "64 MB", "eb5a983be6a315427106f1b164d9cef3"),
+    )
 
     def load(self, device: torch.device) -> Images:
-        parts = halves(*read(self.root / "train_32x32.mat"), read(self.root / "test_32x32.mat"))
+        parts = halves(*read(self.path("train_32x32.mat")), read(self.path("test_32x32.mat")))
         mean, std = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
         return StoredImages(parts, classes=10, mean=mean, std=std, pad=4, flip=True, device=device)
 
@@ -37,8 +56,6 @@ def read(path: Path) -> tuple[Any, Any]:
         content = loadmat(path)
         images = np.asarray(content["X"], dtype=np.uint8).transpose(3, 2, 0, 1)
         labels = np.asarray(content["y"], dtype=np.int64).ravel() % 10
-    except FileNotFoundError:
-        raise HarnessError(f"no SVHN file at {path}: download train_32x32.mat and test_32x32.mat") from None
     except Exception as error:  # scipy fails in many ways on a damaged file
         raise HarnessError(f"{path} is no readable SVHN file ({error!r:.200}): download it again") from None
     if images.shape[1:] != (3, 32, 32) or len(images) != len(labels):

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.style import lines
-from harness.results.frames import Results
+from harness.plots.source import Source
 
 COLUMN = "hessian_largest"
 ERROR, EIGENVALUE = "error (%)", "largest eigenvalue"
 
 
-def data(results: Results) -> Content:
-    """panel, method, seed, epoch, value: error of the derived architecture in %, and the largest eigenvalue of the
-    Hessian of the validation loss over alpha."""
-    import pandas as pd
+class Eigenvalue(Figure):
+    """Error, and the largest eigenvalue of the Hessian over alpha, over epochs (SmoothDARTS, figure 1)."""
 
-    if COLUMN not in results.epochs:
-        raise HarnessError("no eigenvalues were measured: add [probes.spectrum] to the study and run it")
-    keys = ["method", "seed", "epoch"]
-    measured = results.epochs[[*keys, COLUMN]].dropna().rename(columns={COLUMN: "value"}).assign(panel=EIGENVALUE)
-    errors = results.error_by_epoch().rename(columns={"error_pct": "value"}).assign(panel=ERROR)
-    errors = errors[errors["method"].isin(measured["method"].unique())]
-    rows = pd.concat([errors, measured], ignore_index=True)[["panel", *keys, "value"]]
-    return Content(rows, "median and quartiles over seeds", panels=(ERROR, EIGENVALUE))
+    name = "eigenvalue"
+    needs: ClassVar[str] = "[probes.spectrum]"
+    row_height: ClassVar[float] = 2.4
+    narrowest: ClassVar[float] = 2.4
+    legend: ClassVar[bool] = True
 
+    def data(self, source: Source) -> Content:
+        """panel, method, seed, epoch, value: error of the derived architecture in %, and the largest eigenvalue of the
+        Hessian of the validation loss over alpha."""
+        import pandas as pd
 
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    part = content.of(panel)
-    methods = list(part["method"].unique())
-    style = lines(methods)
-    for name in methods:
-        values = part[part["method"] == name].groupby("epoch")["value"]
-        low, mid, high = (values.quantile(q) for q in (0.25, 0.5, 0.75))
-        ax.fill_between(mid.index, low, high, color=style[name].colour, alpha=0.18, linewidth=0)
-        ax.plot(
-            mid.index, mid, color=style[name].colour, linestyle=style[name].dash, marker=style[name].marker,
-            markersize=4, markevery=max(1, len(mid) // 8), label=name,
-        )  # fmt: skip
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("epoch")
-    if panel == EIGENVALUE and (part["value"] > 0).all():
-        ax.set_yscale("log")
+        results = source.results
+        if COLUMN not in results.epochs:
+            raise HarnessError("no eigenvalues were measured: add [probes.spectrum] to the study and run it")
+        keys = ["method", "seed", "epoch"]
+        measured = results.epochs[[*keys, COLUMN]].dropna().rename(columns={COLUMN: "value"}).assign(panel=EIGENVALUE)
+        errors = results.error_by_epoch().rename(columns={"error_pct": "value"}).assign(panel=ERROR)
+        errors = errors[errors["method"].isin(measured["method"].unique())]
+        rows = pd.concat([errors, measured], ignore_index=True)[["panel", *keys, "value"]]
+        return Content(rows, "median and quartiles over seeds", panels=(ERROR, EIGENVALUE))
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        import seaborn as sns
+
+        for name, part in content.by_method(panel):
+            line = content.look[name]
+            sns.lineplot(
+                part, x="epoch", y="value", ax=ax, estimator="median", errorbar=("pi", 50), label=name, legend=False,
+                color=line.colour, linestyle=line.dash, linewidth=line.width, marker=line.marker, markeredgewidth=0,
+                markersize=4, markevery=max(1, part["epoch"].nunique() // 8), err_kws={"alpha": 0.15, "linewidth": 0},
+            )  # fmt: skip
+            ax.lines[-1].set_label(content.look.label(name))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="epoch", ylabel="")
+        if panel == EIGENVALUE and (content.of(panel)["value"] > 0).all():
+            ax.set_yscale("log")
+        content.look.limit(ax, x="epoch", y="error" if panel == ERROR else "eigenvalue")

@@ -1,66 +1,76 @@
-"""The validation loss around the last architecture weights, as contours and as a surface."""
+"""The validation loss around the last architecture weights, as contours."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.core.errors import HarnessError
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.results.frames import Results
+from harness.plots.source import Source
+from harness.plots.style import first_column
 
-LEVELS = 12
+LEVELS = 17
+COLOURS = "vlag"
 
 
-def data(results: Results) -> Content:
-    """panel (a method, its first seed), x (along the gradient), y (across, at random), loss, at the last epoch."""
-    import pandas as pd
+class Landscape(Figure):
+    """How the validation loss changes around the last alpha, as contours (SmoothDARTS, figure 1)."""
 
-    if "landscape_loss" not in results.epochs:
-        raise HarnessError("no landscape was measured: add [probes.landscape] to the study and run it")
-    rows = []
-    measured = results.epochs[results.epochs["landscape_loss"].notna()]
-    for method, part in measured.sort_values(["seed", "epoch"]).groupby("method", sort=False):
-        last = part[part["seed"] == part["seed"].min()].iloc[-1]
-        at, loss = last["landscape_at"], last["landscape_loss"]
-        grid = [(x, y) for y in at for x in at]
-        rows += [{"panel": method, "x": x, "y": y, "loss": v} for (x, y), v in zip(grid, loss, strict=True)]
-    frame = pd.DataFrame(rows)
-    title = "validation loss around the last alpha (x: gradient, y: a random direction; first seed)"
-    return Content(frame, title, panels=tuple(frame["panel"].unique()))
+    name = "landscape"
+    needs: ClassVar[str] = "[probes.landscape]"
+    row_height: ClassVar[float] = 1.9
+    share_y: ClassVar[bool] = True
+
+    def data(self, source: Source) -> Content:
+        """panel (a method, its first seed), x (along the gradient), y (across, at random), loss, and its change from
+        that in the middle, at the last epoch."""
+        import pandas as pd
+
+        epochs = source.results.epochs
+        if "landscape_loss" not in epochs:
+            raise HarnessError("no landscape was measured: add [probes.landscape] to the study and run it")
+        parts = []
+        for method, part in epochs[epochs["landscape_loss"].notna()].groupby("method", sort=False):
+            last = part[part["seed"] == part["seed"].min()].sort_values("epoch").iloc[-1]
+            x, y = np.meshgrid(last["landscape_at"], last["landscape_at"])
+            loss = np.asarray(last["landscape_loss"])
+            middle = loss[np.argmin(np.hypot(x, y).ravel())]
+            parts.append(
+                pd.DataFrame({"panel": method, "x": x.ravel(), "y": y.ravel(), "loss": loss, "change": loss - middle})
+            )
+        rows = pd.concat(parts, ignore_index=True)
+        title = "change of the validation loss around the last alpha (first seed; across: a random direction)"
+        return Content(rows, title, panels=tuple(rows["panel"].unique()))
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        x, y, change = grid_of(content, panel)
+        levels = scale(content)
+        ax.contourf(x, y, change, levels=levels, cmap=COLOURS)
+        ax.contour(x, y, change, levels=levels, colors="0.25", linewidths=0.35)
+        ax.plot([0], [0], marker="o", color="black", markersize=3)
+        ax.set(xlabel="gradient", xticks=[x.min(), 0, x.max()], yticks=[y.min(), 0, y.max()], aspect="equal")
+        if first_column(ax):
+            ax.set_ylabel("random")
+
+    def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
+        shown = next(c for c in axes[0].collections if c.get_array() is not None)
+        ticks = scale(content)[:: LEVELS // 4]
+        bar = page.colorbar(shown, ax=axes, label="change of loss", aspect=20, pad=0.02, shrink=0.7)
+        bar.set_ticks(ticks, labels=[f"{tick:+.2g}" for tick in ticks])
 
 
 def grid_of(content: Content, panel: str | None) -> tuple[Any, Any, Any]:
-    """x, y and loss as square arrays."""
+    """x, y and the change of the loss as square arrays."""
     part = content.of(panel)
     side = round(len(part) ** 0.5)
-    x, y, loss = (part[c].to_numpy().reshape(side, side) for c in ("x", "y", "loss"))
-    return x, y, loss
+    x, y, change = (part[c].to_numpy().reshape(side, side) for c in ("x", "y", "change"))
+    return x, y, change
 
 
-def levels(content: Content) -> Any:
-    """One scale for all panels."""
-    return np.linspace(content.rows["loss"].min(), content.rows["loss"].max() + 1e-9, LEVELS)
-
-
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    ax.contourf(*grid_of(content, panel), levels=levels(content), cmap="viridis")
-    lines = ax.contour(*grid_of(content, panel), levels=levels(content), colors="white", linewidths=0.4)
-    ax.clabel(lines, lines.levels[::3], fontsize="xx-small")
-    ax.plot([0], [0], marker="+", color="red", markersize=8)
-    ax.set_xlabel("gradient")
-    if panel in (None, content.panels[0]):
-        ax.set_ylabel("random")
-    ax.set_aspect("equal")
-
-
-def draw_surface(content: Content, ax: Any, panel: str | None = None) -> None:
-    """On axes with the projection "3d"."""
-    scale = levels(content)
-    ax.plot_surface(*grid_of(content, panel), cmap="viridis", vmin=scale[0], vmax=scale[-1], linewidth=0)
-    ax.set_zlim(scale[0], scale[-1])
-    ax.set_xlabel("gradient", fontsize="x-small")
-    ax.set_ylabel("random", fontsize="x-small")
-    ax.tick_params(labelsize="xx-small")
-    ax.set_box_aspect(None, zoom=0.74)  # so that the labels are inside
+def scale(content: Content) -> Any:
+    """Levels for all panels, as far below zero as above."""
+    most = max(float(content.rows["change"].abs().max()), 1e-9)
+    return np.linspace(-most, most, LEVELS)

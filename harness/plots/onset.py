@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.style import lines
-from harness.results.endpoints import Endpoints
+from harness.plots.source import Source
+from harness.plots.style import dodge, first_column
 
 DEFINITIONS = {
-    "onset_above_random": "worse than a random architecture",
-    "onset_parameter_free": "operations without parameters",
-    "onset_degraded": "far above the run's best",
+    "onset_above_random": "worse than random",
+    "onset_parameter_free": "without parameters",
+    "onset_degraded": "far above own best",
 }
 
 
-def data(found: Endpoints, epochs: int) -> Content:
-    """panel (the definition), method, epoch, share of runs whose collapse began by then and lasted to the end."""
-    import pandas as pd
+class Onset(Figure):
+    """The share of runs that have collapsed by an epoch: worse than a random architecture, or most of its operations
+    without parameters, or far above the run's best."""
 
-    rows = []
-    for column, told in DEFINITIONS.items():
-        for method, part in found.runs.groupby("method", sort=False):
-            onset = part[column].to_numpy()
-            rows += [
-                {"panel": told, "method": method, "epoch": e, "share": float(np.mean(onset <= e))}
-                for e in range(epochs + 1)
-            ]
-    title = "share of runs that have collapsed, for good, by an epoch"
-    return Content(pd.DataFrame(rows), title, panels=tuple(DEFINITIONS.values()))
+    name = "onset"
+    row_height: ClassVar[float] = 2.3
+    narrowest: ClassVar[float] = 1.0
+    legend: ClassVar[bool] = True
+    share_y: ClassVar[bool] = True
 
+    def data(self, source: Source) -> Content:
+        """panel (the definition), method, epoch, share of runs whose collapse began by then and lasted to the end."""
+        import pandas as pd
 
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    part = content.of(panel)
-    methods = list(part["method"].unique())
-    style = lines(methods)
-    for name in methods:
-        run = part[part["method"] == name]
-        ax.plot(
-            run["epoch"], run["share"], color=style[name].colour, linestyle=style[name].dash, drawstyle="steps-post",
-            label=name,
-        )  # fmt: skip
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("share of runs")
-    ax.set_ylim(-0.02, 1.02)
+        rows = []
+        epochs = int(source.results.epochs["epoch"].max())
+        for column, told in DEFINITIONS.items():
+            for method, part in source.ends.runs.groupby("method", sort=False):
+                onset = part[column].to_numpy()
+                rows += [
+                    {"panel": told, "method": method, "epoch": e, "share": float(np.mean(onset <= e))}
+                    for e in range(epochs + 1)
+                ]
+        title = "share of runs that have collapsed, for good, by an epoch"
+        return Content(pd.DataFrame(rows), title, panels=tuple(DEFINITIONS.values()))
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        found = content.by_method(panel)
+        for place, (name, part) in enumerate(found):
+            line = content.look[name]
+            ax.plot(
+                part["epoch"], part["share"], color=line.colour, linestyle=line.dash, linewidth=line.width,
+                drawstyle="steps-post", label=content.look.label(name), transform=dodge(ax, place, len(found)),
+            )  # fmt: skip
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set_xlabel("epoch")
+        if first_column(ax):
+            ax.set_ylabel("share of runs")
+        ax.set(xlim=(0, content.rows["epoch"].max()), ylim=(-0.05, 1.05))
+        content.look.limit(ax, x="epoch")

@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core.errors import HarnessError
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.style import lines
-from harness.results.endpoints import Endpoints
+from harness.plots.source import Source
 from harness.tables.table import Table
 
-BINS = 60
+POINTS = 400
+TABLE = "table"
 
 
-def data(found: Endpoints, table: Table | None) -> Content:
-    """what ("table": one row a bin with its left edge and count; a method: one row a run), error_pct, count, width."""
+class Place(Figure):
+    """The share of the table's architectures that are at or below an error, with the derived ones on the curve."""
+
+    name = "place"
+    needs: ClassVar[str] = "a table of all architectures"
+    row_height: ClassVar[float] = 2.8
+    legend: ClassVar[bool] = True
+
+    def data(self, source: Source) -> Content:
+        """what ("table": quantiles of its errors; "run": what a run derived last), method, error_pct, share of the
+        table's architectures at or below the error, in %."""
+        import pandas as pd
+
+        table = source.whole_table
+        runs = source.ends.runs[["method", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
+        runs = runs.assign(what="run", share=share_below(table, runs["error_pct"].to_numpy()))
+        rows = pd.concat([curve(table), runs], ignore_index=True)
+        return Content(rows, f"{table.name}: {table.test}, all architectures, and those that were derived last")
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        draw_curve(content.rows[content.rows["what"] == TABLE], ax)
+        runs = content.rows[content.rows["what"] == "run"]
+        found = list(runs.groupby("method", sort=False))
+        for place, (name, part) in enumerate(found):
+            line = content.look[str(name)]
+            ax.plot(
+                part["error_pct"], part["share"], linestyle="", marker=line.marker, color=line.colour, alpha=0.85,
+                markersize=5, markeredgecolor="white", markeredgewidth=0.4, label=content.look.label(str(name)),
+            )  # fmt: skip
+            # the same errors again as a row of ticks, where no method hides another
+            ax.plot(
+                part["error_pct"], [-8 - 7 * place] * len(part), linestyle="", marker="|", color=line.colour,
+                markersize=5, markeredgewidth=1.2,
+            )  # fmt: skip
+        ax.set(ylim=(-7 - 7 * len(found), 102), yticks=range(0, 101, 20))
+        content.look.limit(ax, x="error")
+
+
+def curve(table: Table) -> Any:
+    """Quantiles of the errors of all architectures: what, method, error_pct, share in %."""
     import pandas as pd
 
-    if table is None or not table.complete:
-        raise HarnessError("the spread of a table's architectures needs a table that holds all of them")
     error = 100 - table.vector(table.test)
-    count, edges = np.histogram(error[~np.isnan(error)], BINS)
-    rows = [
-        {"what": "table", "error_pct": e, "count": c, "width": edges[1] - edges[0]}
-        for e, c in zip(edges, count, strict=False)
-    ]
-    for method, part in found.runs.groupby("method", sort=False):
-        rows += [{"what": method, "error_pct": e, "count": 1, "width": 0.0} for e in part["final_error_pct"]]
-    return Content(pd.DataFrame(rows), f"{table.name}: all architectures, and those that were derived last")
+    share = np.linspace(0, 100, POINTS)
+    levels = np.percentile(error[~np.isnan(error)], share)
+    return pd.DataFrame({"what": TABLE, "method": None, "error_pct": levels, "share": share})
 
 
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    table = content.rows[content.rows["what"] == "table"]
-    ax.bar(table["error_pct"], table["count"], width=table["width"], align="edge", color="0.82")
-    methods = [m for m in content.rows["what"].unique() if m != "table"]
-    style = lines(methods)
-    top = table["count"].max()
-    for place, name in enumerate(methods):
-        part = content.rows[content.rows["what"] == name]["error_pct"]
-        level = top * (1.06 + 0.09 * place)
-        ax.plot(
-            part, [level] * len(part), linestyle="", marker=style[name].marker, color=style[name].colour, alpha=0.6,
-            markersize=5, label=name,
-        )  # fmt: skip
-    ax.set_xlabel("error (%)")
-    ax.set_ylabel("architectures")
+def share_below(table: Table, errors: Any) -> Any:
+    """Share of the table's architectures at or below each error, in %."""
+    known = np.sort(100 - table.vector(table.test))
+    known = known[~np.isnan(known)]
+    # means over trials, read from rows and from arrays, may differ in the last bits
+    return 100 * np.searchsorted(known, np.asarray(errors) + 1e-4, side="right") / len(known)
+
+
+def draw_curve(rows: Any, ax: Any) -> None:
+    """The table's architectures over the logarithm of their error."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    ax.plot(rows["error_pct"], rows["share"], color="0.55", linewidth=1.2, zorder=1)
+    if rows["error_pct"].min() > 0:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 6), numticks=12))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="error (%), log scale", ylabel="architectures at or below (%)")

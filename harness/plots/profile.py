@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
+from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.seeds import references
-from harness.plots.style import lines
-from harness.results.endpoints import Endpoints
+from harness.plots.source import Source
+from harness.plots.style import dodge
 from harness.stats.effects import performance_profile
 
-POINTS = 200
 
+class Profile(Figure):
+    """The share of runs that end at or below an error (Dolan & More 2002; as rliable draws them)."""
 
-def data(found: Endpoints) -> Content:
-    """method, error_pct, share (Dolan & More 2002; as rliable draws them)."""
-    import pandas as pd
+    name = "profile"
+    row_height: ClassVar[float] = 2.6
+    legend: ClassVar[bool] = True
 
-    errors = found.runs["final_error_pct"]
-    low = min([errors.min(), *references(found).values()])
-    thresholds = np.linspace(low, errors.max(), POINTS)
-    parts = [
-        pd.DataFrame(
-            {"method": m, "error_pct": thresholds, "share": performance_profile(found.values(m, "final"), thresholds)}
-        )
-        for m in found.runs["method"].unique()
-    ]
-    return Content(pd.concat(parts, ignore_index=True), "share of runs that end at or below an error")
+    def data(self, source: Source) -> Content:
+        """method, error_pct (of each run, ascending), share of the method's runs at or below it."""
+        import pandas as pd
 
+        parts = []
+        for name, runs in source.ends.runs.groupby("method", sort=False):
+            errors = runs["final_error_pct"].sort_values().to_numpy()
+            parts.append(
+                pd.DataFrame({"method": name, "error_pct": errors, "share": performance_profile(errors, errors)})
+            )
+        rows = pd.concat(parts, ignore_index=True)
+        return Content(rows, "share of runs that end at or below an error", reference=references(source.ends))
 
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    methods = list(content.rows["method"].unique())
-    style = lines(methods)
-    for name in methods:
-        part = content.rows[content.rows["method"] == name]
-        ax.plot(part["error_pct"], part["share"], color=style[name].colour, linestyle=style[name].dash, label=name)
-    ax.set_xlabel("error (%)")
-    ax.set_ylabel("share of runs")
-    ax.set_ylim(-0.02, 1.02)
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        import seaborn as sns
+
+        found = content.by_method()
+        errors = content.rows["error_pct"]
+        ends = [min([errors.min(), *content.reference.values()]), errors.max()]
+        for place, (name, part) in enumerate(found):
+            line = content.look[name]
+            sns.ecdfplot(
+                x=part["error_pct"], ax=ax, color=line.colour, linestyle=line.dash, linewidth=line.width,
+                label=content.look.label(name), transform=dodge(ax, place, len(found)),
+            )  # fmt: skip
+        for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):
+            ax.axvline(level, color="0.2", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}", zorder=0.5)
+        room = 0.03 * (ends[1] - ends[0] or 1)
+        ax.set(xlabel="error (%)", ylabel="share of runs", xlim=(ends[0] - room, ends[1] + room), ylim=(-0.05, 1.05))
+        content.look.limit(ax, x="error")

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.style import lines
-from harness.results.frames import Results
+from harness.plots.source import Source
+from harness.plots.style import first_column
 
 
-def data(results: Results) -> Content:
-    """panel (a method), seed, supernet_accuracy_pct, table_accuracy_pct of the sampled architectures, last epoch."""
-    import pandas as pd
+class Ranking(Figure):
+    """Accuracy of sampled architectures by the shared weights and by the table, at the last epoch."""
 
-    if "ranking_supernet" not in results.epochs:
-        raise HarnessError("no rankings were measured: add [probes.ranking] to the study and run it")
-    rows = []
-    measured = results.epochs[results.epochs["ranking_supernet"].notna()]
-    for (method, seed), part in measured.sort_values("epoch").groupby(["method", "seed"], sort=False):
-        last = part.iloc[-1]
-        pairs = zip(last["ranking_supernet"], last["ranking_table"], strict=True)
-        rows += [{"panel": method, "seed": seed, "supernet_accuracy_pct": a, "table_accuracy_pct": b} for a, b in pairs]
-    frame = pd.DataFrame(rows)
-    return Content(
-        frame,
-        "accuracy of architectures by the shared weights and by the table, last epoch",
-        panels=tuple(frame["panel"].unique()),
-    )
+    name = "ranking"
+    needs: ClassVar[str] = "[probes.ranking]"
+    row_height: ClassVar[float] = 1.9
+    share_y: ClassVar[bool] = True
 
+    def data(self, source: Source) -> Content:
+        """panel (a method), seed, supernet_accuracy_pct, table_accuracy_pct of the sampled architectures, at the last
+        epoch."""
+        import pandas as pd
 
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    part = content.of(panel)
-    line = lines([panel or ""])[panel or ""]
-    ax.plot(part["supernet_accuracy_pct"], part["table_accuracy_pct"], ".", color=line.colour, markersize=3, alpha=0.5)
-    each = [
-        rank_agreement(p["supernet_accuracy_pct"], p["table_accuracy_pct"])["kendall"] for _, p in part.groupby("seed")
-    ]
-    ax.annotate(
-        f"Kendall {sum(each) / len(each):+.2f}", (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize="small"
-    )
-    ax.set_xlabel("shared weights (%)")
-    if panel == content.panels[0]:
-        ax.set_ylabel("table (%)")
+        epochs = source.results.epochs
+        if "ranking_supernet" not in epochs:
+            raise HarnessError("no rankings were measured: add [probes.ranking] to the study and run it")
+        rows = []
+        measured = epochs[epochs["ranking_supernet"].notna()].sort_values("epoch", kind="stable")
+        for (method, seed), part in measured.groupby(["method", "seed"], sort=False):
+            pairs = zip(part["ranking_supernet"].iloc[-1], part["ranking_table"].iloc[-1], strict=True)
+            rows += [
+                {"panel": method, "seed": seed, "supernet_accuracy_pct": a, "table_accuracy_pct": b} for a, b in pairs
+            ]
+        frame = pd.DataFrame(rows)
+        title = "accuracy of architectures by the shared weights and by the table, last epoch; mean Kendall correlation"
+        return Content(frame, title, panels=tuple(frame["panel"].unique()))
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        part, line = content.of(panel), content.look[str(panel)]
+        x, y = "supernet_accuracy_pct", "table_accuracy_pct"
+        ax.plot(part[x], part[y], ".", color=line.colour, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
+        each = [rank_agreement(p[x], p[y])["kendall"] for _, p in part.groupby("seed")]
+        ax.set_title(f"{content.look.label(str(panel))}\n$\\tau$ = {sum(each) / len(each):+.2f}", fontsize="medium")
+        ax.set_xlabel("shared weights (%)")
+        ax.set_xlim(-2, content.rows[x].max() * 1.03 + 2)
+        if first_column(ax):
+            ax.set_ylabel("table (%)")

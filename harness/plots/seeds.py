@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
+from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.style import lines
+from harness.plots.source import Source
+from harness.plots.trajectory import draw_reference
 from harness.results.endpoints import Endpoints
 
 SPREAD = 0.28
 """Width over which points of one method are laid out."""
 
 
-def data(found: Endpoints) -> Content:
-    """method, seed, error_pct: of the architecture recorded last."""
-    rows = found.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-    return Content(rows, "last error of every seed; box: quartiles and median", reference=references(found))
+class Seeds(Figure):
+    """The last error of every seed, with the quartiles of each method."""
+
+    name = "seeds"
+    row_height: ClassVar[float] = 2.8
+
+    def data(self, source: Source) -> Content:
+        """method, seed, error_pct: of the architecture recorded last."""
+        rows = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
+        return Content(rows, "last error of every seed; box: quartiles and median", reference=references(source.ends))
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        counts = []
+        for place, (name, part) in enumerate(content.by_method()):
+            values = part.sort_values("seed")["error_pct"].to_numpy()
+            ax.boxplot(
+                values, positions=[place], widths=0.5, showfliers=False, manage_ticks=False,
+                medianprops={"color": "0.2"}, boxprops={"linewidth": 0.8}, whiskerprops={"linewidth": 0.8},
+            )  # fmt: skip
+            at = [place + SPREAD * (i / max(1, len(values) - 1) - 0.5) for i in range(len(values))]
+            line = content.look[name]
+            ax.plot(at, values, linestyle="", marker=line.marker, color=line.colour, markersize=3.5, alpha=0.85)
+            counts.append(f"{content.look.label(name)}\nn = {len(values)}")
+        draw_reference(content, ax)
+        crowded = max(len(c) for c in counts) * len(counts) * 4.5 > 72 * self.width * 1.6
+        ax.set_xticks(
+            range(len(counts)), counts, rotation=35 if crowded else 0, ha="right" if crowded else "center",
+            rotation_mode="anchor",
+        )  # fmt: skip
+        ax.set_xlim(-0.6, len(counts) - 0.4)
+        ax.set_ylabel("error (%)")
+        content.look.limit(ax, y="error")
+
+    def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
+        if content.reference:
+            self.add_legend(page, *axes[0].get_legend_handles_labels())
 
 
 def references(found: Endpoints) -> dict[str, float]:
     """The table's optimum and random median, where they are known."""
     known = {"table optimum": found.optimum, "random architecture (median)": found.random_median}
     return {name: level for name, level in known.items() if not math.isnan(level)}
-
-
-def draw(content: Content, ax: Any, panel: str | None = None) -> None:
-    methods = list(content.rows["method"].unique())
-    style = lines(methods)
-    for place, name in enumerate(methods):
-        values = content.rows[content.rows["method"] == name].sort_values("seed")["error_pct"].to_numpy()
-        ax.boxplot(
-            values, positions=[place], widths=0.5, showfliers=False, manage_ticks=False, medianprops={"color": "0.2"}
-        )
-        at = [place + SPREAD * (i / max(1, len(values) - 1) - 0.5) for i in range(len(values))]
-        ax.plot(at, values, linestyle="", marker=style[name].marker, color=style[name].colour, markersize=4, alpha=0.8)
-    for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):
-        ax.axhline(level, color="0.35", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}")
-    counts = [f"{m}\nn = {(content.rows['method'] == m).sum()}" for m in methods]
-    ax.set_xticks(range(len(methods)), counts, rotation=0 if len(methods) <= 6 else 60, fontsize="small")
-    ax.set_ylabel("error (%)")
-    if content.reference:
-        ax.legend(frameon=False, fontsize="small")

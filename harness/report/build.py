@@ -1,61 +1,67 @@
-"""Building the report: verdicts first, then trajectories, figures, and how it all was made."""
+"""Building the report: what good practice asks, verdicts, trajectories, figures, and how it all was made."""
 
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk
-from harness.core.text import records
 from harness.core.version import __version__
-from harness.plots.figures import contents, draw
+from harness.plots.base import FIGURES
+from harness.plots.gallery import make
+from harness.plots.source import Source
+from harness.report.checklist import SOURCE, checklist
 from harness.report.payload import payload
-from harness.results.endpoints import endpoints
+from harness.results.endpoints import Endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
+from harness.search.probes.base import PROBES
+from harness.search.regularizers.base import REGULARIZERS
+from harness.search.searchers.base import SEARCHERS
 from harness.verdicts.compare import Pair, compare, describe
+from harness.verdicts.paper import paper_table
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+Rows = Sequence[dict[str, Any]]
 
 
 def build(found: Finished, to: Path) -> Path:
     """Write the report of finished runs to one HTML file that needs nothing else. Returns its path."""
-    ends = endpoints(found.results, found.declared)
-    made, missing = contents(found.results, ends)
-    cards, exploratory, verdicts = [], [], ""
-    try:
-        cards = compare(ends, found.declared)
-        others = [e for e in get_args(Endpoint) if e != found.declared.primary]
-        exploratory = [p.row() | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)]
-        verdicts = "".join(verdict(p) for p in cards)
-    except HarnessError as error:
-        verdicts = f"<li>{html.escape(str(error))}</li>"
-    page = Template(text("page.html")).substitute(
-        title=html.escape(found.name),
-        summary=html.escape(summary(found)),
-        style=text("page.css"),
-        standing=html.escape(f"Endpoint: {found.declared.primary} error, {found.standing}."),
-        verdicts=verdicts,
-        comparison=table([p.row() for p in cards]),
-        exploratory=table(exploratory),
-        results=table(describe(ends, found.declared)) + table(records(found.results.final())),
-        figures="".join(figure(name, content.title, draw(name, content)) for name, content in made.items()),
-        missing=table([{"figure": n, "not drawn because": r} for n, r in missing.items()]),
-        commands=html.escape(commands(found)),
-        manifest=manifests(found.manifests),
-        citations="".join(f"<li>{html.escape(c)}</li>" for c in citations(found)),
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    ends = source.ends
+    cards, exploratory, problem = judged(found, ends)
+    made, missing = figures(found, source)
+    room = Environment(loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined)
+    page = room.get_template("page.html").render(
+        title=found.name,
+        summary=summary(found),
+        style=Markup(text("page.css")),
+        checklist=checklist(found, cards),
+        checklist_source=SOURCE,
+        standing=f"Endpoint: {found.declared.primary} error, {'; '.join([found.standing, *found.provenance])}.",
+        verdicts=[(p.verdict, p.reachable and p.p_holm <= p.level) for p in cards],
+        problem=problem,
+        comparison=[p.row() for p in cards],
+        exploratory=exploratory,
+        results=[describe(ends, found.declared), found.results.final().to_dict("records")],
+        paper=accuracies(found),
+        figures=made,
+        missing=[{"figure": n, "not drawn because": r} for n, r in missing.items()],
+        commands=commands(found),
+        manifests=manifests(found.manifests),
+        citations=citations(found),
         # no tag inside of the data may end it, or begin another
-        data=json.dumps(payload(found.results), separators=(",", ":")).replace("<", "\\u003c"),
-        script=text("page.js"),
+        data=Markup(json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c")),
+        script=Markup(text("page.js")),
     )
     with disk(to.parent):
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -74,73 +80,67 @@ def summary(found: Finished) -> str:
     return f"{runs} runs of {len(methods)} methods {where}{left_out}. Made by nasbench-harness {__version__}."
 
 
-def verdict(pair: Pair) -> str:
-    kind = "shown" if pair.reachable and pair.p_holm <= pair.level else "none"
-    return f'<li class="{kind}">{html.escape(pair.verdict)}.</li>'
+def judged(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str, Any]], str]:
+    """The pairs that were declared, those at other endpoints, and why there are none, where there are none."""
+    try:
+        cards = compare(ends, found.declared)
+        others = [e for e in get_args(Endpoint) if e != found.declared.primary]
+        return cards, [p.row() | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)], ""
+    except HarnessError as error:
+        return [], [], str(error)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """An HTML table of these rows, numbers to the right; nothing where there are none."""
-    if not rows:
-        return ""
-
-    kinds = [' class="number"' if isinstance(v, int | float) else "" for v in rows[0].values()]
-
-    def cells(tag: str, values: Iterable[Any]) -> str:
-        told = (html.escape("" if v is None else str(v)) for v in values)
-        return "".join(f"<{tag}{kind}>{v}</{tag}>" for kind, v in zip(kinds, told, strict=True))
-
-    head = cells("th", (key.replace("_", " ") for key in rows[0]))
-    body = "".join(f"<tr>{cells('td', r.values())}</tr>" for r in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def accuracies(found: Finished) -> tuple[Rows, str]:
+    """The table of a paper and what stands under it; nothing where there is no table."""
+    try:
+        return paper_table(found.results, found.declared)
+    except HarnessError:
+        return [], ""
 
 
-def figure(name: str, title: str, drawn: Any) -> str:
-    """A figure as an image inside of the page."""
+def figures(found: Finished, source: Source) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Name, title and picture of each figure, and why the others are not there."""
+    made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
+    return [
+        {"name": name, "title": one.content.title, "source": picture(one.figure.render(one.content))}
+        for name, one in made.items()
+    ], missing
+
+
+def picture(drawn: Any) -> str:
+    """A figure as an address that holds it."""
     stream = io.BytesIO()
     drawn.savefig(stream, format="svg", metadata={"Date": None})
-    source = base64.b64encode(stream.getvalue()).decode()
-    told = html.escape(title, quote=True)
-    return (
-        f'<figure id="figure-{name}"><img alt="{told}" src="data:image/svg+xml;base64,{source}">'
-        f"<figcaption>{told}</figcaption></figure>"
-    )
+    return f"data:image/svg+xml;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def commands(found: Finished) -> str:
     """What gives these runs and this page again."""
     lines = [] if found.source.is_dir() else [f"harness run {found.source}"]
-    lines += [f"harness {verb} {found.source}" for verb in ("compare", "plot --all", "report")]
+    lines += [f"harness {verb} {found.source}" for verb in ("compare", "paper", "plot --all", "report")]
     return "\n".join([*lines, "", f"# this page: harness {' '.join(sys.argv[1:])}"])
 
 
-def manifests(runs: list[dict[str, Any]]) -> str:
-    """What the first run of each method ran with, and on what; all of it, folded."""
-    if not runs:
-        return "<p>These runs were imported: their configuration is not known.</p>"
-    parts = []
+def manifests(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What the first run of each method ran with, and on what: a heading, and all of it."""
     firsts: dict[str, dict[str, Any]] = {}
     for run in runs:
         firsts.setdefault(run["method_name"], run)
-    for name, run in firsts.items():
-        told = html.escape(json.dumps(run, indent=1))
-        parts.append(f"<details><summary>{html.escape(name)}, run {run['id']}</summary><pre>{told}</pre></details>")
-    return "".join(parts)
+    return [(f"{name}, run {run['id']}", json.dumps(run, indent=1)) for name, run in firsts.items()]
 
 
 def citations(found: Finished) -> list[str]:
     """The papers of every part that ran, of the space, and where the table is from."""
-    from harness.search.probes.base import PROBES
-    from harness.search.regularizers.base import REGULARIZERS
-    from harness.search.searchers.base import SEARCHERS
+    return list(dict.fromkeys(t for t in _citations(found) if t))
 
-    told = []
+
+def _citations(found: Finished) -> Iterator[str]:
     if found.results.table is not None:
         about = found.results.table.info["about"]
-        told += [found.results.table.space.source] if found.results.table.info["space"] else []
-        told.append("; ".join(str(about[k]) for k in ("title", "source", "citation") if about.get(k)))
+        yield found.results.table.space.source if found.results.table.info["space"] else ""
+        yield "; ".join(str(about[k]) for k in ("title", "source", "citation") if about.get(k))
     known = {**SEARCHERS.classes, **REGULARIZERS.classes, **PROBES.classes}
     for run in found.manifests:
-        parts = [*run["configuration"]["method"], *run["configuration"].get("probes", {})]
-        told += [f"{part}: {known[part].paper}" for part in parts if part in known]
-    return list(dict.fromkeys(t for t in told if t))
+        for part in [*run["configuration"]["method"], *run["configuration"].get("probes", {})]:
+            if part in known:
+                yield f"{part}: {known[part].paper}"

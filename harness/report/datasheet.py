@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plots import distribution
+from harness.plots.distribution import save_distribution
 from harness.spaces.base import enumerable
 from harness.tables.measure import Measure, digest
 from harness.tables.table import Table
@@ -98,7 +98,7 @@ def write_datasheet(table: Table) -> None:
     from harness.tables.training.train import stack_class
 
     kind, best = stack_class(table.space), table.optimum(table.test)
-    distribution.save(distribution.data(table, rows=distinct_rows(table)), table.folder)
+    save_distribution(table, distinct_rows(table), table.folder)
     found = noise(table, table.test)
     recipe, title = table.info["about"]["recipe"], table.info["about"]["title"]
     spread = (

@@ -46,7 +46,7 @@ function draw() {
   const x = (v) => BOX.left + (v / xHigh) * (width - BOX.left - BOX.right);
   const y = (v) => height - BOX.bottom - ((v - yLow + pad) / (yHigh - yLow + 2 * pad)) * (height - BOX.top - BOX.bottom);
   for (const t of ticks(yLow - pad, yHigh + pad)) {
-    svg.append(element("line", { x1: BOX.left, x2: width - BOX.right, y1: y(t), y2: y(t), stroke: "#eceff2" }));
+    svg.append(element("line", { x1: BOX.left, x2: width - BOX.right, y1: y(t), y2: y(t), class: "grid" }));
     svg.append(element("text", { x: BOX.left - 6, y: y(t) + 4, "text-anchor": "end" }, t));
   }
   for (const t of ticks(0, xHigh)) svg.append(element("text", { x: x(t), y: height - BOX.bottom + 18, "text-anchor": "middle" }, t));
@@ -54,7 +54,7 @@ function draw() {
   const label = element("text", { transform: `translate(14 ${height / 2}) rotate(-90)`, "text-anchor": "middle" }, data.label);
   svg.append(label);
   for (const [name, level] of Object.entries(data.reference)) {
-    svg.append(element("line", { x1: BOX.left, x2: width - BOX.right, y1: y(level), y2: y(level), stroke: "#777", "stroke-dasharray": "2 3" }));
+    svg.append(element("line", { x1: BOX.left, x2: width - BOX.right, y1: y(level), y2: y(level), class: "level" }));
     svg.append(element("text", { x: width - BOX.right - 4, y: y(level) - 4, "text-anchor": "end" }, name));
   }
   points = [];
@@ -79,7 +79,7 @@ function draw() {
       svg.append(element("path", { d: path, fill: "none", stroke: look.colour, "stroke-width": 2.6, "stroke-dasharray": look.dash }));
     }
   }
-  marker = element("circle", { r: 5, fill: "none", stroke: "#111", "stroke-width": 2, visibility: "hidden" });
+  marker = element("circle", { r: 5, fill: "none", class: "marker", "stroke-width": 2, visibility: "hidden" });
   svg.append(marker);
   svg.addEventListener("pointermove", (event) => point(event, svg, width));
   svg.addEventListener("pointerdown", (event) => point(event, svg, width));
@@ -109,7 +109,7 @@ function tell(run, i) {
   const architecture = data.architectures[run.architecture[i]];
   const head = document.createElement("p");
   const error = run.error[i] === null ? "missing" : `${run.error[i].toFixed(2)} %`;
-  head.textContent = `${run.method}, seed ${run.seed}, epoch ${run.epochs[i]} (${run.seconds[i].toFixed(1)} s): ${data.label}: ${error}`;
+  head.textContent = `${run.method}, seed ${run.seed}, epoch ${run.epochs[i]}${run.seconds[i] === null ? "" : ` (${run.seconds[i].toFixed(1)} s)`}: ${data.label}: ${error}`;
   const code = document.createElement("code");
   code.textContent = architecture.encoding;
   const table = document.createElement("table");
@@ -143,7 +143,28 @@ function legend() {
   }
 }
 
+function sortable(table) {
+  [...table.tHead.rows[0].cells].forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const up = head.getAttribute("aria-sort") !== "ascending";
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const value = (row) => row.cells[column].textContent;
+    const compare = (a, b) => value(a).localeCompare(value(b), "en", { numeric: true });
+    const number = (row) => parseFloat(value(row));
+    const rows = [...table.tBodies[0].rows];
+    const all = rows.every((row) => !Number.isNaN(number(row)));
+    rows.sort((a, b) => (all ? number(a) - number(b) : compare(a, b)) * (up ? 1 : -1));
+    table.tBodies[0].append(...rows);
+  }));
+}
+document.querySelectorAll("table.sortable").forEach(sortable);
+// what is folded on the screen is printed
+const folded = [...document.querySelectorAll("details")];
+window.addEventListener("beforeprint", () => folded.forEach((d) => { d.dataset.open = d.open ? "yes" : ""; d.open = true; }));
+window.addEventListener("afterprint", () => folded.forEach((d) => { d.open = Boolean(d.dataset.open); }));
+
 const axis = document.getElementById("axis");
+if (data.runs.some((run) => run.seconds.includes(null))) axis.hidden = true;
 axis.addEventListener("click", () => {
   bySeconds = !bySeconds;
   axis.setAttribute("aria-pressed", String(bySeconds));

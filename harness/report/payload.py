@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.plots.style import lines
+from harness.plots.source import Source
 from harness.results.frames import Results
 
 DIGITS = 4
 
 
-def payload(results: Results) -> dict[str, Any]:
+def payload(source: Source) -> dict[str, Any]:
     """label, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs: epochs,
-    seconds, error in % (null: missing), architecture (an index)."""
+    seconds, error in % (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
 
+    results, look = source.results, source.look
     rows = results.rows()
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
-    style = lines(methods)
     table = results.table
     runs = []
     for (method, _), run in rows.sort_values("epoch").groupby(["method", "seed"], sort=False):
@@ -28,7 +28,7 @@ def payload(results: Results) -> dict[str, Any]:
                 "method": method,
                 "seed": int(run["seed"].iloc[0]),
                 "epochs": run["epoch"].tolist(),
-                "seconds": [rounded(s) or 0.0 for s in run["seconds"]],
+                "seconds": [rounded(s) for s in run["seconds"]],
                 "error": [rounded(e) for e in run["error_pct"]],
                 "architecture": [places[a] for a in run["architecture"]],
             }
@@ -36,7 +36,7 @@ def payload(results: Results) -> dict[str, Any]:
     return {
         "label": "supernet error" if table is None else f"error, {table.test}",
         "reference": {} if table is None else {k: round(v, DIGITS) for k, v in table.references(table.test).items()},
-        "methods": {m: {"colour": to_hex(style[m].colour), "dash": dashes(style[m].dash)} for m in methods},
+        "methods": {m: {"colour": to_hex(look[m].colour), "dash": dashes(look[m].dash)} for m in methods},
         "architectures": [{"encoding": a, "values": values(results, a)} for a in places],
         "runs": runs,
     }

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import disk, sha256
 from harness.core.text import records
-from harness.plots import trajectory
+from harness.plots.content import save
+from harness.plots.source import Source
+from harness.plots.trajectory import Trajectory
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
 from harness.runs.execute import Planned
@@ -31,16 +33,19 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name in TABLES:
             getattr(results, name).to_parquet(folder / f"{name}.parquet", index=False)
-        trajectory.save(trajectory.data(results), folder)
         manifests = [p.folder.manifest() for p in planned]
+        figure = Trajectory(**study.file.figures.of(Trajectory.name))
+        content = figure.content(Source.of(results, study.file.comparison, study.file.figures, manifests))
+        save(figure.render(content), content, folder, figure.name)
         table = manifests[0]["configuration"]["table"]
-        content = {
+        manifest = {
             "study": study.file.model_dump(mode="json"),
             "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
             "table": table,
             "runs": manifests,
+            "files": {f"{name}.parquet": sha256((folder / f"{name}.parquet").read_bytes()) for name in TABLES},
         }
-        (folder / "manifest.json").write_text(json.dumps(content, indent=1) + "\n")
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         (folder / "README.md").write_text(readme(study, results))
     return folder
 

@@ -13,6 +13,7 @@ from harness.results.frames import Results, one_mean, select
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
+from harness.tables.measure import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,14 +54,14 @@ class Endpoints:
         return sorted(self.runs[self.runs["method"] == method]["seed"].tolist())
 
 
-def endpoints(results: Results, declared: Declared) -> Endpoints:
-    """The endpoints of every finished run."""
+def endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:
+    """The endpoints of every finished run, in a measure of the table (its test, if none is named)."""
     import pandas as pd
 
     if not len(results):
         raise HarnessError("there are no finished runs to compare")
-    optimum, random = results.levels()
-    rows = results.rows().sort_values(["method", "seed", "epoch"])
+    optimum, random = results.levels(measure)
+    rows = results.rows(measure).sort_values(["method", "seed", "epoch"])
     found = [
         {"method": method, "seed": seed, **of_run(run, optimum, random, declared, results.space)}
         for (method, seed), run in rows.groupby(["method", "seed"], sort=False)
@@ -68,7 +69,7 @@ def endpoints(results: Results, declared: Declared) -> Endpoints:
     runs = pd.DataFrame(found)
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
     runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
-    return Endpoints(runs.reset_index(drop=True), trial_errors(results), optimum, random)
+    return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random)
 
 
 def of_run(
@@ -108,8 +109,8 @@ def of_run(
     }
 
 
-def trial_errors(results: Results) -> pd.DataFrame:
-    """Error in % of every architecture that was derived, [architectures, trials], in the table's test measure.
+def trial_errors(results: Results, measure: Measure | None = None) -> pd.DataFrame:
+    """Error in % of every architecture that was derived, [architectures, trials], in a measure (the table's test).
 
     Where the source gives its own mean, that is the one column, and the noise of the table stays unknown: the distance
     between a mean and one of the trials in it is not a difference between two trials.
@@ -119,6 +120,8 @@ def trial_errors(results: Results) -> pd.DataFrame:
     if results.table is None:
         return pd.DataFrame()
     keys = ["method", "seed", "epoch"]
-    rows = select(results.lookups, results.table.test).merge(results.epochs[[*keys, "architecture"]], on=keys)
+    rows = select(results.lookups, measure or results.table.test).merge(
+        results.epochs[[*keys, "architecture"]], on=keys
+    )
     rows = one_mean(rows).drop_duplicates(["architecture", "trial"])
     return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")

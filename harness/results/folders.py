@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
 from harness.results.frames import Results
 from harness.results.load import Finished, of_published
 from harness.runs.preregistration import FILE, Declared, standing
-from harness.runs.store import TABLES
+from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import search_space
 from harness.tables.catalog import open_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST = "manifest.json"
 
@@ -43,12 +46,12 @@ def run_folders(folder: Path) -> list[Path]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """A run's manifest; an error says that it is damaged."""
+    """The manifest of a run, or of published results; an error says that it is damaged."""
     try:
         content: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError) as error:
         raise HarnessError(f"{folder / MANIFEST} cannot be read ({error}): run its study again") from None
-    return content
+    return RunFolder(folder.parent, folder.name).manifest() if "configuration" in content else content
 
 
 def kept_declaration(study: Path) -> tuple[Declared, str]:
@@ -69,18 +72,13 @@ def of_run_folders(runs: list[Path], manifests: list[dict[str, Any]]) -> Results
         kinds = {json.dumps(c[what], sort_keys=True) for c in told}
         if len(kinds) > 1:
             raise HarnessError(f"{runs[0].parent} mixes runs of {len(kinds)} {what}s: load them apart")
-    frames: dict[str, Any] = {}
-    for name in TABLES:
-        parts = []
-        for run, manifest in zip(runs, manifests, strict=True):
-            try:
-                part = pd.read_parquet(run / f"{name}.parquet")
-            except (OSError, ValueError) as error:
-                raise HarnessError(f"{run / name}.parquet cannot be read ({error}): run its study again") from None
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for run, manifest in zip(runs, manifests, strict=True):
+        for name, part in RunFolder(run.parent, run.name).tables().items():
             part.insert(0, "method", manifest["method_name"])
             part.insert(1, "seed", manifest["configuration"]["seed"])
-            parts.append(part)
-        frames[name] = pd.concat(parts, ignore_index=True)
+            parts[name].append(part)
+    frames: dict[str, Any] = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
     named = told[0]["table"]
     table = None if named is None else open_table(named["name"])
     if table is not None and table.fingerprint != named["fingerprint"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
+from harness.core.files import sha256
 from harness.measures.anytime import agreement
 from harness.runs.execute import Planned
 from harness.runs.store import TABLES
@@ -47,16 +49,15 @@ class Results:
         """The rows of those of the runs that are finished."""
         import pandas as pd
 
-        frames: dict[str, Any] = {}
-        for name in TABLES:
-            parts = []
-            for p in planned:
-                if p.finished:
-                    part = pd.read_parquet(p.folder.final / f"{name}.parquet")
-                    part.insert(0, "method", p.run.method_name)
-                    part.insert(1, "seed", p.run.seed)
-                    parts.append(part)
-            frames[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+        for p in planned:
+            for name, part in p.folder.tables().items() if p.finished else ():
+                part.insert(0, "method", p.run.method_name)
+                part.insert(1, "seed", p.run.seed)
+                parts[name].append(part)
+        frames: dict[str, Any] = {
+            name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()
+        }
         return cls(**frames, table=table, space=planned[0].run.space if planned else None)
 
     @classmethod
@@ -67,9 +68,17 @@ class Results:
 
         try:
             manifest = json.loads((folder / "manifest.json").read_text())
-            frames: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        except (OSError, ValueError) as error:
-            raise HarnessError(f"{folder} holds no published results ({error})") from None
+            bytes_of = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
+            for name, content in bytes_of.items():
+                if manifest.get("files", {}).get(f"{name}.parquet", sha256(content)) != sha256(content):
+                    raise HarnessError(
+                        f"{folder / name}.parquet is not what was published, its SHA-256 differs: publish it again"
+                    )
+            frames: dict[str, Any] = {n: pd.read_parquet(io.BytesIO(content)) for n, content in bytes_of.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
+            told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
+            raise HarnessError(f"{folder} holds no published results itself{told}") from None
         named = manifest["table"]
         table = None if named is None else open_table(named["name"])
         if table is not None and table.fingerprint != named["fingerprint"]:
@@ -107,13 +116,13 @@ class Results:
             rows["error_pct"] = 100 - rows["accuracy_pct"]
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
-    def rows(self) -> pd.DataFrame:
-        """The rows of every epoch, with `seconds` and `error_pct` (see `error_by_epoch`)."""
-        return self.epochs.merge(self.error_by_epoch(), on=["method", "seed", "epoch"], validate="one_to_one")
+    def rows(self, measure: Measure | None = None) -> pd.DataFrame:
+        """The rows of every epoch, with `seconds` and `error_pct` in a measure (see `error_by_epoch`)."""
+        return self.epochs.merge(self.error_by_epoch(measure), on=["method", "seed", "epoch"], validate="one_to_one")
 
-    def levels(self) -> tuple[float, float]:
+    def levels(self, measure: Measure | None = None) -> tuple[float, float]:
         """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
-        known = {} if self.table is None else self.table.references(self.table.test)
+        known = {} if self.table is None else self.table.references(measure or self.table.test)
         optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
         return optimum, median
 

@@ -1,18 +1,25 @@
-"""Running a study: what is there, what is missing, and the missing runs on this machine's cores."""
+"""Running a study: what is there, what is missing, and the missing runs on an executor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.errors import HarnessError
-from harness.runs.store import RunFolder
+from harness.runs.executors.base import EXECUTORS, Executor
+from harness.runs.store import Damaged, RunFolder
 from harness.runs.study import Run, Study
+from harness.runs.work import Task
+
+ATTEMPTS = 3
+"""A run whose worker is lost is begun again twice."""
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Planned:
+class Planned(Task):
     """A run and its folder. recorded: epochs in its last checkpoint (epoch 0 included), all of them when finished."""
 
     run: Run
@@ -32,15 +39,18 @@ class Planned:
     def state(self) -> str:
         if self.finished:
             return "finished"
-        return f"stopped after epoch {self.recorded - 1}" if self.recorded else "not begun"
+        failed = "failed, see error.txt; " if self.folder.error_file.exists() else ""
+        return f"{failed}stopped after epoch {self.recorded - 1}" if self.recorded else f"{failed}not begun"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: error is None, or the sentence that says why it did not finish."""
+    """How a run ended: error is None, or the sentence that says why it did not finish. elsewhere: another process
+    finished it."""
 
     planned: Planned
     error: str | None
+    elsewhere: bool = False
 
 
 def study_folder(out: Path, study: Study) -> Path:
@@ -53,40 +63,64 @@ def plan(study: Study, out: Path) -> list[Planned]:
     return [Planned(run, RunFolder(root, run.folder_name)) for run in study.runs]
 
 
-def run_all(planned: list[Planned], device: str, jobs: int) -> Iterator[Outcome]:
-    """Execute the unfinished runs, `jobs` at a time, yielding each as it ends. Finished runs are left alone."""
-    from joblib import Parallel, delayed
-
-    missing = [p for p in planned if not p.finished]
-    if not missing:
-        return
-    if jobs == 1:
-        for p in missing:
-            yield Outcome(p, run_one(p, device))
-        return
-    tasks: list[Callable[[], tuple[int, str | None]]] = [
-        delayed(numbered)(number, p, device) for number, p in enumerate(missing)
-    ]
-    workers = Parallel(n_jobs=min(jobs, len(missing)), backend="loky", return_as="generator_unordered")
-    for number, error in workers(tasks):
-        yield Outcome(missing[number], error)
+def damaged(planned: Sequence[Planned]) -> dict[str, str]:
+    """What is wrong with finished runs: a sentence by the name of the run's folder."""
+    found = {}
+    for p in planned:
+        if p.finished:
+            try:
+                p.folder.check()
+            except Damaged as error:
+                found[p.run.folder_name] = str(error)
+    return found
 
 
-def numbered(number: int, planned: Planned, device: str) -> tuple[int, str | None]:
-    return number, run_one(planned, device)
+def run_all(
+    planned: Sequence[Planned],
+    device: str | Sequence[str],
+    jobs: int,
+    executor: Executor | None = None,
+    *,
+    wait: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Iterator[Outcome]:
+    """Execute the unfinished runs, `jobs` at a time, yielding each as it ends. Finished runs are left alone.
+
+    device: one, or one for each job at a time. A run that another process holds is left to it: with `wait` it is waited
+    for, and taken over when its holder dies. A run whose worker was lost is tried again, twice. say: told what goes on.
+    """
+    executor = executor or EXECUTORS.build("local", {})
+    places = [device] * jobs if isinstance(device, str) else list(device)
+    left = [p for p in planned if not p.finished]
+    lost: Counter[str] = Counter()
+    while left:
+        again: list[Planned] = []
+        held: list[Planned] = []
+        for p, ended in executor.run(left, places[: len(left)]):
+            who = f"{p.run.method_name} seed {p.run.seed}"
+            lost[p.run.folder_name] += ended.state == "lost"
+            if ended.state == "finished" or p.finished:
+                yield Outcome(p, None)
+            elif ended.state == "held":
+                say(f"{who} is left alone: {ended.words}")
+                held.append(p)
+            elif ended.state == "lost" and lost[p.run.folder_name] < ATTEMPTS:
+                say(f"{who} lost its worker and will be begun again from its last epoch: {ended.words}")
+                again.append(p)
+            elif ended.state == "lost":
+                yield Outcome(p, f"its worker was lost {ATTEMPTS} times, the last words: {ended.words}")
+            else:
+                yield Outcome(p, ended.words)
+        if not wait:
+            yield from (Outcome(p, "another process is computing it", elsewhere=True) for p in held if not p.finished)
+            held = [p for p in held if p.finished]
+        if held and not again:
+            wait_for_one(held)
+        yield from (Outcome(p, None, elsewhere=True) for p in held if p.finished)
+        left = again + [p for p in held if not p.finished]
 
 
-def run_one(planned: Planned, device: str) -> str | None:
-    """Execute one run on one thread (so that its bits do not depend on --jobs). Returns an error's sentence."""
-    import torch
-
-    from harness.core.arithmetic import arithmetic, one_thread
-    from harness.runs.run import execute
-
-    where = torch.device(device)
-    with one_thread(), arithmetic("fp32", where):
-        try:
-            execute(planned.run, planned.folder, where)
-        except HarnessError as error:
-            return str(error)
-    return None
+def wait_for_one(held: Sequence[Planned]) -> None:
+    """Until one of the runs is finished or nobody holds it any more."""
+    while not any(p.finished or p.folder.lease().holder() is None for p in held):
+        time.sleep(POLL_SECONDS)

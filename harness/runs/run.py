@@ -18,7 +18,7 @@ import torch
 from harness.core.streams import Streams
 from harness.core.version import __version__
 from harness.runs.store import Rows, RunFolder
-from harness.runs.study import Run
+from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.state import SearchState
@@ -63,9 +63,11 @@ def start(run: Run, device: torch.device) -> Process:
 
 
 def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
-    """Run a search to its end, from its last checkpoint if there is one."""
-    with folder.locked():
+    """Run a search to its end, from its last checkpoint if there is one; `Held` where another process computes it."""
+    lease = folder.lease()
+    with lease.held():
         if folder.finished:
+            folder.tidy()
             return
         folder.open()
         process = start(run, device)
@@ -93,7 +95,9 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             rows["epochs"].append(record | probed(epoch, process, run))
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
+            lease.check()
             folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0))
+        lease.check()
         folder.finish(rows, manifest(run, device))
 
 
@@ -111,7 +115,7 @@ def epoch_record(
     """One row: losses, supernet accuracy, entropy, the derived architecture and its operation counts, all logits."""
     operations = {f"count_{op}": architecture.operations.count(op) for op in run.space.operations}
     record: dict[str, Any] = {"epoch": epoch, **losses, "architecture": architecture.encoding, "key": architecture.key}
-    alphas = [a.detach().cpu().double().numpy() for a in getattr(process, "alphas", [])]
+    alphas = [a.cpu().double().numpy() for a in process.logits()] if isinstance(process, SearchState) else []
     mix = [np.exp(a - a.max(-1, keepdims=True)) for a in alphas]
     weights = np.concatenate([(m / m.sum(-1, keepdims=True)).ravel() for m in mix]) if mix else np.array([])
     logs = np.log(weights, where=weights > 0, out=np.zeros_like(weights))
@@ -190,6 +194,7 @@ def manifest(run: Run, device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "id": run.id,
+        "record_format": RECORD_FORMAT,
         "method_name": run.method_name,
         "configuration": run.describe(),
         "environment": {
@@ -198,6 +203,8 @@ def manifest(run: Run, device: torch.device) -> dict[str, Any]:
             "torch": torch.__version__,
             "numpy": np.__version__,
             "device": f"{device} ({name})",
+            # what bits depend on, without the number of the device: cards of one name compute alike
+            "device_class": f"{device.type} ({name})",
             "platform": platform.platform(),
             "threads": torch.get_num_threads(),
             "precision": run.training.precision,

@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
 from harness.datasets.base import DATASETS, Dataset
+from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
 from harness.search.methods import Method, method
 from harness.search.probes.base import PROBES, Probe
@@ -70,6 +71,7 @@ class StudyFile(BaseModel):
     evaluation: Evaluation = Evaluation()
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
+    figures: Appearance = Appearance()
 
     @field_validator("seeds", mode="before")
     @classmethod

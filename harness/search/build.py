@@ -52,6 +52,7 @@ def build_search(
         (training.initial_alpha * torch.randn(shape, generator=streams["alpha-init"])).to(where, dtype)
         for shape in space.alpha_shapes
     ]
+    alphas = method.searcher.initial(alphas, space)
     search = SupernetSearch(
         space=space,
         net=net,

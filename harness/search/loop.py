@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,11 @@ from harness.core.arithmetic import arithmetic
 from harness.core.errors import HarnessError
 from harness.datasets.base import Batches, Part
 from harness.search.regularizers.base import Regularizer
-from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Batch, WeightStep, cross_entropy, frozen_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import Architecture
+from harness.spaces.blocks.supernet import Evaluated
 
 Step = Callable[[Batch, Batch], Tensor]
 """A step on a training and a validation batch; returns the training loss, detached."""
@@ -39,11 +40,17 @@ class SupernetSearch(SearchState):
         **state: Any,
     ) -> None:
         self.regularizers, self.replayed = list(regularizers), replayed
+        training = state["searcher"].settings(training)
         for regularizer in self.regularizers:
             training = regularizer.settings(training)
         super().__init__(training=training, **state)
         self.last_mix: list[Tensor] = []
         """Mixing weights of the last weight step."""
+        self.last_norm = torch.zeros(())
+        """The norm of its gradients before clipping."""
+        named = [r.counts for r in self.regularizers if r.counts is not None]
+        self.counts = [*named, self.searcher.counts][0] if self.preset.clip_counts_alpha else "none"
+        """Which gradient of alpha is among those that are clipped (see `Counted`)."""
 
     # -- one epoch -------------------------------------------------------------------------------------------
 
@@ -77,7 +84,8 @@ class SupernetSearch(SearchState):
     def stepper(self, epoch: int, learning_rate: float) -> Step:
         """`step` in this epoch, replayed where the device can and every part of the method allows it."""
         step: Step = partial(self.step, epoch=epoch, learning_rate=learning_rate)
-        allowed = self.searcher.replays and all(r.replays for r in self.regularizers)
+        parts: list[Any] = [self.searcher, *self.regularizers]
+        allowed = all(p.replays for p in parts) and self.training.weight_steps == 1 and self.net.evaluates == "all"
         return self.replayed(step) if self.replayed and allowed else step
 
     def batches(self, epoch: int) -> tuple[Batch, Batch]:
@@ -98,17 +106,27 @@ class SupernetSearch(SearchState):
 
     def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""
-        if self.training.order == "weights-first":
-            loss = self.weight_step(train, valid, epoch, learning_rate)
+        weights_first = self.training.order == "weights-first"
+        moves = self.counted_step(weights_first)
+        if moves and not weights_first:
             self.architecture_step(train, valid, epoch, learning_rate)
-            return loss
-        self.architecture_step(train, valid, epoch, learning_rate)
-        return self.weight_step(train, valid, epoch, learning_rate)
+        loss = self.weight_step(train, valid, epoch, learning_rate)
+        if moves and weights_first:
+            self.architecture_step(train, valid, epoch, learning_rate)
+        self.searcher.finish(self.alphas)
+        return loss
+
+    def counted_step(self, weights_first: bool) -> bool:
+        """Whether this minibatch has an architecture step, where there are several weight steps to one."""
+        every = self.training.weight_steps
+        if every == 1:
+            return True
+        count = self.memory["minibatches"] = self.memory.get("minibatches", 0) + 1
+        return bool(count % every == (0 if weights_first else 1))
 
     def architecture_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> None:
         moment = self.moment(epoch)
-        moves = ARCHITECTURE_STEPS in self.searcher.offers
-        if not (moves and all(r.alpha_moves(moment) for r in self.regularizers)):
+        if not (self.searcher.moves(moment) and all(r.alpha_moves(moment) for r in self.regularizers)):
             return
 
         def penalty(alphas: Sequence[Tensor]) -> Tensor | None:
@@ -131,7 +149,25 @@ class SupernetSearch(SearchState):
             finite_difference_moves_bn=self.preset.finite_difference_moves_bn,
             moment=moment,
         )
-        self.searcher.move(self.alphas, self.searcher.gradient(step), self.alpha_optimizer)
+        with self.evaluating(self.searcher.architecture_evaluates):
+            gradients = self.searcher.gradient(step)
+        held = {
+            place: self.alphas[place[0]][place[1]].detach().clone() for place, c in self.decided.items() if c["frozen"]
+        }
+        self.searcher.move(step, gradients, self.alpha_optimizer)
+        with torch.no_grad():
+            for (tensor, row), value in held.items():
+                self.alphas[tensor][row] = value
+
+    @contextmanager
+    def evaluating(self, what: Evaluated | None) -> Iterator[None]:
+        """Compute these operations while the block runs; None: as usual."""
+        usual = self.net.evaluates
+        if what is not None:
+            self.net.evaluate(what)
+        yield
+        if what is not None:
+            self.net.evaluate(usual)
 
     def weight_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         step = WeightStep(
@@ -142,15 +178,20 @@ class SupernetSearch(SearchState):
             memory=self.memory,
             moment=self.moment(epoch),
         )
-        mix = self.last_mix = self.perturbed_mix(step)
-        leaves = [m.requires_grad_() for m in mix] if self.preset.clip_counts_alpha else []
+        with torch.set_grad_enabled(self.counts in ("logits", "stale")):
+            sample = self.searcher.sample(self.alphas, step.moment)
+        mix = self.last_mix = self.perturbed_mix(sample, step)
+        leaves = [m.requires_grad_() for m in mix] if self.counts != "none" else []
         loss = step.loss(mix)
-        found = torch.autograd.grad(loss, [*self.weights, *leaves])
+        found = torch.autograd.grad(loss, [*self.weights, *leaves], allow_unused=self.net.evaluates != "all")
         gradients: list[Tensor | None] = list(found[: len(self.weights)])
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)
+        if self.preset.unevaluated_weights_move:
+            gradients = self.with_zeros(gradients)
         clipped = [g for g in gradients if g is not None]
-        norm = torch.nn.utils.get_total_norm([*clipped, *found[len(self.weights) :]])
+        norm = torch.nn.utils.get_total_norm([*clipped, *self.counted(sample, found[len(self.weights) :])])
+        self.last_norm = norm
         scale = (self.training.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.grad = None if gradient is None else gradient * scale
@@ -159,10 +200,26 @@ class SupernetSearch(SearchState):
         self.weight_optimizer.step()
         return loss.detach()
 
-    def perturbed_mix(self, step: WeightStep) -> list[Tensor]:
-        """The mixing weights of the weight step: relaxed, then perturbed by each regularizer in turn, detached."""
-        with torch.no_grad():
-            mix = self.searcher.sample(self.alphas, step.moment)
+    def with_zeros(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Zero for each weight that a step left out and that had a gradient before, in a step of either kind."""
+        had: list[bool] = self.memory.setdefault("had-gradient", [False] * len(self.weights))
+        computed = self.net.computed() if self.net.evaluates != "all" else set()
+        for place, (weight, gradient) in enumerate(zip(self.weights, gradients, strict=True)):
+            had[place] = had[place] or gradient is not None or weight in computed
+        pairs = zip(self.weights, gradients, had, strict=True)
+        return [torch.zeros_like(w) if g is None and moved else g for w, g, moved in pairs]
+
+    def counted(self, sample: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:
+        """The gradients of alpha whose norm is clipped with that of the weights. slopes: over the mixing weights."""
+        if self.counts not in ("logits", "stale"):
+            return list(slopes)
+        found = torch.autograd.grad(list(sample), self.alphas, list(slopes))
+        left = [a.grad if self.counts == "stale" else None for a in self.alphas]
+        return [g if old is None else g + old for g, old in zip(found, left, strict=True)]
+
+    def perturbed_mix(self, sample: Sequence[Tensor], step: WeightStep) -> list[Tensor]:
+        """The mixing weights of the weight step: a sample, perturbed by each regularizer in turn, detached."""
+        mix = [m.detach() for m in sample]
         for regularizer in self.regularizers:
             mix = regularizer.perturb(mix, step)
         return [m.detach() for m in mix]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from harness.search.naming import Named
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
 from harness.search.searchers.darts import DARTS
+from harness.spaces.base import PresetName
 
 Fields = dict[str, Any]
 PLAIN = DARTS()
@@ -68,11 +69,12 @@ class Method:
 
 @dataclass(frozen=True)
 class Entry:
-    """A name's parts. alias: another spelling of a name."""
+    """A name's parts. alias: another spelling of a name. official: {part: fields} of the preset `official`."""
 
     searcher: Any
     regularizers: tuple[Regularizer, ...]
     alias: bool
+    official: Mapping[str, Fields]
 
 
 @cache
@@ -87,7 +89,9 @@ def methods() -> dict[str, Entry]:
                 parts = (cls(**named.fields), *named.beside)
                 searchers = [p for p in parts if not isinstance(p, Regularizer)]
                 regularizers = tuple(p for p in parts if isinstance(p, Regularizer))
-                found[name] = Entry(searchers[0] if searchers else PLAIN, regularizers, named.alias)
+                found[name] = Entry(
+                    searchers[0] if searchers else PLAIN, regularizers, named.alias, {own: dict(named.official)}
+                )
     return found
 
 
@@ -99,18 +103,20 @@ def _declared(registry: Registry, own: str, cls: Any) -> dict[str, Named]:
     return declared or {own: Named()}
 
 
-def method(expression: str) -> Method:
-    """The method of a name, or of several joined by ' + '.
+def method(expression: str, preset: PresetName = "fixed") -> Method:
+    """The method of a name, or of several joined by ' + '. preset: its own one, `official` as its published code.
 
     A combination takes all regularizers in the order written, and the searcher that is not plain DARTS; two of them are
     composed if one gives the mixing weights and the other the gradient (`gdas + amended-darts`), else an error.
     """
     known = methods()
     searchers: list[Any] = []
+    official: dict[str, Fields] = {}
     regularizers: dict[str, Regularizer] = {}
     for name in (part.strip() for part in expression.split("+")):
         if name not in known:
             raise HarnessError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+        official |= {part: dict(fields) for part, fields in known[name].official.items() if fields}
         if known[name].searcher not in (PLAIN, *searchers):
             searchers.append(known[name].searcher)
         for regularizer in known[name].regularizers:
@@ -135,7 +141,7 @@ def method(expression: str) -> Method:
     found = made(built, tuple(regularizers.values()))
     if isinstance(found.searcher, SupernetSearcher):
         refuse_senseless(expression, found.searcher, found.regularizers)
-    return found
+    return found.override(official) if preset == "official" and official else found
 
 
 def _of_role(role: str) -> str:

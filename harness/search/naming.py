@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from harness.core.registry import Plugin
 
@@ -14,9 +17,53 @@ class Named:
     """How a class, under one of its papers' names, is used.
 
     fields: of the class, those that differ from their defaults. beside: the parts that the method has besides it.
-    alias: another spelling, which listings leave out.
+    alias: another spelling, which listings leave out. official: fields that the published code has otherwise, by a
+    fault of it or by what the paper does not say: the preset `official` of the method.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[Plugin, ...] = ()
     alias: bool = False
+    official: Mapping[str, Any] = field(default_factory=dict)
+
+
+Meta = Mapping[str, Any]
+"""What a published record says about itself."""
+Arrays = Mapping[str, Any]
+"""Its arrays, by their names."""
+
+
+def noise(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+    """The uniform noise of a pass: prefix/noise/0, ..."""
+    return {"alpha-noise": numbered(arrays, f"{prefix}/noise")}
+
+
+def numbered(arrays: Arrays, prefix: str) -> list[Tensor]:
+    """The tensors prefix/0, prefix/1, ... in order."""
+    found: list[Tensor] = []
+    while (key := f"{prefix}/{len(found)}") in arrays:
+        found.append(torch.from_numpy(arrays[key]))
+    return found
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How records of a method's published code are replayed: said by the class of the part that makes it, as `records`,
+    by the records' name of the method.
+
+    method: what it is called here, in the preset `official`. fields: those of its parts that follow from what a record
+    says about itself, {part: {field: value}}. training: those of `Training`. epochs: of the search, where what changes
+    from epoch to epoch depends on them. draws: the random numbers of the passes under a prefix, by stream. logits: this
+    searcher's logits of the recorded values, where it holds others; values: the recorded values of its logits.
+    quantities: more of what is recorded, (ours, recorded) by name, of the search and the record's arrays: under
+    `forward` at its beginning, and under each step after it.
+    """
+
+    method: str
+    fields: Callable[[Meta], dict[str, dict[str, Any]]] = lambda meta: {}
+    training: Callable[[Meta], dict[str, Any]] = lambda meta: {}
+    epochs: Callable[[Meta], int] = lambda meta: 1
+    draws: Callable[[Arrays, str], dict[str, list[Tensor]]] = noise
+    logits: Callable[[Tensor, Arrays], Tensor] = lambda values, arrays: values
+    values: Callable[[Tensor, Meta], Tensor] = lambda logits, meta: logits
+    quantities: Callable[[Any, Arrays, str], dict[str, tuple[Any, Any]]] = lambda search, arrays, prefix: {}

@@ -17,6 +17,10 @@ from harness.search.training import Training
 from harness.spaces.base import Architecture, Preset, Space
 from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
 
+DROPPED = -1e4
+"""The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
+DECIDED = "decided"
+
 
 class SearchState(ABC):
     """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams.
@@ -40,7 +44,9 @@ class SearchState(ABC):
         self.space, self.net, self.searcher, self.preset = space, net, searcher, preset
         self.training, self.streams, self.epochs = training, streams, epochs
         self.device = alphas[0].device
-        net.draw = lambda make: streams.draw("network", make, self.device)
+        net.draw = lambda name, make: streams.draw(name, make, self.device)
+        net.constraint = self.constrained
+        net.evaluate(searcher.evaluates)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights: list[nn.Parameter] = list(net.parameters())
         self.trained, self.stopped = 0, False
@@ -72,18 +78,54 @@ class SearchState(ABC):
         return self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
 
     def moment(self, epoch: int) -> Moment:
-        return Moment(self.streams, self.space, epoch, self.epochs)
+        return Moment(self.streams, self.space, epoch, self.epochs, self.net.mixed_cells, self.memory)
+
+    # -- decided ---------------------------------------------------------------------------------------------
+
+    def decide(self, tensor: int, row: int, kept: Sequence[int], *, frozen: bool = False, share: bool = False) -> None:
+        """Take these options of a choice, and no other one, from now on: in equal parts, or with `share` by their own
+        mixing weights. frozen: the choice's logits stay as they are; else their optimiser goes on moving them."""
+        choices = self.memory.setdefault(DECIDED, {})
+        choices[tensor, row] = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
+
+    @property
+    def decided(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """The decided choices, by tensor and row."""
+        found: dict[tuple[int, int], dict[str, Any]] = self.memory.get(DECIDED, {})
+        return found
+
+    def constrained(self, mix: Mix) -> Mix:
+        """Mixing weights with the decided choices taken; no gradient goes through what is not kept."""
+        if not self.decided:
+            return mix
+        rows = [list(m.unbind(-2)) for m in mix]
+        for (tensor, row), choice in self.decided.items():
+            own = rows[tensor][row]
+            kept = torch.zeros_like(own)
+            kept[..., choice["kept"]] = 1.0
+            kept = own * kept if choice["share"] else kept
+            rows[tensor][row] = kept / kept.sum(dim=-1, keepdim=True)
+        return [torch.stack(r, dim=-2) for r in rows]
+
+    def logits(self) -> list[Tensor]:
+        """The logits, detached, those of what is decided against at `DROPPED`."""
+        found = [a.detach().clone() for a in self.alphas]
+        for (tensor, row), choice in self.decided.items():
+            kept, own = choice["kept"], found[tensor][row].clone()
+            found[tensor][row] = DROPPED
+            found[tensor][row, kept] = own[kept] if choice["share"] else 0.0
+        return found
 
     # -- looked at -------------------------------------------------------------------------------------------
 
     def derive(self) -> Architecture:
         """The architecture of the largest logits."""
-        return self.space.derive([a.detach().cpu().numpy() for a in self.alphas])
+        return self.space.derive([a.cpu().numpy() for a in self.logits()])
 
     def evaluate(self, count: int | None = None) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the first `count` images of the search-validation half (all of
         them, if not said), eval-mode batch norm."""
-        mix = self.searcher.relax(self.alphas)
+        mix = self.net.constrained(self.searcher.mean(self.alphas, self.moment(self.trained)))
         images, labels = self.images.evaluation("valid")
         loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), images[:count], labels[:count])
         return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
@@ -96,7 +138,7 @@ class SearchState(ABC):
 
     def loss_at(self, alphas: Sequence[Tensor], batch: Batch) -> Tensor:
         """Cross-entropy of the one-shot network at these logits, differentiable in them, in the network's mode."""
-        return cross_entropy(self.net, self.searcher.relax(alphas), batch)
+        return cross_entropy(self.net, self.searcher.mean(alphas, self.moment(self.trained)), batch)
 
     # -- moved -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,12 +23,15 @@ EVALUATION_BATCH = 500
 @dataclass(frozen=True)
 class Moment:
     """Where a search is, what every hook is told. epoch: the one that is being trained, from 0, or after it has been,
-    in `after_epoch`, still that one; epochs: how many the search has. streams: where random draws come from."""
+    in `after_epoch`, still that one; epochs: how many the search has. streams: where random draws come from. cells: how
+    many mixed cells the network has. memory: what parts remember from step to step, by their names."""
 
     streams: Streams
     space: Space
     epoch: int
     epochs: int
+    cells: int = 1
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,14 +94,14 @@ class WeightStep:
 
 
 def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
-    """Mean cross-entropy of a batch, a scalar."""
-    return F.cross_entropy(net(batch[0], mix), batch[1])
+    """Mean cross-entropy of a batch, a scalar, with the choices taken that are decided."""
+    return F.cross_entropy(net(batch[0], net.constrained(mix)), batch[1])
 
 
 def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
     """The same in eval mode as a function of the mixing weights, differentiable in them alone."""
     logits = net.frozen(batch[0])
-    return lambda mix: F.cross_entropy(logits(mix), batch[1])
+    return lambda mix: F.cross_entropy(logits(net.constrained(mix)), batch[1])
 
 
 def evaluated(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -25,6 +25,7 @@ class Training(BaseModel):
     precision: the numbers that steps are computed in (see `core.arithmetic`); evaluation and probes are in float32.
     nesterov: SGD with Nesterov's momentum (AutoDL-Projects).
     initial_alpha: standard deviation of the initial logits, which are normal.
+    weight_steps: weight steps between two architecture steps (iDARTS: 4 on NAS-Bench-201, 5 elsewhere).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +44,7 @@ class Training(BaseModel):
     alpha_weight_decay: float = Field(1e-3, ge=0)
     precision: Precision = "fp32"
     initial_alpha: float = Field(1e-3, ge=0)
+    weight_steps: int = Field(1, ge=1)
 
     def rate(self, epoch: int, epochs: int) -> float:
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""

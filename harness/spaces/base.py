@@ -38,7 +38,8 @@ class Choices:
     """An architecture tensor: one choice a row.
 
     kind: what is chosen, operations, or the inputs of a node. options: the names of what each row may take, as many in
-    every row. labels: the name of each row. picks: how many of its options a row takes. cell: the kind of cell that the
+    every row. labels: the name of each row. nodes: the node that the edge of each row enters, where rows are edges.
+    picks: how many of its options a row takes. cell: the kind of cell that the
     choices are made for, where a network has several.
     """
 
@@ -47,6 +48,7 @@ class Choices:
     labels: tuple[str, ...]
     picks: int = 1
     cell: str = "cell"
+    nodes: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,11 +66,14 @@ class Preset(BaseModel):
         architecture tensor is among `model.parameters()`: weights are clipped harder than stated. Fixed: weights only.
     finite_difference_moves_bn: the two finite-difference passes of second-order DARTS move the network's batch-norm
         running statistics (published), or leave them (fixed).
+    unevaluated_weights_move: a weight that a step does not compute with still moves by its momentum and its decay, once
+        it had a gradient (published: gradients were set to zero before PyTorch 2), or stays (fixed).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     clip_counts_alpha: bool = False
     finite_difference_moves_bn: bool = False
+    unevaluated_weights_move: bool = False
 
     def network_options(self) -> dict[str, Any]:
         """Options of the network's constructor: the fields that a subclass adds."""
@@ -118,6 +123,8 @@ class Space(ABC):
     """How many of its options a row of each of them takes."""
     default_cells: ClassVar[int]
     """The published depth of the one-shot network, in the network's own count of cells."""
+    least_cells: ClassVar[int] = 1
+    """The depth from which on the network has every kind of cell."""
     presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
     recipe: ClassVar[Mapping[str, Any]] = {}
     """Fields of `tables.training.recipe.Recipe` that differ for this space."""
@@ -127,6 +134,14 @@ class Space(ABC):
         if "tensors" in vars(cls):
             cls.alpha_shapes = tuple(t.shape for t in cls.tensors)
             cls.picks = tuple(t.picks for t in cls.tensors)
+
+    recorded_cells: ClassVar[str] = "layers"
+    """What the records of published code call `cells`."""
+
+    @classmethod
+    def replays(cls, recorded: str) -> bool:
+        """Whether records that name this space are replayed on it."""
+        return recorded.replace("_", ".") == cls.name.replace("_", ".")
 
     @abstractmethod
     def networks(self) -> Networks:
@@ -160,6 +175,15 @@ class Space(ABC):
     @abstractmethod
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The architectures that differ in one choice, in a fixed order."""
+
+    def recorded_decoding(self, case: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """What is decoded of recorded logits, and what was recorded, by quantity; nothing where the space's published
+        code has no record of it."""
+        return {}
+
+    def recorded_encoding(self, genotype: str) -> str:
+        """The encoding of a genotype as the records of published code write it."""
+        return genotype
 
     def operation_tensors(self) -> list[int]:
         """The places of the architecture tensors that choose operations."""

@@ -1,7 +1,7 @@
 """Bootstrap intervals of differences between two groups of runs, and of their failure rates.
 
 Plain percentiles: with medians and interquartile means of tied, discrete outcomes they cover what they say from about
-eight runs on (docs/statistics.md has the figures); for a mean they would be too narrow.
+eight runs on (docs/explanation/statistics.md has the figures); for a mean they would be too narrow.
 """
 
 from __future__ import annotations

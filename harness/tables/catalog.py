@@ -33,12 +33,11 @@ def open_table(name: str) -> Table:
         return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
-    for source, published in sources().items():
-        if name == published.table or name in published.views:
-            raise HarnessError(
-                f"table {name!r} is not here: it comes with {published.file} ({published.size}): "
-                f"'harness tables fetch {source}', then 'harness tables add {source}'"
-            )
+
+    if makers := [n for n, s in sources().items() if any(f"{t}.".startswith(f"{name}.") for t in (s.table, *s.views))]:
+        told = f"harness tables fetch {makers[0]}, then harness tables add {makers[0]}"
+        others = f" (or of {', '.join(makers[1:])})" if len(makers) > 1 else ""
+        raise HarnessError(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
     raise HarnessError(
         f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"

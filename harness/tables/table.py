@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.spaces.base import SPACES, Architecture, Space, enumerable
+from harness.spaces.base import SPACES, Architecture, Enumerable, Space, enumerable
 from harness.tables.blocks import Blocks, no_trial, on_schedule
 from harness.tables.measure import (
     Column,
@@ -110,6 +110,20 @@ class Table:
     def encoding(self, row: int) -> str:
         """The encoding of a row's architecture (the space's first one with that key)."""
         return self._encodings[int(self.digests[row])]
+
+    @cached_property
+    def of_space(self) -> int | None:
+        """How many architectures the space tells apart by their table keys; None where they are too many to list."""
+        if self.info["space"] is None or not isinstance(self.space, Enumerable):
+            return None
+        first = next(iter(self.space.enumerate()))
+        return self.space.size if first.key == first.encoding else self.space.distinct
+
+    @property
+    def told_size(self) -> str:
+        """How many architectures the table holds, and of how many where some are missing."""
+        whole = self.of_space
+        return f"{len(self):,}" if whole in (None, len(self)) else f"{len(self):,} of {whole:,}"
 
     @cached_property
     def space(self) -> Space:

@@ -86,7 +86,8 @@ class SpaceContract:
             found = self.space.neighbours(architecture)
             assert len({n.encoding for n in found}) == len(found) > 0
             assert architecture not in found
-            assert all(architecture in self.space.neighbours(n) for n in found)
+            some = found[:: 1 + len(found) // 40]
+            assert all(architecture in self.space.neighbours(n) for n in some)
 
     def test_random_draws_are_members_and_repeat(self) -> None:
         drawn = [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
@@ -95,7 +96,7 @@ class SpaceContract:
 
 
 def small_step(
-    space: Space, *, epoch: int = 3, epochs: int = 4, seed: int = 0, cells: int = 1
+    space: Space, *, epoch: int = 3, epochs: int = 4, seed: int = 0, cells: int | None = None
 ) -> tuple[list[Any], WeightStep]:
     """Mixing weights and a weight step on a small float64 supernet with random images."""
     streams = Streams(seed)
@@ -103,7 +104,7 @@ def small_step(
         space,
         space.presets["fixed"],
         channels=2,
-        cells=cells,
+        cells=cells or space.least_cells,
         classes=4,
         generator=streams["weights"],
         dtype=torch.float64,
@@ -167,7 +168,7 @@ def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str =
         space,
         chosen,
         channels=4,
-        cells=1,
+        cells=space.least_cells,
         classes=images.classes,
         image_channels=1,
         epochs=epochs,

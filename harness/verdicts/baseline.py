@@ -1,7 +1,8 @@
-"""A baseline: the rows of finished runs in one file, for the stability gate and for bit-exact regression tests."""
+"""A baseline: the rows of finished runs in one file, with their configuration, for the stability gate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,55 @@ def baseline_rows(results: Results) -> pd.DataFrame:
     )
 
 
-def write_baseline(results: Results, path: Path) -> None:
-    """One Parquet file."""
+def write_baseline(results: Results, path: Path, manifests: Sequence[dict[str, Any]] = ()) -> None:
+    """One Parquet file; what the runs of each method ran with, and on, is kept in its metadata."""
+    rows = baseline_rows(results)
+    rows.attrs = {"made": made(manifests)}
     with disk(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        baseline_rows(results).to_parquet(path, index=False)
+        rows.to_parquet(path, index=False)
+
+
+def made(manifests: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the first run of each method ran with: values by dotted key, without the seed."""
+    found: dict[str, dict[str, str]] = {}
+    for manifest in manifests:
+        if manifest["method_name"] not in found:
+            configuration = {k: v for k, v in manifest["configuration"].items() if k != "seed"}
+            environment = {"environment": manifest.get("environment", {})}
+            found[manifest["method_name"]] = dict(flat(configuration | environment))
+    return found
+
+
+def flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as (dotted key, text)."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", str(value)
+
+
+def changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list[str]:
+    """What today's runs ran with that the baseline's did not, a line each; the first is about the configuration."""
+    before, now = baseline.attrs.get("made") or {}, made(manifests)
+    if not before or not now:
+        who = (
+            "the baseline keeps none (write it again to have it compared)" if not before else "these results keep none"
+        )
+        return [f"configuration: not compared, {who}"]
+    differing: dict[str, list[str]] = {}
+    both = [m for m in before if m in now]
+    for method in both:
+        for key in dict.fromkeys([*before[method], *now[method]]):
+            old, new = before[method].get(key, "not set"), now[method].get(key, "not set")
+            if old != new:
+                differing.setdefault(f"{key} {old} -> {new}", []).append(method)
+    told = [c if len(m) == len(both) else f"{c} ({', '.join(m)})" for c, m in differing.items()]
+    environment = [c.removeprefix("environment.") for c in told if c.startswith("environment.")]
+    configuration = [c for c in told if not c.startswith("environment.")]
+    lines = [f"configuration: {'; '.join(configuration) or 'the same'}"]
+    return [*lines, f"made with: {'; '.join(environment)}"] if environment else lines
 
 
 def read_baseline(path: Path) -> pd.DataFrame:
@@ -54,6 +99,11 @@ def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
     """What differs, to the last bit, from runs on the same machine; one line a run."""
     now = baseline_rows(today)
     check_same_measure(now, baseline)
+    return differences_of(now, baseline)
+
+
+def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
+    """What differs in the rows of the baseline's runs, to the last bit; one line a run."""
     differences = []
     for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
         before = old_rows.sort_values("epoch")

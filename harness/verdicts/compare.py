@@ -64,10 +64,11 @@ class Pair:
     def verdict(self) -> str:
         n = self.told_n
         if not self.reachable:
+            among = f", among {self.pairs} comparisons {self.level / self.pairs:.3g}" if self.pairs > 1 else ""
             return (
-                f"{self.new} against {self.base}: no claim, {n} cannot carry one: the smallest p that they can give is "
-                f"{self.test.smallest:.3g}, over {self.pairs} comparison{'s' * (self.pairs > 1)} "
-                f"it would have to be {self.level / self.pairs:.3g}; {self.seeds_for_any} seeds a method could"
+                f"{self.new} against {self.base}: no claim: with {n} no difference, however large, can be significant "
+                f"(the smallest p that they can give is {self.test.smallest:.3g}; it has to be {self.level:g} or less"
+                f"{among}); run at least {self.seeds_for_any} seeds a method"
             )
         effect = (
             f"median difference {self.points.estimate:+.2f} points [{self.points.low:+.2f}, {self.points.high:+.2f}], "
@@ -76,16 +77,21 @@ class Pair:
         if self.p_holm <= self.level:
             better = "lower" if self.improvement > 0.5 else "higher"
             return f"{self.new} has a {better} error than {self.base}: {effect} ({n}){self.none_failed}"
-        detect = smallest_detectable(min(self.test.n), self.level / self.pairs)
-        practice = (
-            f"; they are equivalent in practice (within {self.width:.2f} points with probability "
-            f"{self.practice.equivalent:.2f})"
-            if self.practice.equivalent >= CERTAIN
-            else ""
-        )
+        return f"{self.new} against {self.base}: no difference shown: {effect} ({n}){self.means}{self.none_failed}"
+
+    @property
+    def means(self) -> str:
+        """What it means that no difference is shown: equality in practice, or that so few runs may miss one."""
+        inside = -self.width <= self.points.low and self.points.high <= self.width
+        if inside and self.practice.equivalent >= CERTAIN:
+            return (
+                f"; they are equivalent in practice: within {self.width:.2f} points with probability "
+                f"{self.practice.equivalent:.2f}"
+            )
+        seen = 100 * smallest_detectable(min(self.test.n), self.level / self.pairs)
         return (
-            f"{self.new} against {self.base}: no difference shown: {effect} ({n}, which find a probability of "
-            f"improvement of {detect:.2f} in four of five studies){practice}{self.none_failed}"
+            f"; that is no proof that there is none: to be noticed in four of five such studies, one method has to win "
+            f"{seen:.0f} % of all pairings of runs"
         )
 
     @property
@@ -100,7 +106,7 @@ class Pair:
     @property
     def told_n(self) -> str:
         new, base = self.test.n
-        return f"{new} pairs of runs" if self.paired else f"{new} and {base} runs"
+        return f"{new} pair{'s' * (new > 1)} of runs" if self.paired else f"{new} and {base} runs"
 
     @property
     def seeds_for_any(self) -> int:

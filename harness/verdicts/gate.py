@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,14 +17,15 @@ from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats, Interval, changed_rates, rate_difference
-from harness.stats.tests import holm, rank_sum, signed_rank
-from harness.verdicts.baseline import baseline_rows, check_same_measure
+from harness.stats.tests import holm, rank_sum, signed_rank, smallest_rank_sum_p, smallest_signed_rank_p
+from harness.verdicts.baseline import baseline_rows, check_same_measure, differences_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TOLD = {"error": "final error", "onset": "collapse onset", "eigenvalue": "log eigenvalue"}
-State = Literal["stable", "moved", "inconclusive"]
+OPTIONS = {"error": "final error", "failure": "failures", "onset": "collapse onset", "eigenvalue": "log eigenvalue"}
+"""The option of each quantity's margin, and what the quantity is called."""
+State = Literal["stable", "moved", "inconclusive", "too few"]
 
 
 class Margins(BaseModel):
@@ -48,7 +50,8 @@ def margins_of(given: Mapping[str, float | None]) -> Margins:
 
 @dataclass(frozen=True)
 class Check:
-    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it."""
+    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it. needs: the runs
+    a side from which it could be shown to be stable at all."""
 
     method: str
     quantity: str
@@ -57,8 +60,10 @@ class Check:
     margin: str
     moved: float
     equivalent: float
-    reason: str
-    state: State
+    runs: int
+    needs: int
+    state: State = "inconclusive"
+    identical: bool = False
 
     def row(self) -> dict[str, object]:
         return {
@@ -68,14 +73,30 @@ class Check:
             "today": self.today,
             "p moved": float(f"{self.moved:.2g}"),
             "p stable": float(f"{self.equivalent:.2g}"),
-            "verdict": f"{self.state}{self.reason}",
+            "verdict": self.verdict,
         }
 
+    @property
+    def verdict(self) -> str:
+        if self.identical:
+            return "stable: identical"
+        return f"too few runs: {self.runs}, needs {self.needs}" if self.state == "too few" else self.state
 
-def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared) -> list[Check]:
-    """Every quantity of every method of the baseline. Moved: the shift is beyond the margin, Holm over all checks.
-    Stable: two one-sided tests show that it is within (Schuirmann 1987). Neither: inconclusive. Runs are compared seed
-    by seed where both sides have the same seeds."""
+
+def gate(
+    today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared, only: Sequence[str] = ()
+) -> list[Check]:
+    """Every quantity of every method of the baseline.
+
+    Args:
+        only: names of methods or quantities (as checks call them, or as their margins are called); none: all.
+
+    Returns:
+        Checks. Stable: the rows of the method's runs are the same to the last bit, or two one-sided tests show that
+        the quantity is within its margin (Schuirmann 1987). Moved: the shift is beyond the margin, Holm over all
+        checks. Too few: so many runs could show neither, whatever they give. Inconclusive: none of these. Runs are
+        compared seed by seed where both sides have the same seeds.
+    """
     now = baseline_rows(today)
     check_same_measure(now, baseline)
     missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
@@ -95,12 +116,31 @@ def gate(today: Results, baseline: pd.DataFrame, margins: Margins, declared: Dec
         if "eigenvalue" in before and "eigenvalue" in after:
             sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
         tests += [
-            shift(method, TOLD[name], before[name], after[name], margin=size, level=level, paired=paired)
+            shift(method, OPTIONS[name], before[name], after[name], margin=size, level=level, paired=paired)
             for name, size in sizes.items()
         ]
         tests.append(rates(method, before["failed"], after["failed"], margins, paired=paired))
+        if paired and not differences_of(sides[1], sides[0]):
+            tests = [replace(t, identical=True) if t.method == method else t for t in tests]
+    tests = chosen(tests, only)
     adjusted = holm([t.moved for t in tests])
     return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
+
+
+def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
+    """The checks of these methods or quantities."""
+    wanted = {OPTIONS.get(name, name) for name in only}
+    known = {c.method for c in checks} | {c.quantity for c in checks}
+    if unknown := sorted(wanted - known - set(OPTIONS.values())):
+        raise HarnessError(f"--only {unknown[0]!r} is no method or quantity here: {did_you_mean(unknown[0], known)}")
+    methods = wanted & {c.method for c in checks}
+    quantities = wanted - methods
+    found = [c for c in checks if (not methods or c.method in methods) and (not quantities or c.quantity in quantities)]
+    if not found:
+        raise HarnessError(
+            f"--only {', '.join(only)}: these runs have no such quantity; they have {', '.join(sorted(known))}"
+        )
+    return found
 
 
 def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> dict[str, Floats]:
@@ -128,7 +168,7 @@ def shift(
     """Rank tests of today's values, moved by the margin, against the baseline's: signed ranks if paired."""
     test = signed_rank if paired else rank_sum
     above, below = test(after - margin, before), test(after + margin, before)
-    few = above.smallest / 2 > level
+    smallest = smallest_signed_rank_p if paired else (lambda n: smallest_rank_sum_p(n, n))
     return Check(
         method,
         quantity,
@@ -137,8 +177,8 @@ def shift(
         f"{margin:g}",
         min(1.0, 2 * min(above.greater, below.less)),
         max(above.less, below.greater),
-        ": n too small" if few else "",
-        "inconclusive",
+        runs=min(len(before), len(after)),
+        needs=next(n for n in count(1) if smallest(n) / 2 <= level),
     )
 
 
@@ -159,9 +199,12 @@ def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paire
         found = interval(2 * level)
         return -margins.failure <= found.low and found.high <= margins.failure
 
-    n, level = len(after), 2 * margins.level
-    best = changed_rates(0, 0, n, level) if paired else rate_difference((0, n), (0, len(before)), level)
-    few = max(abs(best.low), abs(best.high)) > margins.failure
+    def best(n: int) -> float:
+        """The widest side of the interval where no run collapses, or none changes."""
+        level = 2 * margins.level
+        found = changed_rates(0, 0, n, level) if paired else rate_difference((0, n), (0, n), level)
+        return max(abs(found.low), abs(found.high))
+
     return Check(
         method,
         "failures",
@@ -170,8 +213,8 @@ def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paire
         f"{margins.failure:g}",
         smallest_level(beyond),
         smallest_level(within),
-        ": n too small" if few else "",
-        "inconclusive",
+        runs=min(len(before), len(after)),
+        needs=next(n for n in count(1) if best(n) <= margins.failure),
     )
 
 
@@ -187,11 +230,12 @@ def smallest_level(shows: Any) -> float:
 
 
 def judged(check: Check, p_moved: float, level: float) -> Check:
-    if p_moved <= level:
-        return replace(check, moved=p_moved, state="moved", reason="")
-    if check.equivalent <= level:
-        return replace(check, moved=p_moved, state="stable", reason="")
-    return replace(check, moved=p_moved)
+    state: State = "too few" if check.runs < check.needs else "inconclusive"
+    if check.identical or check.equivalent <= level:
+        state = "stable"
+    if not check.identical and p_moved <= level:
+        state = "moved"
+    return replace(check, moved=p_moved, state=state)
 
 
 def middle(values: Floats) -> str:
@@ -199,6 +243,30 @@ def middle(values: Floats) -> str:
 
 
 def overall(checks: list[Check]) -> State:
-    """Moved if anything has; stable only if everything is."""
-    states = {c.state for c in checks}
-    return "moved" if "moved" in states else "stable" if states == {"stable"} else "inconclusive"
+    """Moved if anything has; stable only if everything is; too few where that holds of any other."""
+    order: tuple[State, ...] = ("moved", "too few", "inconclusive", "stable")
+    return next(state for state in order if any(c.state == state for c in checks))
+
+
+def summary(checks: list[Check]) -> str:
+    """What the checks say together, and what to do."""
+    state = overall(checks)
+    told = "; ".join(f"{c.method}: {c.quantity}" for c in checks if c.state == state)
+    if state == "stable":
+        if all(c.identical for c in checks):
+            return "stable: identical: every row of every run is that of the baseline, to the last bit"
+        return "stable: every quantity is shown to be within its margin"
+    if state == "moved":
+        return f"MOVED beyond the margin: {told}"
+    if state == "inconclusive":
+        return (
+            f"inconclusive: neither moved nor stable is shown of {told}. The runs differ too much among themselves: "
+            "more seeds on both sides would tell, or a wider margin"
+        )
+    needed = max(c.needs for c in checks if c.state == state)
+    few = {c.quantity: c.needs for c in checks if c.state == state}
+    each = ", ".join(f"{quantity} needs {n}" for quantity, n in few.items())
+    return (
+        f"too few runs to show anything: {each} seeds a method, on both sides. Run them (--seeds 0..{needed - 1}), and "
+        "write the baseline anew with as many"
+    )

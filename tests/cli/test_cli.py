@@ -97,7 +97,7 @@ def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
         "trajectory.svg",
         "trajectory.png",
         "trajectory.pdf",
-        "trajectory-summary.csv",
+        "trajectory.csv",
         "trajectory-seeds.csv",
     }
     assert call("publish", *arguments, "--to", tmp_path / "pub").exit_code == 0
@@ -148,7 +148,7 @@ def test_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rows = json.loads(call("list", "methods", "--format", "json").stdout)
     assert {"darts", "darts-2nd", "sdarts-rs", "sdarts-adv", "random-search"} <= {r["method"] for r in rows}
     spaces = json.loads(call("list", "spaces", "--format", "json").stdout)
-    assert [r["name"] for r in spaces] == ["nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3", "nasbench201"]
+    assert {"darts.s1", "nasbench1shot1.s3", "nasbench201"} <= {r["name"] for r in spaces}
     regularizers = json.loads(call("list", "regularizers", "--format", "json").stdout)
     assert all(r["what"] and r["fields"] for r in regularizers)
     assert call("list").exit_code == 0
@@ -162,7 +162,7 @@ def test_add_a_table_and_use_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     csv_file.write_text(f"arch,dataset,split,epochs,trial,accuracy\n{text},d,test,3,0,55\n")
     added = call("tables", "add", csv_file, "--name", "mine", "--space", "nasbench201")
     assert added.exit_code == 0, added.output
-    assert "mine: 1 architectures, 1 columns, test d/test@3" in added.output
+    assert "mine: 1 of 15,625 architectures, 1 columns, test d/test@3" in added.output
     rows = json.loads(call("tables", "info", "mine", "--format", "json").stdout)
     assert rows[0] | {"measure": "d/test@3", "role": "test, judges", "best": 55.0, "best architecture": text} == rows[0]
     (found,) = json.loads(call("tables", "lookup", "mine", text, "--format", "json").stdout)

@@ -69,6 +69,10 @@ def harness(installed: Path, tmp_path_factory: pytest.TempPathFactory):
         ("datasets", "stripes"),
         ("probes", "margin"),
         ("formats", "answers"),
+        ("figures", "margins"),
+        ("importers", "triangles"),
+        ("exporters", "lines"),
+        ("executors", "here"),
     ],
 )
 def test_listings_show_it(harness, kind: str, name: str) -> None:
@@ -85,7 +89,7 @@ def test_a_study_runs_through_all_of_them(harness) -> None:
     added = harness("tables", "add", "t.answers.json", "--name", "mine")
     assert added.returncode == 0, added.stderr
     assert "27 architectures" in added.stdout
-    done = harness("run", "study.toml", "--jobs", 1, "--format", "json")
+    done = harness("run", "study.toml", "--executor", "here", "--jobs", 1, "--format", "json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["method"] for row in rows] == [
@@ -102,7 +106,20 @@ def test_a_study_runs_through_all_of_them(harness) -> None:
     assert "sign-darts" in text and "pull: an example" in text
     drawn = harness("plot", "study.toml", "--all", "--to", "figures")
     assert drawn.returncode == 0, drawn.stderr
-    assert {"trajectory.png", "cell.png", "alphas.png"} <= {p.name for p in (harness.folder / "figures").iterdir()}
+    assert {"trajectory.png", "cell.png", "alphas.png", "margins.png"} <= {
+        p.name for p in (harness.folder / "figures").iterdir()
+    }
+
+    written = harness("export", "study.toml", "--format", "lines", "--to", "last.txt")
+    assert written.returncode == 0, written.stderr
+    lines = (harness.folder / "last.txt").read_text().splitlines()
+    assert len(lines) == 10 and lines[0].split()[:2] == ["sign-darts", "0"]
+    (harness.folder / "logs").mkdir()
+    (harness.folder / "logs" / "theirs_3.triangles").write_text("\n".join(cells[:3]))
+    taken = harness("import", "triangles", "logs", "--table", "mine", "--to", "imported")
+    assert taken.returncode == 0, taken.stderr
+    shown = harness("plot", "imported/logs", "--figure", "trajectory", "--to", "figures")
+    assert shown.returncode == 0, shown.stderr
 
 
 def test_a_broken_package_is_named(harness, installed: Path) -> None:

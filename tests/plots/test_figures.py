@@ -6,29 +6,34 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.plots import alphas, cell, onset, place, profile, ranks, seeds
-from harness.plots.figures import FIGURES, contents, save_all
-from harness.plots.ranks import cliques
-from harness.results.endpoints import endpoints
+from harness.plots.alphas import Alphas, mixing
+from harness.plots.base import FIGURES
+from harness.plots.cell import Cell
+from harness.plots.gallery import make, save_all
+from harness.plots.onset import Onset
+from harness.plots.place import Place
+from harness.plots.profile import Profile
+from harness.plots.ranks import Ranks, cliques
+from harness.plots.seeds import Seeds
+from harness.plots.source import Source
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
-from harness.runs.preregistration import Declared
 from harness.runs.study import load_study
-from harness.spaces.nasbench1shot1.space import S1
-from harness.spaces.nasbench201.space import NASBench201
+from harness.spaces.base import SPACES
 from tests.verdicts.test_compare import TABLE, made_up
 from tests.verdicts.test_compare import seeds as random_seeds
 
 
 @pytest.fixture(scope="module")
-def made() -> Results:
+def made() -> Source:
     rng = np.random.default_rng(0)
-    return made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(("darts", "sdarts-rs", "other"))})
+    methods = ("darts", "sdarts-rs", "other")
+    return Source.of(made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(methods)}))
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """A real study with every probe, five seeds of three methods."""
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A real study with every probe, five seeds of four methods."""
     from tests.conftest import SMALL_STUDY
 
     folder = tmp_path_factory.mktemp("measured")
@@ -38,52 +43,95 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Results:
     study = load_study(folder / "s.toml", settings, "0..4")
     planned = plan(study, folder)
     assert not any(o.error for o in run_all(planned, "cpu", 1))
-    return Results.of_runs(planned, study.table)
+    return Source.of(Results.of_runs(planned, study.table))
 
 
-def test_every_figure_is_drawn_and_its_numbers_kept(measured: Results, tmp_path: Path) -> None:
-    paths, missing = save_all(measured, Declared(), tmp_path)
+def test_every_figure_is_drawn_and_its_numbers_kept(measured: Source, tmp_path: Path) -> None:
+    drawn, missing = make(measured)
     assert missing == {}
-    assert {p.name for p in paths} == {f"{n}.{k}" for n in FIGURES for k in ("svg", "png", "pdf", "csv")}
+    paths = save_all(drawn, tmp_path)
+    kept = {f"{n}.{k}" for n in FIGURES.classes for k in ("svg", "png", "pdf", "csv")}
+    assert {p.name for p in paths} == kept | {"trajectory-seeds.csv"}
     assert all(p.stat().st_size > 0 for p in paths)
-    again, _ = save_all(measured, Declared(), tmp_path / "again")
+    again = save_all(make(measured)[0], tmp_path / "again")
     for first, second in zip(paths, again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_missing_numbers_are_told(made: Results) -> None:
-    _, missing = contents(made, endpoints(made, Declared()))
+@pytest.mark.parametrize("name", sorted(FIGURES.classes))
+def test_a_figure_has_the_asked_size_and_title(measured: Source, name: str) -> None:
+    figure = FIGURES.build(name, {"width": 3.25, "title": "mine"})
+    drawn = figure.render(figure.content(measured))
+    assert drawn.get_figwidth() == 3.25
+    assert drawn.get_suptitle() == "mine"
+    figure = FIGURES.build(name, {"height": 2.0, "title": ""})
+    drawn = figure.render(figure.content(measured))
+    assert tuple(drawn.get_size_inches()) == (6.75, 2.0)
+    assert drawn.get_suptitle() == ""
+
+
+def test_missing_numbers_are_told(made: Source) -> None:
+    _, missing = make(made)
     assert "add [probes.spectrum]" in missing["eigenvalue"]
     assert "add [probes.landscape]" in missing["landscape"]
     assert "add [probes.ranking]" in missing["ranking"]
-    alone = Results(made.epochs, made.lookups, made.timing, None)
+    results = made.results
+    alone = Source.of(Results(results.epochs, results.lookups, results.timing, None))
     with pytest.raises(HarnessError, match="needs a table that holds all of them"):
-        place.data(endpoints(alone, Declared()), None)
+        Place().data(alone)
+    with pytest.raises(HarnessError, match="needs to know the space that was searched"):
+        Cell().data(alone)
+    with pytest.raises(HarnessError, match="figure 'seeds' has no key 'widht': did you mean 'width'"):
+        make(made, ["seeds"], {"seeds": {"widht": 3}})
 
 
-def test_numbers_are_those_of_the_runs(made: Results) -> None:
-    found = endpoints(made, Declared())
-    content = seeds.data(found)
+def test_runs_without_a_table_have_cells_and_alphas(made: Source) -> None:
+    results = made.results
+    alone = Source.of(Results(results.epochs, results.lookups, results.timing, None, TABLE.space))
+    assert len(Cell().data(alone).panels) == 3
+    assert set(Alphas().data(alone).rows["option"]) == {TABLE.space.short.get(o, o) for o in TABLE.space.operations}
+
+
+def test_numbers_are_those_of_the_runs(made: Source) -> None:
+    found = made.ends
+    content = Seeds().data(made)
     assert len(content.rows) == 18
     assert content.reference["table optimum"] == pytest.approx(found.optimum)
-    profiles = profile.data(found).rows
-    last = profiles.groupby("method").last()["share"]
-    assert last.tolist() == [1, 1, 1]
-    bars = place.data(found, TABLE).rows
-    assert bars[bars["what"] == "table"]["count"].sum() == len(TABLE)
-    collapse = onset.data(found, 3).rows
+    for name, profile in Profile().data(made).rows.groupby("method"):
+        errors = found.values(name, "final")
+        assert profile["share"].tolist() == pytest.approx([np.mean(errors <= e) for e in sorted(errors)])
+    places = Place().data(made).rows
+    ours = places[places["what"] == "run"]
+    errors = 100 - TABLE.vector(TABLE.test)
+    shares = [100 * np.mean(errors <= e + 1e-4) for e in ours["error_pct"]]
+    assert ours["share"].tolist() == pytest.approx(shares)
+    curve = places[places["what"] == "table"]
+    assert curve["error_pct"].iloc[0] == pytest.approx(found.optimum)
+    collapse = Onset().data(made).rows
     failed = found.runs.groupby("method")["failed"].mean()
-    at_end = collapse[(collapse["epoch"] == 3) & (collapse["panel"] == "worse than a random architecture")]
+    at_end = collapse[(collapse["epoch"] == 3) & (collapse["panel"] == "worse than random")]
     assert at_end.set_index("method")["share"].to_dict() == pytest.approx(failed.to_dict())
 
 
-def test_ranks_need_blocks_that_all_share(made: Results) -> None:
-    content = ranks.data(endpoints(made, Declared()))
+def test_equal_lines_lie_side_by_side() -> None:
+    """Methods with the same values are drawn apart, by points of the page."""
+    same = Source.of(made_up({m: [[5, 12_000], [7, 12_000]] for m in ("a", "b")}))
+    for figure in (Onset(), Profile()):
+        page = figure.render(figure.content(same))
+        page.draw_without_rendering()
+        first, second = (line for line in page.axes[0].lines if line.get_label() in ("a", "b"))
+        assert np.array_equal(first.get_ydata(), second.get_ydata())
+        apart = second.get_transform().transform((0, 0)) - first.get_transform().transform((0, 0))
+        assert apart == pytest.approx([0, 1.6 * page.dpi / 72])
+
+
+def test_ranks_need_blocks_that_all_share(made: Source) -> None:
+    content = Ranks().data(made)
     assert content.rows["mean_rank"].is_monotonic_increasing
     assert content.rows["mean_rank"].mean() == pytest.approx(2)
-    uneven = made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5})
+    uneven = Source.of(made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5}))
     with pytest.raises(HarnessError, match="need the same finished seeds of every method"):
-        ranks.data(endpoints(uneven, Declared()))
+        Ranks().data(uneven)
 
 
 def test_cliques_are_the_largest_stretches() -> None:
@@ -92,27 +140,25 @@ def test_cliques_are_the_largest_stretches() -> None:
     assert cliques([1.0, 2.0, 3.0], 0.5) == []
 
 
-@pytest.mark.parametrize("space", [NASBench201(), S1()], ids=lambda s: s.name)
-def test_mixing_weights_are_softmax_of_each_choice(space) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", sorted(SPACES.classes))
+def test_mixing_weights_are_softmax_of_each_choice(name: str) -> None:
+    space = SPACES.find(name)()
     rng = np.random.default_rng(0)
     tensors = [rng.normal(size=s) for s in space.alpha_shapes]
-    found = list(alphas.mixing(np.concatenate([t.ravel() for t in tensors]), space).values())
+    found = mixing(np.concatenate([t.ravel() for t in tensors]), space)
     expected = [np.exp(t) / np.exp(t).sum(axis=1, keepdims=True) for t in tensors]
-    assert found == pytest.approx(np.concatenate([e.ravel() for e in expected]))
+    assert [f["weight"] for f in found] == pytest.approx(np.concatenate([e.ravel() for e in expected]))
+    times = [e * e.shape[1] for e in expected]
+    assert [f["times_equal"] for f in found] == pytest.approx(np.concatenate([t.ravel() for t in times]))
+    options = [o for t in space.tensors for row in t.options for o in row]
+    assert [f["option"] for f in found] == [space.short.get(o, o) for o in options]
+    assert len({(f["choice"], f["option"]) for f in found}) == len(found)
 
 
-def test_cells_are_those_derived_most_often(made: Results) -> None:
-    same = made_up({"a": [[5], [5], [700]]})
-    found = endpoints(same, Declared())
-    content = cell.data(found, TABLE.space)
-    assert content.panels == ("a (2 of 3)",)
-    assert content.rows["operation"].tolist() == list(TABLE.space.parse(found.runs["final_architecture"][0]).operations)
-
-
-@pytest.mark.parametrize("space", [NASBench201(), S1()], ids=lambda s: s.name)
-def test_graphs_lead_from_input_to_output(space) -> None:  # type: ignore[no-untyped-def]
-    architecture = space.random(np.random.default_rng(0))
-    edges = space.graph(architecture)
-    assert all(a <= b for a, b, _ in edges)
-    named = [o for *_, o in edges if o]
-    assert named == list(architecture.operations)
+def test_cells_are_those_derived_most_often() -> None:
+    same = Source.of(made_up({"a": [[5], [5], [700]]}))
+    content = Cell().data(same)
+    assert content.panels == ("a",)
+    assert set(content.rows["runs"]) == {"2 of 3"}
+    architecture = TABLE.space.parse(same.ends.runs["final_architecture"][0])
+    assert content.rows["operation"].tolist() == list(architecture.operations)

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from harness.plots import trajectory
-from harness.plots.style import KNOWN, lines
+from harness.core.errors import HarnessError
+from harness.plots.content import Content, save
+from harness.plots.source import Source
+from harness.plots.trajectory import Trajectory, held
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
@@ -23,17 +25,22 @@ def planned(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     return found
 
 
+def content_of(planned, table, **fields) -> Content:  # type: ignore[no-untyped-def]
+    return Trajectory(**fields).content(Source.of(Results.of_runs(planned, table)))
+
+
 def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-untyped-def]
     table = planned[0].run.table
-    content = trajectory.data(Results.of_runs(planned, table))
-    assert len(content.seeds) == 12 * 3
+    content = content_of(planned, table)
+    seeds = content.more["seeds"]
+    assert len(seeds) == 12 * 3
     for run in planned:
         epochs = pd.read_parquet(run.folder.final / "epochs.parquet")
-        own = content.seeds[content.seeds["method"].eq(run.run.method_name) & content.seeds["seed"].eq(run.run.seed)]
+        own = seeds[seeds["method"].eq(run.run.method_name) & seeds["seed"].eq(run.run.seed)]
         expected = [100 - table.lookup(run.run.space.parse(a), table.test) for a in epochs["architecture"]]
         assert own["value"].tolist() == pytest.approx(expected)
-    by_epoch = content.summary[content.summary["axis"].eq("epoch") & content.summary["method"].eq("darts")]
-    values = content.seeds[content.seeds["method"].eq("darts")].pivot(index="epoch", columns="seed", values="value")
+    by_epoch = content.rows[content.rows["axis"].eq("epoch") & content.rows["method"].eq("darts")]
+    values = seeds[seeds["method"].eq("darts")].pivot(index="epoch", columns="seed", values="value")
     assert by_epoch["median"].tolist() == pytest.approx(values.median(axis=1).tolist())
     assert by_epoch["low"].tolist() == pytest.approx(values.quantile(0.25, axis=1).tolist())
     assert by_epoch["n"].tolist() == [3, 3, 3]
@@ -42,57 +49,56 @@ def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-unty
 
 def test_regret_is_error_above_the_optimum(planned) -> None:  # type: ignore[no-untyped-def]
     table = planned[0].run.table
-    error, regret = (trajectory.data(Results.of_runs(planned, table), metric=m) for m in ("error", "regret"))
-    difference = error.seeds["value"] - regret.seeds["value"]
+    error, regret = (content_of(planned, table, metric=m) for m in ("error", "regret"))
+    difference = error.more["seeds"]["value"] - regret.more["seeds"]["value"]
     assert difference.to_numpy() == pytest.approx(100 - table.optimum(table.test).accuracy_pct)
     assert regret.reference["table optimum"] == 0
-    assert regret.seeds["value"].min() >= 0
+    assert regret.more["seeds"]["value"].min() >= 0
 
 
 def test_time_axis_holds_the_last_finished_epoch() -> None:
-    held = trajectory._held(np.array([1.0, 2.0, 4.0]), np.array([9.0, 8.0, 7.0]), np.array([0, 1, 1.9, 2, 3.9, 4, 9]))
-    assert held.tolist() == [9, 9, 9, 8, 8, 7, 7]
+    found = held(np.array([1.0, 2.0, 4.0]), np.array([9.0, 8.0, 7.0]), np.array([0, 1, 1.9, 2, 3.9, 4, 9]))
+    assert found.tolist() == [9, 9, 9, 8, 8, 7, 7]
+
+
+def test_nothing_is_drawn_where_a_method_lacks_a_run(planned) -> None:  # type: ignore[no-untyped-def]
+    content = content_of(planned, planned[0].run.table, runs=True)
+    axes = Trajectory(runs=True).render(content).axes[1]
+    ends = content.rows[content.rows["axis"] == "seconds"].groupby("method")["x"].max()
+    assert axes.get_xlim()[1] == pytest.approx(1.02 * ends.max())
+    for line in axes.lines:
+        if len(line.get_xdata()) > 2:
+            assert max(line.get_xdata()) <= ends.max()
 
 
 def test_without_a_table_the_supernet_is_shown(planned) -> None:  # type: ignore[no-untyped-def]
     differentiable = [p for p in planned if p.run.method_name != "random-search"]
-    content = trajectory.data(Results.of_runs(differentiable, None))
+    content = content_of(differentiable, None)
     assert content.reference == {}
-    assert "supernet" in content.label
+    assert "supernet" in content.value
     epochs = pd.read_parquet(differentiable[0].folder.final / "epochs.parquet")
-    assert content.seeds["value"][0] == pytest.approx(100 - epochs["supernet_accuracy_pct"][0])
+    assert content.more["seeds"]["value"][0] == pytest.approx(100 - epochs["supernet_accuracy_pct"][0])
+    with pytest.raises(HarnessError, match="regret needs a table"):
+        content_of(differentiable, None, metric="regret")
 
 
 def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    content = trajectory.data(Results.of_runs(planned, planned[0].run.table))
-    paths = trajectory.save(content, tmp_path)
+    content = content_of(planned, planned[0].run.table)
+    paths = save(Trajectory().render(content), content, tmp_path, "trajectory")
     assert [p.name for p in paths] == [
         "trajectory.svg",
         "trajectory.png",
         "trajectory.pdf",
-        "trajectory-summary.csv",
+        "trajectory.csv",
         "trajectory-seeds.csv",
     ]
     svg = paths[0].read_text()
-    for text in (
-        "darts (n = 3)",
-        "table optimum",
-        "random architecture (median)",
-        "interquartile range over seeds",
-        "epoch",
-    ):
+    for text in ("darts (n = 3)", "table optimum", "random architecture (median)", "quartiles over seeds", "epoch"):
         assert text in svg
     with Image.open(paths[1]) as image:
-        assert image.width > 1200
+        assert image.width == 1350
         assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
-    pd.testing.assert_frame_equal(pd.read_csv(paths[4]), content.seeds, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_csv(paths[4]), content.more["seeds"], check_dtype=False)
     first = paths[0].read_bytes()
-    trajectory.save(content, tmp_path)
+    save(Trajectory().render(content), content, tmp_path, "trajectory")
     assert paths[0].read_bytes() == first  # no date, no random ids
-
-
-def test_a_method_always_looks_the_same() -> None:
-    alone, among = lines(["sdarts-rs"]), lines(["mine", "sdarts-rs", "darts"])
-    assert alone["sdarts-rs"] == among["sdarts-rs"]
-    assert len({tuple(line.colour) for line in lines(list(KNOWN)).values()}) == len(KNOWN)
-    assert len({line.marker for line in lines(list(KNOWN)).values()}) == len(KNOWN)

@@ -10,9 +10,10 @@ import pytest
 from nbclient import NotebookClient
 
 from harness.core.errors import HarnessError
-from harness.plots import trajectory
+from harness.plots.source import Source
+from harness.plots.trajectory import Trajectory
 from harness.results.frames import Results
-from harness.runs.study import load_study
+from harness.runs.study import StudyFile, load_study
 from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "results" / "published" / "digits"
@@ -53,14 +54,18 @@ def test_study_is_the_one_in_benchmarks(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (path,) = (ROOT / "benchmarks").rglob(f"{folder.name}.toml")
     study = load_study(path)
-    assert manifest["study"] == study.file.model_dump(mode="json")
+    assert StudyFile.model_validate(manifest["study"]) == study.file
     assert [run["id"] for run in manifest["runs"]] == [run.id for run in study.runs]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_figure_rows_are_the_published_ones(folder: Path) -> None:
-    published = pd.read_csv(folder / "trajectory-summary.csv")
-    pd.testing.assert_frame_equal(trajectory.data(Results.of_folder(folder)).summary, published, check_dtype=False)
+    content = Trajectory().data(Source.of(Results.of_folder(folder)))
+    pd.testing.assert_frame_equal(content.rows, pd.read_csv(folder / "trajectory.csv"), check_dtype=False)
+    seeds = pd.read_csv(folder / "trajectory-seeds.csv")
+    keys = ["method", "seed", "epoch"]
+    drawn = content.more["seeds"].sort_values(keys, ignore_index=True)
+    pd.testing.assert_frame_equal(drawn, seeds.sort_values(keys, ignore_index=True), check_dtype=False)
 
 
 def test_results_of_another_table_are_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ COMBINED = (
     "gdas + amended-darts",
     "darts-2nd + drnas + sdarts-adv",
     "snas + idarts",
-    "sam-darts + drnas",
+    "a2m + drnas",
     "pc-darts + sdarts-rs",
     "pc-darts + sdarts-adv",
     "drnas + sdarts-rs",
@@ -415,7 +415,7 @@ def test_a_relaxation_and_an_estimator_are_composed() -> None:
 
 
 def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
-    for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + sam-darts", "snas")):
+    for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + a2m", "snas")):
         part = {"amended": {"eta": 0}} if "amended" in ours else {"sam": {"rho": 0}}
         composed = method(ours).override(part)
         for a, b in zip(states(composed, SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True):

@@ -67,7 +67,7 @@ class Pair:
             partial_channels=parts,
         )
         g = torch.Generator().manual_seed(2)
-        net.draw = lambda make: make(g)
+        net.draw = lambda _, make: make(g)
         return net
 
     def loss(self, net: Supernet, mix: list[Tensor]) -> Tensor:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
-from harness.plots import trajectory
+from harness.plots.source import Source
+from harness.plots.trajectory import Trajectory
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
@@ -168,6 +169,6 @@ cells = 1
     assert study.table is not None
     assert study.table.fingerprint in stamped
     assert "percentile" not in results.final()
-    assert trajectory.data(results).reference == {}
+    assert Trajectory().data(Source.of(results)).reference == {}
     with pytest.raises(HarnessError, match="its optimum is unknown, draw the error instead"):
-        trajectory.data(results, metric="regret")
+        Trajectory(metric="regret").data(Source.of(results))

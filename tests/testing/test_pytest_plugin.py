@@ -16,7 +16,7 @@ def test_same(assert_stable):
     assert_stable({study!r}, "same.parquet", exact=True)
 
 def test_few(assert_stable):
-    assert_stable({study!r}, "same.parquet", error=3)
+    assert_stable({study!r}, "same.parquet", seeds="0..1")
 
 def test_moved(assert_stable):
     assert_stable({study!r}, "moved.parquet")
@@ -40,6 +40,6 @@ def test_fixture_passes_and_fails(small_study: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 passed" in done.stdout
     assert "3 failed" in done.stdout
-    assert "against same.parquet: inconclusive" in done.stdout
-    assert "inconclusive: n too small" in done.stdout
+    assert "against same.parquet: too few" in done.stdout
+    assert "too few runs: 2, needs 3" in done.stdout
     assert "there is no baseline at none.parquet" in done.stdout

@@ -1,8 +1,7 @@
-"""Endpoints, comparisons, the gate, declarations, and the import of real logs."""
+"""Endpoints, comparisons, the gate and declarations."""
 
-import gzip
 import json
-import shutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,14 @@ from harness.cli.main import main
 from harness.cli.printing import latex, markdown
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.endpoints import endpoints
+from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared, declare, standing
 from harness.tables.catalog import open_table
-from harness.tables.table import Table
-from harness.verdicts.baseline import baseline_rows, exact, read_baseline, write_baseline
+from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
 from harness.verdicts.compare import compare
-from harness.verdicts.gate import Margins, gate, overall
+from harness.verdicts.gate import Margins, gate, overall, summary
+from harness.verdicts.paper import paper_table
 from tests.conftest import ROOT
 
 TABLE = open_table("nasbench201.digits")
@@ -128,11 +127,15 @@ def test_three_seeds_carry_no_claim() -> None:
     found = endpoints(made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared())
     (pair,) = compare(found, Declared())
     assert not pair.reachable
-    assert "no claim, 3 pairs of runs cannot carry one: the smallest p that they can give is 0.25" in pair.verdict
-    assert "6 seeds a method could" in pair.verdict
+    assert "no claim: with 3 pairs of runs no difference, however large, can be significant" in pair.verdict
+    assert "(the smallest p that they can give is 0.25; it has to be 0.05 or less)" in pair.verdict
+    assert "run at least 6 seeds a method" in pair.verdict
     (unpaired,) = compare(found, Declared(paired=False))
-    assert "3 and 3 runs cannot carry one: the smallest p that they can give is 0.1" in unpaired.verdict
-    assert "4 seeds a method could" in unpaired.verdict
+    assert "with 3 and 3 runs no difference" in unpaired.verdict
+    assert "(the smallest p that they can give is 0.1;" in unpaired.verdict
+    assert "run at least 4 seeds a method" in unpaired.verdict
+    (alone,) = compare(endpoints(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
+    assert "with 1 pair of runs no difference" in alone.verdict
 
 
 def test_no_difference_is_not_equivalence() -> None:
@@ -141,11 +144,75 @@ def test_no_difference_is_not_equivalence() -> None:
     (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
     assert "no difference shown" in pair.verdict
     assert "equivalent in practice" not in pair.verdict
+    assert "no proof that there is none: to be noticed in four of five such studies, one method has to win 86 %" in (
+        pair.verdict
+    )
     ranks["new"] = ranks["darts"]
     (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
     assert pair.test.p == 1
     assert pair.points == (0, 0, 0)
-    assert "they are equivalent in practice (within" in pair.verdict
+    assert "they are equivalent in practice: within" in pair.verdict
+
+
+def test_equivalence_is_not_said_beside_an_interval_that_leaves_it() -> None:
+    """Ten seeds of the published study: the posterior is sure, the interval of the median difference is not."""
+    found = load_published("ten-seeds")
+    pairs = {p.new: p for p in compare(found, Declared())}
+    pair = pairs["sdarts-rs"]
+    assert pair.practice.equivalent >= 0.95
+    assert pair.points.high > pair.width
+    assert "equivalent" not in pair.verdict
+
+
+def load_published(name: str) -> Endpoints:
+    return endpoints(Results.of_folder(ROOT / "results" / "published" / name), Declared())
+
+
+def test_another_measure_is_compared_in_its_own_values() -> None:
+    results = made_up({"a": [[0, 10]], "b": [[0, 2_000]]})
+    assert TABLE.validation is not None
+    found = endpoints(results, Declared(), TABLE.validation)
+    architecture = TABLE.space.parse(found.runs["final_architecture"].iloc[1])
+    assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, TABLE.validation))
+    assert found.optimum == pytest.approx(100 - TABLE.optimum(TABLE.validation).accuracy_pct)
+    assert sorted(found.trials.loc[architecture.encoding]) == pytest.approx(
+        sorted(100 - TABLE.lookup(architecture, TABLE.validation, "all"))
+    )
+
+
+# -- the table of a paper ------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_a_paper() -> None:
+    rng = np.random.default_rng(0)
+    ranks = {
+        "darts": seeds(rng, 10, 9_000, 15_000),
+        "new": seeds(rng, 10, 0, 2_000),
+        "same": seeds(rng, 10, 9_000, 15_000),
+    }
+    results = made_up(ranks)
+    rows, caption = paper_table(results, Declared())
+    assert [r["method"] for r in rows] == ["darts", "new", "same", "best in the table", "random (median)"]
+    assert list(rows[0]) == ["method", "n", "digits100 x-valid", "digits100 x-test"]
+    values = 100 - endpoints(results, Declared()).values("new", "final")
+    assert rows[1]["digits100 x-test"] == f"{values.mean():.2f} ± {values.std(ddof=1):.2f}*"
+    assert "*" not in rows[2]["digits100 x-test"]
+    assert rows[3]["digits100 x-test"] == f"{TABLE.optimum(TABLE.test).accuracy_pct:.2f}"
+    assert rows[4]["digits100 x-test"] == f"{TABLE.random_median(TABLE.test):.2f}"
+    assert "* better, † worse than darts" in caption
+    (alone, *_), _ = paper_table(results, Declared(baseline="new"), [TABLE.test])
+    assert alone["digits100 x-test"].endswith("†")
+    rows, _ = paper_table(results, Declared(), [TABLE.test], "median")
+    told = re.fullmatch(r"([\d.]+) \[([\d.]+), ([\d.]+)\]\*", rows[1]["digits100 x-test"])
+    assert told
+    middle, low, high = map(float, told.groups())
+    assert low <= middle <= high
+    with pytest.raises(HarnessError, match=r"has no digits100/x-test@200: it has digits100/x-valid@4"):
+        paper_table(results, Declared(), [TABLE.test._replace(epochs=200)])
+    with pytest.raises(HarnessError, match="'area' is no architecture's"):
+        paper_table(results, Declared(primary="area"))
+    with pytest.raises(HarnessError, match="these runs have no table"):
+        paper_table(Results(results.epochs, results.lookups, results.timing, None), Declared())
 
 
 def test_pairs_and_names_that_are_declared() -> None:
@@ -223,8 +290,63 @@ def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path
     few = made_up({"darts": seeds(np.random.default_rng(9), 2, 0, 300)})
     write_baseline(few, tmp_path / "few.parquet")
     checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
-    assert overall(checks) == "inconclusive"
-    assert all("inconclusive: n too small" in str(c.row()["verdict"]) for c in checks)
+    assert all(c.identical for c in checks)  # the same runs are stable, however few
+    assert summary(checks) == "stable: identical: every row of every run is that of the baseline, to the last bit"
+    others = made_up({"darts": seeds(np.random.default_rng(1), 2, 0, 300)})
+    checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
+    assert overall(checks) == "too few"
+    assert {c.quantity: c.verdict for c in checks} == {
+        "final error": "too few runs: 2, needs 5",
+        "failures": "too few runs: 2, needs 11",
+    }
+    assert "Run them (--seeds 0..10)" in summary(checks)
+
+
+def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
+    """With as many runs as it says the best case is stable, with one fewer it is not."""
+    for n, expected in ((10, "too few"), (11, "stable")):
+        ranks = seeds(np.random.default_rng(n), n, 0, 300)
+        before = baseline_rows(made_up({"darts": ranks}))
+        now = made_up({"darts": [[*run[:-1], run[-1] + 1] for run in ranks]})
+        assert overall(gate(now, before, Margins(error=5), Declared())) == expected
+
+
+def test_gate_checks_what_is_asked_for_alone(baseline: Path) -> None:
+    today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
+    rows = read_baseline(baseline)
+    assert [c.quantity for c in gate(today, rows, Margins(), Declared(), ["error"])] == ["final error"]
+    assert [c.quantity for c in gate(today, rows, Margins(), Declared(), ["failures", "darts"])] == ["failures"]
+    with pytest.raises(HarnessError, match="--only 'eror' is no method or quantity here"):
+        gate(today, rows, Margins(), Declared(), ["eror"])
+    with pytest.raises(HarnessError, match="these runs have no such quantity"):
+        gate(today, rows, Margins(), Declared(), ["eigenvalue"])
+
+
+def test_a_baseline_keeps_what_its_runs_ran_with(tmp_path: Path) -> None:
+    """The gate's first line: three times the learning rate, another torch."""
+    results = made_up({"darts": [[1, 2]], "new": [[3, 4]]})
+    manifests = [
+        {
+            "method_name": name,
+            "configuration": {"seed": 3, "training": {"learning_rate": 0.05, "batch_size": 64}, "method": {name: {}}},
+            "environment": {"torch": "2.12.0"},
+        }
+        for name in ("darts", "new")
+    ]
+    write_baseline(results, tmp_path / "b.parquet", manifests)
+    kept = read_baseline(tmp_path / "b.parquet")
+    assert changes(manifests, kept) == ["configuration: the same"]
+    today = json.loads(json.dumps(manifests).replace("0.05", "0.15").replace("2.12.0", "2.13.0"))
+    today[1]["configuration"]["training"]["batch_size"] = 32
+    assert changes(today, kept) == [
+        "configuration: training.learning_rate 0.05 -> 0.15; training.batch_size 64 -> 32 (new)",
+        "made with: torch 2.12.0 -> 2.13.0",
+    ]
+    assert changes([], kept) == ["configuration: not compared, these results keep none"]
+    write_baseline(results, tmp_path / "old.parquet")  # as older versions wrote them
+    assert changes(manifests, read_baseline(tmp_path / "old.parquet")) == [
+        "configuration: not compared, the baseline keeps none (write it again to have it compared)"
+    ]
 
 
 def test_exact_mode_finds_the_first_changed_epoch(baseline: Path) -> None:
@@ -262,15 +384,26 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_verbs_read_published_results(tmp_path: Path) -> None:
     code, text = run("compare", PUBLISHED)
     assert code == 0
-    assert "sdarts-adv against darts: no claim, 3 pairs of runs cannot carry one" in text
+    assert "sdarts-adv against darts: no claim: with 3 pairs of runs no difference, however large" in text
     code, text = run("compare", PUBLISHED, "--format", "json", "--endpoint", "oracle")
     assert {row["endpoint"] for row in json.loads(text)} == {"oracle"}
     file = tmp_path / "b.parquet"
     assert run("gate", PUBLISHED, "--write", file)[0] == 0
     assert run("gate", PUBLISHED, "--against", file, "--exact")[0] == 0
     code, text = run("gate", PUBLISHED, "--against", file, "--error", "60")
+    assert code == 0
+    assert text.startswith("configuration: the same")
+    assert "stable: identical" in text
+    code, text = run("gate", PUBLISHED, "--against", file, "--seeds", "0..1")
+    assert code == 4
+    assert "too few runs to show anything: final error needs 3" in text
+    assert run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--accept", "inconclusive")[0] == 0
+    wide = ("gate", ROOT / "results" / "published" / "ten-seeds")
+    assert run(*wide, "--write", file)[0] == 0
+    code, text = run(*wide, "--against", file, "--seeds", "0..8", "--only", "darts", "--only", "error")
     assert code == 3
-    assert "inconclusive" in text
+    assert "inconclusive: neither moved nor stable is shown of darts: final error" in text
+    assert run("gate", PUBLISHED, "--write", file)[0] == 0
     code, text = run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--exact")
     assert code == 1
     assert "seed 2: 0 epochs are there" in text
@@ -280,15 +413,13 @@ def test_verbs_read_published_results(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--set", "comparison.primry=final"], "comparison has no key 'primry'.*primary"),
-        (["--set", "epochs=3"], "only comparison.* can be set, not 'epochs'"),
+        (["--set", "epochs=3"], "only comparison.* and figures.* can be set, not 'epochs'"),
         (["--set", "comparison.baseline=dart"], "no finished run of 'dart' to compare.*'darts'"),
         (["--seeds", "9..1"], "count down"),
         (["--seeds", "7"], "there are no finished runs to compare"),
     ],
 )
 def test_wrong_comparisons_are_explained(arguments: list[str], message: str) -> None:
-    import re
-
     code, text = run("compare", PUBLISHED, *arguments)
     assert code == 2
     assert re.search(message, text.replace("\n", " ")), text
@@ -306,7 +437,7 @@ def test_tables_for_papers() -> None:
     rows = [{"method": "a_b", "p": 0.5, "x": None}, {"method": "c & d", "p": 1, "x": "50 %"}]
     assert markdown(rows).splitlines() == [
         "| method | p | x |",
-        "| --- | --- | --- |",
+        "| --- | ---: | --- |",
         "| a_b | 0.5 |  |",
         "| c & d | 1 | 50 % |",
     ]
@@ -314,89 +445,3 @@ def test_tables_for_papers() -> None:
     assert lines[0] == r"\begin{tabular}{lrl}"
     assert lines[3:6] == [r"\midrule", r"a\_b & 0.5 &  \\", r"c \& d & 1 & 50 \% \\"]
     assert latex([]) == markdown([]) == ""
-
-
-# -- real logs -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def naslib(
-    tmp_path_factory: pytest.TempPathFactory, nasbench201_rows: list[dict[str, str]], shared_data: Path
-) -> tuple[Path, Table]:
-    """The real logs, and NAS-Bench-201 v1.0 as they looked it up."""
-    from harness.tables.formats.tidy import import_tidy
-    from harness.tables.measure import Measure
-
-    folder = tmp_path_factory.mktemp("naslib")
-    with (folder / "tidy.csv").open("w") as stream:
-        stream.write("arch,dataset,split,epochs,trial,accuracy\n")
-        for row in nasbench201_rows:
-            stream.write(f"{row['arch_str']},cifar10,ori-test,200,mean,{row['cifar10_test_200_v10']}\n")
-            stream.write(f"{row['arch_str']},cifar10-valid,x-valid,200,mean,{row['cifar10valid_val_200']}\n")
-    table = import_tidy(
-        folder / "tidy.csv",
-        folder / "tables" / "nasbench201.v10",
-        TABLE.space,
-        about={"title": "t"},
-        test=Measure("cifar10", "ori-test", 200),
-        validation=Measure("cifar10-valid", "x-valid", 200),
-    )
-    return shared_data / "naslib_runs", table
-
-
-PAIRS = (("SDARTSDARTS", "DARTS"), ("SDARTSPCDARTS", "PCDARTS"), ("SDARTSGDAS", "GDAS"))
-
-
-def test_real_logs_are_imported_compared_and_drawn(
-    naslib: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """24 searches of 50 epochs; what four seeds can carry is said, and nothing more."""
-    source, table = naslib
-    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(table.folder.parent.parent))
-    code, text = run("import", "naslib", source, "--table", table.name, "--to", tmp_path)
-    assert code == 0, text
-    results = Results.of_folder(tmp_path / "naslib_runs")
-    assert len(results) == 24
-    assert sorted(results.epochs["epoch"].unique()) == list(range(1, 51))
-    with gzip.open(source / "GDASOptimizer" / "errors_2.json.gz") as stream:
-        log = json.load(stream)
-    last = results.lookups[(results.lookups["method"] == "GDAS") & (results.lookups["seed"] == 2)]
-    row = last[(last["epoch"] == 50) & (last["split"] == "ori-test")]["accuracy_pct"].item()
-    assert row == pytest.approx(log["arch_eval"][49]["cifar10"]["test_accuracy"], abs=1e-3)
-    pairs = f"comparison.pairs={json.dumps(PAIRS)}"
-    code, text = run("compare", tmp_path / "naslib_runs", "--set", pairs, "--format", "json")
-    rows = json.loads(text)
-    assert [(r["method"], r["against"], r["n"], r["paired"]) for r in rows] == [(*p, 4, False) for p in PAIRS]
-    assert all(r["p_holm"] == 1 for r in rows)
-    assert rows[0]["points_low"] == rows[0]["points_high"] == 0  # both derive the same architectures
-    code, text = run("plot", tmp_path / "naslib_runs", "--to", tmp_path / "figures")
-    assert code == 0, text
-    assert (tmp_path / "figures" / "trajectory.png").stat().st_size > 10_000
-
-
-def test_logs_that_disagree_or_are_broken_are_explained(naslib: tuple[Path, Table], tmp_path: Path) -> None:
-    from harness.results.importers.naslib import import_naslib
-
-    source, table = naslib
-    with pytest.raises(HarnessError, match="holds no NASLib logs"):
-        import_naslib(tmp_path, table, tmp_path / "to")
-    folder = tmp_path / "logs" / "DARTSOptimizer"
-    folder.mkdir(parents=True)
-    original = (source / "DARTSOptimizer" / "errors_0.json.gz").read_bytes()
-    (folder / "errors_0.json.gz").write_bytes(original[:2_000])
-    with pytest.raises(HarnessError, match=r"cannot be read as a NASLib log .* is it complete"):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    log = json.loads(gzip.decompress(original))
-    log["arch_eval"][3]["cifar10-valid"]["valid_accuracy"] += 0.5
-    shutil.rmtree(folder)
-    folder.mkdir()
-    (folder / "errors_0.json").write_text(json.dumps(log))
-    with pytest.raises(
-        HarnessError, match=r"epoch 4: the log has .* % for cifar10-valid/x-valid@200, table .* version"
-    ):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    log["runtime"] = log["runtime"][:40]
-    (folder / "errors_0.json").write_text(json.dumps(log))
-    with pytest.raises(HarnessError, match=r"its lists have \[40, 50\] entries"):
-        import_naslib(tmp_path / "logs", table, tmp_path / "to")
-    assert not (tmp_path / "to" / "logs").exists()

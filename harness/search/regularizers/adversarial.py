@@ -10,12 +10,17 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.naming import Named
+from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
 from harness.spaces.blocks.supernet import Mix
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
+    return {"adversarial": {"epsilon": meta["eps"], "epsilon_start": meta["eps"]} | attack}
 
 
 class AdversarialPerturbation(Regularizer):
@@ -33,6 +38,7 @@ class AdversarialPerturbation(Regularizer):
     name = "adversarial"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     methods: ClassVar = {"sdarts-adv": Named()}
+    records: ClassVar = {"sdarts_adv": Recorded("sdarts-adv", recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"

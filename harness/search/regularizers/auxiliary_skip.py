@@ -27,5 +27,8 @@ class AuxiliarySkip(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     start: float = Field(1.0, ge=0)
 
+    def supernet_options(self) -> dict[str, Any]:
+        return {"auxiliary": self.start > 0}
+
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:
         net.auxiliary_skip = until_the_end(self.start, 0.0, moment)

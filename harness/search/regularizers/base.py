@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.core.registry import Plugin, Registry
-from harness.search.state import SearchState
+from harness.search.searchers.base import Counted
+from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment, WeightStep
 from harness.search.training import Training
 from harness.spaces.base import Architecture
@@ -22,12 +23,13 @@ class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
     neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher must offer (see
-    `SupernetSearcher`) for the combination to mean something. replays: whether a step with it may be captured and
-    replayed (see there, too).
+    `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's code differs.
+    replays: whether a step with it may be captured and replayed (see there, too).
     """
 
     neutral: ClassVar[dict[str, Any]]
     needs: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[Counted | None] = None
     replays: ClassVar[bool] = True
 
     def passes(self) -> tuple[int, int]:
@@ -75,10 +77,6 @@ class Regularizer(Plugin):
     def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor | None:
         """A term added to the validation loss of the architecture step, differentiable in the logits."""
         return None
-
-
-DROPPED = -1e4
-"""The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""
 
 
 def keep_only(search: SearchState, tensor: int, row: int, kept: Sequence[int]) -> None:

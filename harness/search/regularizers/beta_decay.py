@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import Arrays, Named, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SOFTMAX
 from harness.search.steps import Moment
 
 
-class BetaDecay(Regularizer):
-    """Add lambda_e * mean over choices of logsumexp(alpha) to the architecture loss, lambda_e = strength e / E.
+def recorded_penalty(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    if prefix != "forward":
+        return {}
+    mean = mean_logsumexp(search.alphas)
+    (slope,) = torch.autograd.grad(mean, search.alphas)
+    return {
+        "penalty": (mean, arrays["forward/beta_loss"]),
+        "its gradient": (slope, arrays["forward/grad_beta_loss"]),
+    }
 
-    Ye et al., beta-DARTS, CVPR 2022 (arXiv 2203.01665), equation 12; the published code's strength of 50 over its
-    100 epochs gives 0.5 e.
+
+class BetaDecay(Regularizer):
+    """Add lambda_e * mean over choices of logsumexp(alpha) to the architecture loss, lambda_e = strength e / length.
+
+    Ye et al., beta-DARTS, CVPR 2022 (arXiv 2203.01665), equation 12. length: epochs over which the strength grows;
+    None: those of the search. The published code has 100 written in it, whatever the search's epochs are.
     """
 
     name = "beta-decay"
     paper = "Ye et al., CVPR 2022 (2203.01665)"
-    methods: ClassVar = {"beta-darts": Named()}
+    methods: ClassVar = {"beta-darts": Named(official={"length": 100})}
+    records: ClassVar = {"beta_darts": Recorded("beta-darts", epochs=lambda meta: 7, quantities=recorded_penalty)}
+    status = "conforms"
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
+    length: int | None = Field(None, ge=1)
 
     def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor:
-        rows = torch.cat([a.logsumexp(dim=-1) for a in alphas])
-        return until_the_end(0.0, self.strength, moment) * rows.mean()
+        within = replace(moment, epochs=self.length or moment.epochs)
+        return until_the_end(0.0, self.strength, within) * mean_logsumexp(alphas)
+
+
+def mean_logsumexp(alphas: Sequence[Tensor]) -> Tensor:
+    """The mean over all choices, a scalar."""
+    return torch.cat([a.logsumexp(dim=-1) for a in alphas]).mean()

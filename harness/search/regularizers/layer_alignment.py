@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -9,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell, put_in
-from harness.search.naming import Named
+from harness.search.naming import Arrays, Named, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers.products import finite_difference
@@ -21,20 +22,47 @@ DISTANCE = 1e-4
 """Numerator of the finite-difference step, as published."""
 
 
+def recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """The cells' agreement of recorded slopes, and the directions that raise it."""
+    key = f"{prefix}/cell_grads"
+    shape = (-1, *search.alphas[0].shape)
+    slopes = torch.from_numpy(arrays[key]).reshape(shape)
+    (direction,) = towards_agreement({0: slopes}).values()
+    total = arrays.get(f"{prefix}/correlation", arrays.get(f"{prefix}/correlation_train"))
+    unit = direction / torch.linalg.vector_norm(direction)
+    recorded = torch.from_numpy(arrays[f"{prefix}/perturbations"]).reshape(shape)
+    return {
+        "agreement of the cells": (layer_alignment(slopes), total),
+        "its direction": (unit, recorded / torch.linalg.vector_norm(recorded)),
+    }
+
+
 class LayerAlignment(Regularizer):
     """Add -strength_e dLambda/dw to the weights' gradient, Lambda the mean cosine of the cells' dL_train/da.
 
     Movahedi et al., ICLR 2023 (arXiv 2210.07998). With P = dLambda/d(slopes), [cells, choices, options], the term is
     strength_e (dL(a - eps P)/dw - dL(a + eps P)/dw) / (2 eps), eps = 1e-4 / |P|, each cell at its own a; strength_e
     grows linearly from 0 to `strength` (0.125 by the published code's default, 0.25 in its script). Operations alone,
-    not parents. A network of one cell has nothing to align.
+    not parents. A network of one cell has nothing to align. moves_bn: the two passes beside a move the running
+    statistics of batch norm (published).
     """
 
     name = "layer-alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
-    methods: ClassVar = {"lambda-darts": Named()}
+    methods: ClassVar = {"lambda-darts": Named(official={"moves_bn": True})}
+    records: ClassVar = {
+        "lambda_darts": Recorded(
+            "lambda-darts",
+            lambda meta: {"layer-alignment": {"strength": meta["lambda_"]}},
+            epochs=lambda meta: meta["total_epochs"],
+            quantities=recorded_agreement,
+        )
+    }
+    status = "conforms"
+    counts = "stale"
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(0.125, ge=0)
+    moves_bn: bool = False
 
     def passes(self) -> tuple[int, int]:
         return (3, 3) if self.strength else (0, 0)
@@ -44,23 +72,13 @@ class LayerAlignment(Regularizer):
     ) -> list[Tensor | None]:
         strength = until_the_last_epoch(0.0, self.strength, step.moment)
         cells = aligned_cells(step.net, step.moment.space)
-        if strength == 0 or not cells:
+        idle = self.strength == 0 or (strength == 0 and not self.moves_bn)
+        if idle or not cells:
             return gradients
-        with kept_buffers(step.net):
-            return self._aligned(gradients, mix, step, strength, cells)
-
-    def _aligned(
-        self,
-        gradients: list[Tensor | None],
-        mix: list[Tensor],
-        step: WeightStep,
-        strength: float,
-        cells: dict[int, int],
-    ) -> list[Tensor | None]:
         own = of_each_cell(mix, cells)
-        slopes = {i: s.requires_grad_() for i, s in cell_slopes(step.loss, mix, own).items()}
-        agreement = torch.stack([layer_alignment(s) for s in slopes.values()]).mean()
-        directions = dict(zip(slopes, torch.autograd.grad(agreement, list(slopes.values())), strict=True))
+        with kept_buffers(step.net):
+            slopes = cell_slopes(step.loss, mix, own)
+        directions = towards_agreement(slopes)
         distance = finite_difference(list(directions.values()), DISTANCE)
         weights = list(step.net.parameters())
 
@@ -68,10 +86,19 @@ class LayerAlignment(Regularizer):
             moved = {i: own[i].detach() + sign * distance * d for i, d in directions.items()}
             return torch.autograd.grad(step.loss(put_in(mix, moved)), weights)
 
+        with nullcontext() if self.moves_bn else kept_buffers(step.net):
+            below, above = beside(-1), beside(1)
         return [
-            None if g is None else g + strength * (below - above) / (2 * distance)
-            for g, below, above in zip(gradients, beside(-1), beside(1), strict=True)
+            None if g is None else g + strength * (b - a) / (2 * distance)
+            for g, b, a in zip(gradients, below, above, strict=True)
         ]
+
+
+def towards_agreement(slopes: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The derivative of the mean cosine of the cells' slopes over these, [cells, choices, options]."""
+    slopes = {i: s.detach().requires_grad_() for i, s in slopes.items()}
+    agreement = torch.stack([layer_alignment(s) for s in slopes.values()]).mean()
+    return dict(zip(slopes, torch.autograd.grad(agreement, list(slopes.values())), strict=True))
 
 
 def aligned_cells(net: Supernet, space: Space) -> dict[int, int]:

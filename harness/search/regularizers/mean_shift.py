@@ -10,12 +10,17 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.naming import Named
+from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
 from harness.spaces.blocks.supernet import Mix
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    radius = {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
+    return {"mean-shift": radius | {k: meta[k] for k in ("rounds", "samples", "bandwidth")}}
 
 
 class MeanShift(Regularizer):
@@ -37,6 +42,7 @@ class MeanShift(Regularizer):
         "ms-darts": Named(),
         "ms-darts-true": Named({"variant": "true"}),
     }
+    records: ClassVar = {"msdarts": Recorded("ms-darts", recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"

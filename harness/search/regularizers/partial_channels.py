@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import Named, Recorded
 from harness.search.regularizers.base import Regularizer
 
 
@@ -20,6 +20,9 @@ class PartialChannels(Regularizer):
     name = "partial-channels"
     paper = "Xu et al., ICLR 2020 (1907.05737)"
     methods: ClassVar = {"pc-darts": Named()}
+    records: ClassVar = {
+        "pcdarts": Recorded("pc-darts", lambda meta: {"partial-channels": {"k": meta["partial_channels"]}})
+    }
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
     k: int = Field(4, ge=1)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
@@ -27,6 +27,11 @@ class RandomSmoothing(Regularizer):
         "sdarts-rs": Named(),
         # of the same standard deviation as what MS-DARTS' published code does: its control
         "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}),
+    }
+    records: ClassVar = {
+        "sdarts_rs": Recorded(
+            "sdarts-rs", lambda meta: {"random-smoothing": {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}}
+        )
     }
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}

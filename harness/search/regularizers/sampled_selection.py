@@ -2,44 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import Arrays, Named, Recorded
 from harness.search.regularizers.base import Regularizer
-from harness.search.searchers.uniform_path import UniformPath
+from harness.search.searchers.uniform_path import UniformPath, recorded_path, recorded_paths
 from harness.search.state import SearchState
+from harness.search.steps import Batch, evaluated
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import as_mix
+from harness.spaces.blocks.supernet import as_mix, evaluation_mode
+
+
+def recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """The recorded selection, which follows the last step."""
+    if f"step{int(prefix.removeprefix('step')) + 1}/x" in arrays if prefix.startswith("step") else True:
+        return {}
+    batches = [
+        (torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(arrays["select/x"], arrays["select/y"], strict=True)
+    ]
+    mixes = [[recorded_path(row, arrays)] for row in arrays["select/archs"]]
+    with evaluation_mode(search.net):
+        logits = [search.net(batches[i % len(batches)][0], mix) for i, mix in enumerate(mixes)]
+    scores = shared_accuracies(search, mixes, batches, running=True)
+    return {
+        "logits of the selection": (torch.stack(logits), arrays["select/logits"]),
+        "accuracies of the selection": (np.asarray(scores, np.float32), arrays["select/acc"]),
+        "selected": (int(np.argmax(scores)), arrays["select/best_index"]),
+    }
+
+
+def shared_accuracies(search: Any, mixes: Sequence[Any], batches: Sequence[Batch], *, running: bool) -> list[float]:
+    """Accuracy in % of the shared weights at each mix, on one batch after the other, again and again; batch norm by its
+    running statistics, or by those of the batch."""
+    found = []
+    for number, mix in enumerate(mixes):
+        batch = batches[number % len(batches)]
+        if running:
+            with evaluation_mode(search.net):
+                found.append(evaluated(lambda x, m=mix: search.net(x, m), *batch)[1])  # type: ignore[misc]
+        else:
+            found.append(search.accuracy(mix, *batch))
+    return found
 
 
 class SampledSelection(Regularizer):
-    """Record the best of `samples` random architectures on one batch of `images` validation images.
+    """Record the best of `samples` random architectures on `images` validation images, the first one of several.
 
-    Li & Talwalkar, UAI 2019 (arXiv 1902.07638); 100 samples on NAS-Bench-201, 1,000 on NAS-Bench-1Shot1. The accuracy
-    is that of the shared weights, batch norm in train mode (running statistics are averages over all paths). Adapted:
-    one batch for all, where the NAS-Bench-201 code takes another one for each.
+    Li & Talwalkar, UAI 2019 (arXiv 1902.07638); 100 samples of 512 images on NAS-Bench-201; 1,000 samples on
+    NAS-Bench-1Shot1, the best 5 of which are judged again on the whole half (`finalists`). batches: all on one batch,
+    or each on the next one (the code for NAS-Bench-201). statistics: batch norm by those of the batch, or by the
+    running ones, which are averages over all paths (the code for NAS-Bench-201).
     """
 
     name = "sampled-selection"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
-    methods: ClassVar = {"random-nas": Named(beside=(UniformPath(),))}
+    methods: ClassVar = {
+        "random-nas": Named(beside=(UniformPath(),), official={"batches": "next", "statistics": "running"})
+    }
+    records: ClassVar = {"randomnas": Recorded("random-nas", draws=recorded_paths, quantities=recorded_selection)}
     neutral: ClassVar[dict[str, Any]] = {}
-    status = "adapted"
+    status = "conforms"
     samples: int = Field(100, ge=1)
-    images: int = Field(256, ge=2)
+    images: int = Field(512, ge=2)
+    finalists: int = Field(0, ge=0)
+    batches: Literal["one", "next"] = "one"
+    statistics: Literal["batch", "running"] = "batch"
 
     def select(self, search: SearchState) -> Architecture | None:
         stream = search.streams[self.name]
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
-        x, y = search.images.evaluation("valid")
-        chosen = torch.randperm(len(y), generator=stream)[: self.images].to(y.device)
+        whole = search.images.evaluation("valid")
+        batches = self._batches(whole, torch.randperm(len(whole[1]), generator=stream))
         candidates = [search.space.random(rng) for _ in range(self.samples)]
-        scores = []
-        for candidate in candidates:
-            mix = as_mix(search.space.mix(candidate), search.alphas)
-            scores.append(search.accuracy(mix, x[chosen], y[chosen]))
+        scores = self._scores(search, candidates, batches)
+        if self.finalists:
+            best = np.argsort(-np.asarray(scores), kind="stable")[: self.finalists]
+            candidates = [candidates[i] for i in best]
+            scores = self._scores(search, candidates, [whole])
         return candidates[int(np.argmax(scores))]
+
+    def _batches(self, whole: Batch, order: Tensor) -> list[Batch]:
+        x, y = whole
+        parts = torch.split(order.to(y.device), self.images)
+        kept = parts[:1] if self.batches == "one" else parts
+        return [(x[part], y[part]) for part in kept]
+
+    def _scores(self, search: SearchState, candidates: Sequence[Architecture], batches: Sequence[Batch]) -> list[float]:
+        mixes = [as_mix(search.space.mix(candidate), search.alphas) for candidate in candidates]
+        return shared_accuracies(search, mixes, batches, running=self.statistics == "running")

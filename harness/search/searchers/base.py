@@ -12,6 +12,9 @@ from torch.optim import Optimizer
 
 from harness.core.registry import Plugin, Registry
 from harness.search.steps import ArchitectureStep, Moment
+from harness.search.training import Training
+from harness.spaces.base import Space
+from harness.spaces.blocks.supernet import Evaluated
 
 SEARCHERS = Registry("searchers", "harness.search.searchers")
 
@@ -19,17 +22,24 @@ SIMPLEX = "mixing weights that sum to one"
 SOFTMAX = "logits under a softmax"
 ARCHITECTURE_STEPS = "architecture steps"
 
+Counted = Literal["mixing", "logits", "stale", "none"]
+"""The gradient over the mixing weights; over the logits; over the logits, with what the last architecture step left;
+none."""
+
 
 class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network.
 
-    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. replays: whether a step
+    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. counts: which gradient of
+    alpha is among those of a weight step whose norm is clipped, where the published code counts one (see `Counted`,
+    `Preset.clip_counts_alpha`). replays: whether a step
     may be captured and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
     combined with another one (see `composed`).
     """
 
     offers: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[Counted] = "mixing"
     replays: ClassVar[bool] = True
     role: ClassVar[Literal["relaxation", "estimator", "whole"]] = "whole"
 
@@ -37,19 +47,53 @@ class SupernetSearcher(Plugin):
         """Forward and backward passes of an architecture step."""
         return (1, 1)
 
+    @property
+    def evaluates(self) -> Evaluated:
+        """Which operations the network computes in a step."""
+        return "all"
+
+    @property
+    def architecture_evaluates(self) -> Evaluated | None:
+        """Which it computes in an architecture step, where that differs."""
+        return None
+
+    def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
+        """The initial logits, given normal ones."""
+        return list(alphas)
+
+    def settings(self, training: Training) -> Training:
+        """The training settings, changed."""
+        return training
+
     @abstractmethod
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         """Mixing weights of logits, differentiable, same shapes."""
+
+    def mean(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        """Mixing weights at which the network is looked at: those of `relax`, where they are the same for every kind of
+        choice."""
+        return self.relax(alphas)
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """Mixing weights of one step, differentiable, same shapes; drawn at random by some searchers."""
         return self.relax(alphas)
 
-    def move(self, alphas: Sequence[Tensor], gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
-        """Move alpha by its gradient."""
-        for alpha, gradient in zip(alphas, gradients, strict=True):
+    def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
+        """Move the step's logits by their gradient."""
+        for alpha, gradient in zip(step.alphas, gradients, strict=True):
             alpha.grad = gradient
         optimizer.step()
+
+    def penalty(self, alphas: Sequence[Tensor]) -> Tensor | None:
+        """A term of its own in the validation loss of the architecture step."""
+        return None
+
+    def moves(self, moment: Moment) -> bool:
+        """Whether architecture steps are taken in this epoch."""
+        return ARCHITECTURE_STEPS in self.offers
+
+    def finish(self, alphas: Sequence[Tensor]) -> None:
+        """Change the logits once both steps of a minibatch have been taken."""
 
     @abstractmethod
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
@@ -66,8 +110,16 @@ class SoftmaxSearcher(SupernetSearcher):
 
     def validation_gradients(self, step: ArchitectureStep, wanted: Sequence[Tensor]) -> list[Tensor]:
         """d(L_valid + penalty)/d`wanted` at a sample of the mixing weights."""
-        loss = step.loss(step.net, self.sample(step.alphas, step.moment), step.valid)
-        return list(torch.autograd.grad(step.penalised(loss), list(wanted)))
+        loss = self.validation_loss(step)
+        if not loss.requires_grad:  # every choice is decided
+            return [torch.zeros_like(w) for w in wanted]
+        return list(torch.autograd.grad(loss, list(wanted), materialize_grads=True))
+
+    def validation_loss(self, step: ArchitectureStep) -> Tensor:
+        """L_valid + penalties at a sample of the mixing weights."""
+        loss = step.penalised(step.loss(step.net, self.sample(step.alphas, step.moment), step.valid))
+        own = self.penalty(step.alphas)
+        return loss if own is None else loss + own
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         with step.constant_weights():

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import Named, Recorded
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
@@ -27,6 +27,11 @@ class DARTS(SoftmaxSearcher):
     name = "darts"
     paper = "Liu et al., ICLR 2019 (1806.09055)"
     methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
+    records: ClassVar = {
+        "darts1": Recorded("darts"),
+        "darts2": Recorded("darts-2nd"),
+        "hessian": Recorded("darts"),
+    }
     role = "estimator"
     status = "conforms"
     order: Literal[1, 2] = 1

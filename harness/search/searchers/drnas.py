@@ -3,36 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
+from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
+from harness.search.naming import Arrays, Meta, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import Moment
+from harness.search.training import Training
+
+
+class Pathwise(torch.autograd.Function):
+    """A sample of a Dirichlet distribution as a function of its concentration, by the implicit derivative that
+    `torch.distributions.Dirichlet.rsample` has. Rows: [..., options]."""
+
+    @staticmethod
+    def forward(ctx: Any, concentration: Tensor, sample: Tensor) -> Tensor:
+        ctx.save_for_backward(concentration, sample)
+        return sample.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        concentration, sample = ctx.saved_tensors
+        total = concentration.sum(dim=-1, keepdim=True).expand_as(concentration)
+        slope = slopes[0] - (sample * slopes[0]).sum(dim=-1, keepdim=True)
+        return torch._dirichlet_grad(sample, concentration, total) * slope, None
+
+
+def recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+    key = f"{prefix}/sample"
+    return {"dirichlet": [torch.from_numpy(arrays[key])]} if key in arrays else {}
+
+
+def recorded_derivatives(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """The derivative of a recorded sample, and the divergences."""
+    if prefix != "forward":
+        return {}
+    alpha = torch.from_numpy(arrays["pathwise/alpha"]).requires_grad_()
+    sample = Pathwise.apply(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))  # type: ignore[no-untyped-call]
+    (slope,) = torch.autograd.grad(sample, alpha, torch.from_numpy(arrays["pathwise/grad_sample"]))
+    return {
+        "pathwise derivative": (slope, arrays["pathwise/grad_alpha"]),
+        "divergence": (divergence(search.alphas), arrays["forward/kl_per_edge"].sum()),
+    }
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    prunes = meta["prune_before_step"] is not None
+    return {
+        "drnas": {"anchor": meta["reg_type"], "strength": meta["reg_scale"]},
+        "partial-channels": {"k": meta["partial_channels"]},
+        "progressive-pruning": {
+            "kept": (meta["prune_keep"],) if prunes else (),
+            "at": (meta["prune_before_step"],) if prunes else (),
+        },
+    }
 
 
 class DrNAS(SoftmaxSearcher):
     """Mixing weights drawn from Dirichlet(elu(alpha) + 1), with pathwise gradients (paper, equation 4).
 
-    A sample is a row of gamma variates divided by their sum. Without a step's noise, the distribution's mean. The
-    distance to the anchor is the L2 factor of the architecture optimiser, as in the published code for NAS-Bench-201.
+    Without a step's noise, the distribution's mean. anchor: the distance to Dirichlet(1) in the architecture loss, as
+    the L2 factor of the architecture optimiser (`l2`, published for NAS-Bench-201), or as the sum of the choices'
+    divergences KL(q, Dirichlet(1)) (`kl`); strength: its factor, in place of the study's L2 factor of alpha.
     """
 
     name = "drnas"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
+    records: ClassVar = {
+        "drnas": Recorded(
+            "drnas-progressive",
+            recorded_fields,
+            draws=recorded_draws,
+            epochs=lambda meta: meta["steps"],
+            quantities=recorded_derivatives,
+        )
+    }
+    status = "conforms"
     role = "relaxation"
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
+    counts = "logits"
     replays = False
+    anchor: Literal["l2", "kl"] = "l2"
+    strength: float = Field(1e-3, ge=0)
+
+    def settings(self, training: Training) -> Training:
+        return training.model_copy(update={"alpha_weight_decay": self.strength if self.anchor == "l2" else 0.0})
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         shapes = [F.elu(a) + 1 for a in alphas]
         return [s / s.sum(dim=-1, keepdim=True) for s in shapes]
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
-        drawn = []
-        for alpha in alphas:
-            concentration = (F.elu(alpha) + 1).cpu()  # the stream's generator lives on the CPU
-            gamma = torch._standard_gamma(concentration, generator=moment.streams["dirichlet"]).to(alpha.device)
-            drawn.append(gamma / gamma.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(gamma.dtype).tiny))
-        return drawn
+        return [self._draw(F.elu(alpha) + 1, moment) for alpha in alphas]
+
+    def _draw(self, concentration: Tensor, moment: Moment) -> Tensor:
+        fixed = concentration.detach().cpu()  # the stream's generator lives on the CPU
+        drawn = moment.streams.draw(
+            "dirichlet", lambda g: torch._sample_dirichlet(fixed, generator=g), concentration.device
+        )
+        sample: Tensor = Pathwise.apply(concentration, drawn.to(concentration))  # type: ignore[no-untyped-call]
+        return sample
+
+    def penalty(self, alphas: Sequence[Tensor]) -> Tensor | None:
+        return self.strength * divergence(alphas) if self.anchor == "kl" else None
+
+
+def divergence(alphas: Sequence[Tensor]) -> Tensor:
+    """The sum of KL(Dirichlet(elu(alpha) + 1), Dirichlet(1)) over all choices."""
+    rows = [F.elu(a) + 1 for a in alphas]
+    found = [kl_divergence(Dirichlet(r), Dirichlet(torch.ones_like(r))).sum() for r in rows]
+    return torch.stack(found).sum()

@@ -10,7 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
+from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep
+from harness.spaces.base import Space
 
 
 class FairDARTS(SupernetSearcher):
@@ -18,7 +20,9 @@ class FairDARTS(SupernetSearcher):
     term that drives them to 0 or 1: -strength mean((sigmoid(alpha) - 1/2)^2) (`L2`, the code's default), or
     -strength mean(|sigmoid(alpha) - 1/2|) (`L1`); paper, equations 5 and 6.
 
-    Adapted: these spaces take one operation a choice, so the largest is derived, where the paper takes all above 0.85.
+    Logits begin at zero. The operation that gives nothing is no option, as in the paper's space: it has no gradient
+    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. Adapted: these
+    spaces take one operation a choice, so the largest is derived, where the paper takes all above 0.85.
     """
 
     name = "fairdarts"
@@ -28,13 +32,25 @@ class FairDARTS(SupernetSearcher):
     strength: float = Field(10.0, ge=0)
     kind: Literal["L1", "L2"] = "L2"
 
+    def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
+        found = [torch.zeros_like(a) for a in alphas]
+        for alpha, choices in zip(found, space.tensors, strict=True):
+            for row, options in enumerate(choices.options):
+                alpha[row, [i for i, name in enumerate(options) if name == space.zero]] = DROPPED
+        return found
+
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [a.sigmoid() for a in alphas]
 
+    def zero_one(self, alphas: Sequence[Tensor]) -> Tensor:
+        """The zero-one term over all options that there are."""
+        flat = torch.cat([a.flatten() for a in alphas])
+        there = flat > DROPPED / 2
+        distance = (flat.sigmoid() - 0.5) * there
+        terms = distance.square() if self.kind == "L2" else distance.abs()
+        return -self.strength * terms.sum() / there.sum()
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        mix = self.relax(step.alphas)
-        distance = torch.cat([(m - 0.5).flatten() for m in mix])
-        zero_one = distance.square() if self.kind == "L2" else distance.abs()
         with step.constant_weights():
-            loss = step.loss(step.net, mix, step.valid) - self.strength * zero_one.mean()
+            loss = step.loss(step.net, self.relax(step.alphas), step.valid) + self.zero_one(step.alphas)
             return list(torch.autograd.grad(step.penalised(loss), step.alphas))

@@ -5,21 +5,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
+from torch.optim import Optimizer
 
-from harness.search.naming import Named
-from harness.search.schedules import until_the_last_epoch
+from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
+from harness.search.schedules import until_the_end, until_the_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.steps import Moment
-from harness.spaces.blocks.supernet import one_hot
+from harness.search.steps import ArchitectureStep, Moment
+from harness.spaces.blocks.supernet import Evaluated, one_hot
+
+SMALLEST = 1e-10
 
 
-def gumbel_softmax(alpha: Tensor, temperature: float, moment: Moment) -> Tensor:
-    """softmax((log softmax(alpha) + Gumbel noise) / temperature), rows of a [choices, options] tensor."""
-    uniform = moment.streams.uniform("gumbel", alpha, 0.0, 1.0).clamp(min=1e-10)
-    noise = -(-uniform.log()).clamp(min=1e-10).log()
-    return ((alpha.log_softmax(dim=-1) + noise) / temperature).softmax(dim=-1)
+def gumbel_softmax(logits: Tensor, temperature: float, moment: Moment) -> Tensor:
+    """softmax((logits + Gumbel noise) / temperature), rows of a [..., choices, options] tensor."""
+    uniform = moment.streams.uniform("gumbel", logits, 0.0, 1.0).clamp(min=SMALLEST)
+    noise = -(-uniform.log()).clamp(min=SMALLEST).log()
+    return ((logits + noise) / temperature).softmax(dim=-1)
+
+
+def straight_through(soft: Tensor) -> Tensor:
+    """One at the largest entry of each row, with the gradient of the rows themselves."""
+    return one_hot(soft) - soft.detach() + soft
+
+
+def uniform_of(noise: Tensor) -> Tensor:
+    """The uniform numbers whose Gumbel noise this is."""
+    return torch.exp(-torch.exp(-noise))
+
+
+def recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+    """The noise of a recorded pass: one draw for all cells, or cell by cell, gumbel/CELL/TENSOR."""
+    if f"{prefix}/gumbel" in arrays:
+        return {"gumbel": [uniform_of(torch.from_numpy(arrays[f"{prefix}/gumbel"]))]}
+    cells: list[list[Tensor]] = []
+    while found := numbered(arrays, f"{prefix}/gumbel/{len(cells)}"):
+        cells.append(found)
+    return {"gumbel": [uniform_of(torch.stack(tensor)) for tensor in zip(*cells, strict=True)]}
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, object]]:
+    return {
+        "gumbel": {
+            "temperature": meta["tau_max"],
+            "temperature_end": meta["tau_min"],
+            "clip": meta.get("arch_grad_clip"),
+            **({"draws": "cell", "others": "omitted", "reaches_end": False} if "arch_grad_clip" in meta else {}),
+        }
+    }
 
 
 class Gumbel(SoftmaxSearcher):
@@ -27,23 +62,63 @@ class Gumbel(SoftmaxSearcher):
     gradient (GDAS, Dong & Yang, CVPR 2019, arXiv 1910.04465).
 
     hard: the tensors of operations; those of parents stay soft, as in NAS-Bench-1Shot1's code.
-    temperature, temperature_end: linear over the search (SNAS 10 to 1; GDAS 10 to 0.1 on NAS-Bench-201). All operations
-    are computed, and the sampled one is kept: what GDAS computes, without its saving.
+    temperature, temperature_end: linear over the search (SNAS 10 to 1; GDAS 10 to 0.1 on NAS-Bench-201, 10 to 1 on
+    NAS-Bench-1Shot1). reaches_end: in the last epoch, or one epoch later, as in NAS-Bench-1Shot1's code. draws: one for
+    all cells, or one a cell. others: the operations that are not drawn are computed (SNAS), omitted (GDAS: no gradient
+    reaches them), or their bare weights are added to the features, so that their logits get the sum of the incoming
+    gradient (AutoDL-Projects' code of GDAS). clip: the joint norm of the logits' gradient.
     """
 
     name = "gumbel"
     paper = "Xie et al., ICLR 2019 (1812.09926); Dong & Yang, CVPR 2019 (1910.04465)"
-    methods: ClassVar = {"snas": Named(), "gdas": Named({"variant": "hard", "temperature_end": 0.1})}
+    methods: ClassVar = {
+        "snas": Named(),
+        "gdas": Named({"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}),
+        "gdas-1shot1": Named(
+            {"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}
+        ),
+    }
+    records: ClassVar = {
+        "gdas": Recorded(
+            "gdas",
+            recorded_fields,
+            lambda meta: {"nesterov": meta["nesterov"]},
+            lambda meta: meta["epochs"],
+            recorded_draws,
+        )
+    }
     role = "relaxation"
-    status = "adapted"
+    counts = "stale"
     variant: Literal["soft", "hard"] = "soft"
     temperature: float = Field(10.0, gt=0)
     temperature_end: float = Field(1.0, gt=0)
+    reaches_end: bool = True
+    draws: Literal["all", "cell"] = "all"
+    others: Literal["computed", "omitted", "bare"] = "computed"
+    clip: float | None = Field(None, gt=0)
+
+    def proof(self) -> str:
+        return "conforms" if self.variant == "hard" and self.others != "computed" else "adapted"
+
+    @property
+    def evaluates(self) -> Evaluated:
+        kinds: dict[str, Evaluated] = {"computed": "all", "omitted": "drawn", "bare": "bare"}
+        return kinds[self.others]
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
-        temperature = until_the_last_epoch(self.temperature, self.temperature_end, moment)
-        soft = [gumbel_softmax(a, temperature, moment) for a in alphas]
+        linear = until_the_last_epoch if self.reaches_end else until_the_end
+        temperature = linear(self.temperature, self.temperature_end, moment)
+        logits = [a.log_softmax(dim=-1) for a in alphas]
+        if self.draws == "cell":
+            logits = [rows.expand(moment.cells, *rows.shape) for rows in logits]
+        soft = [gumbel_softmax(rows, temperature, moment) for rows in logits]
         if self.variant == "soft":
             return soft
         hard = moment.space.operation_tensors()
-        return [one_hot(s) - s.detach() + s if i in hard else s for i, s in enumerate(soft)]
+        return [straight_through(s) if i in hard else s for i, s in enumerate(soft)]
+
+    def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
+        if self.clip is not None:
+            norm = torch.nn.utils.get_total_norm(list(gradients))
+            gradients = [g * (self.clip / (norm + 1e-6)).clamp(max=1.0) for g in gradients]
+        super().move(step, gradients, optimizer)

@@ -6,21 +6,46 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
+from harness.search.naming import Arrays
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import ArchitectureStep, Moment
+from harness.spaces.blocks.supernet import Evaluated
+
+
+def recorded_paths(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+    """The recorded operation of each choice, one after the other, as one-hot rows."""
+    key = f"{prefix}/arch"
+    if key not in arrays:
+        return {}
+    return {"paths": [recorded_path(arrays[key], arrays).flatten()]}
+
+
+def recorded_path(operations: NDArray[np.int64], arrays: Arrays) -> Tensor:
+    """Mixing weights [choices, options] of the operation of each choice."""
+    return F.one_hot(torch.from_numpy(np.asarray(operations)), len(arrays["ops"])).double()
 
 
 class UniformPath(SupernetSearcher):
     """Each weight step at an architecture drawn uniformly from the space; there are no architecture steps.
 
     Li & Talwalkar, UAI 2019 (arXiv 1902.07638). The logits stay as they began, so what is recorded has to be selected
-    (`sampled-selection`). The whole network's own loss and accuracy are those of even mixing weights.
+    (`sampled-selection`). A step computes the operations of its path alone. The whole network's own loss and accuracy
+    are those of even mixing weights.
     """
 
     name = "uniform-path"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+
+    status = "conforms"
+    counts = "none"
+
+    @property
+    def evaluates(self) -> Evaluated:
+        return "drawn"
 
     def passes(self) -> tuple[int, int]:
         return (0, 0)

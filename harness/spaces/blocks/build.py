@@ -36,6 +36,10 @@ def build_supernet(
     if channels % options.get("partial_channels", 1):
         parts = options["partial_channels"]
         raise HarnessError(f"{channels} channels cannot be divided into {parts} parts: set supernet.channels or k")
+    if cells < space.least_cells:
+        raise HarnessError(
+            f"a network of {space.name} needs at least {space.least_cells} cells, not {cells}: set supernet.cells"
+        )
     networks = space.networks()
     fast = networks.fast if implementation == "fast" else None
     options |= (preset or space.presets["fixed"]).network_options()

@@ -19,6 +19,11 @@ class Fast(Supernet):
 
     as_read: bool = False
 
+    @property
+    def reads(self) -> bool:
+        """Whether it is computed one module an operation now."""
+        return self.as_read or self.evaluates != "all"
+
     @contextmanager
     def readable(self) -> Iterator[None]:
         self.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -39,13 +44,26 @@ class BatchNorms:
         self.means: list[Tensor] = []
         self.variances: list[Tensor] = []
 
-    def __call__(self, norms: Sequence[nn.BatchNorm2d], z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def __call__(
+        self, norms: Sequence[nn.BatchNorm2d], z: Tensor, weight: Tensor | None, bias: Tensor | None
+    ) -> Tensor:
         """z: [batch, channels of all norms, height, width]; weight, bias: [channels of all norms]."""
         first = norms[0]
         if not first.training:
             mean, variance = (torch.cat(list(s)) for s in zip(*map(running, norms), strict=True))
             return F.batch_norm(z, mean, variance, weight, bias, eps=first.eps)
         return F.batch_norm(z, *self.fresh(norms), weight, bias, training=True, momentum=1.0, eps=first.eps)
+
+    def repeated(self, norms: Sequence[nn.BatchNorm2d], z: Tensor) -> Iterator[Tensor]:
+        """The outputs of several norms without scales and shifts, of one input: in train mode all equal."""
+        if not norms[0].training:
+            yield from (self([norm], z, None, None) for norm in norms)
+            return
+        y = self(norms[:1], z, None, None)
+        self.norms += norms[1:]
+        self.means += self.means[-1:] * (len(norms) - 1)
+        self.variances += self.variances[-1:] * (len(norms) - 1)
+        yield from [y] * len(norms)
 
     def fresh(self, norms: Sequence[nn.BatchNorm2d]) -> tuple[Tensor, Tensor]:
         """Where the batch's mean and unbiased variance [channels of all norms] are to be written before `store`."""

@@ -12,7 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,42 +22,111 @@ from harness.core.streams import Make
 Mix = Sequence[Tensor]
 
 
+Evaluated = Literal["all", "drawn", "bare"]
+"""What a choice computes: all of its operations; those whose mixing weight is not zero; the largest alone, to which the
+weights of the others are added as they are, without their operations (what GDAS' code for NAS-Bench-201 does)."""
+NOTHING = 1e-10
+"""A mixing weight up to which an operation counts as not drawn."""
+
+
 class MixedOperation(nn.Module):
     """The weighted sum of a choice's operations. Those with weights are child modules."""
+
+    evaluates: Evaluated = "all"
+    computed: set[int]
+    """The places of the operations that were computed since this was last emptied, where not all are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.computed = set()
+
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """The operations, in the space's order."""
+        raise NotImplementedError(f"{type(self).__name__} cannot leave operations out")
+
+    def drawn(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The sum of what `evaluates` says; the host looks at the weights."""
+        options = self.options()
+        if self.evaluates == "bare":
+            first = int(weights.argmax())
+            self.computed.add(first)
+            others = [w for i, w in enumerate(weights.unbind()) if i != first]
+            return weights[first] * options[first](x) + torch.stack(others).sum()
+        chosen = [i for i, w in enumerate(weights.tolist()) if w > NOTHING]
+        self.computed.update(chosen)
+        terms = [weights[i] * options[i](x) for i in chosen]
+        return sum(terms[1:], terms[0]) if terms else torch.zeros_like(x)
 
 
 class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
-    mixed_cells: how many cells share the mixing weights. published_names: (pattern, replacement) pairs that turn a
+    partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an
+    auxiliary skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the
+    mixing weights. published_names: (pattern, replacement) pairs that turn a
     parameter's name here into the published one.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
     mixed_cells: int
-    partial_channels: int
-    """The first 1/partial_channels of the channels are mixed."""
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
     auxiliary_skip: float = 0.0
     """Factor of a mixed operation's input in its output."""
-    draw: Callable[[Make], Tensor]
-    """Where random numbers of a forward pass come from."""
+    draw: Callable[[str, Make], Tensor]
+    """Where random numbers of a forward pass come from, by the name of their stream."""
+    constraint: Callable[[Mix], Mix] | None = None
+    """What puts decided choices into mixing weights."""
+    evaluates: Evaluated = "all"
 
-    def around(self, mixed: Callable[[Tensor, Tensor], Tensor], x: Tensor, weights: Tensor) -> Tensor:
+    def evaluate(self, what: Evaluated) -> None:
+        """Compute these operations from now on."""
+        self.evaluates = what
+        for module in self.modules():
+            if isinstance(module, MixedOperation):
+                module.evaluates = what
+
+    def computed(self) -> set[nn.Parameter]:
+        """The weights of candidate operations that were computed since this was last asked."""
+        found: set[nn.Parameter] = set()
+        for module in self.modules():
+            if isinstance(module, MixedOperation):
+                options = [o for i, o in enumerate(module.options()) if i in module.computed]
+                found.update(w for o in options if isinstance(o, nn.Module) for w in o.parameters())
+                module.computed.clear()
+        return found
+
+    def constrained(self, mix: Mix) -> Mix:
+        """The mixing weights of a search, with the choices taken that it has decided."""
+        return mix if self.constraint is None else self.constraint(mix)
+
+    def __init__(self, *, partial_channels: int = 1, auxiliary: bool = False) -> None:
+        super().__init__()
+        self.partial_channels, self.auxiliary = partial_channels, auxiliary
+
+    def around(
+        self,
+        mixed: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        weights: Tensor,
+        *,
+        beside: Callable[[Tensor], Tensor] = lambda x: x,
+        skip: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> Tensor:
         """A mixed operation of [batch, channels, ...] with what the regularizers put around it: partial channels,
-        auxiliary skip, drop-path."""
+        auxiliary skip, drop-path. beside, skip: what brings the channels that are not mixed, and the auxiliary skip, to
+        the output's size where that is another one."""
         parts = self.partial_channels
         if parts > 1:
-            inside, beside = x.tensor_split([x.shape[1] // parts], dim=1)
-            y = self.shuffled(torch.cat([mixed(inside, weights), beside], dim=1))
+            inside, rest = x.tensor_split([x.shape[1] // parts], dim=1)
+            y = self.shuffled(torch.cat([mixed(inside, weights), beside(rest)], dim=1))
         else:
             y = mixed(x, weights)
         if self.auxiliary_skip:
-            y = y + self.auxiliary_skip * x
+            y = y + self.auxiliary_skip * skip(x)
         if self.path_dropout and self.training:
             count = len(y)
-            kept = self.draw(lambda g: torch.rand(count, generator=g)) >= self.path_dropout
+            kept = self.draw("drop-path", lambda g: torch.rand(count, generator=g)) >= self.path_dropout
             y = y * (kept.to(y) / (1 - self.path_dropout)).view(-1, 1, 1, 1)
         return y
 

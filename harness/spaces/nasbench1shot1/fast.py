@@ -68,7 +68,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         self.fast = [FastCell(cell) for cell in self.cells]  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
-        if self.as_read:
+        if self.reads:
             return NASBench1Shot1Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))

@@ -54,7 +54,9 @@ class NASBench1Shot1(Enumerable):
     short: ClassVar = {"conv3x3-bn-relu": "conv 3x3", "conv1x1-bn-relu": "conv 1x1", "maxpool3x3": "max 3x3"}
     default_cells = 9
     presets: ClassVar = {
-        "official": NASBench1Shot1Preset(bn_momentum=0.997, pool_padding=1, finite_difference_moves_bn=True),
+        "official": NASBench1Shot1Preset(
+            bn_momentum=0.997, pool_padding=1, finite_difference_moves_bn=True, unevaluated_weights_move=True
+        ),
         "fixed": NASBench1Shot1Preset(),
     }
     recipe: ClassVar = {"channels": 8, "stack": 24}  # the vertices of a cell share its channels
@@ -163,6 +165,19 @@ class NASBench1Shot1(Enumerable):
         """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""
         operations, parents = self._decode(architecture.encoding)
         return adjacency(operations, parents)
+
+    def recorded_decoding(self, case: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        derived = self.derive([np.asarray(a) for a in case["alphas"]])
+        matrix, operations = self.matrix(derived)
+        return {
+            "adjacency": (matrix.tolist(), case["adjacency"]),
+            "operations": (operations, case["ops"]),
+            "module hash": (derived.key, case["module_hash"]),
+        }
+
+    @classmethod
+    def replays(cls, recorded: str) -> bool:
+        return cls.name.endswith(f".s{recorded}") or super().replays(recorded)
 
     def canonical_key(self, architecture: Architecture) -> str:
         return architecture.key

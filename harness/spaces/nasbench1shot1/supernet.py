@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,13 @@ class ChoiceBlock(MixedOperation):
         self.conv3x3 = ConvBnRelu(channels, channels, 3, momentum=momentum)
         self.conv1x1 = ConvBnRelu(channels, channels, 1, momentum=momentum)
 
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        return self.maxpool3x3, self.conv3x3, self.conv1x1
+
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """x: [batch, channels, height, width]; weights: [3]."""
+        if self.evaluates != "all":
+            return self.drawn(x, weights)
         pool, conv3, conv1 = weights.unbind()
         y: Tensor = pool * self.maxpool3x3(x) + conv3 * self.conv3x3(x) + conv1 * self.conv1x1(x)
         return y
@@ -82,10 +88,10 @@ class NASBench1Shot1Supernet(Supernet):
         choice_nodes: Sequence[int],
         bn_momentum: float,
         pool_padding: int,
-        partial_channels: int = 1,
+        **around: Any,
     ) -> None:
-        super().__init__()
-        self.partial_channels, self.mixed_cells = partial_channels, cells
+        super().__init__(**around)
+        self.mixed_cells, parts = cells, self.partial_channels
         *self.inner_nodes, output = choice_nodes
         nodes = output - 1
         self.stem = ConvBnRelu(image_channels, channels, 3, momentum=bn_momentum)
@@ -96,7 +102,7 @@ class NASBench1Shot1Supernet(Supernet):
         for index in range(cells):
             if index in self.reductions:
                 width *= 2
-            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum, parts=partial_channels))
+            layers.append(ChoiceCell(cin, width, nodes, self.inner_nodes, momentum=bn_momentum, parts=parts))
             cin = width * nodes
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.ReLU(), nn.Conv2d(cin, width, 1, bias=False), nn.BatchNorm2d(width, affine=False))

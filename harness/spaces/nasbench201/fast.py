@@ -96,7 +96,7 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         # drop-path drops the outputs of edges one by one
-        if self.as_read or (self.path_dropout and self.training):
+        if self.reads or (self.path_dropout and self.training):
             return NASBench201Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))

@@ -50,9 +50,20 @@ class NASBench201(Enumerable):
         "nor_conv_3x3": "conv 3x3",
         "avg_pool_3x3": "avg 3x3",
     }
-    tensors = (Choices("operations", (OPERATIONS,) * 6, tuple(f"{target}<-{source}" for source, target in EDGES)),)
+    tensors = (
+        Choices(
+            "operations",
+            (OPERATIONS,) * 6,
+            tuple(f"{target}<-{source}" for source, target in EDGES),
+            nodes=tuple(target for _, target in EDGES),
+        ),
+    )
+    recorded_cells = "N"
     default_cells = 5
-    presets: ClassVar = {"official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True), "fixed": FIXED}
+    presets: ClassVar = {
+        "official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True, unevaluated_weights_move=True),
+        "fixed": FIXED,
+    }
     size = 15_625
     distinct = 4_930
     published_classes = 6_466

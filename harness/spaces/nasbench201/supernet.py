@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from harness.spaces.blocks.supernet import Mix, MixedOperation, ReluConvBn, Supernet
@@ -25,8 +27,13 @@ class MixedEdge(MixedOperation):
         self.nor_conv_3x3 = ReluConvBn(channels, channels, 3, affine=False)
         self.avg_pool_3x3 = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
 
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        return torch.zeros_like, nn.Identity(), self.nor_conv_1x1, self.nor_conv_3x3, self.avg_pool_3x3
+
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """x: [batch, channels, height, width]; weights: [5], in the space's operation order."""
+        if self.evaluates != "all":
+            return self.drawn(x, weights)
         _, skip, conv1, conv3, pool = weights.unbind()
         y: Tensor = skip * x + conv1 * self.nor_conv_1x1(x) + conv3 * self.nor_conv_3x3(x)
         y = y + pool * self.avg_pool_3x3(x)
@@ -79,11 +86,9 @@ class NASBench201Supernet(Supernet):
         (r"^last\.", "lastact."),
     )
 
-    def __init__(
-        self, *, channels: int, cells: int, classes: int, image_channels: int, partial_channels: int = 1
-    ) -> None:
-        super().__init__()
-        self.partial_channels, self.mixed_cells = partial_channels, 3 * cells
+    def __init__(self, *, channels: int, cells: int, classes: int, image_channels: int, **around: Any) -> None:
+        super().__init__(**around)
+        self.mixed_cells = 3 * cells
         self.stem = nn.Sequential(
             nn.Conv2d(image_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
@@ -92,7 +97,7 @@ class NASBench201Supernet(Supernet):
             width = channels * 2**stage
             if stage:
                 layers.append(ResidualReduction(width // 2, width))
-            layers.extend(MixedCell(width // partial_channels) for _ in range(cells))
+            layers.extend(MixedCell(width // self.partial_channels) for _ in range(cells))
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.classifier = nn.Linear(width, classes)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.core.download import Say
 from harness.core.registry import Registry
 from harness.spaces.base import Space
 from harness.tables.measure import Measure
@@ -15,8 +16,6 @@ from harness.tables.sources.source import Source
 from harness.tables.table import Table
 
 FORMATS = Registry("formats", "harness.tables.formats")
-Say = Callable[[str], None]
-"""Where progress is told, a line at a time."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import S1, S2, S3
-from harness.tables.formats.base import Conversion, Say, TableFormat
+from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.formats.tfrecord import Evaluation, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.sources.source import Source
@@ -54,8 +55,8 @@ class NASBench101Files(TableFormat):
             size="499 MB",
             licence="Apache-2.0",
             citation=NASBENCH101,
+            views=tuple(space.name for space in (S1, S2, S3)),
             sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
-            views=(S1.name, S2.name, S3.name),
         ),
         "nasbench101-full": Source(
             file="nasbench_full.tfrecord",
@@ -65,6 +66,7 @@ class NASBench101Files(TableFormat):
             size="1.95 GB",
             licence="Apache-2.0",
             citation=NASBENCH101,
+            views=tuple(space.name for space in (S1, S2, S3)),
             sha256="3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
         ),
     }

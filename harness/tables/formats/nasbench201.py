@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.space import official_cells, to_string
-from harness.tables.formats.base import Conversion, Say, TableFormat
+from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.formats.official import located, members, read_member, read_stream
 from harness.tables.measure import Column, Cost
@@ -31,7 +32,6 @@ Name = tuple[str, str, Column | Cost]
 """(final | curve | cost, quantity, column) of a chunk's array."""
 
 
-DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 NASBENCH201 = "Dong & Yang, NAS-Bench-201, ICLR 2020 (arXiv 2001.00326)"
 NATS = "Dong, Liu, Musial & Gabrys, NATS-Bench, TPAMI 2021 (arXiv 2009.00437)"
 
@@ -116,7 +116,7 @@ def convert_members(source: Path, work: Path, jobs: int, say: Say) -> None:
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(read_chunk)(*job) for job in missing)
     for _ in results:
         done += 1
-        say(f"{min(done * CHUNK, len(paths))} of {len(paths)} architectures")
+        say(f"{min(done * CHUNK, len(paths))} of {len(paths)} files")
 
 
 def read_chunk(paths: Sequence[Path], target: Path) -> None:

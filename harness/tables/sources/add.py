@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
 from harness.spaces.base import search_space
-from harness.tables.formats.base import FORMATS, Conversion, Say, TableFormat
+from harness.tables.formats.base import FORMATS, Conversion, TableFormat
 from harness.tables.measure import Measure
 from harness.tables.sources.download import fetch
 from harness.tables.sources.published import identify, locate, source_of, sources

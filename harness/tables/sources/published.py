@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.core.files import cache_folder
+from harness.core.files import cache_folder, digest
 from harness.tables.formats.base import FORMATS
 from harness.tables.sources.source import Source
 from harness.tables.write import sha256
@@ -66,7 +66,7 @@ def identify(path: Path) -> dict[str, str]:
     """What table.json says of where the numbers come from; refuses a file that is not what its name says."""
     about = {"title": f"added from {path.name}", "source": path.name, "source_sha256": content_sha256(path)}
     if path.is_file() and (named := NAMED_MD5.search(path.name)):
-        agrees = md5(path).startswith(named.group(1))
+        agrees = digest(path, "md5").startswith(named.group(1))
         about["md5_in_its_name"] = (
             "agrees" if agrees else "does not agree: the file may be damaged or not the official one"
         )
@@ -81,11 +81,6 @@ def identify(path: Path) -> dict[str, str]:
     checked = "equal to the published one" if source.sha256 else "none is published to compare with"
     told = {"title": source.title, "url": source.url, "licence": source.licence, "citation": source.citation}
     return about | told | {"sha256_is": checked}
-
-
-def md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()
 
 
 def content_sha256(path: Path) -> str:

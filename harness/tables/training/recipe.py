@@ -15,7 +15,7 @@ DATASET, SPLITS = "digits100", ("x-valid", "x-test")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How each network of the table is trained. The pilots behind these numbers are in docs/tables.md.
+    """How each network of the table is trained. The pilots behind these numbers are in docs/explanation/tables.md.
 
     channels: of the first stage (doubled twice). steps: of `batch_size` fresh pairs; an epoch of the curve is
     steps / epochs of them. learning_rate: of Adam, after a linear warm-up, to zero by a cosine. stack: networks

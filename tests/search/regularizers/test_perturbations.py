@@ -164,7 +164,7 @@ def test_cutout_sets_squares_to_the_mean() -> None:
 def test_drop_path_keeps_the_expectation_and_sleeps_in_eval_mode() -> None:
     net = build_supernet(NASBench201(), channels=2, cells=1, classes=4, generator=torch.Generator())
     generator = torch.Generator().manual_seed(0)
-    net.draw = lambda make: make(generator)
+    net.draw = lambda _, make: make(generator)
     DropPath(probability=0.4).begin_epoch(net, moment(3, 4))
     assert net.path_dropout == pytest.approx(0.4)
     x = torch.ones(20_000, 2, 1, 1)

@@ -98,7 +98,7 @@ def test_they_find_more_than_random_search() -> None:
     guided = (s for s in SEARCHERS if s.name not in ("hyperband", "bohb"))
     found = {s.name: np.mean([run(start(s, seed=seed), 400)[-1] for seed in range(20)]) for s in guided}
     assert found["reinforce"] > found["random-search"]
-    assert found["regularised-evolution"] > found["random-search"]
+    assert found["regularized-evolution"] > found["random-search"]
     assert found["local-search"] > found["random-search"]
 
 

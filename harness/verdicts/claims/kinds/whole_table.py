@@ -52,8 +52,9 @@ class RandomSearch(Claim):
     """What random search ends at: mean and standard deviation of `judge` of the best by `select` among `draws` cells.
 
     Computed, not sampled: of cells drawn with replacement, the best has a value of `select` of at most v with
-    probability F(v) ^ draws; cells with equal values share it. draws_published: whether the source says their number;
-    one that was chosen so that it fits shows nothing. tolerance, deviation_tolerance: percentage points.
+    probability F(v) ^ draws; cells with equal values share it. draws_published:
+    whether the source says their number; one that was chosen so that it fits shows nothing. tolerance,
+    deviation_tolerance: percentage points.
     """
 
     name = "random-search-expectation"

@@ -1,0 +1,64 @@
+"""The verbs that bring foreign logs in and finished runs out: import, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.reading import finished_runs
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.results.load import Finished
+
+
+class Formats(click.Command):
+    """A command whose help lists the formats of a registry."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from harness.cli.listing import first_line
+        from harness.results.exporters.base import EXPORTERS
+        from harness.results.importers.base import IMPORTERS
+
+        known = (IMPORTERS if self.name == "import" else EXPORTERS).classes
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, first_line(cls)) for name, cls in known.items()])
+
+
+@click.command("import", cls=Formats)
+@click.argument("what", nargs=-1, required=True, metavar="[FORMAT] FILE|FOLDER")
+@click.option("--table", required=True, help="The table to look the architectures up in.")
+@click.option("--to", type=click.Path(path_type=Path), default=Path("results/imported"), show_default=True)
+@click.option("--method", help="Call the method this, where the source holds one.")
+@click.option("--seed", type=click.IntRange(0), help="Number the run this, where the source holds one.")
+def import_(what: tuple[str, ...], table: str, to: Path, method: str | None, seed: int | None) -> None:
+    """Import the logs of other tools as a folder that plot, compare, gate and report read.
+
+    The format is found by itself, or named first: harness import csv runs.csv --table nasbench201.digits. Every row is
+    checked, and its architecture looked up in the table; nothing is written where one is wrong.
+    """
+    from harness.results.importers.base import IMPORTERS, import_logs, importer_of
+    from harness.tables.catalog import open_table
+
+    if len(what) > 2:
+        raise HarnessError(f"one file or folder at a time, not {len(what)}: harness import [FORMAT] FILE|FOLDER")
+    source = Path(what[-1])
+    importer = IMPORTERS.find(what[0])() if len(what) == 2 else importer_of(source)
+    folder, notes = import_logs(importer, source, open_table(table), to, method=method, seed=seed)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(folder)
+
+
+@click.command(cls=Formats)
+@finished_runs
+@click.option("--format", "form", required=True, help="One of the formats below.")
+@click.option("--to", help="File, folder or address  [default: the format's own, in this folder]")
+def export(found: Finished, form: str, to: str | None) -> None:
+    """Export finished runs: one tidy table, or the files of a tracker. Offline, after the fact, and resumable."""
+    from harness.results.exporters.base import EXPORTERS
+
+    exporter: Any = EXPORTERS.find(form)()
+    click.echo(exporter.write(found.results, found.name, Path(to) if to else None))

@@ -1,0 +1,143 @@
+"""The verbs that judge finished runs: compare, paper, gate. Imports happen when a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.reading import finished_runs, form
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.results.load import Finished
+
+EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
+"""2 is bad input, as of every verb."""
+
+
+@click.command()
+@finished_runs
+@click.option(
+    "--endpoint",
+    type=click.Choice(["final", "selected", "oracle", "area"]),
+    help="Another endpoint than the declared one: exploratory.",
+)
+@click.option("--measure", help="Another measure than the table's test, dataset/split@epochs: exploratory.")
+@form
+def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> None:
+    """Compare methods: difference with interval, exact test, chance of improvement, failures, and a sentence a pair.
+
+    The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
+    """
+    from harness.cli.printing import emit
+    from harness.results.endpoints import endpoints
+    from harness.tables.measure import Measure
+    from harness.verdicts.compare import compare as compare_methods
+    from harness.verdicts.compare import describe
+
+    declared = found.declared.model_copy(update={"primary": endpoint}) if endpoint else found.declared
+    chosen = Measure.parse(measure) if measure else None
+    table = found.results.table
+    if chosen and (table is None or chosen not in table.measures):
+        known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
+        raise HarnessError(f"the table has no {chosen}: {known}")
+    ends = endpoints(found.results, declared, chosen)
+    pairs = compare_methods(ends, declared)
+    told = found.standing
+    if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
+        told = "exploratory: not what was declared"
+    kind = "paired by seed, signed-rank" if pairs[0].paired else "unpaired, rank-sum"
+    what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
+    if form == "table":
+        emit(describe(ends, declared), form, f"{found.name}: {what} of every method")
+    told = "; ".join([told, f"{kind}, Holm", *found.provenance])
+    title = f"{found.name}: {what} ({told})"
+    emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
+    if form == "table":
+        for pair in pairs:
+            click.echo(f"{pair.verdict}.")
+
+
+@click.command()
+@finished_runs
+@click.option("--measure", "measures", multiple=True, help="A column, dataset/split@epochs  [default: all that judge]")
+@click.option("--statistic", type=click.Choice(["mean", "median"]), default="mean", show_default=True)
+@form
+def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any) -> None:
+    """Print the table of a paper: methods by measures, with optimum, random level and marks of significance.
+
+    --format latex needs \\usepackage{booktabs}; markdown, csv and json are there too.
+    """
+    from harness.cli.printing import emit
+    from harness.tables.measure import Measure
+    from harness.verdicts.paper import paper_table
+
+    rows, caption = paper_table(found.results, found.declared, [Measure.parse(m) for m in measures], statistic)
+    emit(rows, form, found.name)
+    if form in ("table", "markdown"):
+        click.echo(f"\n{caption}" if form == "markdown" else caption)
+    elif form == "latex":
+        click.echo(f"% {caption}")
+
+
+@click.command()
+@finished_runs
+@click.option("--against", type=click.Path(path_type=Path), help="The baseline, a Parquet file.")
+@click.option("--write", type=click.Path(path_type=Path), help="Write these runs as a baseline, and stop.")
+@click.option("--error", type=float, help="Margin of the final error, percentage points  [default: 2]")
+@click.option("--failure", type=float, help="Margin of the share of collapsed runs  [default: 0.3]")
+@click.option("--onset", type=float, help="Margin of the epoch of collapse  [default: 10]")
+@click.option("--eigenvalue", type=float, help="Factor by which the dominant eigenvalue may change  [default: 2]")
+@click.option("--level", type=float, help="Level of the tests  [default: 0.05]")
+@click.option("--only", multiple=True, metavar="NAME", help="Check this method, or this quantity, alone.")
+@click.option("--accept", type=click.Choice(["inconclusive"]), help="Exit with 0 where nothing is shown to have moved.")
+@click.option("--exact", is_flag=True, help="Every row to the last bit: for the same machine.")
+@form
+def gate(
+    found: Finished,
+    against: Path | None,
+    write: Path | None,
+    only: tuple[str, ...],
+    accept: str | None,
+    exact: bool,
+    form: Any,
+    **margins: float | None,
+) -> None:
+    """Fail when a method's runs moved beyond a margin from those of a baseline.
+
+    \b
+    Exits with
+      0  every quantity is shown to be within its margin, or every bit is the same
+      1  a quantity is shown to have moved (with --exact: a bit)
+      2  bad input
+      3  neither is shown: the runs differ too much among themselves
+      4  neither can be shown: there are too few runs, whatever they give
+    """
+    from harness.cli.printing import emit
+    from harness.verdicts.baseline import changes, read_baseline, write_baseline
+    from harness.verdicts.baseline import exact as compare_rows
+    from harness.verdicts.gate import gate as run_gate
+    from harness.verdicts.gate import margins_of, overall, summary
+
+    if write is not None:
+        write_baseline(found.results, write, found.manifests)
+        click.echo(write)
+        return
+    if against is None:
+        raise HarnessError("a gate needs a baseline: --against FILE.parquet, or --write FILE.parquet to make one")
+    baseline = read_baseline(against)
+    checks = [] if exact else run_gate(found.results, baseline, margins_of(margins), found.declared, only)
+    for line in changes(found.manifests, baseline):
+        click.echo(line, err=form != "table")
+    if exact:
+        differences = compare_rows(found.results, baseline)
+        for line in differences or [f"{found.name}: every row of {against} is there again, to the last bit"]:
+            click.echo(line)
+        sys.exit(1 if differences else 0)
+    emit([c.row() for c in checks], form, f"{found.name} against {against}")
+    click.echo(summary(checks), err=form != "table")
+    state = overall(checks)
+    sys.exit(0 if accept and state != "moved" else EXITS[state])

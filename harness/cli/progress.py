@@ -1,0 +1,79 @@
+"""The live progress of runs, read from their progress files."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness.core.text import duration
+
+if TYPE_CHECKING:
+    from harness.runs.execute import Planned
+
+POLL_SECONDS = 0.5
+
+
+@contextmanager
+def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]:
+    """Show epochs done, epochs in all and the time left, per running run and over all, while the block runs.
+
+    Reads the runs' progress files, so it works for runs in other processes. Yields a function that prints a line
+    above the display. Without a terminal (standard error) there are only those lines.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    missing = [p for p in planned if not p.finished]
+    if not console.is_terminal or not missing:
+        yield lambda line: print(line, file=sys.stderr)
+        return
+    columns = ("[bold]{task.description}", "epochs", "{task.fields[left]}")
+    bars = Progress(
+        TextColumn(columns[0]), BarColumn(), MofNCompleteColumn(), TextColumn(columns[1]), TextColumn(columns[2]),
+        console=console, transient=True,
+    )  # fmt: skip
+    stop = threading.Event()
+
+    def watch() -> None:
+        began = time.monotonic()
+        before = {p.run.folder_name: p.recorded for p in missing}
+        total = bars.add_task("all runs", total=sum(p.run.epochs + 1 for p in missing), left="")
+        tasks: dict[str, Any] = {}
+        while not stop.is_set():
+            for p in missing:
+                name = p.run.folder_name
+                current = p.folder.progress()
+                if current and name not in tasks:
+                    tasks[name] = bars.add_task(
+                        f"{p.run.method_name} seed {p.run.seed}", total=p.run.epochs + 1, left=""
+                    )
+                if name in tasks:
+                    bars.update(tasks[name], completed=p.recorded, left=_left(current), visible=not p.finished)
+            done = sum(p.recorded for p in missing)
+            fresh = done - sum(before.values())
+            remaining = sum(p.run.epochs + 1 for p in missing) - done
+            rate = (time.monotonic() - began) / fresh if fresh else None
+            bars.update(total, completed=done, left="" if rate is None else f"{duration(rate * remaining)} left")
+            stop.wait(POLL_SECONDS)
+
+    with bars:
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield lambda line: console.print(line, markup=False, highlight=False)
+        finally:
+            stop.set()
+            watcher.join()
+
+
+def _left(progress: dict[str, Any] | None) -> str:
+    """Time left of one run, from its mean seconds an epoch."""
+    if not progress or progress["recorded"] < 2:
+        return ""
+    each = progress["wall_s"] / max(1, progress["recorded"] - 1)
+    return f"{duration(each * (progress['epochs'] - progress['recorded']))} left"

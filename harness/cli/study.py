@@ -1,0 +1,245 @@
+"""The verbs of a study and its runs: plan, run, status, publish."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.reading import form, out
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.runs.execute import Planned
+    from harness.runs.executors.base import Executor
+    from harness.runs.study import Study
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
+
+    @click.argument("study", type=click.Path(path_type=Path))
+    @click.option("--seeds", help="Seeds instead of the study's: 0..9, 3, or 0,2,5..7.")
+    @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), help="Numbers to train in.")
+    @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study.")
+    @out
+    @functools.wraps(command)
+    def wrapped(
+        study: Path, seeds: str | None, precision: str | None, settings: tuple[str, ...], out: Path, **rest: Any
+    ) -> None:
+        from harness.runs.study import load_study
+
+        changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
+        command(study=load_study(study, changes, seeds), out=out, **rest)
+
+    return wrapped
+
+
+def planned_rows(planned: Sequence[Planned], damage: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    wrong = damage or {}
+    return [
+        {
+            "method": p.run.method_name,
+            "seed": p.run.seed,
+            "state": "DAMAGED" if p.run.folder_name in wrong else p.state,
+            "folder": p.run.folder_name,
+        }
+        for p in planned
+    ]
+
+
+def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
+    """Say which runs of other record formats lie in the study's folder and do not count."""
+    from harness.results.provenance import left_out
+    from harness.runs.execute import study_folder
+
+    for sentence in left_out(study_folder(out, study), [p.run.folder_name for p in planned]):
+        click.echo(f"note: {sentence}", err=True)
+
+
+@click.command()
+@study_options
+@form
+def plan(study: Study, out: Path, form: Any) -> None:
+    """Show the runs of a study and which are missing; runs nothing."""
+    from harness.cli.printing import emit
+    from harness.runs.check import check_study
+    from harness.runs.execute import plan as make_plan
+
+    planned = make_plan(study, out)
+    check_study(study, [p.run for p in planned if not p.finished])
+    emit(planned_rows(planned), form, f"{study.name}: {len(study.runs)} runs")
+    tell_left_out(study, planned, out)
+
+
+@click.command()
+@study_options
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core, or one a CUDA device]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.")
+@click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")
+@click.option("--executor", "engine", help="Where runs are computed: local, or a name of 'harness list executors'.")
+@click.option("--set-executor", "fields", multiple=True, metavar="A=VALUE", help="A field of the executor.")
+@click.option("--cluster", type=click.Path(path_type=Path), help="A TOML file with the executor's name and fields.")
+@click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
+@click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@form
+def run(
+    study: Study,
+    out: Path,
+    engine: str | None,
+    fields: tuple[str, ...],
+    cluster: Path | None,
+    no_wait: bool,
+    recompute_damaged: bool,
+    dry_run: bool,
+    form: Any,
+    **places: Any,
+) -> None:
+    """Run what is missing of a study, then print its final results.
+
+    Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
+    to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
+    """
+    from harness.cli.printing import emit
+    from harness.cli.progress import live_progress
+    from harness.core.signals import Stopped, stoppable
+    from harness.runs.check import check_study
+    from harness.runs.execute import plan as make_plan
+    from harness.runs.execute import run_all, study_folder
+    from harness.runs.preregistration import declare
+
+    planned = make_plan(study, out)
+    check_study(study, [p.run for p in planned if not p.finished])
+    if dry_run:
+        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
+        return
+    executor = chosen_executor(engine, fields, cluster)
+    devices = executor.places(places["device"], places["jobs"], places["jobs_per_device"])
+    check_finished(planned, recompute_damaged)
+    tell_left_out(study, planned, out)
+    executor.check([p.run for p in planned], devices)
+    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
+    missing = [p for p in planned if not p.finished]
+    if missing and study.table is not None and " of " in study.table.told_size:
+        click.echo(
+            f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
+            "one stops",
+            err=True,
+        )
+    click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
+    failures = []
+    try:
+        with stoppable(), live_progress(planned) as say:
+            outcomes = run_all(planned, devices, len(devices), executor, wait=not no_wait, say=say)
+            for done, outcome in enumerate(outcomes, start=1):
+                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
+                ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
+                say(f"[{done}/{len(missing)}] {label}: {ended}")
+                if outcome.error and not outcome.elsewhere:
+                    failures.append(f"{label}: {outcome.error}")
+    except KeyboardInterrupt as stop:
+        done = sum(p.finished for p in planned)
+        click.echo(
+            f"\nstopped with {done} of {len(planned)} runs finished; every finished epoch is kept. "
+            f"Go on with the same command: harness {' '.join(sys.argv[1:])}",
+            err=True,
+        )
+        sys.exit(stop.code if isinstance(stop, Stopped) else 130)
+    results(study, planned, form)
+    if failures:
+        click.echo(f"error: {len(failures)} of {len(missing)} runs failed; the first: {failures[0]}", err=True)
+        sys.exit(1)
+
+
+def chosen_executor(name: str | None, fields: Sequence[str], cluster: Path | None) -> Executor:
+    """The executor that the command line and the cluster's file name; the command line wins."""
+    import tomllib
+
+    from harness.runs.executors.base import EXECUTORS
+    from harness.runs.study import apply_settings
+
+    raw: dict[str, Any] = {}
+    if cluster is not None:
+        try:
+            raw = tomllib.loads(cluster.read_text())
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"{cluster} cannot be read as a cluster's file ({error})") from None
+    apply_settings(raw, list(fields))
+    named = name or raw.get("executor", "local")
+    if not isinstance(named, str):
+        raise HarnessError(f'{cluster}: executor = {named!r} is no name: write executor = "slurm" and its fields below')
+    raw.pop("executor", None)
+    found: Executor = EXECUTORS.build(named, raw)
+    return found
+
+
+def check_finished(planned: Sequence[Planned], recompute: bool) -> None:
+    """Move damaged runs aside so that they are computed again, or end with what is wrong with them."""
+    from harness.runs.execute import damaged
+
+    found = damaged(planned)
+    if found and not recompute:
+        raise HarnessError(f"{len(found)} of the finished runs are damaged; the first: {next(iter(found.values()))}")
+    for p in planned:
+        if p.run.folder_name in found:
+            click.echo(f"{found[p.run.folder_name]}; it is kept in {p.folder.set_aside()}", err=True)
+
+
+def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
+    """The table of final results, with the floors that the table itself gives."""
+    from harness.cli.printing import emit
+    from harness.core.text import records
+    from harness.results.frames import Results
+    from harness.results.provenance import provenance
+
+    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
+    for clause in provenance([p.folder.manifest() for p in planned if p.finished], study.name):
+        click.echo(f"note: {clause}", err=True)
+    if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
+        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
+        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
+
+
+@click.command()
+@study_options
+@form
+def status(study: Study, out: Path, form: Any) -> None:
+    """Show how far each run of a study is, and the results of those that are finished.
+
+    Exits with 1 when a finished run is damaged.
+    """
+    from harness.cli.printing import emit
+    from harness.runs.execute import damaged
+    from harness.runs.execute import plan as make_plan
+
+    planned = make_plan(study, out)
+    wrong = damaged(planned)
+    rows = [
+        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
+        for row, p in zip(planned_rows(planned, wrong), planned, strict=True)
+    ]
+    whole = [p for p in planned if p.finished and p.run.folder_name not in wrong]
+    emit(rows, form, f"{study.name}: {len(whole)} of {len(planned)} runs finished")
+    tell_left_out(study, planned, out)
+    if form == "table" and whole:
+        results(study, whole, form)
+    for sentence in wrong.values():
+        click.echo(f"error: {sentence}", err=True)
+    if wrong:
+        sys.exit(1)
+
+
+@click.command()
+@study_options
+@click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
+def publish(study: Study, out: Path, to: Path) -> None:
+    """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
+    from harness.report.publish import publish as write
+    from harness.runs.execute import plan as make_plan
+
+    click.echo(write(study, make_plan(study, out), to))

@@ -1,0 +1,53 @@
+"""Placing what runs at a time on the devices of a machine."""
+
+from __future__ import annotations
+
+import re
+
+from harness.core.arithmetic import default_jobs, resolve_device
+from harness.core.errors import HarnessError
+from harness.core.seeds import parse_seeds
+
+
+def placed(device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
+    """The device of each run that is computed at a time, taking the devices in turn.
+
+    Args:
+        device: auto, cpu, cuda:N, cuda:0..3, cuda:0,2 or cuda:all.
+        jobs: how many at a time in all (default: jobs_per_device on each; on the CPU one a core).
+        jobs_per_device: how many at a time on each device (default 1).
+
+    Raises:
+        HarnessError: a device is not there, or both numbers are given and disagree.
+    """
+    devices = resolve_devices(device)
+    if jobs is None:
+        jobs = len(devices) * (jobs_per_device or default_jobs(devices[0]))
+    elif jobs_per_device is not None and jobs > len(devices) * jobs_per_device:
+        raise HarnessError(
+            f"--jobs {jobs} is more than --jobs-per-device {jobs_per_device} on {len(devices)} devices: leave one out"
+        )
+    return [devices[i % len(devices)] for i in range(jobs)]
+
+
+def resolve_devices(device: str) -> list[str]:
+    """The devices of --device; an error where one is not there."""
+    match = re.fullmatch(r"cuda:(all|\d+(?:\.\.\d+)?(?:,\d+(?:\.\.\d+)?)*)", device)
+    if match is None or match[1].isdigit():
+        return [resolve_device(device)]
+    if match[1] == "all":
+        available = cuda_devices()
+        if not available:
+            raise HarnessError("device 'cuda:all' is not there: this machine has 0 CUDA devices")
+        return [f"cuda:{n}" for n in range(available)]
+    try:
+        numbers = parse_seeds(match[1])
+    except ValueError:
+        raise HarnessError(f"device {device!r} names no devices, or one twice: write cuda:0..3 or cuda:0,2") from None
+    return [resolve_device(f"cuda:{n}") for n in numbers]
+
+
+def cuda_devices() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -1,0 +1,164 @@
+"""Data sets that their authors publish: from which archives their files come, what they hash to, and where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, ClassVar, cast
+
+from harness.core.download import Say, Source, download
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.files import cache_folder, digest, disk, known_digest
+from harness.datasets.base import DATASETS, Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive(Source):
+    """A published archive, or a file that is used as it is. files: the published MD5 of each file that is wanted of it,
+    by its name without folders."""
+
+    files: Mapping[str, str]
+
+
+class OfficialDataset(Dataset):
+    """A published data set.
+
+    root: the folder of its files; if not said, where `harness datasets fetch` puts them. archives: where they come
+    from.
+    """
+
+    archives: ClassVar[tuple[Archive, ...]]
+    root: Path | None = None
+
+    @classmethod
+    def published(cls) -> dict[str, str]:
+        """The published MD5 of every file."""
+        return {name: md5 for archive in cls.archives for name, md5 in archive.files.items()}
+
+    @property
+    def folder(self) -> Path:
+        return self.root.expanduser() if self.root else cache_folder() / "datasets" / self.name
+
+    def path(self, name: str) -> Path:
+        """A file of the data set, or an error that says how to get it."""
+        path = self.folder / name
+        if path.is_file():
+            return path
+        packed = next(a.file for a in self.archives if name in a.files)
+        fetched = f"'harness datasets fetch {self.name}'"
+        if self.root:
+            raise HarnessError(
+                f"no {name} in {self.root}: name the folder that holds the files of {packed}, or leave out root and "
+                f"get the data by {fetched}"
+            )
+        raise HarnessError(f"no {name} in {self.folder}: get the data by {fetched}, or put the files of {packed} there")
+
+    def describe(self) -> dict[str, Any]:
+        """The files by their content: `md5` is over their names and MD5s. Those that are not here, where runs are only
+        read, are taken to be the published ones."""
+        told = {k: v for k, v in super().describe().items() if k != "root"}
+        lines = [f"{name} {self._md5(name) or known}\n" for name, known in self.published().items()]
+        return told | {"md5": hashlib.md5("".join(lines).encode()).hexdigest()}
+
+    def _md5(self, name: str) -> str | None:
+        path = self.folder / name
+        try:
+            return known_digest(path, "md5")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise HarnessError(f"{path} cannot be read ({error.strerror})") from None
+
+    def wrong(self) -> list[str]:
+        """What is not as published, hashed anew; [] if all is well."""
+        found = []
+        for name, md5 in self.published().items():
+            path = self.folder / name
+            if not path.is_file():
+                found.append(f"{path} is missing")
+            elif digest(path, "md5") != md5:
+                found.append(f"{path} is not the published file (another MD5)")
+        return found
+
+    @property
+    def state(self) -> str:
+        """How much is there, in words."""
+        names = self.published()
+        count = sum((self.folder / name).is_file() for name in names)
+        return {0: "not there", len(names): "there"}.get(count, f"{count} of {len(names)} files")
+
+
+def official() -> dict[str, OfficialDataset]:
+    """Every published data set by name, in the cache."""
+    kinds = {name: kind for name, kind in DATASETS.classes.items() if issubclass(kind, OfficialDataset)}
+    return {name: kind() for name, kind in kinds.items()}
+
+
+def find_official(name: str) -> OfficialDataset:
+    if name not in (known := official()):
+        raise HarnessError(f"there is no published data set {name!r}: {did_you_mean(name, known)}")
+    return known[name]
+
+
+def fetch(data: OfficialDataset, say: Say) -> Path:
+    """The folder of the data set's files, after what is missing or damaged has been downloaded and unpacked."""
+    from filelock import FileLock
+
+    folder = data.folder
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            for archive in data.archives:
+                if any(not _as_published(folder / name, md5) for name, md5 in archive.files.items()):
+                    _get(archive, folder, say)
+    return folder
+
+
+def _as_published(path: Path, md5: str) -> bool:
+    return path.is_file() and digest(path, "md5") == md5
+
+
+def _get(archive: Archive, folder: Path, say: Say) -> None:
+    path = download(archive, folder, say)
+    if archive.file in archive.files:
+        return
+    say(f"unpacking {path}")
+    missing = dict(archive.files)
+    for name, stream in members(path):
+        if name not in missing:
+            continue
+        partial = folder / f".{name}.part"
+        with partial.open("wb") as target:
+            shutil.copyfileobj(stream, target)
+        if not _as_published(partial, missing.pop(name)):
+            partial.unlink()
+            raise HarnessError(
+                f"{name} in {path} is not the published file (another MD5): delete {path} and fetch again"
+            )
+        partial.replace(folder / name)
+    if missing:
+        raise HarnessError(f"{path} does not hold {', '.join(missing)}: delete it and fetch again")
+    path.unlink()
+
+
+def members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a tar or zip archive, by their names without folders: nothing is written where an archive says."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as packed:
+                for entry in packed.infolist():
+                    if not entry.is_dir():
+                        with packed.open(entry) as stream:
+                            yield Path(entry.filename).name, stream
+            return
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile():
+                    yield Path(member.name).name, cast("IO[bytes]", archive.extractfile(member))
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise HarnessError(f"{path} cannot be unpacked ({error}): delete it and fetch again") from None

@@ -1,0 +1,115 @@
+"""What every figure is: numbers first, then a picture of them. A figure is one file with one class."""
+
+from __future__ import annotations
+
+import textwrap
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from harness.core.registry import Plugin, Registry
+from harness.plots.content import Content
+from harness.plots.source import Source
+from harness.plots.style import WIDTH_INCHES, Page, theme
+
+FIGURES = Registry("figures", "harness.plots")
+
+EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
+"""Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
+TITLE_EM_POINTS = 4.7
+"""Mean width of a letter of the title."""
+
+
+class Picture(Plugin):
+    """How numbers become a picture: panels in rows, at a width of the page.
+
+    width, height: of the whole figure, in inches (height: of as many rows of panels as there are, where left out).
+    title: another one than its own; "" is none.
+    """
+
+    row_height: ClassVar[float] = 2.4
+    """Inches of a row of panels."""
+    per_row: ClassVar[int] = 4
+    narrowest: ClassVar[float] = 1.45
+    """The least width of a panel in inches: a narrow figure has more rows."""
+    legend: ClassVar[bool] = False
+    """Whether the methods are named below the panels."""
+    share_y: ClassVar[bool] = False
+    projection: ClassVar[str | None] = None
+
+    width: float = Field(WIDTH_INCHES, gt=0)
+    height: float | None = Field(None, gt=0)
+    title: str | None = None
+
+    @abstractmethod
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        """Draw one panel, which has its name as a title already."""
+
+    def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
+        """Add what belongs to the whole figure; axes: of the panels. A legend, where the figure has one."""
+        if self.legend:
+            handles, labels = axes[0].get_legend_handles_labels()
+            self.add_legend(page, handles, labels)
+
+    def add_legend(self, page: Any, handles: list[Any], labels: list[str]) -> None:
+        """A legend below the panels, in as many columns as fit."""
+
+        def points(columns: int) -> float:
+            return sum(EM_POINTS * max(map(len, part)) + KEY_POINTS for part in np.array_split(labels, columns))
+
+        fitting = [n for n in range(1, len(labels) + 1) if points(n) <= 72 * self.width]
+        rows = -(-len(labels) // max(fitting, default=1))
+        if self.height is None:
+            page.set_figheight(page.get_figheight() + LEGEND_INCHES * (rows - 1))
+        page.legend(
+            handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows), frameon=False,
+            fontsize="small", columnspacing=1.2,
+        )  # fmt: skip
+
+    def panel_height(self, content: Content, width: float) -> float:
+        """Inches of a row of panels, each `width` inches wide."""
+        return self.row_height
+
+    def render(self, content: Content) -> Page:
+        """The picture, as a matplotlib figure."""
+        panels: tuple[str | None, ...] = content.panels or (None,)
+        columns = max(1, min(self.per_row, len(panels), int(self.width / self.narrowest)))
+        rows, width = -(-len(panels) // columns), self.width / columns
+        with theme():
+            height = self.height or rows * self.panel_height(content, width)
+            page = Page(figsize=(self.width, height), layout="constrained")
+            kind = {"projection": self.projection}
+            grid = page.subplots(rows, columns, squeeze=False, sharey=self.share_y, subplot_kw=kind)
+            axes = list(grid.flat)
+            for panel, ax in zip(panels, axes, strict=False):
+                if panel is not None:
+                    ax.set_title(wrapped(content.look.label(panel), width), fontsize="medium")
+                self.draw(content, ax, panel)
+            for ax in axes[len(panels) :]:
+                ax.set_axis_off()
+            self.finish(content, page, axes[: len(panels)])
+            page.suptitle(wrapped(content.title if self.title is None else self.title, self.width), fontsize="medium")
+        return page
+
+
+def wrapped(text: str, inches: float) -> str:
+    """A title in as many lines as it needs."""
+    return textwrap.fill(text, max(8, int(inches * 72 / TITLE_EM_POINTS)), break_long_words=False)
+
+
+class Figure(Picture):
+    """A figure of finished runs."""
+
+    needs: ClassVar[str] = "finished runs"
+    """What the runs must have for it, for listings."""
+
+    @abstractmethod
+    def data(self, source: Source) -> Content:
+        """The figure's numbers, or a HarnessError that says why there are none."""
+
+    def content(self, source: Source) -> Content:
+        """The numbers, with the look of the study's methods."""
+        return replace(self.data(source), look=source.look)

@@ -1,0 +1,44 @@
+"""All figures of a study, or some of them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.core.errors import HarnessError
+from harness.plots.base import FIGURES, Figure
+from harness.plots.content import Content, save
+from harness.plots.source import Source
+
+
+class Made(NamedTuple):
+    """A figure with the numbers that it has."""
+
+    figure: Figure
+    content: Content
+
+
+def make(
+    source: Source, names: Iterable[str] | None = None, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[dict[str, Made], dict[str, str]]:
+    """What figures would draw, and why others cannot be drawn.
+
+    names: which figures, all of them where left out. options: fields by figure.
+    """
+    made: dict[str, Made] = {}
+    missing: dict[str, str] = {}
+    for name in FIGURES.classes if names is None else names:
+        figure: Figure = FIGURES.build(name, dict((options or {}).get(name, {})))
+        try:
+            made[name] = Made(figure, figure.content(source))
+        except HarnessError as error:
+            missing[name] = str(error)
+    return made, missing
+
+
+def save_all(made: Mapping[str, Made], folder: Path) -> list[Path]:
+    """Write figures; returns the paths."""
+    return [
+        path for name, (figure, content) in made.items() for path in save(figure.render(content), content, folder, name)
+    ]

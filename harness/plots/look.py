@@ -1,0 +1,65 @@
+"""How methods look, the same in every figure of a study: by their order, not by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, Line
+from harness.runs.appearance import Appearance
+
+
+@dataclass(frozen=True)
+class Look:
+    """lines: by method. labels: what a legend calls it, where that is another name. limits: of axes, by what they
+    show."""
+
+    lines: dict[str, Line] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        methods: Sequence[str],
+        baseline: str | None = None,
+        own: Iterable[str] = (),
+        appearance: Appearance | None = None,
+    ) -> Look:
+        """The baseline (where it is not said, the first of several) is grey, own methods are strong, others between."""
+        chosen = appearance or Appearance()
+        own = set(own) if chosen.own is None else set(chosen.own)
+        if baseline is None and len(methods) > 1 and methods[0] not in own:
+            baseline = methods[0]
+        strong = [LOUD, *COLOURS] if own else [*COLOURS, LOUD]
+        # own methods are asked first, so that the first of them has the strongest colour whatever its place
+        ranked = sorted((m for m in methods if m != baseline), key=lambda m: m not in own)
+        colours = {m: strong[i % len(strong)] for i, m in enumerate(ranked)} | {baseline: QUIET} | chosen.colours
+        lines = {
+            m: Line(colours[m], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)], 2.2 if m in own else 1.4)
+            for i, m in enumerate(methods)
+        }
+        return cls(lines, dict(chosen.labels), dict(chosen.limits))
+
+    def __getitem__(self, method: str) -> Line:
+        return self.lines.get(method, Line(COLOURS[0], DASHES[0], MARKERS[0]))
+
+    def label(self, method: str) -> str:
+        return self.labels.get(method, method)
+
+    def limit(self, ax: Any, **shown: str) -> None:
+        """Hold axes to the limits that the study gives, such as `limit(ax, x="epoch", y="error")`."""
+        for axis, what in shown.items():
+            if what in self.limits:
+                ax.set(**{f"{axis}lim": self.limits[what]})
+
+
+def own_methods(manifests: Iterable[dict[str, Any]]) -> set[str]:
+    """The methods of these runs that have a part (a searcher or regularizer) of another package than this one."""
+    from harness.search.regularizers.base import REGULARIZERS
+    from harness.search.searchers.base import SEARCHERS
+
+    known = REGULARIZERS.classes | SEARCHERS.classes
+    foreign = {name for name, part in known.items() if part.__module__.partition(".")[0] != __name__.partition(".")[0]}
+    return {m["method_name"] for m in manifests if foreign & set(m["configuration"]["method"])}

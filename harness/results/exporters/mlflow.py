@@ -1,0 +1,65 @@
+"""MLflow, a run each: into a local folder, or to a tracking server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
+from harness.results.frames import Results
+
+MARK = "harness.run"
+AT_ONCE = 900
+"""Metrics that one call may log (MLflow's limit is 1,000)."""
+
+
+class MLflow(Exporter):
+    """MLflow, a run each: into a local folder, or to a tracking server (--to http://..). Needs mlflow-skinny."""
+
+    name = "mlflow"
+
+    def write(self, results: Results, study: str, to: Path | None) -> str:
+        # MLflow 3 asks to be told that a folder will do; no server runs where exports are read offline
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        try:
+            from mlflow.entities import Metric, RunTag
+            from mlflow.tracking import MlflowClient
+        except ImportError:
+            raise HarnessError("exporting to MLflow needs its package: pip install mlflow-skinny, or mlflow") from None
+        place = str(to or "mlruns")
+        client = MlflowClient(tracking_uri=address(place))
+        known = client.get_experiment_by_name(study)
+        experiment = known.experiment_id if known else client.create_experiment(study)
+        for method, seed, run in runs_of(tidy(results)):
+            mark = f"{method}/{seed}/{fingerprint(run)}"
+            there = client.search_runs([experiment], f"tags.`{MARK}` = '{mark}'")
+            if any(found.info.status == "FINISHED" for found in there):
+                continue
+            for unfinished in there:
+                client.delete_run(unfinished.info.run_id)
+            number = client.create_run(experiment, run_name=f"{method} seed {seed}", tags={MARK: mark}).info.run_id
+            metrics = [
+                Metric(
+                    name.replace("@", " at "),
+                    value,
+                    int(1000 * (row["seconds"] if row["seconds"] > 0 else 0)),
+                    row["epoch"],
+                )
+                for row in run.to_dict("records")
+                for name, value in numbers_of({str(k): v for k, v in row.items()}).items()
+            ]
+            for first in range(0, len(metrics), AT_ONCE):
+                client.log_batch(number, metrics=metrics[first : first + AT_ONCE])
+            tags = {"method": method, "seed": str(seed), "arch": str(run["arch"].iloc[-1])}
+            client.log_batch(number, tags=[RunTag(k, v) for k, v in tags.items()])
+            client.set_terminated(number)
+        return place
+
+
+def address(place: str) -> str:
+    """A folder as an address; an address as it is. A path has no '//' left where it was an address, so both count."""
+    scheme, colon, rest = place.partition(":")
+    if colon and scheme in ("http", "https", "sqlite", "databricks"):
+        return f"{scheme}://{rest.lstrip('/')}" if scheme != "sqlite" else f"sqlite:///{rest.lstrip('/')}"
+    return Path(place).resolve().as_uri()

@@ -1,0 +1,50 @@
+"""Weights & Biases, offline: a folder of runs that `wandb sync` can send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.files import disk
+from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
+from harness.results.frames import Results
+
+DONE = "harness-done"
+"""A file in the folder of each run that is whole."""
+
+
+class WandB(Exporter):
+    """Weights & Biases, offline: a folder of runs that `wandb sync` can send. Needs wandb."""
+
+    name = "wandb"
+
+    def write(self, results: Results, study: str, to: Path | None) -> str:
+        try:
+            import wandb
+        except ImportError:
+            raise HarnessError("exporting to Weights & Biases needs its package: pip install wandb") from None
+        root = to or Path("wandb-offline")
+        with disk(root):
+            root.mkdir(parents=True, exist_ok=True)
+        for method, seed, run in runs_of(tidy(results)):
+            mark = fingerprint(run)
+            if any(root.glob(f"wandb/offline-run-*-{mark}/{DONE}")):
+                continue
+            # the same id again: a killed export is overwritten where it is sent
+            tracked = wandb.init(
+                project=study,
+                dir=str(root),
+                id=mark,
+                name=f"{method} seed {seed}",
+                group=method,
+                config={"method": method, "seed": seed},
+                mode="offline",
+                settings=wandb.Settings(silent=True, x_disable_stats=True, console="off"),
+            )
+            for row in run.to_dict("records"):
+                named = {str(k): v for k, v in row.items()}
+                tracked.log(numbers_of(named) | {"arch": named["arch"]}, step=int(named["epoch"]))
+            folder = Path(tracked.dir).parent
+            tracked.finish()
+            (folder / DONE).touch()
+        return str(root)

@@ -1,0 +1,81 @@
+"""What runs were computed with: what differs between them is said wherever they are read together."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.runs.study import RECORD_FORMAT
+
+
+def record_format(manifest: dict[str, Any]) -> int | None:
+    """The record format of a run; None where the manifest is none of a run."""
+    found = manifest.get("record_format", manifest.get("configuration", {}).get("format"))
+    return found if isinstance(found, int) else None
+
+
+def device_class(manifest: dict[str, Any]) -> str:
+    """cpu or cuda with its name, without the device's number."""
+    environment = manifest["environment"]
+    if "device_class" in environment:
+        return str(environment["device_class"])
+    kind, _, name = str(environment["device"]).partition(" ")
+    return f"{kind.partition(':')[0]} {name}"
+
+
+def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
+    """Clauses that a verdict on these runs must carry; none where all were computed alike by this record format.
+
+    Raises:
+        HarnessError: the runs are of several record formats, whose rows differ under equal configurations.
+    """
+    formats = Counter(record_format(m) for m in manifests)
+    if len(formats) > 1:
+        told = ", ".join(f"{n} of format {f}" for f, n in sorted(formats.items(), key=str))
+        raise HarnessError(f"{where} mixes runs of several record formats ({told}): read each format by itself")
+    clauses = [f"record format {f}, older than this version's {RECORD_FORMAT}" for f in formats if f != RECORD_FORMAT]
+    clauses += mixed("on", map(device_class, manifests))
+    clauses += mixed("in", (m["environment"].get("precision", "fp32") for m in manifests))
+    return clauses + mixed("by harness", (m["environment"]["harness"] for m in manifests))
+
+
+def mixed(word: str, values: Iterable[str]) -> list[str]:
+    """ "3 runs on cpu, 7 on cuda" where there are several values, else nothing."""
+    counts = Counter(values)
+    if len(counts) < 2:
+        return []
+    (first, n), *others = sorted(counts.items())
+    runs = "run" if n == 1 else "runs"
+    return [", ".join([f"{n} {runs} {word} {first}", *(f"{m} {word} {value}" for value, m in others)])]
+
+
+def left_out(root: Path, names: Iterable[str]) -> list[str]:
+    """A sentence for each other record format of which there are finished runs in a study's folder.
+
+    names: folders that need no look, as they are of this format.
+    """
+    known = set(names)
+    found: dict[int, list[Path]] = defaultdict(list)
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    for folder in folders:
+        if folder.name not in known and not folder.name.startswith("."):
+            try:
+                other = record_format(json.loads((folder / "manifest.json").read_text()))
+            except (OSError, ValueError, AttributeError):
+                continue
+            if other not in (None, RECORD_FORMAT):
+                found[other].append(folder)
+    sentences = []
+    for other, paths in found.items():
+        many = len(paths) > 1
+        age = "an older" if other < RECORD_FORMAT else "a newer"
+        sentences.append(
+            f"{len(paths)} run{'s' if many else ''} of {age} record format ({other}) {'are' if many else 'is'} left "
+            f"out: delete {paths[0]}{' and its like' if many else ''}, or read {'them' if many else 'it'} with the "
+            "version of harness that wrote it"
+        )
+    return sentences

@@ -1,0 +1,120 @@
+"""Whether a study's runs can run, before anything runs: data, batches, network and table fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import torch
+
+from harness.core.errors import HarnessError
+from harness.core.seeds import derive_seed
+from harness.core.streams import Streams
+from harness.datasets.base import Images, Part
+from harness.runs.study import Run, Study
+from harness.search.searchers.base import SupernetSearcher
+from harness.spaces.blocks.build import build_supernet
+from harness.spaces.blocks.supernet import as_mix
+
+SAMPLE = 2048
+"""Images of a half that are looked at."""
+
+
+def check_study(study: Study, runs: Iterable[Run]) -> None:
+    """An error that says, in a sentence each, what is wrong with these runs of the study. Writes nothing."""
+    first = {run.method_name: run for run in runs}
+    supernets = [run for run in first.values() if isinstance(run.method.searcher, SupernetSearcher)]
+    checks = [partial(check_table_search, run) for run in first.values() if run not in supernets]
+    if supernets:
+        checks.append(partial(check_supernets, supernets))
+    if problems := [sentence for check in checks for sentence in told(check)]:
+        raise HarnessError("\n".join(f"study {study.source}: {p}" for p in dict.fromkeys(problems)))
+
+
+def told(check: Callable[[], list[str]]) -> list[str]:
+    """What a check finds, whether it returns or raises it."""
+    try:
+        return check()
+    except HarnessError as error:
+        return [str(error)]
+
+
+def check_table_search(run: Run) -> list[str]:
+    """Whether the table has what the searcher asks for; a table that would train it first is not asked."""
+    if run.table is not None and run.table.complete:
+        run.method.searcher.start(run.space, run.table, Streams(run.seed))
+    return []
+
+
+def check_supernets(runs: list[Run]) -> list[str]:
+    """The data, opened once, and every different network of the methods with a few of its images."""
+    images = runs[0].dataset.load(torch.device("cpu"))
+    problems = check_data(runs[0], images)
+    if problems:
+        return problems
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        key = repr(sorted(run.method.supernet_options().items()))
+        if key not in found:
+            found[key] = told(partial(check_network, run, images))
+    return [sentence for sentences in found.values() for sentence in sentences]
+
+
+def check_data(run: Run, images: Images) -> list[str]:
+    """Whether both halves are large enough for a batch and have more than one class."""
+    problems = []
+    halves: tuple[tuple[Part, str], ...] = (("train", "training"), ("valid", "search-validation"))
+    for part, word in halves:
+        size, wanted = images.size(part), run.training.batch_size
+        if size < wanted:
+            problems.append(
+                f"the {word} half of {run.dataset.name} has {size} images, fewer than one batch of {wanted}: lower "
+                "training.batch_size, or give more images"
+            )
+        if not size:
+            continue
+        generator = torch.Generator().manual_seed(derive_seed(0, "check"))
+        chosen = torch.randint(0, size, (min(size, SAMPLE),), generator=generator)
+        x, labels = images.batch(part, chosen, generator)
+        if not torch.isfinite(x).all():
+            problems.append(f"the {word} half of {run.dataset.name} has pixels that are no numbers: mend the file")
+        if labels.min() < 0 or labels.max() >= images.classes:
+            problems.append(
+                f"the {word} half of {run.dataset.name} has labels outside 0..{images.classes - 1}: mend the file"
+            )
+        elif labels.min() == labels.max():
+            problems.append(
+                f"the {word} half of {run.dataset.name} has images of one class alone ({int(labels[0])}), and there is "
+                "nothing to tell apart: shuffle the file, or give other data"
+            )
+    return problems
+
+
+def check_network(run: Run, images: Images) -> list[str]:
+    """Whether images of this size go through the network."""
+    net = build_supernet(
+        run.space,
+        run.space.presets[run.preset],
+        channels=run.supernet.channels,
+        cells=run.supernet.cells or run.space.default_cells,
+        classes=images.classes,
+        image_channels=images.shape[0],
+        generator=torch.Generator().manual_seed(0),
+        implementation=run.supernet.implementation,
+        **run.method.supernet_options(),
+    )
+    net.draw = lambda _, make: make(torch.Generator().manual_seed(0))
+    x = torch.zeros(2, *images.shape)
+    mix = as_mix(
+        [torch.full(shape, 1 / shape[1]) for shape in run.space.alpha_shapes], [x] * len(run.space.alpha_shapes)
+    )
+    try:
+        with torch.no_grad():
+            net(x, mix)
+    except (RuntimeError, ValueError) as error:
+        height, width = images.shape[1:]
+        return [
+            f"images of {height} x {width} pixels do not go through the network of {run.space.name}, which halves them "
+            f"stage by stage ({str(error).splitlines()[0]:.120}): give images whose sides can be halved"
+        ]
+    return []

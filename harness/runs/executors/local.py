@@ -1,0 +1,50 @@
+"""This machine: one process a run, as many at a time as there are places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from harness.core.devices import placed
+from harness.runs.executors.base import Executor, Submit, T, translated
+from harness.runs.work import Ended, work
+
+
+class Local(Executor):
+    """Processes of this machine (joblib's loky)."""
+
+    name: ClassVar[str] = "local"
+
+    def places(self, device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
+        return placed(device, jobs, jobs_per_device)
+
+    def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
+        if len(places) > 1:
+            yield from super().run(tasks, places)
+            return
+        for task in tasks:
+            yield task, work(task, places[0])
+
+    @contextmanager
+    def open(self, places: Sequence[str]) -> Iterator[Submit]:
+        from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+        # a pool of one for each place: loky gives up a pool whole when one of its workers dies, and the runs of the
+        # others are not to pay for that
+        pools: dict[int, Any] = {}
+
+        def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
+            try:
+                inner = pools[slot].submit(function, *arguments)
+            except (KeyError, BrokenProcessPool):
+                pools[slot] = ProcessPoolExecutor(max_workers=1)
+                inner = pools[slot].submit(function, *arguments)
+            return translated(inner, (BrokenProcessPool,))
+
+        try:
+            yield submit
+        finally:
+            for pool in pools.values():
+                pool.shutdown(wait=False, kill_workers=True)

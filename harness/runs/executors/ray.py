@@ -1,0 +1,45 @@
+"""Ray: a cluster that is there, or processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness.core.errors import HarnessError
+from harness.runs.executors.base import Executor, Submit, translated
+from harness.runs.work import Ended
+
+
+class Ray(Executor):
+    """Workers of a Ray cluster. address: the cluster's, or `auto`; without, one is started here. gpus: of each run."""
+
+    name: ClassVar[str] = "ray"
+    address: str | None = None
+    gpus: float = Field(0, ge=0)
+
+    @contextmanager
+    def open(self, places: Sequence[str]) -> Iterator[Submit]:
+        try:
+            import ray
+        except ImportError:
+            raise HarnessError("the executor 'ray' needs Ray: pip install nasbench-harness[ray]") from None
+        local = {} if self.address else {"num_cpus": len(places), "_node_ip_address": "127.0.0.1"}
+        try:
+            ray.init(address=self.address, include_dashboard=False, log_to_driver=False, **local)
+        except (ConnectionError, ValueError) as error:
+            raise HarnessError(f"no Ray cluster answers at {self.address} ({error}): check the address") from None
+        lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+        # trying again is ours, so that it is counted and told alike on every executor
+        options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": 0}
+
+        def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
+            return translated(ray.remote(**options)(function).remote(*arguments).future(), lost)
+
+        try:
+            yield submit
+        finally:
+            ray.shutdown()

@@ -1,0 +1,135 @@
+"""SLURM: one array job a study, by submitit. A job that is pre-empted or runs out of time is queued again, and goes on
+from the last epoch of its run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from harness.core.errors import HarnessError
+from harness.runs.executors.base import Executor, T
+from harness.runs.work import Ended, Task, work
+
+POLL_SECONDS = 1.0
+UNITS = {"m": 1, "h": 60, "d": 1440}
+
+
+class Chunk:
+    """What one job computes; submitit calls it, and asks `checkpoint` what to queue again."""
+
+    def __call__(self, tasks: Sequence[Task], device: str) -> list[Ended]:
+        return [work(task, device) for task in tasks]
+
+    def checkpoint(self, tasks: Sequence[Task], device: str) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, tasks, device)  # finished runs are kept, the one that was computing goes on
+
+
+class Slurm(Executor):
+    """An array job of SLURM. time: limit of a job, 30m, 4h or 2d. gpus, cpus, memory (such as 8G): of a job. runs: that
+    one job computes, one after the other. requeues: after time limits and pre-emptions. warning: seconds before
+    either, when the job is told. other: any option of sbatch, such as other.qos = "low"."""
+
+    name: ClassVar[str] = "slurm"
+    time: str = "4h"
+    gpus: int = Field(0, ge=0)
+    cpus: int = Field(1, ge=1)
+    memory: str | None = None
+    partition: str | None = None
+    account: str | None = None
+    runs: int = Field(1, ge=1)
+    requeues: int = Field(20, ge=0)
+    warning: int = Field(60, ge=1)
+    other: dict[str, Any] = Field({})
+
+    @field_validator("time")
+    @classmethod
+    def _time(cls, value: str) -> str:
+        if not re.fullmatch(r"[1-9]\d{0,4}[mhd]", value):
+            raise ValueError("write 30m, 4h or 2d")
+        return value
+
+    def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
+        try:
+            import submitit
+        except ImportError:
+            raise HarnessError("the executor 'slurm' needs submitit: pip install nasbench-harness[slurm]") from None
+        folder = tasks[0].folder.final.parent / ".slurm"
+        chunks = [list(tasks[i : i + self.runs]) for i in range(0, len(tasks), self.runs)]
+        try:
+            engine = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.requeues)
+            engine.update_parameters(**self._options(len(places)))
+            jobs = engine.map_array(Chunk(), chunks, [places[0]] * len(chunks))
+        except (OSError, RuntimeError, subprocess.SubprocessError, submitit.core.utils.FailedJobError) as error:
+            raise HarnessError(f"SLURM did not take the job: {' '.join(str(error).split())[:300]}") from None
+        pending = dict(zip(jobs, chunks, strict=True))
+        try:
+            while pending:
+                queued = in_queue([job.job_id for job in pending])
+                for job in [j for j in pending if j.paths.result_pickle.exists() or j.job_id not in queued]:
+                    chunk = pending.pop(job)
+                    yield from zip(chunk, answers(job, chunk), strict=True)
+                if pending:
+                    time.sleep(POLL_SECONDS)
+        finally:
+            if pending:  # stopped from here: nothing is to go on unseen
+                subprocess.run(["scancel", *[job.job_id for job in pending]], check=False, capture_output=True)
+
+    def _options(self, at_a_time: int) -> dict[str, Any]:
+        wanted = {
+            "job_name": "harness",
+            "time": int(self.time[:-1]) * UNITS[self.time[-1]],
+            "cpus_per_task": self.cpus,
+            "gpus_per_node": self.gpus or None,
+            "mem": self.memory,
+            "partition": self.partition,
+            "account": self.account,
+            "array_parallelism": at_a_time,
+            "signal_delay_s": self.warning,
+            "additional_parameters": {"requeue": True, "open_mode": "append"} | self.other,
+        }
+        return {key: value for key, value in wanted.items() if value is not None}
+
+
+def in_queue(ids: Sequence[str]) -> set[str]:
+    """Those of the jobs that wait or run. (Asked of the queue: not every cluster has accounting, which knows more.)"""
+    arrays = sorted({i.partition("_")[0] for i in ids})
+    asked = subprocess.run(
+        ["squeue", "--noheader", "--array", "--format=%i", "--jobs=" + ",".join(arrays)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        return set(ids) if "Invalid job id" not in asked.stderr else set()
+    return set(asked.stdout.split())
+
+
+def answers(job: Any, chunk: Sequence[Task]) -> list[Ended]:
+    """How the runs of a job ended; those of a job that left no answer are lost, unless their folders know better."""
+    for _ in range(5):  # the answer's file may be behind the queue's news
+        if job.paths.result_pickle.exists():
+            break
+        time.sleep(POLL_SECONDS)
+    else:
+        return [Ended("finished") if t.folder.finished else Ended("lost", last_words(job)) for t in chunk]
+    try:
+        found: list[Ended] = job.result()
+    except Exception as error:
+        return [Ended("failed", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")] * len(chunk)
+    return found
+
+
+def last_words(job: Any) -> str:
+    """The last line that a job's output has, and where to read the others."""
+    for path in map(Path, (job.paths.stderr, job.paths.stdout)):
+        if path.exists() and (lines := path.read_text(errors="replace").split("\n")) and any(lines):
+            return f"{[line for line in lines if line][-1][:200]} (job {job.job_id}, {path})"
+    return f"job {job.job_id} left the queue without a word"

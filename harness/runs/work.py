@@ -1,0 +1,58 @@
+"""One run as a task for any process, here or far away: it never raises, it says how the run ended."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.core.errors import HarnessError
+from harness.runs.lease import Held
+from harness.runs.store import RunFolder
+from harness.runs.study import Run
+
+State = Literal["finished", "failed", "held", "lost"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt at a run ended. words: why it failed, who holds it, or what is known of a lost worker's end."""
+
+    state: State
+    words: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run, and the folder that it is kept in."""
+
+    run: Run
+    folder: RunFolder
+
+
+def work(task: Task, device: str) -> Ended:
+    """Execute one run on one thread, so that its bits do not depend on how many run at a time. device: as --device says
+    it; `auto` is resolved here, on the machine that computes. What fails leaves its traceback in the run's folder."""
+    import torch
+
+    from harness.core.arithmetic import arithmetic, check_precision, one_thread, resolve_device
+    from harness.runs.run import execute
+
+    try:
+        resolved = resolve_device(device)
+        check_precision(task.run.training.precision, resolved)
+        where = torch.device(resolved)
+        with one_thread(), arithmetic("fp32", where):
+            execute(task.run, task.folder, where)
+    except Held as held:
+        return Ended("held", str(held))
+    except HarnessError as error:
+        return Ended("failed", str(error))
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        try:
+            task.folder.save_error(traceback.format_exc())
+        except (OSError, HarnessError) as unwritten:
+            return Ended("failed", f"{said} (its traceback could not be kept: {unwritten})")
+        return Ended("failed", f"{said}; its traceback is in {task.folder.error_file}")
+    return Ended("finished")

@@ -1,0 +1,78 @@
+"""GAEA on GDAS' samples (Li et al., ICLR 2021, arXiv 2004.07802)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.search.naming import Meta, Named, Recorded
+from harness.search.schedules import until_the_last_epoch
+from harness.search.searchers import gaea
+from harness.search.searchers.gumbel import gumbel_softmax, recorded_draws, straight_through
+from harness.search.steps import ArchitectureStep, Moment
+from harness.spaces.blocks.supernet import Evaluated
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    (fields,) = gaea.recorded_fields(meta).values()
+    warmup = {"warmup": meta["warmup_epochs"]}
+    return {"gaea-gumbel": fields | warmup | {"temperature": meta["max_tau"], "temperature_end": meta["min_tau"]}}
+
+
+class GAEAGumbel(gaea.GAEA):
+    """GAEA's steps at the hard Gumbel samples of GDAS, whose logits are the logarithms of the mixing weights.
+
+    clamped_last: as published, rows are divided by their sum before they are clamped, and then exceed one slightly;
+    else as in GAEA. bare: weights of operations that are not drawn are added to the features, as in the code of GDAS
+    that this one is made from. warmup: epochs without architecture steps, from whose end on the temperature falls.
+    """
+
+    name = "gaea-gumbel"
+    methods: ClassVar = {"gaea-gdas": Named(official={"clamped_last": True, "bare": True})}
+    records: ClassVar = {
+        "gaea_egdas": Recorded(
+            "gaea-gdas",
+            recorded_fields,
+            epochs=lambda meta: meta["total_epochs"],
+            draws=recorded_draws,
+            logits=lambda values, arrays: values.log(),
+            values=lambda logits, meta: logits.exp(),
+        )
+    }
+    temperature: float = Field(10.0, gt=0)
+    temperature_end: float = Field(0.1, gt=0)
+    warmup: int = Field(0, ge=0)
+    clamped_last: bool = False
+    bare: bool = False
+
+    @property
+    def evaluates(self) -> Evaluated:
+        return "bare" if self.bare else "drawn"
+
+    def moves(self, moment: Moment) -> bool:
+        return moment.epoch >= self.warmup
+
+    def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        since = replace(moment, epoch=max(0, moment.epoch - self.warmup))
+        temperature = until_the_last_epoch(self.temperature, self.temperature_end, since)
+        soft = [gumbel_softmax(a, temperature, moment) for a in alphas]
+        hard = moment.space.operation_tensors()
+        return [straight_through(s) if i in hard else s for i, s in enumerate(soft)]
+
+    def slopes(self, step: ArchitectureStep) -> list[Tensor]:
+        loss = step.loss(step.net, self.sample(step.alphas, step.moment), step.valid)
+        slopes = torch.autograd.grad(loss, step.alphas)
+        return [
+            s / a.detach().exp().clamp(min=torch.finfo(a.dtype).tiny) for s, a in zip(slopes, step.alphas, strict=True)
+        ]
+
+    def moved(self, mix: Tensor, slope: Tensor) -> Tensor:
+        if not self.clamped_last:
+            return super().moved(mix, slope)
+        found = mix * torch.exp(-self.rate * slope)
+        return (found / found.sum(dim=-1, keepdim=True)).clamp(min=self.floor).where(mix > 0, mix)

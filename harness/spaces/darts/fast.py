@@ -1,0 +1,236 @@
+"""The one-shot network of DARTS' spaces, computed fast: the same function of the same weights as the readable one.
+
+All edges that leave a node read one tensor, so their ReLU and their poolings are computed once. Dilated convolutions
+are computed where they are not dilated (see `depthwise.py`), up to the sum of a node's. The mixing weights of
+convolutions are the scales of their batch norms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.spaces.blocks.fused import BatchNorms, Fast, average_pool, channels_last
+from harness.spaces.blocks.supernet import Mix
+from harness.spaces.darts.depthwise import apart, depthwise, together
+from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
+from harness.spaces.darts.supernet import DARTSSupernet, MixedCell
+
+
+class Source:
+    """A node that edges of one stride leave, and what they share. x: the channels of it that are mixed."""
+
+    def __init__(self, x: Tensor, stride: int) -> None:
+        self.x, self.stride = x, stride
+        self.apart = stride == 1 and x.shape[2] % 2 == x.shape[3] % 2 == 0
+        """Whether dilated convolutions are computed on the quarters of the image."""
+
+    @cached_property
+    def relu(self) -> Tensor:
+        return F.relu(self.x)
+
+    @cached_property
+    def dilated(self) -> Tensor:
+        """What dilated convolutions read."""
+        if self.stride == 2:  # they skip every other pixel, and are not dilated on the rest
+            return channels_last(self.relu[:, :, ::2, ::2])
+        return apart(self.relu) if self.apart else self.relu
+
+    @property
+    def dilation(self) -> int:
+        return 1 if self.stride == 2 or self.apart else 2
+
+    @cached_property
+    def max_pool(self) -> Tensor:
+        return F.max_pool2d(self.x, 3, self.stride, 1)
+
+    @cached_property
+    def average_pool(self) -> Tensor:
+        if self.stride == 1:
+            return average_pool(self.x)
+        return F.avg_pool2d(self.x, 3, 2, 1, count_include_pad=False)
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """An edge that leaves a node: its number, the node that it leads to, its operations by their names."""
+
+    row: int
+    target: int
+    operations: tuple[tuple[str, nn.Module], ...]
+
+
+class Fan:
+    """The edges that leave a node of a cell."""
+
+    def __init__(self, cell: MixedCell, node: int) -> None:
+        self.stride = 2 if cell.reduction and node < INPUTS else 1
+        self.edges = [
+            Leaving(row, target, tuple(zip(edge.names, edge.children(), strict=True)))
+            for row, (edge, (source, target)) in enumerate(zip(cell.mixed_edges(), EDGES, strict=True))
+            if source == node
+        ]
+
+    def norms_of(self, name: str) -> list[nn.BatchNorm2d]:
+        """The batch norms behind a pooling, one an edge."""
+        return [o[1] for edge in self.edges for n, o in edge.operations if n == name]  # type: ignore[index]
+
+
+class Inbox:
+    """What has come to a node so far. mixed: the mixed channels' sum, of which `quarters` is the part that is taken
+    apart; beside: the other channels' sum; skips: that of auxiliary skips."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, y: Tensor, to: str = "mixed") -> None:
+        self.sums[to] = self.sums[to] + y if to in self.sums else y
+
+    def add_scaled(self, x: Tensor, w: Tensor) -> None:
+        """w x to the mixed channels, w a scalar."""
+        self.sums["mixed"] = torch.addcmul(self.sums["mixed"], x, w) if "mixed" in self.sums else x * w
+
+    def mixed(self) -> Tensor:
+        if "quarters" in self.sums:
+            self.add(together(self.sums.pop("quarters")))
+        return self.sums["mixed"]
+
+
+Leave = Callable[[Fan, Tensor, Tensor, Sequence[Inbox], dict[int, Tensor]], None]
+"""Sends what the edges of a node give to the inboxes of the nodes after it: of the node's mixed channels, the mixing
+weights [14, operations], all inboxes, and the noise that edges have drawn."""
+
+
+class FastDARTSSupernet(Fast, DARTSSupernet):
+    """See the module."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.fans = [[Fan(cell, node) for node in range(INPUTS + NODES - 1)] for cell in self.mixed()]
+
+    def forward(self, x: Tensor, mix: Mix) -> Tensor:
+        # drop-path drops the outputs of edges one by one
+        if self.as_read or (self.path_dropout and self.training):
+            return DARTSSupernet.forward(self, x, mix)
+        norms = BatchNorms()
+        x = channels_last(self.stem(channels_last(x)))
+
+        def leave(fan: Fan, y: Tensor, rows: Tensor, inboxes: Sequence[Inbox], noise: dict[int, Tensor]) -> None:
+            trained(fan, Source(y, fan.stride), rows, inboxes, noise, norms=norms)
+
+        x = self._through(x, mix, leave)
+        norms.store()
+        logits: Tensor = self.classifier(x.mean((2, 3)))
+        return logits
+
+    def _through(self, x: Tensor, mix: Mix, leave: Leave) -> Tensor:
+        rows = [iter(self.of_cells(tensor)) for tensor in mix]
+        before = last = x
+        for index, cell in enumerate(self.mixed()):
+            inputs = [cell.preprocess0(before), cell.preprocess1(last)]
+            before, last = last, self._cell(index, cell, inputs, next(rows[cell.reduction]), leave)
+        return last
+
+    def _cell(self, index: int, cell: MixedCell, nodes: list[Tensor], rows: Tensor, leave: Leave) -> Tensor:
+        inboxes = [Inbox() for _ in range(INPUTS + NODES)]
+        noise = self._noise(cell, nodes[1])
+        for node, fan in enumerate(self.fans[index]):
+            if node >= INPUTS:
+                nodes.append(self._received(inboxes[node]))
+            leave(fan, self._inside(nodes[node]), rows, inboxes, noise)
+            self._beside(index, fan, nodes[node], inboxes)
+        nodes.append(self._received(inboxes[-1]))
+        return torch.cat(nodes[INPUTS:], dim=1)
+
+    def _noise(self, cell: MixedCell, x: Tensor) -> dict[int, Tensor]:
+        """What the edges of a cell draw, by their numbers, in the order of the edges."""
+        x = self._inside(x)[:, :, :: 1 + cell.reduction, :: 1 + cell.reduction]
+        shape, dtype = x.shape, x.dtype
+        noisy = [row for row, edge in enumerate(cell.mixed_edges()) if "noise" in edge.names]
+        return {row: self.draw("noise", lambda g: torch.randn(shape, generator=g, dtype=dtype)) for row in noisy}
+
+    def _inside(self, x: Tensor) -> Tensor:
+        """The channels of a node that its edges mix."""
+        return x.narrow(1, 0, x.shape[1] // self.partial_channels) if self.partial_channels > 1 else x
+
+    def _beside(self, index: int, fan: Fan, x: Tensor, inboxes: Sequence[Inbox]) -> None:
+        """Send what is around the edges of a node: see `Supernet.around`."""
+        if self.partial_channels > 1:
+            inside = x.shape[1] // self.partial_channels
+            rest = x.narrow(1, inside, x.shape[1] - inside)
+            rest = F.max_pool2d(rest, 2) if fan.stride == 2 else rest
+            for edge in fan.edges:
+                inboxes[edge.target].add(rest, "beside")
+        if self.auxiliary_skip:
+            for edge in fan.edges:
+                skip = self.auxiliary_of(index, edge.row)
+                inboxes[edge.target].add(self.auxiliary_skip * skip(x), "skips")
+
+    def _received(self, inbox: Inbox) -> Tensor:
+        """A node."""
+        y = inbox.mixed()
+        if self.partial_channels > 1:
+            y = channels_last(self.shuffled(torch.cat([y, inbox.sums["beside"]], dim=1)))
+        return y + inbox.sums["skips"] if self.auxiliary_skip else y
+
+
+def trained(
+    fan: Fan,
+    source: Source,
+    rows: Tensor,
+    inboxes: Sequence[Inbox],
+    noise: dict[int, Tensor],
+    *,
+    norms: BatchNorms,
+) -> None:
+    """`Leave` with the edges' weights, and batch norm in its own mode."""
+    pools = {}
+    for name, pooled in (("max_pool_3x3", "max_pool"), ("avg_pool_3x3", "average_pool")):
+        if of_edges := fan.norms_of(name):
+            pools[name] = norms.repeated(of_edges, getattr(source, pooled))
+    for edge in fan.edges:
+        inbox = inboxes[edge.target]
+        for (name, operation), w in zip(edge.operations, rows[edge.row].unbind(), strict=True):
+            if name in pools:
+                inbox.add_scaled(next(pools[name]), w)
+            elif name == "noise":
+                inbox.add_scaled(noise[edge.row], w)
+            elif isinstance(operation, nn.Identity):
+                inbox.add_scaled(source.x, w)
+            elif name == "skip_connect":
+                inbox.add(reduced(operation, source, w, norms))
+            elif name.startswith("dil"):
+                inbox.add(dilated(operation, source, w, norms), "quarters" if source.apart else "mixed")
+            elif name.startswith("sep"):
+                inbox.add(separable(operation, source, w, norms))
+
+
+def scaled(norm: nn.BatchNorm2d, z: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
+    """w batch_norm(z), w a scalar. (PyTorch's gradients are wrong where the scales are an expanded tensor.)"""
+    return norms([norm], z, w.repeat(norm.num_features), None)
+
+
+def reduced(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+    """A skip connection that shrinks, times its mixing weight."""
+    return scaled(operation.bn, operation.convolved(source.relu), w, norms)
+
+
+def dilated(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+    """A dilated convolution times its mixing weight, where `source` has dilated convolutions computed."""
+    _, spatial, pointwise, norm = operation
+    z = F.conv2d(depthwise(source.dilated, spatial.weight, source.dilation), pointwise.weight)
+    return scaled(norm, z, w, norms)
+
+
+def separable(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+    """A separable convolution times its mixing weight."""
+    _, spatial, pointwise, norm, _, again, pointwise_again, last = operation
+    first = spatial(source.relu) if source.stride == 2 else depthwise(source.relu, spatial.weight)
+    r = F.relu(norms([norm], F.conv2d(first, pointwise.weight), None, None), inplace=True)
+    return scaled(last, F.conv2d(depthwise(r, again.weight), pointwise_again.weight), w, norms)

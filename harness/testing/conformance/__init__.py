@@ -1,0 +1,10 @@
+"""Replay of conformance records: inputs and outputs of published code, computed again by the library's own.
+
+A family of records is one file here; which method a record is of, and how its settings follow, is said by the classes
+that make the method (`harness.search.naming.Recorded`), sizes and decodings by the space.
+"""
+
+from harness.testing.conformance.records import TOLERANCE, Check, Record, Skipped, relative_error
+from harness.testing.conformance.replay import conform
+
+__all__ = ["TOLERANCE", "Check", "Record", "Skipped", "conform", "relative_error"]

@@ -1,0 +1,1 @@
+"""The families of records: a module has `takes(record)` and `replay(record)`."""

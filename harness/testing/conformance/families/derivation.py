@@ -1,0 +1,36 @@
+"""Decodings of architecture tensors, case by case: all that the space decodes must be equal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.spaces.base import SPACES
+from harness.testing.conformance.records import Check, Record, Skipped
+
+
+def takes(record: Record) -> bool:
+    cases = record.content.get("cases") if isinstance(record.content, dict) else None
+    return bool(cases) and all(isinstance(c, dict) and "space" in c and "alphas" in c for c in cases or ())
+
+
+def replay(record: Record) -> Iterator[Check | Skipped]:
+    cases = record.content["cases"]
+    spaces = {name: recorded_space(name) for name in {str(case["space"]) for case in cases}}
+    missing = sorted(name for name, space in spaces.items() if space is None)
+    if missing:
+        yield Skipped(record.name, f"no space of this version is the records' {', '.join(missing)}")
+        return
+    wrong: Counter[str] = Counter()
+    for case in cases:
+        found = spaces[str(case["space"])].recorded_decoding(case)
+        wrong.update({quantity: ours != recorded for quantity, (ours, recorded) in found.items()})
+    if not wrong:
+        yield Skipped(record.name, "its spaces decode nothing that is recorded")
+    for quantity, count in wrong.items():
+        yield record.exactly(f"{quantity} of {len(cases)} cases", count == 0)
+
+
+def recorded_space(name: str):  # type: ignore[no-untyped-def]
+    """The space that records of this name are replayed on, or None."""
+    return next((cls() for cls in SPACES.classes.values() if cls.replays(name)), None)

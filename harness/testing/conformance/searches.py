@@ -1,0 +1,112 @@
+"""A search in the state that a record begins with, with the record's settings and random numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.core.errors import HarnessError
+from harness.core.streams import Make, Streams
+from harness.search.build import build_search
+from harness.search.loop import SupernetSearch
+from harness.search.methods import Method, method
+from harness.search.naming import Recorded
+from harness.search.regularizers.base import REGULARIZERS
+from harness.search.searchers.base import SEARCHERS
+from harness.search.training import Training
+from harness.spaces.base import Space
+from harness.testing.conformance.families.derivation import recorded_space
+from harness.testing.conformance.records import Record
+
+SETTINGS = {
+    "learning_rate": "lr",
+    "momentum": "momentum",
+    "nesterov": "nesterov",
+    "weight_decay": "weight_decay",
+    "gradient_clip": "grad_clip",
+    "alpha_learning_rate": "arch_lr",
+    "alpha_betas": "arch_betas",
+    "alpha_weight_decay": "arch_wd",
+    "batch_size": "batch",
+}
+"""Fields of `Training`, by what records call them."""
+
+
+class ReplayedStreams(Streams):
+    """Hands out recorded numbers instead of drawing, by stream."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.queues: dict[str, list[Tensor]] = {}
+
+    def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
+        if not self.queues.get(name):
+            raise HarnessError(f"the record has less of {name!r} than the method draws: it was made by another method")
+        return self.queues[name].pop(0)
+
+    def uniform(self, name: str, like: Tensor, low: float, high: float) -> Tensor:
+        noise = super().uniform(name, like, low, high)
+        if noise.shape != like.shape:
+            raise HarnessError(f"recorded noise has shape {tuple(noise.shape)} where {tuple(like.shape)} is drawn")
+        return noise.to(like)
+
+
+def recorded(record: Record) -> Recorded | None:
+    """What the class that replays the record's method says of it."""
+    classes = (c for registry in (SEARCHERS, REGULARIZERS) for c in registry.classes.values())
+    known = {name: own for cls in classes for name, own in vars(cls).get("records", {}).items()}
+    return known.get(str(record.meta.get("method")))
+
+
+def space_of(record: Record) -> Space:
+    """The space that the record is replayed on, or an error."""
+    space: Space | None = recorded_space(str(record.meta["space"]))
+    if space is None:
+        raise HarnessError(f"no space of this version is the record's {record.meta['space']!r}")
+    return space
+
+
+def method_of(record: Record, own: Recorded) -> Method:
+    """The method with the record's hyperparameters."""
+    return method(own.method, "official").override(own.fields(record.meta))
+
+
+def search_of(record: Record, own: Recorded, space: Space, streams: Streams) -> SupernetSearch:
+    """A search in the record's initial state, with the preset `official`."""
+    meta = record.meta
+    settings: dict[str, Any] = {ours: meta[theirs] for ours, theirs in SETTINGS.items() if meta.get(theirs) is not None}
+    if str(meta.get("order", "alpha")).startswith("weights"):
+        settings["order"] = "weights-first"
+    preset = space.presets["official"].model_copy(
+        update={
+            "clip_counts_alpha": meta.get("clip_includes_alpha", False),
+            "unevaluated_weights_move": meta.get("zero_grad") != "none",
+        }
+    )
+    images = next(v for k, v in record.arrays.items() if k.endswith("/x"))
+    search = build_search(
+        space,
+        method_of(record, own),
+        channels=meta["C"],
+        cells=meta[space.recorded_cells],
+        classes=meta["classes"],
+        image_channels=images.shape[-3],
+        epochs=own.epochs(meta),
+        streams=streams,
+        training=Training(**settings | own.training(meta)),
+        preset=preset,
+        dtype=torch.float64,
+    )
+    net, buffers = search.net, {name for name, _ in search.net.named_buffers()}
+    state = net.state_dict()
+    for name in state:
+        key = f"init/weights/{net.published_name(name)}"
+        if key in record.arrays or name not in buffers:  # a record without running statistics: train mode has no use
+            state[name] = record.tensor(key)
+    net.load_state_dict(state)
+    with torch.no_grad():
+        for alpha, value in zip(search.alphas, record.group("init/alpha") or search.alphas, strict=True):
+            alpha.copy_(own.logits(value, record.arrays) if record.has("init/alpha") else value)
+    return search

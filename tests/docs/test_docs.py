@@ -1,0 +1,141 @@
+"""The documentation: every block of code is run as a reader would, and the site is built strictly and offline."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+
+from harness.cli.main import main
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = ("sh", "python")
+"""What a page runs, in its order, in one folder; a block with a title is a file there. `console` and `py` need what a
+test does not have: the commands of the one are parsed, the other is compiled."""
+
+
+class Block(NamedTuple):
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*match) for match in FENCE.findall(page.read_text())]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+TUTORIALS = [p for p in PAGES if any(b.title or b.language in RUN for b in blocks(p))]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder like a checkout's, with `harness`, `python` and `pip` for it alone."""
+    folder, programs, site = tmp_path / "desk", tmp_path / "bin", tmp_path / "site"
+    for made in (folder / "results", programs, site):
+        made.mkdir(parents=True)
+    (folder / "results" / "published").symlink_to(ROOT / "results" / "published")
+    for name in ("benchmarks", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    pip = f'-m pip "$1" --quiet --no-deps --no-build-isolation --target {site} "${{@:2}}"'
+    for name, command in (("harness", '-m harness "$@"'), ("python", '"$@"'), ("pip", pip)):
+        (programs / name).write_text(f"#!/bin/bash\nexec {sys.executable} {command}\n")
+        (programs / name).chmod(0o755)
+    return folder
+
+
+def do(block: Block, desk: Path) -> None:
+    if block.title:
+        path = desk / block.title
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text)
+        if not path.name.startswith("test_"):
+            return
+    site = desk.parent / "site"
+    environment = os.environ | {
+        "PATH": f"{desk.parent / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(map(str, (site, desk, ROOT))),
+        "NASBENCH_HARNESS_CACHE": str(desk.parent / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = {
+        "sh": ["bash", "-euo", "pipefail", "-c", block.text],
+        "python": [sys.executable, "-c", block.text],
+    }[block.language]
+    if block.title:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.title]
+    done = subprocess.run(command, cwd=desk, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=named)
+def test_every_block_runs(page: Path, desk: Path) -> None:
+    for block in blocks(page):
+        if block.title or block.language in RUN:
+            do(block, desk)
+
+
+def test_no_block_is_passed_over() -> None:
+    """What is neither run nor a file is of a kind that another test looks at."""
+    assert {b.language for page in PAGES for b in blocks(page) if not b.title} <= {*RUN, "console", "py"}
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b.language in ("console", "py") for b in blocks(p))], ids=named
+)
+def test_what_is_only_shown_is_at_least_a_command(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "py":
+            compile(block.text, str(page), "exec")
+        for line in block.text.splitlines() if block.language == "console" else ():
+            program, *words = shlex.split(line.removeprefix("$ "), comments=True)
+            assert program == "harness"
+            command: click.Command = main
+            context = click.Context(main)
+            while isinstance(command, click.Group):
+                name, *words = words
+                found = command.get_command(context, name)
+                assert found is not None, line
+                command = found
+            command.make_context(command.name, words, resilient_parsing=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("mkdocs")
+    target = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def test_the_site_is_built_strictly(site: Path) -> None:
+    text = (site / "reference" / "cli.html").read_text()
+    assert "harness gate" in text
+    assert "--accept" in text
+    api = (site / "reference" / "api.html").read_text()
+    assert all(f'id="harness.api.{name}"' in api for name in ("studies.run", "loaded.load", "verdicts.compare"))
+
+
+def test_the_site_asks_nobody_else_for_anything(site: Path) -> None:
+    """No font, script, style or picture from another address."""
+    asked = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"?(https?:)?//", re.IGNORECASE)
+    for page in site.rglob("*.html"):
+        found = [m.group(0) for m in asked.finditer(page.read_text()) if 'rel="canonical"' not in m.group(0)]
+        assert not found, f"{page}: {found[0]}"
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(\"?https?:", style.read_text()), style

@@ -1,0 +1,19 @@
+"""An exporter: the best architecture of each run, a line each."""
+
+from pathlib import Path
+
+from harness.core.files import write_atomically
+from harness.results.exporters.base import Exporter, runs_of, tidy
+from harness.results.frames import Results
+
+
+class Lines(Exporter):
+    """A text file, one line a run: method, seed, the last architecture."""
+
+    name = "lines"
+
+    def write(self, results: Results, study: str, to: Path | None) -> str:
+        path = to or Path(f"{study}.txt")
+        told = [f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in runs_of(tidy(results))]
+        write_atomically(path, ("\n".join(told) + "\n").encode())
+        return str(path)

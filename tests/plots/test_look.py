@@ -1,0 +1,170 @@
+"""The look of methods, and that drawing leaves the user's settings of matplotlib alone."""
+
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.plots.base import FIGURES
+from harness.plots.look import Look, own_methods
+from harness.plots.source import Source
+from harness.plots.style import DASHES, LOUD, QUIET
+from harness.plots.together import together
+from harness.results.frames import Results
+from harness.runs.appearance import Appearance
+from harness.runs.preregistration import Declared
+from harness.search.searchers.base import SEARCHERS
+from tests.conftest import ROOT
+
+PUBLISHED = ROOT / "results" / "published"
+
+
+def test_the_baseline_is_quiet_and_an_own_method_strong() -> None:
+    look = Look.of(["a", "b", "mine"], own={"mine"})
+    assert look["a"].colour == QUIET
+    assert look["mine"].colour == LOUD
+    assert look["mine"].width > look["b"].width
+    assert len({str(line.dash) for line in look.lines.values()}) == 3
+    assert len({line.marker for line in look.lines.values()}) == 3
+    assert Look.of(["a", "b"], baseline="b")["b"].colour == QUIET
+    assert Look.of(["a"])["a"].colour != QUIET
+
+
+def test_no_two_of_a_study_look_alike() -> None:
+    names = [f"m{i}" for i in range(8)]
+    lines = Look.of(names).lines.values()
+    assert len({(line.colour, str(line.dash), line.marker) for line in lines}) == 8
+    assert len({line.colour for line in lines}) >= 7
+
+
+def test_a_study_decides() -> None:
+    chosen = Appearance(colours={"b": "black"}, labels={"b": "ours"}, own=("b",), limits={"error": (0, 50)})
+    look = Look.of(["a", "b"], appearance=chosen)
+    assert look["b"].colour == "black"
+    assert look.label("b") == "ours"
+    assert look.label("a") == "a"
+    content = FIGURES.build("seeds", {}).content(
+        Source.of(Results.of_folder(PUBLISHED / "digits"), figures=Appearance(limits={"error": (10, 60)}))
+    )
+    assert FIGURES.build("seeds", {}).render(content).axes[0].get_ylim() == (10, 60)
+
+
+def test_a_part_of_another_package_is_a_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine:
+        name = "my-searcher"
+
+    Mine.__module__ = "my_package.search"
+    monkeypatch.setitem(SEARCHERS.classes, "my-searcher", Mine)
+    runs = [
+        {"method_name": label, "configuration": {"method": {part: {}}}}
+        for label, part in (("mine", "my-searcher"), ("theirs", next(iter(SEARCHERS.classes))))
+    ]
+    assert own_methods(runs) == {"mine"}
+
+
+def test_a_method_looks_the_same_whichever_others_are_drawn() -> None:
+    results = Results.of_folder(PUBLISHED / "ten-seeds")
+    every = Source.of(results, Declared())
+    methods = list(every.results.epochs["method"].unique())
+    some = Source.of(results, Declared(), methods=[methods[2], methods[0]])
+    assert list(some.results.epochs["method"].unique()) == [methods[2], methods[0]]
+    assert list(some.ends.runs["method"].unique()) == [methods[2], methods[0]]
+    assert some.look[methods[2]] == every.look[methods[2]]
+    assert set(some.results.lookups["method"]) == {methods[2], methods[0]}
+    with pytest.raises(HarnessError, match="these runs have no method 'dart': did you mean"):
+        Source.of(results, Declared(), methods=["dart"])
+    with pytest.raises(HarnessError, match="has no nothing/test@1"):
+        from harness.tables.measure import Measure
+
+        Source.of(results, measure=Measure("nothing", "test", 1))
+
+
+def test_another_measure_judges_every_figure() -> None:
+    results = Results.of_folder(PUBLISHED / "digits")
+    assert results.table is not None
+    other = results.table.validation
+    assert other not in (None, results.table.test)
+    source = Source.of(results, measure=other)
+    final = source.ends.runs["final_error_pct"].to_numpy()
+    rows = results.epochs.sort_values("epoch").groupby(["method", "seed"], sort=False)["architecture"].last()
+    values = [100 - results.table.lookup(results.table.space.parse(a), other) for a in rows]
+    assert np.sort(final) == pytest.approx(np.sort(values))
+    assert results.table.test != other  # the runs' own table is as it was
+
+
+def test_settings_of_matplotlib_stay_as_they_were() -> None:
+    code = (
+        "import matplotlib; matplotlib.rcParams['font.size'] = 17; before = dict(matplotlib.rcParams)\n"
+        "from pathlib import Path; import sys\n"
+        "from harness.plots.gallery import make, save_all; from harness.plots.source import Source\n"
+        "from harness.results.frames import Results\n"
+        f"made, _ = make(Source.of(Results.of_folder(Path({str(PUBLISHED / 'digits')!r}))), ['seeds', 'trajectory'])\n"
+        "save_all(made, Path(sys.argv[1]))\n"
+        "changed = [k for k, v in dict(matplotlib.rcParams).items() if before[k] != v]\n"
+        "assert not changed, changed"
+    )
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        svg = (Path(folder) / "seeds.svg").read_text()
+        assert "17px" not in svg  # nor do they change the figure
+
+
+def fonts(pdf: bytes) -> set[bytes]:
+    """The kinds of all fonts in a PDF file, compressed objects included."""
+    texts = [pdf]
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            texts.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return set(re.findall(rb"/Subtype\s*/(Type\w+|CIDFontType\w+|TrueType)", b"\n".join(texts)))
+
+
+def test_fonts_are_embedded_as_type_42(tmp_path: Path) -> None:
+    from harness.plots.gallery import make, save_all
+
+    made, missing = make(Source.of(Results.of_folder(PUBLISHED / "ten-seeds")))
+    assert missing == {}
+    paths = [p for p in save_all(made, tmp_path) if p.suffix == ".pdf"]
+    assert len(paths) == len(FIGURES.classes)
+    for path in paths:
+        found = fonts(path.read_bytes())
+        assert b"Type3" not in found, path.name
+        assert b"CIDFontType2" in found, path.name  # TrueType outlines: what Type 42 is in a PDF
+    with matplotlib.rc_context({"pdf.fonttype": 3}):  # the parser sees a Type 3 font where there is one
+        from matplotlib.figure import Figure
+
+        plain = Figure()
+        plain.text(0.5, 0.5, "text")
+        plain.savefig(tmp_path / "plain.pdf")
+    assert b"Type3" in fonts((tmp_path / "plain.pdf").read_bytes())
+
+
+def test_dashes_differ() -> None:
+    assert len({str(d) for d in DASHES}) == len(DASHES)
+
+
+def test_two_studies_stand_in_one_figure() -> None:
+    first, second = (Source.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
+    source = together(first, second, ("ten", "three"))
+    assert len(source.results) == len(first.results) + len(second.results)
+    here, there = source.look["darts (ten)"], source.look["darts (three)"]
+    assert here.colour == there.colour
+    assert here.dash != there.dash
+    assert here.marker != there.marker
+    content = FIGURES.build("trajectory", {}).content(source)
+    assert set(content.rows["method"]) == set(source.look.lines)
+    other = Source.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
+    with pytest.raises(HarnessError, match="looked up in different tables"):
+        together(first, other, ("a", "b"))
+    with pytest.raises(HarnessError, match="both studies are called 'a'"):
+        together(first, second, ("a", "a"))
