@@ -4,8 +4,7 @@
 
 RUNS: the folder of our runs (that of the study, or of one run), or a run that is not finished, whose checkpoint is read
 up to its last epoch. The log's facts are committed as reference-log.csv: what is drawn of the log of seed 0 in
-AI-Tech-Research-Lab/AsquaredM@5a303f9 (accuracies in %, after so many epochs; the mean softmax of skip over its six
-edges).
+AI-Tech-Research-Lab/AsquaredM@5a303f9 (accuracies in %, after so many epochs; mean softmax of skip over the edges).
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def test_weight_of_an_operation_after_an_epoch(evidence: Evidence) -> None:
         ('paper = "p"\n[claims.a]\nsays = "s"', "needs the key 'kind': choose from"),
         ('paper = "p"\n[claims.a]\nkind = "optimun"', "unknown claim 'optimun': did you mean 'optimum'"),
         ('papr = "p"\n[claims.a]\nkind = "optimum"', "has no key 'papr': did you mean 'paper'"),
-        ('paper = "p"\n[claims.a]\nkind = "optimum"\nsays = "s"\nsource = "s"', "needs the key 'measure'"),
+        ('paper = "p"\n[claims.a]\nkind = "optimum"\nsays = "s"\nsource = "s"', "needs the key 'protocol'"),
         ('paper = "p"\n[claims.a]\nkind = "optimum"\nvalu = 1', "has no key 'valu': did you mean 'value'"),
     ],
 )
@@ -167,7 +167,7 @@ def test_every_published_study_has_its_claims(path: Path) -> None:
 
 
 def test_a_table_that_is_not_here_says_how_to_get_it() -> None:
-    with pytest.raises(HarnessError, match=r"harness tables fetch nasbench101-only108', then 'harness tables add"):
+    with pytest.raises(HarnessError, match="harness tables fetch nasbench101-only108, then harness tables add"):
         load_study(FOLDER / "smoothdarts-nasbench1shot1-s1.toml")
 
 

@@ -52,7 +52,7 @@ class Checked:
             "n": v.n,
             "low": None if v.interval is None else v.interval.low,
             "high": None if v.interval is None else v.interval.high,
-            "noise": v.noise,
+            "table_noise": v.noise,
             "why": v.why,
             "source": claim.source,
             **{f"protocol_{key}": value for key, value in claim.protocol.model_dump().items()},
