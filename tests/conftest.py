@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+STUDIES = sorted(p for p in (ROOT / "benchmarks").rglob("*.toml") if not p.name.endswith(".claims.toml"))
+"""Every study file of the project."""
 RECORDS = Path(__file__).parent / "conformance" / "records"
 
 # every test process uses one thread, like every run

@@ -12,6 +12,7 @@ from harness.datasets.base import DATASETS
 from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
+from harness.runs.executors.base import EXECUTORS
 from harness.search.methods import methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -20,7 +21,7 @@ from harness.spaces.base import SPACES
 from harness.tables.formats.base import FORMATS
 from tests.conftest import ROOT
 
-REGISTRIES = (SPACES, DATASETS, SEARCHERS, REGULARIZERS, PROBES, FORMATS, FIGURES, IMPORTERS, EXPORTERS)
+REGISTRIES = (SPACES, DATASETS, SEARCHERS, REGULARIZERS, PROBES, FORMATS, FIGURES, IMPORTERS, EXPORTERS, EXECUTORS)
 ORDINARY = (FIGURES,)
 """Kinds whose names are ordinary words, of which imports alone are looked at."""
 HOUSE = ROOT / "harness"

@@ -68,12 +68,15 @@ class Trajectory(Figure):
         for name, part in seeds.groupby("method", sort=False):
             by_seed = part.pivot(index="epoch", columns="seed", values="value")
             parts.append(summarise(name, "epoch", by_seed.index.to_numpy(), by_seed.to_numpy()))
+            if part["seconds"].isna().any():  # foreign logs may have none
+                continue
             grid = np.linspace(0, part.groupby("seed")["seconds"].max().min(), GRID)
             steps = [held(run["seconds"].to_numpy(), run["value"].to_numpy(), grid) for _, run in part.groupby("seed")]
             parts.append(summarise(name, "seconds", grid, np.stack(steps, axis=1)))
         rows = pd.concat(parts, ignore_index=True)
         told = f"{title}; median and quartiles over seeds"
-        return Content(rows, told, ("epoch", "seconds"), reference, label, {"seeds": seeds})
+        panels = ("epoch", "seconds") if (rows["axis"] == "seconds").any() else ("epoch",)
+        return Content(rows, told, panels, reference, label, {"seeds": seeds})
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         ax.set_title("")

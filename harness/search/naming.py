@@ -17,8 +17,8 @@ class Named:
     """How a class, under one of its papers' names, is used.
 
     fields: of the class, those that differ from their defaults. beside: the parts that the method has besides it.
-    alias: another spelling, which listings leave out. official: fields that the published code has otherwise, by a fault
-    of it or by what the paper does not say: the preset `official` of the method.
+    alias: another spelling, which listings leave out. official: fields that the published code has otherwise, by a
+    fault of it or by what the paper does not say: the preset `official` of the method.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -55,8 +55,8 @@ class Recorded:
     says about itself, {part: {field: value}}. training: those of `Training`. epochs: of the search, where what changes
     from epoch to epoch depends on them. draws: the random numbers of the passes under a prefix, by stream. logits: this
     searcher's logits of the recorded values, where it holds others; values: the recorded values of its logits.
-    quantities: more of what is recorded, (ours, recorded) by name, of the search and the record's arrays: under `forward`
-    at its beginning, and under each step after it.
+    quantities: more of what is recorded, (ours, recorded) by name, of the search and the record's arrays: under
+    `forward` at its beginning, and under each step after it.
     """
 
     method: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
+from harness.tables.sources.published import sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, TrainedTable
 
@@ -32,7 +33,6 @@ def open_table(name: str) -> Table:
         return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
-    from harness.tables.sources.published import sources
 
     if makers := [n for n, s in sources().items() if any(f"{t}.".startswith(f"{name}.") for t in (s.table, *s.views))]:
         told = f"harness tables fetch {makers[0]}, then harness tables add {makers[0]}"

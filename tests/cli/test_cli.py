@@ -148,7 +148,7 @@ def test_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rows = json.loads(call("list", "methods", "--format", "json").stdout)
     assert {"darts", "darts-2nd", "sdarts-rs", "sdarts-adv", "random-search"} <= {r["method"] for r in rows}
     spaces = json.loads(call("list", "spaces", "--format", "json").stdout)
-    assert [r["name"] for r in spaces] == ["nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3", "nasbench201"]
+    assert {"darts.s1", "nasbench1shot1.s3", "nasbench201"} <= {r["name"] for r in spaces}
     regularizers = json.loads(call("list", "regularizers", "--format", "json").stdout)
     assert all(r["what"] and r["fields"] for r in regularizers)
     assert call("list").exit_code == 0

@@ -25,7 +25,7 @@ class Pull(Regularizer):
 
 
 def test_every_plugin_is_found_by_its_name() -> None:
-    assert list(SPACES.classes) == ["nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3", "nasbench201"]
+    assert {"darts.full", "darts.s1", "nasbench1shot1.s1", "nasbench201"} <= SPACES.classes.keys()
     assert {"darts", "drnas", "gumbel", "random-search", "local-search"} <= SEARCHERS.classes.keys()
     assert {"adversarial", "beta-decay", "mean-shift", "random-smoothing"} <= REGULARIZERS.classes.keys()
     for kind in (SEARCHERS, REGULARIZERS):

@@ -72,6 +72,7 @@ def harness(installed: Path, tmp_path_factory: pytest.TempPathFactory):
         ("figures", "margins"),
         ("importers", "triangles"),
         ("exporters", "lines"),
+        ("executors", "here"),
     ],
 )
 def test_listings_show_it(harness, kind: str, name: str) -> None:
@@ -88,7 +89,7 @@ def test_a_study_runs_through_all_of_them(harness) -> None:
     added = harness("tables", "add", "t.answers.json", "--name", "mine")
     assert added.returncode == 0, added.stderr
     assert "27 architectures" in added.stdout
-    done = harness("run", "study.toml", "--jobs", 1, "--format", "json")
+    done = harness("run", "study.toml", "--executor", "here", "--jobs", 1, "--format", "json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["method"] for row in rows] == [

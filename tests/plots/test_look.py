@@ -15,6 +15,7 @@ from harness.plots.base import FIGURES
 from harness.plots.look import Look, own_methods
 from harness.plots.source import Source
 from harness.plots.style import DASHES, LOUD, QUIET
+from harness.plots.together import together
 from harness.results.frames import Results
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
@@ -150,3 +151,20 @@ def test_fonts_are_embedded_as_type_42(tmp_path: Path) -> None:
 
 def test_dashes_differ() -> None:
     assert len({str(d) for d in DASHES}) == len(DASHES)
+
+
+def test_two_studies_stand_in_one_figure() -> None:
+    first, second = (Source.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
+    source = together(first, second, ("ten", "three"))
+    assert len(source.results) == len(first.results) + len(second.results)
+    here, there = source.look["darts (ten)"], source.look["darts (three)"]
+    assert here.colour == there.colour
+    assert here.dash != there.dash
+    assert here.marker != there.marker
+    content = FIGURES.build("trajectory", {}).content(source)
+    assert set(content.rows["method"]) == set(source.look.lines)
+    other = Source.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
+    with pytest.raises(HarnessError, match="looked up in different tables"):
+        together(first, other, ("a", "b"))
+    with pytest.raises(HarnessError, match="both studies are called 'a'"):
+        together(first, second, ("a", "a"))

@@ -87,8 +87,3 @@ def test_notebook_runs(path: Path) -> None:
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
     outputs = [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
     assert any("image/png" in o.get("data", {}) for o in outputs)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")), ids=lambda p: p.stem)
-def test_every_study_is_valid(path: Path) -> None:
-    assert load_study(path).runs

@@ -6,7 +6,7 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
 from harness.runs.study import apply_settings, load_study
 from harness.search.methods import method, methods
-from tests.conftest import ROOT, SMALL_STUDY
+from tests.conftest import SMALL_STUDY, STUDIES
 
 
 def changed(path: Path, old: str, new: str) -> Path:
@@ -146,6 +146,11 @@ def test_every_named_method_can_be_built() -> None:
     assert combined.searcher.order == 2
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")), ids=lambda p: p.stem)
-def test_every_claim_can_be_read(path: Path) -> None:
-    assert load_study(path).runs
+@pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
+def test_every_study_can_be_read(path: Path) -> None:
+    try:
+        assert load_study(path).runs
+    except HarnessError as error:
+        if "is not here: it comes with" not in str(error):
+            raise
+        pytest.skip(str(error))

@@ -23,8 +23,8 @@ class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
     neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher must offer (see
-    `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's code differs. replays: whether a step with it may be captured and
-    replayed (see there, too).
+    `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's code differs.
+    replays: whether a step with it may be captured and replayed (see there, too).
     """
 
     neutral: ClassVar[dict[str, Any]]

@@ -47,18 +47,19 @@ class Decision:
 
 
 class PerturbationSelection(Regularizer):
-    """After the last epoch, in random order: decide a choice for what costs most validation accuracy (or raises the loss
-    most) when it is taken out of the mix, and train the network on for `tune_epochs` at `rate`, before the next choice.
+    """After the last epoch, in random order: decide a choice for what costs most validation accuracy (or raises the
+    loss most) when it is taken out of the mix, and train the network on for `tune_epochs` at `rate`, before the next
+    choice.
 
     Wang et al., DARTS-PT, ICLR 2021 (arXiv 2108.04392), algorithm 1: an option's mixing weight is set to zero, the
     others are left; batch norm in train mode, as published; momentum begins anew. Crossed with any method by
     `a + darts-pt`; `darts-pt-fixed` never moves alpha. Epochs before the last record the largest logits. A choice of
     several parents keeps as many as it takes. The search itself is left as it was.
 
-    augmented: the validation half in the search's augmented minibatches, else plain. moves_bn: the passes move the running
-    statistics of batch norm. early: the last choice is decided one epoch before the end of tuning, so that with one tuning
-    epoch between them it coincides with the one before, and one choice is left to the largest logits. All three as in the
-    published code.
+    augmented: the validation half in the search's augmented minibatches, else plain. moves_bn: the passes move the
+    running statistics of batch norm. early: the last choice is decided one epoch before the end of tuning, so that with
+    one tuning epoch between them it coincides with the one before, and one choice is left to the largest logits. All
+    three as in the published code.
     """
 
     name = "perturbation-selection"
@@ -142,8 +143,8 @@ class PerturbationSelection(Regularizer):
         return mix
 
     def missed_most(self, scores: Sequence[tuple[float, float]]) -> list[int]:
-        """The options in the order of how much they are missed, the first of equal ones first. scores: accuracy and loss
-        without each."""
+        """The options in the order of how much they are missed, the first of equal ones first. scores: accuracy and
+        loss without each."""
         lack = [accuracy if self.criterion == "accuracy" else -loss for accuracy, loss in scores]
         return sorted(range(len(lack)), key=lambda option: lack[option])
 

@@ -18,11 +18,12 @@ from harness.spaces.blocks.supernet import Supernet
 
 
 class ProgressivePruning(Regularizer):
-    """After `at[i]` epochs keep the `kept[i]` largest logits of a choice of operations; mixing weights of the others are
-    set to zero and the rest divided by its sum.
+    """After `at[i]` epochs keep the `kept[i]` largest logits of a choice of operations; mixing weights of the others
+    are set to zero and the rest divided by its sum.
 
     Chen et al., ICLR 2021 (arXiv 2006.10355), section 3.3. As published the logits of what is dropped are set to zero
-    and go on to be moved, they are computed no longer, and the optimisers keep their states. Adapted: the channels do not grow between stages.
+    and go on to be moved, they are computed no longer, and the optimisers keep their states. Adapted: the channels do
+    not grow between stages.
     """
 
     name = "progressive-pruning"

@@ -55,9 +55,9 @@ class SampledSelection(Regularizer):
     """Record the best of `samples` random architectures on `images` validation images, the first one of several.
 
     Li & Talwalkar, UAI 2019 (arXiv 1902.07638); 100 samples of 512 images on NAS-Bench-201; 1,000 samples on
-    NAS-Bench-1Shot1, the best 5 of which are judged again on the whole half (`finalists`). batches: all on one batch, or
-    each on the next one (the code for NAS-Bench-201). statistics: batch norm by those of the batch, or by the running
-    ones, which are averages over all paths (the code for NAS-Bench-201).
+    NAS-Bench-1Shot1, the best 5 of which are judged again on the whole half (`finalists`). batches: all on one batch,
+    or each on the next one (the code for NAS-Bench-201). statistics: batch norm by those of the batch, or by the
+    running ones, which are averages over all paths (the code for NAS-Bench-201).
     """
 
     name = "sampled-selection"

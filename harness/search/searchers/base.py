@@ -23,7 +23,8 @@ SOFTMAX = "logits under a softmax"
 ARCHITECTURE_STEPS = "architecture steps"
 
 Counted = Literal["mixing", "logits", "stale", "none"]
-"""The gradient over the mixing weights; over the logits; over the logits, with what the last architecture step left; none."""
+"""The gradient over the mixing weights; over the logits; over the logits, with what the last architecture step left;
+none."""
 
 
 class SupernetSearcher(Plugin):
@@ -112,7 +113,7 @@ class SoftmaxSearcher(SupernetSearcher):
         loss = self.validation_loss(step)
         if not loss.requires_grad:  # every choice is decided
             return [torch.zeros_like(w) for w in wanted]
-        return list(torch.autograd.grad(loss, list(wanted)))
+        return list(torch.autograd.grad(loss, list(wanted), materialize_grads=True))
 
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a sample of the mixing weights."""

@@ -20,9 +20,9 @@ class FairDARTS(SupernetSearcher):
     term that drives them to 0 or 1: -strength mean((sigmoid(alpha) - 1/2)^2) (`L2`, the code's default), or
     -strength mean(|sigmoid(alpha) - 1/2|) (`L1`); paper, equations 5 and 6.
 
-    Logits begin at zero. The operation that gives nothing is no option, as in the paper's space: it has no gradient from
-    the loss, so that the zero-one term alone would move it, in the direction of its initial sign. Adapted: these spaces
-    take one operation a choice, so the largest is derived, where the paper takes all above 0.85.
+    Logits begin at zero. The operation that gives nothing is no option, as in the paper's space: it has no gradient
+    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. Adapted: these
+    spaces take one operation a choice, so the largest is derived, where the paper takes all above 0.85.
     """
 
     name = "fairdarts"

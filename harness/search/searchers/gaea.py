@@ -123,9 +123,9 @@ class GAEA(SoftmaxSearcher):
                 alpha.grad = slope
                 moved = self.moved(mix, scale * slope).log()
                 if edges is not None and edge_slope is not None and self.edge_rate is not None:
-                    edges = edges * torch.exp(-self.edge_rate * edge_slope)
-                    totals = torch.stack([sum(edges[j] for j, m in enumerate(node) if m == n) for n in node])  # type: ignore[misc]
-                    moved = moved + (edges / totals).log()[:, None]
+                    grown = edges * torch.exp(-self.edge_rate * edge_slope)
+                    totals = torch.stack([sum(grown[j] for j, m in enumerate(node) if m == n) for n in node])  # type: ignore[misc]
+                    moved = moved + (grown / totals).log()[:, None]
                 alpha.copy_(moved.clamp(min=DROPPED))
 
     def _parts(

@@ -27,9 +27,9 @@ def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
 class GAEAGumbel(gaea.GAEA):
     """GAEA's steps at the hard Gumbel samples of GDAS, whose logits are the logarithms of the mixing weights.
 
-    clamped_last: as published, rows are divided by their sum before they are clamped, and then exceed one slightly; else
-    as in GAEA. bare: weights of operations that are not drawn are added to the features, as in the code of GDAS that
-    this one is made from. warmup: epochs without architecture steps, from whose end on the temperature falls.
+    clamped_last: as published, rows are divided by their sum before they are clamped, and then exceed one slightly;
+    else as in GAEA. bare: weights of operations that are not drawn are added to the features, as in the code of GDAS
+    that this one is made from. warmup: epochs without architecture steps, from whose end on the temperature falls.
     """
 
     name = "gaea-gumbel"

@@ -33,7 +33,8 @@ class UniformPath(SupernetSearcher):
     """Each weight step at an architecture drawn uniformly from the space; there are no architecture steps.
 
     Li & Talwalkar, UAI 2019 (arXiv 1902.07638). The logits stay as they began, so what is recorded has to be selected
-    (`sampled-selection`). A step computes the operations of its path alone. The whole network's own loss and accuracy are those of even mixing weights.
+    (`sampled-selection`). A step computes the operations of its path alone. The whole network's own loss and accuracy
+    are those of even mixing weights.
     """
 
     name = "uniform-path"

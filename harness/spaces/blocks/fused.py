@@ -55,7 +55,7 @@ class BatchNorms:
         return F.batch_norm(z, *self.fresh(norms), weight, bias, training=True, momentum=1.0, eps=first.eps)
 
     def repeated(self, norms: Sequence[nn.BatchNorm2d], z: Tensor) -> Iterator[Tensor]:
-        """The outputs of several norms without scales and shifts, of one and the same input: in train mode all equal."""
+        """The outputs of several norms without scales and shifts, of one input: in train mode all equal."""
         if not norms[0].training:
             yield from (self([norm], z, None, None) for norm in norms)
             return

@@ -61,9 +61,9 @@ class MixedOperation(nn.Module):
 class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
-    partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an auxiliary
-    skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the mixing weights.
-    published_names: (pattern, replacement) pairs that turn a
+    partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an
+    auxiliary skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the
+    mixing weights. published_names: (pattern, replacement) pairs that turn a
     parameter's name here into the published one.
     """
 

@@ -1,8 +1,8 @@
 """The one-shot network of DARTS' spaces, computed fast: the same function of the same weights as the readable one.
 
-All edges that leave a node read one tensor, so their ReLU and their poolings are computed once. Dilated convolutions are
-computed where they are not dilated (see `depthwise.py`), up to the sum of a node's. The mixing weights of convolutions
-are the scales of their batch norms.
+All edges that leave a node read one tensor, so their ReLU and their poolings are computed once. Dilated convolutions
+are computed where they are not dilated (see `depthwise.py`), up to the sum of a node's. The mixing weights of
+convolutions are the scales of their batch norms.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         x = channels_last(self.stem(channels_last(x)))
 
         def leave(fan: Fan, y: Tensor, rows: Tensor, inboxes: Sequence[Inbox], noise: dict[int, Tensor]) -> None:
-            trained(fan, Source(y, fan.stride), rows, inboxes, noise, norms)
+            trained(fan, Source(y, fan.stride), rows, inboxes, noise, norms=norms)
 
         x = self._through(x, mix, leave)
         norms.store()
@@ -186,6 +186,7 @@ def trained(
     rows: Tensor,
     inboxes: Sequence[Inbox],
     noise: dict[int, Tensor],
+    *,
     norms: BatchNorms,
 ) -> None:
     """`Leave` with the edges' weights, and batch norm in its own mode."""
@@ -217,12 +218,7 @@ def scaled(norm: nn.BatchNorm2d, z: Tensor, w: Tensor, norms: BatchNorms) -> Ten
 
 def reduced(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
     """A skip connection that shrinks, times its mixing weight."""
-    r = source.relu
-    parts = [
-        F.conv2d(r, operation.conv_1.weight, stride=2),
-        F.conv2d(r[:, :, 1:, 1:], operation.conv_2.weight, stride=2),
-    ]
-    return scaled(operation.bn, torch.cat(parts, dim=1), w, norms)
+    return scaled(operation.bn, operation.convolved(source.relu), w, norms)
 
 
 def dilated(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:

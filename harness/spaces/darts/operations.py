@@ -38,19 +38,26 @@ class Noise(nn.Module):
 
 
 class FactorizedReduction(nn.Module):
-    """ReLU, two 1x1 convolutions of stride 2 side by side, the second of the pixels beside the first's, batch norm."""
+    """ReLU, two 1x1 convolutions of stride 2 side by side, the second of the pixels beside the first's, batch norm.
+
+    Every second pixel is taken first, and convolved with stride 1: PyTorch's convolution of stride 2 to one channel
+    writes outside of its memory on a CPU (2.13, channels-last).
+    """
 
     def __init__(self, cin: int, cout: int, *, affine: bool) -> None:
         super().__init__()
         self.relu = nn.ReLU()
-        self.conv_1 = nn.Conv2d(cin, cout // 2, 1, stride=2, bias=False)
-        self.conv_2 = nn.Conv2d(cin, cout // 2, 1, stride=2, bias=False)
+        self.conv_1 = nn.Conv2d(cin, cout // 2, 1, bias=False)
+        self.conv_2 = nn.Conv2d(cin, cout // 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(cout, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(x)
-        y: Tensor = self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
+        y: Tensor = self.bn(self.convolved(self.relu(x)))
         return y
+
+    def convolved(self, x: Tensor) -> Tensor:
+        """Both convolutions, of ReLU's output."""
+        return torch.cat([self.conv_1(x[:, :, ::2, ::2]), self.conv_2(x[:, :, 1::2, 1::2])], dim=1)
 
 
 def convolution(channels: int, kernel: int, stride: int, dilation: int, *, affine: bool) -> list[nn.Module]:

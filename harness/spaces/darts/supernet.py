@@ -42,7 +42,8 @@ class MixedEdge(MixedOperation):
             for w, operation in zip(weights.unbind(), self.children(), strict=True)
             if not isinstance(operation, Zero)
         ]
-        return sum(terms[1:], terms[0])
+        y: Tensor = sum(terms[1:], terms[0])
+        return y
 
 
 class MixedCell(nn.Module):
@@ -100,7 +101,7 @@ class DARTSSupernet(Supernet):
         cells: int,
         classes: int,
         image_channels: int,
-        options: tuple[Options, Options],
+        options: Sequence[Options],
         **around: Any,
     ) -> None:
         super().__init__(**around)
@@ -128,7 +129,7 @@ class DARTSSupernet(Supernet):
         self.cells = nn.ModuleList(layers)
         self.classifier = nn.Linear(NODES * width, classes)
         # after the others, whose initial weights stay those of a network without
-        self.auxiliaries = nn.ModuleDict(self._auxiliary_skips(channels) if self.auxiliary else {})
+        self.auxiliaries = nn.ModuleDict(dict(self._auxiliary_skips(channels)) if self.auxiliary else {})
 
     def _auxiliary_skips(self, width: int) -> Iterator[tuple[str, nn.Module]]:
         """Those of the edges of stride 2, by cell and edge."""

@@ -28,6 +28,8 @@ def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[
         job = subprocess.run(["squeue", "-h", "-r", "-o", "%i", "--states=R"], capture_output=True, text=True)
         mine = next(i for i in job.stdout.split() if i.endswith("_0"))
         assert subprocess.run(["scontrol", "requeue", mine]).returncode == 0
+        # SLURM would let it wait for two minutes
+        wait_for(lambda: subprocess.run(["scontrol", "update", f"jobid={mine}", "starttime=now"]).returncode == 0)
         kill_one(planned[1:])
 
     rows, said = compute(tiny, tmp_path, "slurm", meddle)

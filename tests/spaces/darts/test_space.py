@@ -157,15 +157,9 @@ def test_what_needs_every_cell_is_refused() -> None:
     [
         (("Genotype(", "Cell("), "is no genotype: write it as Genotype"),
         (("normal_concat=[2, 3, 4, 5]", "normal_concat=[3, 4, 5]"), "do not put out their nodes 2 to 5"),
-        (
-            ("('skip_connect', 0), ('skip_connect', 0)", "('skip_connect', 4), ('skip_connect', 0)"),
-            "two different nodes",
-        ),
+        (("('skip_connect', 0), ('skip_connect', 0)", "('skip_connect', 4), ('skip_connect', 0)"), "two different"),
         (("('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ", "", 1), "the normal cell of .* is not a list of 8 pairs"),
-        (
-            ("dil_conv_3x3', 2", "dil_conv_7x7', 2"),
-            "no operation 'dil_conv_7x7' between the nodes 2 and 5.*did you mean",
-        ),
+        (("dil_conv_3x3', 2", "dil_conv_7x7', 2"), "no operation 'dil_conv_7x7' between the nodes 2 and 5"),
         (("reduce=[('max_pool_3x3', 0)", "reduce=[('max_pool_3x3', 2, 0)"), "the reduce cell of .* is not a list"),
         (("DARTS_V2 = ", "import os; "), "is no genotype"),
     ],

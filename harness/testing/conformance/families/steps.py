@@ -73,7 +73,8 @@ class Replay:
         self.derived("derived architecture", "forward/genotype")
 
     def step(self, number: int) -> None:
-        """One step; each has an epoch of its own, where the record says so or the method changes from one to the next."""
+        """One step; each has an epoch of its own, where the record says so or the method changes from one to the
+        next."""
         record, search, found, prefix = self.record, self.search, self.found, f"step{number}"
         kept = record.arrays
         epoch = int(kept.get(f"{prefix}/epoch", number if search.epochs > 1 else 0))

@@ -1,0 +1,89 @@
+"""The verb `claims`: what papers say, and whether the table and the runs that are there bear it out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.reading import form, out
+from harness.core.errors import HarnessError
+
+PUBLISHED = Path("results/published")
+folder = click.option(
+    "--claims",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/published"),
+    show_default=True,
+    help="Folder of *.claims.toml.",
+)
+
+
+@click.group(invoke_without_command=True)
+@folder
+@out
+@form
+@click.pass_context
+def claims(ctx: click.Context, folder: Path, out: Path, form: Any) -> None:
+    """List what papers claim, and say of each: reproduced, not reproduced, or why it cannot be tested.
+
+    Claims that need no search come first, decided by the table alone; the others by results/published and by what is
+    finished under --out.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from harness.verdicts.claims.check import check_all, in_folders
+    from harness.verdicts.claims.files import read_folder
+
+    show(check_all(read_folder(folder), in_folders(PUBLISHED, out)), form, f"claims of {folder}")
+
+
+@claims.command()
+@click.argument("source", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
+@folder
+@out
+@form
+def check(source: Path, folder: Path, out: Path, form: Any) -> None:
+    """Decide the claims that the finished runs of a study, or of a folder of results, may decide.
+
+    Exits with 1 when one is not reproduced.
+    """
+    from harness.results.folders import load_folder
+    from harness.results.load import of_study
+    from harness.runs.study import load_study
+    from harness.verdicts.claims.check import check_all, claims_about
+    from harness.verdicts.claims.files import read_folder
+
+    found = load_folder(source) if source.is_dir() else of_study(load_study(source), out)
+    known = read_folder(folder)
+    about = claims_about(found, known)
+    if not about:
+        studies = sorted({s for n in known for s in (*n.file.studies, *n.file.small)})
+        raise HarnessError(f"no claim in {folder} is about runs of {found.name!r}, only of {', '.join(studies)}")
+    checked = check_all(about, lambda name: found if name == found.name else None)
+    show(checked, form, f"claims about {found.name}")
+    sys.exit(1 if any(c.verdict.state == "not reproduced" for c in checked) else 0)
+
+
+@claims.command()
+@click.argument("to", type=click.Path(path_type=Path), default=Path("docs/claims.md"))
+@folder
+def write(to: Path, folder: Path) -> None:
+    """Write the page of all claims, from committed results alone  [default: docs/claims.md]."""
+    from harness.core.files import disk
+    from harness.verdicts.claims.check import check_all, in_folders
+    from harness.verdicts.claims.files import read_folder
+    from harness.verdicts.claims.page import page
+
+    with disk(to.parent):
+        to.write_text(page(check_all(read_folder(folder), in_folders(PUBLISHED))), encoding="utf-8")
+    click.echo(to)
+
+
+def show(checked: Any, form: Any, title: str) -> None:
+    from harness.cli.printing import emit
+
+    emit([c.numbers() if form in ("csv", "json") else c.row() for c in checked], form, title)

@@ -1,0 +1,179 @@
+"""The verbs of benchmark tables. Imports happen when a verb runs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.program import Program
+from harness.cli.reading import form
+
+
+@click.group(cls=Program)
+def tables() -> None:
+    """Add, inspect and train benchmark tables."""
+
+
+@tables.command("list")
+@form
+def tables_list(form: Any) -> None:
+    """List the tables that are there."""
+    from harness.cli.listing import listing
+    from harness.cli.printing import emit
+
+    emit(listing("tables"), form, "tables")
+
+
+@tables.command()
+@click.argument("name")
+@form
+def info(name: str, form: Any) -> None:
+    """Show what a table holds: measures, trials, missing values, optimum, random median."""
+    from harness.cli.listing import measures
+    from harness.cli.printing import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    rows = measures(table)
+    title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
+    if form != "table":
+        emit(rows, form)
+    else:
+        emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
+        for row in rows:
+            index = "" if row["best index"] is None else f"#{row['best index']} "
+            click.echo(f"best of {row['measure']}: {index}{row['best architecture']}")
+        for key, value in table.info["about"].items():
+            click.echo(f"{key}: {value}")
+        click.echo(f"fingerprint: {table.fingerprint}")
+
+
+@tables.command()
+@click.argument("name")
+@click.argument("architecture")
+@click.option("--costs", "only_costs", is_flag=True, help="Show its costs alone  [default: a table shows both]")
+@form
+def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
+    """Show every value that table NAME holds of an ARCHITECTURE, with its percentile, and what it costs.
+
+    \b
+    ARCHITECTURE is written as the space writes it ('|nor_conv_3x3~0|+...'), as its published index (1835), or,
+    in a table without a space, as its key.
+    """
+    from harness.cli.listing import costs, named, values
+    from harness.cli.printing import emit
+    from harness.tables.catalog import open_table
+
+    table = open_table(name)
+    cell = named(table, architecture)
+    index = table.index(table.row(cell))
+    title = f"{table.name}: {'' if index is None else f'#{index} '}{cell.encoding}"
+    if not only_costs:
+        emit(values(table, cell), form, title)
+    if only_costs or (form == "table" and table.all_costs):
+        emit(costs(table, cell), form, f"{title}: costs")
+
+
+@tables.command()
+@click.argument("what", metavar="FILE|FOLDER|SOURCE")
+@click.option("--name", help="Name of the table  [default: the official one; needed for tidy files]")
+@click.option("--space", help="Search space of a tidy file, such as nasbench201.")
+@click.option("--test", help="Measure of a tidy file that judges a search, dataset/split@epochs.")
+@click.option("--validation", help="Measure of a tidy file that selects, dataset/split@epochs.")
+@click.option("--replace", is_flag=True, help="Replace a table of that name.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that read an archive folder  [default: one a core]")
+def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
+    """Add a table: an official file or folder, or a tidy CSV or Parquet file.
+
+    'harness list formats' says which files; one of your own has the columns arch, dataset, split, epochs, trial and
+    accuracy (in %).
+
+    SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
+    conversion goes on with the same command.
+    """
+    from harness.core.arithmetic import default_jobs
+    from harness.tables.measure import Measure
+    from harness.tables.sources.add import add_table
+
+    judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
+    say = functools.partial(click.echo, err=True)
+    added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
+    for table in added:
+        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
+        click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
+
+
+@tables.command()
+@click.argument("name", metavar="SOURCE", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what it is and where it is, and stop.")
+@form
+def fetch(name: str | None, dry_run: bool, form: Any) -> None:
+    """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
+    from harness.cli.printing import emit
+    from harness.tables.sources.download import fetch as download
+    from harness.tables.sources.published import find_source, sources
+
+    if name is None:
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in sources().items()]
+        emit(rows, form, "sources")
+        return
+    source = find_source(name)
+    for field, value in source.told().items():
+        click.echo(f"{field}: {value}", err=True)
+    if dry_run:
+        return
+    path = download(source, functools.partial(click.echo, err=True))
+    click.echo(path)
+    step = f"tar xf {path} -C {path.parent} && " if source.unpacked else ""
+    click.echo(f"next: {step}harness tables add {name}", err=True)
+
+
+@tables.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Hash the arrays of tables again (all of them, or those named) and compare with what was written.
+
+    Exits with 1 when anything has changed.
+    """
+    from harness.tables.catalog import open_table, table_folders
+    from harness.tables.write import verify as check
+
+    wrong = []
+    for name in names or table_folders():
+        table = open_table(name)
+        found = check(table)
+        click.echo(f"{name}: {'; '.join(found) or 'as written'}")
+        wrong += found
+    if wrong:
+        sys.exit(1)
+
+
+@tables.command()
+@click.argument("space")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the unfinished table.")
+@click.option("--trials", default="0", show_default=True, help="Trials to train: 0..2, or 0,2.")
+@click.option("--share", default="1/1", show_default=True, help="Train the K-th of N shares, for N processes.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N distinct cells (a rehearsal).")
+@click.option("--steps", type=click.IntRange(8), help="Training steps a network instead of the recipe's.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), help="Write the table to this folder when all is there."
+)
+def train(space: str, work: Path, target: Path | None, **options: Any) -> None:
+    """Train a table: every distinct cell of SPACE as a small network on pairs of digits. Resumable.
+
+    So nasbench201.digits and nasbench1shot1.s1.digits were made.
+    """
+    from harness.report.datasheet import write_datasheet
+    from harness.spaces.base import SPACES
+    from harness.tables.table import Table
+    from harness.tables.training.command import train_table
+
+    for line in train_table(work, SPACES.find(space)(), target=target, **options):
+        click.echo(line)
+    if target is not None:
+        write_datasheet(Table(target))

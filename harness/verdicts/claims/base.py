@@ -1,0 +1,140 @@
+"""A published claim as data, and what deciding it needs and gives."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.core.errors import HarnessError
+from harness.core.registry import Plugin, Registry
+from harness.results.load import Finished
+from harness.stats.intervals import Floats, Interval
+from harness.tables.measure import Measure
+from harness.tables.table import Table
+
+State = Literal["reproduced", "not reproduced", "cannot be tested"]
+Divisor = Literal["n", "n-1", "unknown"]
+ROUNDING = 0.005
+"""Half of the last digit of a number that is printed with two decimals."""
+FEWEST_RUNS = 8
+"""From so many runs on the bootstrap's intervals cover what they say (docs/statistics.md)."""
+
+CLAIMS = Registry("claims", "harness.verdicts.claims.kinds")
+"""The kinds of claims."""
+
+
+class Undecided(HarnessError):
+    """Why a claim cannot be tested with what is there."""
+
+
+class Protocol(BaseModel):
+    """How a published number came about, as far as its source says.
+
+    data: what was searched on. split: where the number was measured. epochs: of the search. seeds: how many. std: what
+    the published standard deviation divides by. note: what else a reader must know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    data: str
+    split: str
+    epochs: int | None = Field(None, ge=1)
+    seeds: int | None = Field(None, ge=1)
+    std: Divisor = "unknown"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim is decided by. table: None where it is not there, no_table says why. runs: finished runs of one of
+    the claim's studies; None where there are none, no_runs says why. small: whether they are of a reduced study."""
+
+    table: Table | None
+    no_table: str = ""
+    runs: Finished | None = None
+    no_runs: str = ""
+    small: bool = False
+
+    def asked_table(self) -> Table:
+        if self.table is None:
+            raise Undecided(self.no_table or "its claims name no table")
+        return self.table
+
+    def finished(self, *methods: str) -> Finished:
+        """The runs, which must have runs of these methods."""
+        if self.runs is None:
+            raise Undecided(self.no_runs)
+        there = list(self.runs.results.epochs["method"].unique())
+        if lacking := [m for m in methods if m not in there]:
+            raise Undecided(f"{self.runs.name} has no finished run of {lacking[0]!r}, only of {', '.join(there)}")
+        return self.runs
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """found: the number that was found, in the claim's unit. n: runs, or cells of the table. interval: of `found`.
+    noise: of the table, percentage points. why: the reason in a sentence."""
+
+    state: State
+    why: str
+    found: float | None = None
+    n: int | None = None
+    interval: Interval | None = None
+    noise: float | None = None
+
+
+class Claim(Plugin):
+    """What a paper says, so that it can be checked. A subclass is a kind of claim.
+
+    says: the claim in words. source: where it is from: paper, table or figure, and where that was read. protocol: how
+    the published number came about.
+    """
+
+    needs_runs: ClassVar[bool] = False
+    """Whether it takes searches to decide it, or the table alone."""
+    says: str
+    source: str
+    protocol: Protocol
+
+    @abstractmethod
+    def claimed(self) -> str:
+        """The published number, as it is printed."""
+
+    @abstractmethod
+    def check(self, evidence: Evidence) -> Verdict:
+        """Decide it. Raises `Undecided` where the evidence cannot."""
+
+
+class RunClaim(Claim):
+    """A claim that takes searches. any_size: whether it is of a direction, which a reduced study can show as well; else
+    of a number that only a study at published size can meet."""
+
+    needs_runs = True
+    any_size: bool = False
+
+    def decided_by(self, evidence: Evidence, *methods: str) -> Finished:
+        """The runs that may decide it."""
+        runs = evidence.finished(*methods)
+        if evidence.small and not self.any_size:
+            raise Undecided(f"{runs.name} is a reduced study, and the claim is of a number at published size")
+        return runs
+
+
+def agrees(found: float, value: float, tolerance: float) -> bool:
+    """Whether a number is the published one, up to a tolerance (and the last bits of a mean)."""
+    return bool(abs(found - value) <= tolerance + 1e-9)
+
+
+def state_of(agreed: bool) -> State:
+    return "reproduced" if agreed else "not reproduced"
+
+
+def known_values(table: Table, measure: str) -> Floats:
+    """A measure of every architecture, in row order; it must be known of all of them to be optimised over."""
+    values = table.vector(Measure.parse(measure))
+    if np.isnan(values).all():
+        raise Undecided(f"table {table.name} knows no architecture's {measure}")
+    return values

@@ -1,0 +1,42 @@
+"""The page of all claims, docs/claims.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.verdicts.claims.check import Checked
+
+HEAD = """# Claims
+
+What papers say, and what the table and the committed results say to it. Made by `harness claims write`; do not edit.
+
+**Reproduced** and **not reproduced** are said where the numbers decide; everything else **cannot be tested**, with the
+reason. `n`: runs, or cells of the table. The table's noise is the standard deviation of one network trained again, in
+percentage points: over its trials, or, where it has only means, over cells that are the same network. The claims, with
+their sources and protocols, are `benchmarks/published/*.claims.toml`.
+"""
+
+
+def page(checked: Sequence[Checked]) -> str:
+    """Markdown: how many of each verdict, then a table a file of claims, those without a search first."""
+    counts = Counter(c.verdict.state for c in checked)
+    told = ", ".join(f"{counts[s]} {s}" for s in ("reproduced", "not reproduced", "cannot be tested"))
+    groups: dict[str, list[Checked]] = {}
+    for c in checked:
+        groups.setdefault(c.named.group, []).append(c)
+    parts = [HEAD, f"{len(checked)} claims: {told}.\n"]
+    for group, members in groups.items():
+        parts.append(f"## {group}\n\n{members[0].named.file.paper}\n")
+        lines = ["| claim | published | found | n | interval | noise | verdict | why |", "|" + " --- |" * 8]
+        for c in members:
+            row = c.row()
+            cells = [
+                c.named.claim.says, row["published"], row["found"], row["n"], row["interval"], row["table's noise"],
+                f"**{row['verdict']}**", row["why"],
+            ]  # fmt: skip
+            lines.append("| " + " | ".join("" if v is None else str(v).replace("|", "\\|") for v in cells) + " |")
+        parts.append("\n".join(lines) + "\n")
+        sources = dict.fromkeys(c.named.claim.source for c in members)
+        parts.append("Sources: " + "; ".join(sources) + ".\n")
+    return "\n".join(parts)

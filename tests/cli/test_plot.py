@@ -1,0 +1,74 @@
+"""The verb `plot`: what it writes, and its sentences."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.test_cli import call, sentence
+from tests.conftest import ROOT
+
+DIGITS, TEN = (ROOT / "results" / "published" / name for name in ("digits", "ten-seeds"))
+CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|"
+
+
+def test_chosen_figures_at_a_width_without_a_title(tmp_path: Path) -> None:
+    arguments = ["--figure", "seeds", "--figure", "profile", "--methods", "sdarts-adv,darts"]
+    done = call("plot", DIGITS, *arguments, "--width", "3.25", "--height", "2", "--title", "none", "--to", tmp_path)
+    assert done.exit_code == 0, done.output
+    kinds = ("svg", "png", "pdf", "csv")
+    assert {p.name for p in tmp_path.iterdir()} == {f"{n}.{k}" for n in ("seeds", "profile") for k in kinds}
+    with Image.open(tmp_path / "seeds.png") as image:
+        assert image.size == (650, 400)
+    assert "last error of every seed" not in (tmp_path / "seeds.svg").read_text()
+    rows = list(csv.DictReader((tmp_path / "seeds.csv").open()))
+    assert list(dict.fromkeys(row["method"] for row in rows)) == ["sdarts-adv", "darts"]
+
+
+def test_settings_of_figures_do_not_change_the_standing(tmp_path: Path) -> None:
+    label = ["--set", 'figures.labels={darts = "Ours"}', "--set", "figures.width=3.25"]
+    assert call("plot", DIGITS, "--figure", "seeds", *label, "--to", tmp_path).exit_code == 0
+    assert "Ours" in (tmp_path / "seeds.svg").read_text()
+    with Image.open(tmp_path / "seeds.png") as image:
+        assert image.width == 650
+    assert "figures has no key 'label': did you mean 'labels'" in sentence(
+        call("plot", DIGITS, "--set", "figures.label=3")
+    )
+
+
+def test_one_architecture_without_any_run(tmp_path: Path) -> None:
+    assert call("plot", "--architecture", CELL, "--table", "nasbench201.digits", "--to", tmp_path).exit_code == 0
+    rows = list(csv.DictReader((tmp_path / "architecture.csv").open()))
+    (own,) = (row for row in rows if row["what"] == "architecture")
+    assert 0 < float(own["share"]) < 100
+    assert call("plot", "--architecture", CELL, "--space", "nasbench201", "--to", tmp_path / "b").exit_code == 0
+    assert "say --table TABLE, or --space SPACE" in sentence(call("plot", "--architecture", CELL))
+
+
+def test_two_studies(tmp_path: Path) -> None:
+    done = call("plot", TEN, "--compare", DIGITS, "--methods", "darts", "--to", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "darts (digits) (n = 3)" in (tmp_path / "trajectory.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "name a study or a folder of results, or an --architecture"),
+        ([DIGITS, "--figure", "seed"], "unknown figure 'seed': did you mean 'seeds'?"),
+        ([DIGITS, "--figure", "ranking"], "add [probes.ranking] to the study"),
+        ([DIGITS, "--methods", "dart"], "these runs have no method 'dart': did you mean 'darts'"),
+        ([DIGITS, "--figure", "seeds", "--metric", "regret"], "none of the figures seeds has a --metric"),
+        ([TEN, "--compare", DIGITS.parent / "digits-1shot1"], "looked up in different tables"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_one_sentence(arguments: list[object], told: str) -> None:
+    assert told in sentence(call("plot", *arguments))
+
+
+def test_figures_are_listed() -> None:
+    listed = call("list", "figures", "--format", "csv").stdout
+    assert "landscape" in listed
+    assert "trajectory" in listed

@@ -1,0 +1,149 @@
+"""What a finished run says about itself, and what readers make of it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.core.devices import placed
+from harness.core.errors import HarnessError
+from harness.results.folders import load_folder
+from harness.results.provenance import left_out, provenance
+from harness.runs.execute import damaged, plan, run_all
+from harness.runs.lease import Held, Lease
+from harness.runs.store import Damaged
+from harness.runs.study import RECORD_FORMAT, load_study
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def finished(small_study: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    planned = plan(load_study(small_study, ['methods=["random-search"]', "epochs=1"], "0"), tmp_path / "out")
+    assert [o.error for o in run_all(planned, "cpu", 1)] == [None]
+    return planned[0]
+
+
+def test_pinned_rows_of_this_record_format(small_study: Path, tmp_path: Path) -> None:
+    """Raise RECORD_FORMAT when these change. Losses are rounded: their last bits are the machine's."""
+    assert RECORD_FORMAT == 2
+    (p,) = plan(load_study(small_study, ['methods=["darts"]'], "0"), tmp_path)
+    assert [o.error for o in run_all([p], "cpu", 1)] == [None]
+    epochs = p.folder.tables()["epochs"]
+    pinned = json.loads((Path(__file__).parent / "pinned.json").read_text())
+    assert epochs["architecture"].tolist() == pinned["architecture"]
+    assert epochs["train_loss"][1:].tolist() == pytest.approx(pinned["train_loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["epochs.parquet", "lookups.parquet", "timing.parquet", "manifest.json"])
+@pytest.mark.parametrize("how", ["flipped", "short", "empty", "gone"])
+def test_damage_is_named(finished, name: str, how: str) -> None:  # type: ignore[no-untyped-def]
+    path = finished.folder.final / name
+    content = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        path.write_bytes({"flipped": flipped, "short": content[:middle], "empty": b""}[how])
+    assert str(path) in damaged([finished])[finished.run.folder_name]
+    with pytest.raises(Damaged, match="harness run --recompute-damaged computes it again"):
+        finished.folder.tables()
+    finished.folder.set_aside()
+    assert [o.error for o in run_all([finished], "cpu", 1)] == [None]
+    assert damaged([finished]) == {}
+
+
+def test_runs_of_an_older_format_are_left_out_and_named(finished) -> None:  # type: ignore[no-untyped-def]
+    old = finished.folder.final.with_name("darts_seed0_0123456789ab")
+    shutil.copytree(finished.folder.final, old)
+    manifest = json.loads((old / "manifest.json").read_text())
+    manifest = {k: v for k, v in manifest.items() if k not in ("record_format", "files", "sha256")}
+    manifest["configuration"]["format"] = 1
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    (sentence,) = left_out(old.parent, [finished.run.folder_name])
+    assert sentence.startswith(f"1 run of an older record format (1) is left out: delete {old}, or read it with")
+    mixture = [manifest, finished.folder.manifest()]
+    with pytest.raises(HarnessError, match="mixes runs of several record formats"):
+        provenance(mixture, "x")
+    assert provenance([manifest], "x") == ["record format 1, older than this version's 2"]
+
+
+def test_what_is_mixed_is_said(finished) -> None:  # type: ignore[no-untyped-def]
+    ours = finished.folder.manifest()
+    other = json.loads(json.dumps(ours))
+    other["environment"] |= {"device_class": "cuda (X)", "harness": "9.9"}
+    told = provenance([ours, other, other], "x")
+    assert told[0].startswith("1 run on cpu (") and told[0].endswith("), 2 on cuda (X)")
+    assert "2 by harness 9.9" in told[1]
+
+
+def test_published_results_name_their_format() -> None:
+    assert load_folder(ROOT / "results/published/digits").provenance == ["record format 1, older than this version's 2"]
+
+
+def test_an_unexpected_exception_ends_its_run_alone(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.runs import run as module
+
+    real = module.start
+    monkeypatch.setattr(module, "start", lambda r, d: 1 / 0 if r.method_name == "darts" else real(r, d))
+    planned = plan(load_study(small_study, ["epochs=1"], "0"), tmp_path)
+    outcomes = list(run_all(planned, "cpu", 1))
+    assert [o.error is None for o in outcomes] == [False, True, True, True]
+    assert outcomes[0].error == (
+        f"ZeroDivisionError: division by zero; its traceback is in {planned[0].folder.error_file}"
+    )
+    assert "Traceback" in planned[0].folder.error_file.read_text()
+    assert planned[0].state == "failed, see error.txt; not begun"
+
+
+def test_a_lease_is_held_once_and_freed_by_death(tmp_path: Path) -> None:
+    path = tmp_path / "leases" / "r"
+    with Lease(path).held():
+        assert Lease(path).holder() is not None
+        with pytest.raises(Held, match="is computing it"), Lease(path).held():
+            pass
+    assert Lease(path).holder() is None
+    code = f"""
+import os
+from pathlib import Path
+from harness.runs.lease import Lease
+with Lease(Path({str(path)!r})).held(): os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 9
+    assert path.exists()
+    with Lease(path).held():  # the dead hold nothing
+        pass
+
+
+def test_a_lease_that_was_taken_over_is_noticed(tmp_path: Path) -> None:
+    lease = Lease(tmp_path / "r")
+    with lease.held():
+        lease.check()
+        (tmp_path / "r").write_text(json.dumps({"token": "another"}))
+        with pytest.raises(Held, match="has"):
+            lease.check()
+    assert (tmp_path / "r").exists(), "it is not ours to remove"
+
+
+def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert placed("cuda:0..2", None, 2) == ["cuda:0", "cuda:1", "cuda:2"] * 2
+    assert placed("cuda:all", 5, None) == ["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:0"]
+    assert placed("cuda:1,3", None, None) == ["cuda:1", "cuda:3"]
+    with pytest.raises(HarnessError, match="device 'cuda:4' is not there: this machine has 4 CUDA devices"):
+        placed("cuda:2..4", None, None)
+    with pytest.raises(HarnessError, match="--jobs 9 is more than --jobs-per-device 2 on 4 devices: leave one out"):
+        placed("cuda:all", 9, 2)
+
+
+def test_rows_are_readable_without_this_package(finished) -> None:  # type: ignore[no-untyped-def]
+    assert len(pd.read_parquet(finished.folder.final / "epochs.parquet")) == 2

@@ -1,0 +1,36 @@
+"""Methods on DARTS' spaces: each searches, resumes to the same bytes, and leaves global random states alone."""
+
+import pytest
+import torch
+
+from harness.search.methods import method
+from harness.spaces.darts.space import S1, S2, S3, S4
+from harness.testing.contracts import MethodContract, small_search
+
+CHOSEN = [
+    ("darts", S4()),
+    ("sdarts-adv", S4()),
+    ("darts-minus", S1()),
+    ("pc-darts + sdarts-rs", S2()),
+    ("r-darts-dp", S4()),
+    ("p-darts", S3()),
+    ("lambda-darts", S1()),
+    ("oles", S1()),
+    ("gdas", S3()),
+    ("ms-darts", S2()),
+]
+
+
+class TestChosenMethods(MethodContract):
+    @pytest.fixture(autouse=True, params=CHOSEN, ids=lambda p: f"{p[0]}-{p[1].name}")
+    def chosen(self, request: pytest.FixtureRequest) -> None:
+        self.method, self.space = request.param
+
+
+def test_noise_has_a_stream_of_its_own() -> None:
+    """Draws of another purpose do not move it."""
+    plain, other = (small_search(method(m), S4()) for m in ("darts", "sdarts-rs"))
+    for search in (plain, other):
+        search.train_epoch(0, lambda: None)
+    assert "alpha-noise" in other.streams.state_dict()
+    assert torch.equal(*(search.streams.state_dict()["noise"] for search in (plain, other)))
