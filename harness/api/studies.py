@@ -38,10 +38,13 @@ def plan(
     """
     import pandas as pd
 
+    from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.study import load_study
 
-    planned = make_plan(load_study(located(study), settings, seeds), Path(out))
+    loaded = load_study(located(study), settings, seeds)
+    planned = make_plan(loaded, Path(out))
+    check_study(loaded, [p.run for p in planned if not p.finished])
     return pd.DataFrame(
         {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
@@ -72,6 +75,7 @@ def run(
     """
     from harness.core.arithmetic import check_precision, default_jobs, resolve_device
     from harness.results.load import of_study
+    from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import run_all, study_folder
     from harness.runs.preregistration import declare
@@ -79,6 +83,7 @@ def run(
 
     loaded = load_study(located(study), settings, seeds)
     planned = make_plan(loaded, Path(out))
+    check_study(loaded, [p.run for p in planned if not p.finished])
     where = resolve_device(device)
     for p in planned:
         check_precision(p.run.training.precision, where)

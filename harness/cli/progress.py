@@ -72,8 +72,10 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
 
 
 def _left(progress: dict[str, Any] | None) -> str:
-    """Time left of one run, from its mean seconds an epoch."""
-    if not progress or progress["recorded"] < 2:
+    """Time left of one run, from its mean seconds an epoch, the part of the current one that is done included."""
+    if not progress:
         return ""
-    each = progress["wall_s"] / max(1, progress["recorded"] - 1)
-    return f"{duration(each * (progress['epochs'] - progress['recorded']))} left"
+    done = progress["recorded"] + progress["steps"] / (progress.get("steps_per_epoch") or float("inf"))
+    if done <= 1:  # epoch 0 trains nothing
+        return ""
+    return f"{duration(progress['wall_s'] / (done - 1) * (progress['epochs'] - done))} left"

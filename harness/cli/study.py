@@ -63,15 +63,27 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
 
 @click.command()
 @study_options
+@click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
+@click.option("--device", default="auto", show_default=True, help="Where --price measures: auto, cpu or cuda:N.")
 @form
-def plan(study: Study, out: Path, form: Any) -> None:
-    """Show the runs of a study and which are missing; runs nothing."""
+def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, form: Any) -> None:
+    """Show the runs of a study and which are missing; runs nothing.
+
+    Before, it looks whether data, batches, networks and table fit. With --price, what the missing runs cost on this
+    machine: measured once, then known from the cache.
+    """
     from harness.cli.printing import emit
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
 
     planned = make_plan(study, out)
     check_study(study, [p.run for p in planned if not p.finished])
+    if price:
+        from harness.cli.pricing import show_price
+
+        show_price(study.name, planned, jobs, device, form)
+        return
     emit(planned_rows(planned), form, f"{study.name}: {len(study.runs)} runs")
     tell_left_out(study, planned, out)
 

@@ -77,7 +77,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             state, rows = saved
             process.load_state_dict(state)
         clock = Clock(rows["timing"])
-        steps = 0
+        steps, per_epoch = 0, getattr(process, "steps_per_epoch", None)
         reported = time.monotonic()
 
         def on_step() -> None:
@@ -85,7 +85,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             steps += 1
             if time.monotonic() - reported > PROGRESS_SECONDS:
                 reported = time.monotonic()
-                folder.save_progress(progress(run, len(rows["epochs"]), clock, steps))
+                folder.save_progress(progress(run, len(rows["epochs"]), clock, steps, per_epoch))
 
         for epoch in range(len(rows["epochs"]), run.epochs + 1):
             steps = 0
@@ -96,7 +96,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             rows["lookups"] += lookup_records(epoch, architecture, run)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             lease.check()
-            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0))
+            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch))
         lease.check()
         folder.finish(rows, manifest(run, device))
 
@@ -184,9 +184,15 @@ class Clock:
         return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, "peak_memory_mb": memory / 1e6}
 
 
-def progress(run: Run, epochs_done: int, clock: Clock, steps: int) -> dict[str, Any]:
+def progress(run: Run, epochs_done: int, clock: Clock, steps: int, per_epoch: int | None) -> dict[str, Any]:
     """What the live display shows of a run: epochs recorded (epoch 0 included), steps since, seconds so far."""
-    return {"recorded": epochs_done, "epochs": run.epochs + 1, "steps": steps, "wall_s": clock.elapsed()[0]}
+    return {
+        "recorded": epochs_done,
+        "epochs": run.epochs + 1,
+        "steps": steps,
+        "steps_per_epoch": per_epoch,
+        "wall_s": clock.elapsed()[0],
+    }
 
 
 def manifest(run: Run, device: torch.device) -> dict[str, Any]:

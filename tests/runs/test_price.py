@@ -1,0 +1,59 @@
+"""`plan --price`: measured in a process of its own, kept, and right against a run."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from harness.cli.main import main
+from harness.runs.execute import plan, run_all
+from harness.runs.price import Price, prices, total_s
+from harness.runs.study import load_study
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_total_fills_the_places() -> None:
+    assert total_s([3, 3, 2], 1) == 8
+    assert total_s([3, 3, 2], 2) == 5
+    assert total_s([], 2) == 0
+
+
+def test_a_run_is_the_sum_of_its_parts(small_study: Path) -> None:
+    run = load_study(small_study, ["epochs=5", "evaluation.every=2"]).runs[0]
+    price = Price(1.0, 0.5, 10, 0.25, 3.0, 7.0, 0.125, 100, 1)
+    # epochs 0, 2, 4 and the last are evaluated
+    assert price.run_s(run) == 1 + 5 * (5 + 0.25 + 0.125) + 0.125 + 4 * 3 + 7
+
+
+def test_price_against_a_run(small_study: Path, tmp_path: Path, cache: Path) -> None:
+    settings = ['methods=["darts", "random-search"]', "epochs=8", "training.steps_per_epoch=12", "supernet.channels=8"]
+    study = load_study(small_study, settings, "0")
+    said: list[str] = []
+    found = prices(study.runs, "cpu", said.append)
+    assert said == ["measuring darts", "measuring random-search"]
+    assert prices(study.runs, "cpu", said.append) == found  # kept
+    assert len(said) == 2
+    planned = plan(study, tmp_path / "out")
+    list(run_all(planned, ["cpu"], 1))
+    spent = pd.read_parquet(planned[0].folder.final / "timing.parquet")["cpu_s"].iloc[-1]
+    assert found["darts"].steps == 12
+    assert 0.5 < found["darts"].run_s(study.runs[0]) / spent < 2  # within 30 % on a machine of its own
+    size = sum(p.stat().st_size for p in planned[0].folder.final.iterdir()) / 1e6
+    assert found["darts"].disk_mb == pytest.approx(size, rel=0.5)
+
+
+def test_plan_shows_the_price(small_study: Path, tmp_path: Path) -> None:
+    words = ["plan", str(small_study), "--out", str(tmp_path / "out"), "--price", "--device", "cpu", "--seeds", "0..1"]
+    words += ["--set", 'methods=["random-search"]']
+    done = CliRunner().invoke(main, [*words, "--format", "json"])
+    (row,) = json.loads(done.stdout)
+    assert (row["method"], row["missing"], row["steps/epoch"]) == ("random-search", 2, 1)
+    assert "2 runs, 2 at a time:" in CliRunner().invoke(main, [*words, "--jobs", "2"]).output
+    assert not (tmp_path / "out").exists()
