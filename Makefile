@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STUDY = benchmarks/trajectories/digits.toml
 JOBS ?= 2
 
-.PHONY: setup demo test lint docs clean
+.PHONY: setup demo test test-engines lint docs clean
 
 setup: $(BIN)/.installed
 
@@ -28,6 +28,10 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# the engines that take minutes to start: a real SLURM (apt-get install slurm-wlm munge) and Ray (pip install ray)
+test-engines: setup
+	$(BIN)/python -m pytest -m engines tests/runs/executors
 
 # the site, in build/docs: strict, offline, nothing from elsewhere (its search needs it served: python -m http.server -d build/docs)
 docs: setup

@@ -27,8 +27,8 @@ def test_import_is_light_and_names_are_there() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with pytest.raises(AttributeError, match="module 'harness' has no attribute 'runs'"):
-        harness.runs  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'harness' has no attribute 'laod'"):
+        harness.laod  # noqa: B018
 
 
 @pytest.fixture(scope="module")

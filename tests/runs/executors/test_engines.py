@@ -11,7 +11,7 @@ from harness.runs.execute import Planned
 from tests.runs.executors.conftest import compute, kill_one, wait_for
 
 
-@pytest.mark.parametrize("name", ["local", "dask", "ray"])
+@pytest.mark.parametrize("name", ["local", "dask", pytest.param("ray", marks=pytest.mark.engines)])
 def test_a_killed_worker_costs_its_epoch(name: str, tiny: Path, straight: list[str], tmp_path: Path) -> None:
     if name != "local":
         pytest.importorskip({"dask": "distributed"}.get(name, name), reason=f"the engine {name} is not installed")
@@ -21,6 +21,7 @@ def test_a_killed_worker_costs_its_epoch(name: str, tiny: Path, straight: list[s
         assert [line for line in said if "darts seed 0 lost its worker and will be begun again" in line]
 
 
+@pytest.mark.engines
 @pytest.mark.usefixtures("slurm")
 def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[str], tmp_path: Path) -> None:
     def meddle(planned: list[Planned]) -> None:
