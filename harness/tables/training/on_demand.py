@@ -20,7 +20,8 @@ from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture, Space
 from harness.tables.blocks import Block, Blocks
 from harness.tables.measure import Column, Measure
-from harness.tables.table import Table, What
+from harness.tables.opened import What
+from harness.tables.table import Table
 from harness.tables.training.recipe import DATASET, SPLITS, Recipe
 from harness.tables.write import save_npz
 
