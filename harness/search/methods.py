@@ -47,7 +47,8 @@ class Method:
         """Forward and backward passes of the one-shot network in a step; None where there is no such network."""
         if not isinstance(self.searcher, SupernetSearcher):
             return None
-        counts = [self.searcher.passes(), *(r.passes() for r in self.regularizers)]
+        held = any(r.holds_alpha for r in self.regularizers)
+        counts = [(0, 0) if held else self.searcher.passes(), *(r.passes() for r in self.regularizers)]
         return 1 + sum(f for f, _ in counts), 1 + sum(b for _, b in counts)
 
     def override(self, changes: dict[str, Fields]) -> Method:

@@ -81,7 +81,10 @@ def test_full_strength_is_not_darts() -> None:
             continue
         if name in TESTED_BELOW:
             continue
-        settings: dict[str, Any] = {"alpha-warmup": {"length": 1}}.get(name, {})
+        settings: dict[str, Any] = {
+            "alpha-warmup": {"length": 1},
+            "progressive-pruning": {"at": (1,), "kept": (2,)},
+        }.get(name, {})
         ours = states(Method(method("darts").searcher, (kind(**settings),)), SPACE_LIST[0])
         same = [a.shape == b.shape and torch.equal(a, b) for a, b in zip(ours, plain, strict=True)]
         assert not all(same), name
@@ -212,6 +215,8 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Net, "frozen", count_frozen)
     monkeypatch.setattr(torch.autograd, "grad", count_backward)
     search.net.train()
+    with torch.no_grad():  # so that, where one operation is drawn, it is one with weights
+        search.alphas[0][:, SPACE_LIST[0].operations.index("nor_conv_3x3")] += 0.1
     search.advance(2, 0.01)
     assert tuple(counted.values()) == method(name).passes()
 
@@ -330,7 +335,11 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
     def accuracy(self: Any, mix: Any, *_: Any) -> float:
         return float(sum((m * t).sum() for m, t in zip(mix, target, strict=True)))
 
+    def scores(search: Any, mix: Any, *_: Any) -> tuple[float, float]:
+        return accuracy(search, mix), 0.0
+
     monkeypatch.setattr(SupernetSearch, "accuracy", accuracy)
+    monkeypatch.setattr("harness.search.regularizers.perturbation_selection.train_mode_scores", scores)
     fields = {"tune_epochs": 0} if name == "perturbation-selection" else {"samples": 4_000}
     search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space)
     search.trained = 3
@@ -416,7 +425,7 @@ def test_a_relaxation_and_an_estimator_are_composed() -> None:
 
 def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
     for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + a2m", "snas")):
-        part = {"amended": {"eta": 0}} if "amended" in ours else {"sam": {"rho": 0}}
+        part = {"amended": {"eta": 0}} if "amended" in ours else {"a2m": {"rho": 0}}
         composed = method(ours).override(part)
         for a, b in zip(states(composed, SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True):
             assert torch.equal(a, b)

@@ -32,6 +32,11 @@ class Regularizer(Plugin):
     counts: ClassVar[Counted | None] = None
     replays: ClassVar[bool] = True
 
+    @property
+    def holds_alpha(self) -> bool:
+        """Whether it lets no architecture step be taken, ever."""
+        return False
+
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes that it adds to a step."""
         return (0, 0)

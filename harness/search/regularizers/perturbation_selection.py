@@ -13,15 +13,13 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.search.naming import Meta, Named, Recorded
-from harness.search.regularizers.alpha_warmup import AlphaWarmup
+from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Batch, evaluated
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.supernet import Mix, kept_buffers
-
-NEVER = 1_000_000
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
