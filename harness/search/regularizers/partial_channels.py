@@ -6,8 +6,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named, Recorded
+from harness.search.naming import Meta, Named, Recorded
+from harness.search.regularizers.adversarial import recorded_fields as recorded_attack
 from harness.search.regularizers.base import Regularizer
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    return {"partial-channels": {"k": meta["partial_channels"]}}
 
 
 class PartialChannels(Regularizer):
@@ -21,7 +26,10 @@ class PartialChannels(Regularizer):
     paper = "Xu et al., ICLR 2020 (1907.05737)"
     methods: ClassVar = {"pc-darts": Named()}
     records: ClassVar = {
-        "pcdarts": Recorded("pc-darts", lambda meta: {"partial-channels": {"k": meta["partial_channels"]}})
+        "pcdarts": Recorded("pc-darts", recorded_fields),
+        "pcdarts_sdarts_adv": Recorded(
+            "pc-darts + sdarts-adv", lambda meta: recorded_fields(meta) | recorded_attack(meta)
+        ),
     }
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"

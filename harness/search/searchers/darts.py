@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from harness.search.naming import Named, Recorded
+from harness.search.naming import Named, Recorded, numbered
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
@@ -31,6 +31,8 @@ class DARTS(SoftmaxSearcher):
         "darts1": Recorded("darts"),
         "darts2": Recorded("darts-2nd"),
         "hessian": Recorded("darts"),
+        # of a space whose operations draw noise of their own
+        "forward": Recorded("darts", draws=lambda arrays, prefix: {"noise": numbered(arrays, f"{prefix}/noise")}),
     }
     role = "estimator"
     status = "conforms"

@@ -90,7 +90,7 @@ class Supernet(nn.Module, ABC):
         """The weights of candidate operations that were computed since this was last asked."""
         found: set[nn.Parameter] = set()
         for module in self.modules():
-            if isinstance(module, MixedOperation):
+            if isinstance(module, MixedOperation) and module.computed:
                 options = [o for i, o in enumerate(module.options()) if i in module.computed]
                 found.update(w for o in options if isinstance(o, nn.Module) for w in o.parameters())
                 module.computed.clear()

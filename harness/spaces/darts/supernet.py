@@ -29,14 +29,22 @@ Around = Callable[[int, Mixed, Tensor, Tensor], Tensor]
 class MixedEdge(MixedOperation):
     """The weighted sum of the operations of an edge, child modules in the order of its options, their `names`."""
 
+    draw: Draw
+
     def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
         super().__init__()
         self.names = tuple(names)
         for place, name in enumerate(names):
             self.add_module(str(place), mixed_operation(name, channels, stride))
 
+    def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        return [partial(o, draw=self.draw) if isinstance(o, Noise) else o for o in self.children()]
+
     def forward(self, x: Tensor, weights: Tensor, draw: Draw) -> Tensor:
         """x: [batch, channels, height, width]; weights: [operations]; draw: of the network."""
+        if self.evaluates != "all":
+            self.draw = draw
+            return self.drawn(x, weights)
         terms = [
             w * (operation(x, draw) if isinstance(operation, Noise) else operation(x))
             for w, operation in zip(weights.unbind(), self.children(), strict=True)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from harness.search.build import build_search
-from harness.testing import conformance
-from harness.testing.conformance import conform
+from harness.testing.conformance import Check, conform, searches
 
 RECORDS = {
     "s1": ("darts1", "sdarts_rs"),
@@ -33,10 +32,10 @@ def test_record_by_the_readable_network(records: Path, name: str, monkeypatch: p
     def readable(*args: Any, **options: Any) -> Any:
         return build_search(*args, implementation="readable", **options)
 
-    monkeypatch.setattr(conformance, "build_search", readable)
+    monkeypatch.setattr(searches, "build_search", readable)
     assert [c for c in conform([records / f"{name}.npz"]) if not c.conforms] == []
 
 
 def test_decodings(records: Path) -> None:
     (check,) = conform([records / "darts_derivation.json"])
-    assert check == conformance.Check("darts_derivation", "architectures of 200 cases", 0.0)
+    assert check == Check("darts_derivation", "architectures of 200 cases", 0.0)

@@ -15,7 +15,11 @@ NORMS = ("grad_norm", "weight_grad_norm")
 
 
 def takes(record: Record) -> bool:
-    return (record.has("step0") or record.has("steps")) and not record.has("hessian") and recorded(record) is not None
+    return (
+        any(map(record.has, ("step0", "steps", "forward")))
+        and not record.has("hessian")
+        and recorded(record) is not None
+    )
 
 
 def replay(record: Record) -> Iterator[Check | Skipped]:
