@@ -63,7 +63,7 @@ class Pair:
             image_channels=images,
             generator=torch.Generator().manual_seed(0),
             dtype=torch.float64,
-            readable=readable,
+            implementation="readable" if readable else "fast",
             partial_channels=parts,
         )
         g = torch.Generator().manual_seed(2)
