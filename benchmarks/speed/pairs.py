@@ -9,9 +9,10 @@ import torch
 
 from harness.core.streams import Streams
 from harness.measures.hessian import hessian
-from harness.search.build import build_search, frozen_cross_entropy
+from harness.search.build import build_search
 from harness.search.methods import method
 from harness.search.regularizers.adversarial import AdversarialPerturbation
+from harness.search.steps import frozen_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import SPACES
 
@@ -81,7 +82,7 @@ class Pair:
         mix = [m.detach() for m in self.harness.searcher.relax(self.harness.alphas)]
         assert isinstance(regularizer, AdversarialPerturbation)
         loss = frozen_cross_entropy(self.harness.net, self.train)
-        return regularizer.ascend(mix, loss, EPSILON, self.harness.core.streams)
+        return regularizer.ascend(mix, loss, EPSILON, self.harness.streams)
 
     def plain_attack(self) -> list[torch.Tensor]:
         return self.plain.attack(self.plain.mix(), *self.train)

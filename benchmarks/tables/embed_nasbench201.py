@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from harness.plots import distribution
 from harness.spaces.nasbench201.size import flops, parameters
 from harness.spaces.nasbench201.space import canonical, live_operations, official_cells, to_string
+from harness.tables.formats.nasbench201 import NASBENCH201, NATS
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION
 from harness.tables.measure import Column, Cost, Measure
-from harness.tables.sources.source import NASBENCH201, NATS
 from harness.tables.table import Table
 from harness.tables.write import sha256, write_table
 

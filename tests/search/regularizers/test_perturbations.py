@@ -146,7 +146,7 @@ def test_one_sample_of_mean_shift_is_a_random_walk() -> None:
     mix, step = small_step(NASBench201())
     (moved,) = MeanShift(samples=1, epsilon=0.1, epsilon_start=0.1).perturb(mix, step)
     _, again = small_step(NASBench201())
-    first, second = (again.streams.uniform("alpha-noise", mix[0], -0.1, 0.1) for _ in range(2))
+    first, second = (again.moment.streams.uniform("alpha-noise", mix[0], -0.1, 0.1) for _ in range(2))
     assert torch.allclose(moved, mix[0] + first + second)
 
 
