@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.plots import distribution
+from harness.plots.distribution import save_distribution
 from harness.spaces.nasbench201.size import flops, parameters
 from harness.spaces.nasbench201.space import canonical, live_operations, official_cells, to_string
 from harness.tables.formats.nasbench201 import NASBENCH201, NATS
@@ -229,7 +229,7 @@ def write_sheet(table: Table, other_sizes: int) -> None:
     """DATASHEET.md and its figure, every number from the table itself. other_sizes: cells of which the source has
     another number of parameters."""
     assert table.validation is not None
-    distribution.save(distribution.data(table), table.folder)
+    save_distribution(table, np.arange(len(table)), table.folder)
     apart = np.abs(table.vector(table.test) - table.vector(table.test, OWN))
     classes, twins, spread = twin_spread(table, table.test)
     judged = [COLUMNS[name].measure for name in (*NATS_200, "cifar10valid_val_200")]
