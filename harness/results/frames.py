@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import sha256
 from harness.measures.anytime import agreement
 from harness.runs.execute import Planned
-from harness.runs.store import TABLES
+from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
 from harness.tables.catalog import open_table
 from harness.tables.measure import Measure, percentile_among
@@ -47,18 +47,8 @@ class Results:
     @classmethod
     def of_runs(cls, planned: Sequence[Planned], table: Table | None) -> Results:
         """The rows of those of the runs that are finished."""
-        import pandas as pd
-
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-        for p in planned:
-            for name, part in p.folder.tables().items() if p.finished else ():
-                part.insert(0, "method", p.run.method_name)
-                part.insert(1, "seed", p.run.seed)
-                parts[name].append(part)
-        frames: dict[str, Any] = {
-            name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()
-        }
-        return cls(**frames, table=table, space=planned[0].run.space if planned else None)
+        finished = [(p.folder, p.run.method_name, p.run.seed) for p in planned if p.finished]
+        return cls(**stacked(finished), table=table, space=planned[0].run.space if planned else None)
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -79,10 +69,7 @@ class Results:
             inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
             told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
             raise HarnessError(f"{folder} holds no published results itself{told}") from None
-        named = manifest["table"]
-        table = None if named is None else open_table(named["name"])
-        if table is not None and table.fingerprint != named["fingerprint"]:
-            raise HarnessError(f"the results in {folder} were looked up in another version of table {table.name!r}")
+        table = table_asked(manifest["table"], f"the results in {folder}")
         name = manifest["study"].get("space")
         return cls(**frames, table=table, space=None if name is None else SPACES.find(name)())
 
@@ -155,6 +142,32 @@ class Results:
                 row["percentile"] = round(float(np.median(ranks)), 1)
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
         return pd.DataFrame(rows)
+
+
+def stacked(runs: Iterable[tuple[RunFolder, str, int]]) -> dict[str, Any]:
+    """The tables of finished runs, each run's (folder, method, seed) below the one before, with `method` and `seed`."""
+    import pandas as pd
+
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for folder, method, seed in runs:
+        for name, part in folder.tables().items():
+            part.insert(0, "method", method)
+            part.insert(1, "seed", seed)
+            parts[name].append(part)
+    return {name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()}
+
+
+def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
+    """The table that a manifest names, which must be the one that was asked; None where it names none.
+
+    what: the rows, for the error.
+    """
+    if named is None:
+        return None
+    table = open_table(named["name"])
+    if table.fingerprint != named["fingerprint"]:
+        raise HarnessError(f"{what} were looked up in another version of table {table.name!r}")
+    return table
 
 
 def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
+from harness.core.files import disk, write_atomically
 from harness.core.registry import Registry
 from harness.results.frames import Results, select, trial_mean
 
@@ -43,6 +44,22 @@ class Exporter(ABC):
         Returns:
             Where they are.
         """
+
+
+class FileExporter(Exporter):
+    """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
+
+    def write(self, results: Results, study: str, to: Path | None) -> str:
+        path = to or Path(f"{study}.{self.name}")
+        content = self.encoded(tidy(results))
+        with disk(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+        return str(path)
+
+    @abstractmethod
+    def encoded(self, rows: pd.DataFrame) -> bytes:
+        """The file's bytes, of the rows that `tidy` gives."""
 
 
 def tidy(results: Results) -> pd.DataFrame:
