@@ -10,6 +10,7 @@ from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.results.load import Finished
+from harness.runs.store import TABLES
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -122,14 +123,13 @@ def joined(found: Sequence[Finished]) -> Finished:
     """Runs of several folders as one, each method by the name that it has there."""
     import pandas as pd
 
-    first, *rest = found
-    tables = {f.results.table.fingerprint if f.results.table else None for f in found}
-    if len(tables) > 1:
-        raise HarnessError(f"the runs of {', '.join(str(f.folder) for f in found)} were looked up in different tables")
-    frames = {
-        name: pd.concat([getattr(f.results, name) for f in found], ignore_index=True)
-        for name in ("epochs", "lookups", "timing")
-    }
+    first = found[0]
+    folders = ", ".join(str(f.folder) for f in found)
+    if len({f.results.table.fingerprint if f.results.table else None for f in found}) > 1:
+        raise HarnessError(f"the runs of {folders} were looked up in different tables")
+    if len({f.results.space.name if f.results.space else None for f in found}) > 1:
+        raise HarnessError(f"the runs of {folders} searched different spaces: load them apart")
+    frames = {name: pd.concat([getattr(f.results, name) for f in found], ignore_index=True) for name in TABLES}
     keys = frames["epochs"][["method", "seed", "epoch"]]
     if keys.duplicated().any():
         twice = keys[keys.duplicated()].iloc[0]
@@ -140,5 +140,5 @@ def joined(found: Sequence[Finished]) -> Finished:
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"
     manifests = [m for f in found for m in f.manifests]
-    missing = sum(f.missing for f in rest) + first.missing
+    missing = sum(f.missing for f in found)
     return Finished(names, first.source, results, missing, first.declared, told, first.folder, manifests)

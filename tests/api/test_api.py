@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.api.loaded import joined
 from harness.core.errors import HarnessError
 from tests.conftest import ROOT, SMALL_STUDY
 
@@ -68,6 +70,16 @@ def test_several_folders_are_one(made: tuple[Path, harness.Runs]) -> None:
     assert len(harness.load(*folders)) == 4
     with pytest.raises(HarnessError, match="hold a run of 'darts' with seed 0: load them apart"):
         harness.load(folders[0], folders[0])
+
+
+def test_folders_that_do_not_fit_together_are_explained() -> None:
+    other = PUBLISHED.parent / "digits-1shot1"
+    with pytest.raises(HarnessError, match=r"ten-seeds, .*digits-1shot1 were looked up in different tables"):
+        harness.load(PUBLISHED, other)
+    found = harness.load(PUBLISHED).found
+    elsewhere = replace(found, results=replace(found.results, space=harness.load(other).space))
+    with pytest.raises(HarnessError, match="searched different spaces: load them apart"):
+        joined([found, elsewhere])
 
 
 def test_verdicts_of_published_results() -> None:
