@@ -1,7 +1,6 @@
 """The fast supernets are the readable ones: outputs, gradients, curvature and running statistics, in float64."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,94 +10,33 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.measures.hessian import hessian
-from harness.spaces.base import SPACES
-from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.fused import average_pool
-from harness.spaces.blocks.supernet import Supernet
+from tests.spaces.both import Both
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"images": 1},
-    {"parts": 2},
+    {"partial_channels": 2},
     {"auxiliary": 0.5},
-    {"parts": 2, "auxiliary": 0.5, "own": True},
+    {"partial_channels": 2, "auxiliary": 0.5, "own": True},
     {"dropped": 0.3},
 ]
 
 
-class Pair:
-    """Both networks with the same weights, a batch, and mixing weights with zeros among them."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        images: int = 3,
-        parts: int = 1,
-        auxiliary: float = 0,
-        own: bool = False,
-        dropped: float = 0,
-    ) -> None:
-        space = SPACES.find(name)()
-        self.nets = [self._net(space, readable, images, parts) for readable in (True, False)]
-        for net in self.nets:
-            net.auxiliary_skip, net.path_dropout = auxiliary, dropped
-        g = torch.Generator().manual_seed(1)
-        self.x = torch.randn(6, images, 12, 8, generator=g, dtype=torch.float64)
-        self.y = torch.randint(0, 7, (6,), generator=g)
-        cells = (self.nets[0].mixed_cells,) if own else ()
-        draws = [torch.randn(*cells, *s, generator=g, dtype=torch.float64) for s in space.alpha_shapes]
-        self.mix = [d.softmax(-1) for d in draws]
-        self.mix[0][..., 1, 1] = 0  # a weight of zero has a gradient
-        self.mix = [m.requires_grad_() for m in self.mix]
-
-    def _net(self, space: Any, readable: bool, images: int, parts: int) -> Supernet:
-        net = build_supernet(
-            space,
-            space.presets["official"],
-            channels=4,
-            cells=1 if space.name == "nasbench201" else 3,
-            classes=7,
-            image_channels=images,
-            generator=torch.Generator().manual_seed(0),
-            dtype=torch.float64,
-            implementation="readable" if readable else "fast",
-            partial_channels=parts,
-        )
-        g = torch.Generator().manual_seed(2)
-        net.draw = lambda _, make: make(g)
-        return net
-
-    def loss(self, net: Supernet, mix: list[Tensor]) -> Tensor:
-        return F.cross_entropy(net(self.x, mix), self.y)
-
-    def everything(self, net: Supernet) -> Iterator[Tensor]:
-        for training in (True, True, False):
-            net.train(training)
-            yield net(self.x, self.mix)
-            yield from torch.autograd.grad(self.loss(net, self.mix), [*self.mix, *net.parameters()])
-        logits = net.frozen(self.x)
-        yield logits(self.mix)
-        yield from torch.autograd.grad(F.cross_entropy(logits(self.mix), self.y), self.mix)
-        with torch.no_grad():
-            yield logits(self.mix)
-        yield from net.buffers()
+def both(name: str, images: int = 3, **options: Any) -> Both:
+    return Both(name, cells=1 if name == "nasbench201" else 3, batch=(6, images, 12, 8), **options)
 
 
 @pytest.mark.parametrize("name", SPACE_LIST)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_same_numbers(name: str, options: dict[str, Any]) -> None:
-    pair = Pair(name, **options)
-    readable, fast = (list(pair.everything(net)) for net in pair.nets)
-    assert len(readable) == len(fast) > 100
-    for a, b in zip(readable, fast, strict=True):
-        torch.testing.assert_close(b, a, rtol=1e-10, atol=1e-12)
+    both(name, **options).assert_same_numbers()
 
 
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_same_curvature(name: str) -> None:
-    pair = Pair(name)
+    pair = both(name)
     found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
 
@@ -106,7 +44,7 @@ def test_same_curvature(name: str) -> None:
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_state_is_the_readable_one_s(name: str) -> None:
     """Names and values: a checkpoint of one is a checkpoint of the other, and a copy stands for itself."""
-    pair = Pair(name)
+    pair = both(name)
     readable, fast = pair.nets
     assert list(readable.state_dict()) == list(fast.state_dict())
     for key, value in readable.state_dict().items():
@@ -138,7 +76,7 @@ class Computed(TorchDispatchMode):
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_frozen_computes_nothing_twice(name: str) -> None:
     """With gradients at two mixes, of which every weight differs."""
-    pair = Pair(name)
+    pair = both(name)
     with Computed() as computed:
         logits = pair.nets[1].frozen(pair.x)
         for mix in (pair.mix, [(0.9 * m + 0.01).detach().requires_grad_() for m in pair.mix]):
@@ -148,7 +86,7 @@ def test_frozen_computes_nothing_twice(name: str) -> None:
 
 
 def test_frozen_leaves_the_network_alone() -> None:
-    pair = Pair("nasbench201")
+    pair = both("nasbench201")
     for net in pair.nets:
         before = copy.deepcopy(net.state_dict())
         net.train()
@@ -166,7 +104,7 @@ def test_average_counts_pixels_inside_the_image() -> None:
 
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_readable_is_the_readable_network_and_ends(name: str) -> None:
-    pair = Pair(name)
+    pair = both(name)
     readable, fast = pair.nets
     before = fast(pair.x, pair.mix)
     with fast.readable():

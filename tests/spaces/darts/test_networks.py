@@ -1,20 +1,17 @@
 """The networks of DARTS' spaces: the fast one is the readable one, in outputs, gradients, curvature and statistics."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.measures.hessian import hessian
 from harness.spaces.base import SPACES
 from harness.spaces.blocks.build import build_supernet
-from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.darts.depthwise import apart, depthwise, plain, together
+from tests.spaces.both import Both
 
 SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none"]
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -28,77 +25,25 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-class Pair:
-    """Both networks with the same weights, a batch, and mixing weights with zeros among them."""
-
-    def __init__(
-        self, name: str, *, size: tuple[int, int] = (8, 12), auxiliary: float = 0, own: bool = False, **options: Any
-    ) -> None:
-        space = SPACES.find(name)()
-        dropped = options.pop("dropped", 0.0)
-        self.nets: list[Supernet] = []
-        for implementation in ("readable", "fast"):
-            net = build_supernet(
-                space,
-                space.presets["official"],
-                channels=4,
-                cells=4,
-                classes=7,
-                generator=torch.Generator().manual_seed(0),
-                dtype=torch.float64,
-                implementation=implementation,  # type: ignore[arg-type]
-                auxiliary=auxiliary > 0,
-                **options,
-            )
-            net.auxiliary_skip, net.path_dropout = auxiliary, dropped
-            g = torch.Generator().manual_seed(2)
-            net.draw = lambda _, make, g=g: make(g)  # type: ignore[misc]
-            self.nets.append(net)
-        g = torch.Generator().manual_seed(1)
-        self.x = torch.randn(4, 3, *size, generator=g, dtype=torch.float64)
-        self.y = torch.randint(0, 7, (4,), generator=g)
-        cells = [self.nets[0].cells_of(t) for t in range(2)]
-        shapes = [(count, *s) if own else s for count, s in zip(cells, space.alpha_shapes, strict=True)]
-        self.mix = [torch.randn(*s, generator=g, dtype=torch.float64).softmax(-1) for s in shapes]
-        self.mix[0][..., 1, 1] = 0  # a weight of zero has a gradient
-        self.mix = [m.requires_grad_() for m in self.mix]
-
-    def loss(self, net: Supernet, mix: list[Tensor]) -> Tensor:
-        return F.cross_entropy(net(self.x, mix), self.y)
-
-    def everything(self, net: Supernet) -> Iterator[Tensor]:
-        for training in (True, True, False):
-            net.train(training)
-            yield net(self.x, self.mix)
-            yield from torch.autograd.grad(self.loss(net, self.mix), [*self.mix, *net.parameters()])
-        logits = net.frozen(self.x)
-        for mix in (self.mix, [(0.9 * m + 0.01).detach().requires_grad_() for m in self.mix]):
-            yield logits(mix)
-            yield from torch.autograd.grad(F.cross_entropy(logits(mix), self.y), mix)
-        with torch.no_grad():
-            yield logits(self.mix)
-        yield from net.buffers()
+def both(name: str, *, size: tuple[int, int] = (8, 12), **options: Any) -> Both:
+    return Both(name, cells=4, batch=(4, 3, *size), **options)
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS, ids=str)
 def test_same_numbers(name: str, options: dict[str, Any]) -> None:
-    pair = Pair(name, **options)
-    readable, fast = (list(pair.everything(net)) for net in pair.nets)
-    assert len(readable) == len(fast) > 100
-    for a, b in zip(readable, fast, strict=True):
-        torch.testing.assert_close(b, a, rtol=1e-10, atol=1e-12)
+    both(name, **options).assert_same_numbers()
 
 
 @pytest.mark.parametrize("name", ["darts.s1", "darts.s2"])
 def test_same_curvature(name: str) -> None:
-    pair = Pair(name)
+    pair = both(name)
     found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
 
 
 def test_state_is_the_readable_one_s() -> None:
     """Names and values: a checkpoint of one is a checkpoint of the other, and a copy stands for itself."""
-    pair = Pair("darts.s3")
+    pair = both("darts.s3")
     readable, fast = pair.nets
     assert list(readable.state_dict()) == list(fast.state_dict())
     assert all(torch.equal(value, fast.state_dict()[key]) for key, value in readable.state_dict().items())
@@ -112,15 +57,15 @@ def test_state_is_the_readable_one_s() -> None:
 
 
 def test_auxiliary_skips_leave_the_other_weights_alone() -> None:
-    plain, skipping = (Pair("darts.s2", auxiliary=a).nets[1].state_dict() for a in (0.0, 0.5))
+    plain, skipping = (both("darts.s2", auxiliary=a).nets[1].state_dict() for a in (0.0, 0.5))
     assert {*skipping} - {*plain} == {key for key in skipping if key.startswith("auxiliaries.")}
     assert all(torch.equal(value, skipping[key]) for key, value in plain.items())
 
 
 def test_candidates_are_convolutions() -> None:
     """Of 14 edges a cell, 8 of a reduction cell have a skip connection with weights, which is no candidate."""
-    assert len(Pair("darts.s2").nets[0].candidates()) == 4 * 14
-    assert len(Pair("darts.full").nets[0].candidates()) == 4 * 14 * 4
+    assert len(both("darts.s2").nets[0].candidates()) == 4 * 14
+    assert len(both("darts.full").nets[0].candidates()) == 4 * 14 * 4
 
 
 def test_a_network_too_short_is_explained() -> None:
