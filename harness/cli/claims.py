@@ -73,13 +73,12 @@ def check(source: Path, folder: Path, out: Path, form: Any) -> None:
 @folder
 def write(to: Path, folder: Path) -> None:
     """Write the page of all claims, from committed results alone  [default: docs/claims.md]."""
-    from harness.core.files import disk
+    from harness.core.files import write_file
     from harness.verdicts.claims.check import check_all, in_folders
     from harness.verdicts.claims.files import read_folder
     from harness.verdicts.claims.page import page
 
-    with disk(to.parent):
-        to.write_text(page(check_all(read_folder(folder), in_folders(PUBLISHED))), encoding="utf-8")
+    write_file(to, page(check_all(read_folder(folder), in_folders(PUBLISHED))).encode())
     click.echo(to)
 
 

@@ -19,7 +19,7 @@ LARGE = 1 << 22
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turn the errors of a full or forbidden disk into sentences."""
+    """Turn the errors of a full or forbidden disk, and of a folder where a file is to be, into sentences."""
     try:
         yield
     except OSError as error:
@@ -31,7 +31,16 @@ def disk(path: Path) -> Iterator[None]:
             raise HarnessError(
                 f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
             ) from None
+        if error.errno == errno.EISDIR:
+            raise HarnessError(f"{path} is a folder: name a file inside of it") from None
         raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file where a user wants it: its folders are made, and an older file is replaced in one step."""
+    with disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import write_file
 from harness.core.version import __version__
 from harness.plots.base import FIGURES
 from harness.plots.gallery import make
@@ -63,9 +63,7 @@ def build(found: Finished, to: Path) -> Path:
         data=Markup(json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c")),
         script=Markup(text("page.js")),
     )
-    with disk(to.parent):
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(page, encoding="utf-8")
+    write_file(to, page.encode())
     return to
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import write_file
 from harness.results.frames import Results
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def write_baseline(results: Results, path: Path, manifests: Sequence[dict[str, A
     """One Parquet file; what the runs of each method ran with, and on, is kept in its metadata."""
     rows = baseline_rows(results)
     rows.attrs = {"made": made(manifests)}
-    with disk(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_parquet(path, index=False)
+    content = io.BytesIO()
+    rows.to_parquet(content, index=False)
+    write_file(path, content.getvalue())
 
 
 def made(manifests: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:

@@ -18,6 +18,8 @@ from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from tests.conftest import RECORDS, ROOT
 
+PUBLISHED = ROOT / "results" / "published" / "ten-seeds"
+
 
 def call(*args: object) -> Result:
     return CliRunner().invoke(main, [str(a) for a in args])
@@ -125,6 +127,32 @@ def test_wrong_input_is_one_sentence(small_study: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     failed = sentence(call("run", small_study, "--out", tmp_path / "file", "--jobs", "1", "--seeds", "0"))
     assert "cannot write to" in failed
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("report", "{published}", "--to"),
+        ("export", "{published}", "--format", "csv", "--to"),
+        ("export", "{published}", "--format", "parquet", "--to"),
+        ("gate", "{published}", "--write"),
+        ("claims", "write"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_is_not_written_over_a_folder(
+    verb: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    result = call(*(v.format(published=PUBLISHED) for v in verb), str(tmp_path))
+    assert sentence(result) == f"error: {tmp_path} is a folder: name a file inside of it"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_mlflow_store_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = sentence(call("export", str(PUBLISHED), "--format", "mlflow", "--to", str(tmp_path / "file")))
+    assert told.startswith(f"error: cannot write to {tmp_path / 'file'} (Not a directory)")
 
 
 def test_conform_exits_with_1_beyond_the_limit(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, write_atomically
+from harness.core.files import write_file
 from harness.core.registry import Registry
 from harness.results.frames import Results, select, trial_mean
 
@@ -51,10 +51,7 @@ class FileExporter(Exporter):
 
     def write(self, results: Results, study: str, to: Path | None) -> str:
         path = to or Path(f"{study}.{self.name}")
-        content = self.encoded(tidy(results))
-        with disk(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        write_file(path, self.encoded(tidy(results)))
         return str(path)
 
     @abstractmethod

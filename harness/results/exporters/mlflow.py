@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.files import disk
 from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
 from harness.results.frames import Results
 
@@ -28,9 +29,10 @@ class MLflow(Exporter):
         except ImportError:
             raise HarnessError("exporting to MLflow needs its package: pip install mlflow-skinny, or mlflow") from None
         place = str(to or "mlruns")
-        client = MlflowClient(tracking_uri=address(place))
-        known = client.get_experiment_by_name(study)
-        experiment = known.experiment_id if known else client.create_experiment(study)
+        with disk(Path(place)):
+            client = MlflowClient(tracking_uri=address(place))
+            known = client.get_experiment_by_name(study)
+            experiment = known.experiment_id if known else client.create_experiment(study)
         for method, seed, run in runs_of(tidy(results)):
             mark = f"{method}/{seed}/{fingerprint(run)}"
             there = client.search_runs([experiment], f"tags.`{MARK}` = '{mark}'")
