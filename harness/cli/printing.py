@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from harness.core.markup import is_number, latex, markdown, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,50 +103,6 @@ def least(rows: Sequence[dict[str, Any]], key: str) -> int:
     return max(longest(heading(key)), *(longest(shown(row[key])) for row in rows))
 
 
-def shown(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
 def longest(text: str) -> int:
     """Length of the longest word."""
     return max(map(len, text.split()), default=0)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """A pipe table."""
-    if not rows:
-        return ""
-    marks = ["---:" if is_number(v) else "---" for v in rows[0].values()]
-    lines = [list(rows[0]), marks, *([*row.values()] for row in rows)]
-    return "\n".join("| " + " | ".join(shown(v).replace("|", "\\|") for v in line) + " |" for line in lines)
-
-
-LATEX = str.maketrans(
-    {c: f"\\{c}" for c in "&%$#_{}"}
-    | {
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "|": r"\textbar{}",
-        "\\": r"\textbackslash{}",
-    }
-)
-
-
-def latex(rows: Sequence[dict[str, Any]]) -> str:
-    """A tabular with the rules of the package booktabs; numbers to the right."""
-    if not rows:
-        return ""
-    columns = "".join("r" if is_number(v) else "l" for v in rows[0].values())
-
-    def line(values: Iterable[Any]) -> str:
-        return " & ".join(shown(v).translate(LATEX) for v in values) + r" \\"
-
-    body = "\n".join(line(row.values()) for row in rows)
-    head = line(key.replace("_", " ") for key in rows[0])
-    parts = (f"\\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", body, r"\bottomrule", r"\end{tabular}")
-    return "\n".join(parts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk, sha256
+from harness.core.markup import markdown
 from harness.core.text import records
 from harness.plots.content import save
 from harness.plots.source import Source
@@ -63,16 +64,12 @@ def verdicts(study: Study, results: Results) -> str:
 def readme(study: Study, results: Results) -> str:
     """A Markdown page: the figure, the final results, and the commands that give them."""
     rows = records(results.final())
-    header = list(rows[0])
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(str(v) for v in row.values()) + " |" for row in rows]
     floors = ""
     if results.table is not None and (known := results.table.references(results.table.test)):
         told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
         floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
-    grid = "\n".join(lines)
     return (
-        f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{grid}\n\n{floors}"
+        f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{markdown(rows)}\n\n{floors}"
         "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
         f"`best_epoch_pct` is chosen in hindsight and is no result of a search.\n\n{verdicts(study, results)}\n\n"
         f"```\nharness run {study.source}\nharness publish {study.source}\n```\n"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,12 @@ from torch import Tensor
 from harness.core.arithmetic import arithmetic
 from harness.core.errors import HarnessError
 from harness.datasets.base import Batches, Part
+from harness.search.clipping import alpha_gradients, clip, with_zeros
 from harness.search.regularizers.base import Regularizer
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Batch, WeightStep, cross_entropy, frozen_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import Evaluated
 
 Step = Callable[[Batch, Batch], Tensor]
 """A step on a training and a validation batch; returns the training loss, detached."""
@@ -149,25 +148,10 @@ class SupernetSearch(SearchState):
             finite_difference_moves_bn=self.preset.finite_difference_moves_bn,
             moment=moment,
         )
-        with self.evaluating(self.searcher.architecture_evaluates):
+        with self.net.evaluating(self.searcher.architecture_evaluates):
             gradients = self.searcher.gradient(step)
-        held = {
-            place: self.alphas[place[0]][place[1]].detach().clone() for place, c in self.decided.items() if c["frozen"]
-        }
-        self.searcher.move(step, gradients, self.alpha_optimizer)
-        with torch.no_grad():
-            for (tensor, row), value in held.items():
-                self.alphas[tensor][row] = value
-
-    @contextmanager
-    def evaluating(self, what: Evaluated | None) -> Iterator[None]:
-        """Compute these operations while the block runs; None: as usual."""
-        usual = self.net.evaluates
-        if what is not None:
-            self.net.evaluate(what)
-        yield
-        if what is not None:
-            self.net.evaluate(usual)
+        with self.frozen_choices():
+            self.searcher.move(step, gradients, self.alpha_optimizer)
 
     def weight_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         step = WeightStep(
@@ -188,34 +172,13 @@ class SupernetSearch(SearchState):
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)
         if self.preset.unevaluated_weights_move:
-            gradients = self.with_zeros(gradients)
-        clipped = [g for g in gradients if g is not None]
-        norm = torch.nn.utils.get_total_norm([*clipped, *self.counted(sample, found[len(self.weights) :])])
-        self.last_norm = norm
-        scale = (self.training.gradient_clip / (norm + 1e-6)).clamp(max=1.0)
-        for weight, gradient in zip(self.weights, gradients, strict=True):
-            weight.grad = None if gradient is None else gradient * scale
+            gradients = with_zeros(self.net, self.weights, gradients, self.memory)
+        beside = alpha_gradients(self.counts, sample, self.alphas, found[len(self.weights) :])
+        self.last_norm = clip(self.weights, gradients, beside, self.training.gradient_clip)
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
         self.weight_optimizer.step()
         return loss.detach()
-
-    def with_zeros(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """Zero for each weight that a step left out and that had a gradient before, in a step of either kind."""
-        had: list[bool] = self.memory.setdefault("had-gradient", [False] * len(self.weights))
-        computed = self.net.computed() if self.net.evaluates != "all" else set()
-        for place, (weight, gradient) in enumerate(zip(self.weights, gradients, strict=True)):
-            had[place] = had[place] or gradient is not None or weight in computed
-        pairs = zip(self.weights, gradients, had, strict=True)
-        return [torch.zeros_like(w) if g is None and moved else g for w, g, moved in pairs]
-
-    def counted(self, sample: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:
-        """The gradients of alpha whose norm is clipped with that of the weights. slopes: over the mixing weights."""
-        if self.counts not in ("logits", "stale"):
-            return list(slopes)
-        found = torch.autograd.grad(list(sample), self.alphas, list(slopes))
-        left = [a.grad if self.counts == "stale" else None for a in self.alphas]
-        return [g if old is None else g + old for g, old in zip(found, left, strict=True)]
 
     def perturbed_mix(self, sample: Sequence[Tensor], step: WeightStep) -> list[Tensor]:
         """The mixing weights of the weight step: a sample, perturbed by each regularizer in turn, detached."""

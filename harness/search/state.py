@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -93,6 +94,16 @@ class SearchState(ABC):
         """The decided choices, by tensor and row."""
         found: dict[tuple[int, int], dict[str, Any]] = self.memory.get(DECIDED, {})
         return found
+
+    @contextmanager
+    def frozen_choices(self) -> Iterator[None]:
+        """Whatever moves the logits while the block runs, those of frozen choices are as they were at its end."""
+        frozen = [place for place, choice in self.decided.items() if choice["frozen"]]
+        held = {(tensor, row): self.alphas[tensor][row].detach().clone() for tensor, row in frozen}
+        yield
+        with torch.no_grad():
+            for (tensor, row), value in held.items():
+                self.alphas[tensor][row] = value
 
     def constrained(self, mix: Mix) -> Mix:
         """Mixing weights with the decided choices taken; no gradient goes through what is not kept."""

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from harness.cli.listing import listing
 from harness.cli.main import KINDS, main
-from harness.cli.printing import emit, latex, markdown
+from harness.cli.printing import emit
+from harness.core.markup import latex, markdown
 from tests.conftest import ROOT
 
 WIDTH = 80

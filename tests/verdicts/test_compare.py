@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import main
-from harness.cli.printing import latex, markdown
 from harness.core.errors import HarnessError
+from harness.core.markup import latex, markdown
 from harness.measures import anytime
 from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results

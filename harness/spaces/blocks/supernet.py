@@ -86,6 +86,16 @@ class Supernet(nn.Module, ABC):
             if isinstance(module, MixedOperation):
                 module.evaluates = what
 
+    @contextmanager
+    def evaluating(self, what: Evaluated | None) -> Iterator[None]:
+        """Compute these operations while the block runs; None: as usual."""
+        usual = self.evaluates
+        if what is not None:
+            self.evaluate(what)
+        yield
+        if what is not None:
+            self.evaluate(usual)
+
     def computed(self) -> set[nn.Parameter]:
         """The weights of candidate operations that were computed since this was last asked."""
         found: set[nn.Parameter] = set()

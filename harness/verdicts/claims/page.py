@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from harness.core.markup import markdown
 from harness.verdicts.claims.check import Checked
 
 HEAD = """# Claims
@@ -28,15 +30,19 @@ def page(checked: Sequence[Checked]) -> str:
     parts = [HEAD, f"{len(checked)} claims: {told}.\n"]
     for group, members in groups.items():
         parts.append(f"## {group}\n\n{members[0].named.file.paper}\n")
-        lines = ["| claim | published | found | n | interval | noise | verdict | why |", "|" + " --- |" * 8]
-        for c in members:
-            row = c.row()
-            cells = [
-                c.named.claim.says, row["published"], row["found"], row["n"], row["interval"], row["table's noise"],
-                f"**{row['verdict']}**", row["why"],
-            ]  # fmt: skip
-            lines.append("| " + " | ".join("" if v is None else str(v).replace("|", "\\|") for v in cells) + " |")
-        parts.append("\n".join(lines) + "\n")
+        parts.append(markdown([line(c) for c in members]) + "\n")
         sources = dict.fromkeys(c.named.claim.source for c in members)
         parts.append("Sources: " + "; ".join(sources) + ".\n")
     return "\n".join(parts)
+
+
+def line(checked: Checked) -> dict[str, Any]:
+    """A claim as a line of its table."""
+    row = checked.row()
+    return {
+        "claim": checked.named.claim.says,
+        **{column: row[column] for column in ("published", "found", "n", "interval")},
+        "noise": row["table's noise"],
+        "verdict": f"**{row['verdict']}**",
+        "why": row["why"],
+    }

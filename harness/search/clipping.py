@@ -1,0 +1,49 @@
+"""The gradients of a weight step: which of alpha are clipped with them, and which weights move without one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.search.searchers.base import Counted
+from harness.spaces.blocks.supernet import Mix, Supernet
+
+
+def alpha_gradients(counts: Counted, sample: Mix, alphas: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of alpha whose norm is clipped with that of the weights.
+
+    counts: see `Counted`. sample: the mixing weights, as a function of alphas. slopes: the loss's gradient over them.
+    """
+    if counts not in ("logits", "stale"):
+        return list(slopes)
+    found = torch.autograd.grad(list(sample), list(alphas), list(slopes))
+    left = [a.grad if counts == "stale" else None for a in alphas]
+    return [g if old is None else g + old for g, old in zip(found, left, strict=True)]
+
+
+def with_zeros(
+    net: Supernet, weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], memory: dict[str, Any]
+) -> list[Tensor | None]:
+    """Zero for each weight that a step left out and that had a gradient before, in a step of either kind: the published
+    optimiser then goes on moving it, by its momentum and its decay."""
+    had: list[bool] = memory.setdefault("had-gradient", [False] * len(weights))
+    computed = net.computed() if net.evaluates != "all" else set()
+    for place, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+        had[place] = had[place] or gradient is not None or weight in computed
+    pairs = zip(weights, gradients, had, strict=True)
+    return [torch.zeros_like(w) if g is None and moved else g for w, g, moved in pairs]
+
+
+def clip(
+    weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], beside: Sequence[Tensor], limit: float
+) -> Tensor:
+    """Give the weights their gradients, scaled so that the norm of all, and of those `beside` them, is at most `limit`.
+    Returns the norm before."""
+    norm = torch.nn.utils.get_total_norm([*(g for g in gradients if g is not None), *beside])
+    scale = (limit / (norm + 1e-6)).clamp(max=1.0)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = None if gradient is None else gradient * scale
+    return norm
