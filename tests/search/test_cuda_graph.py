@@ -101,7 +101,7 @@ def adam_counts_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def searched(name: str, space: str, graph: Any) -> SupernetSearch:
     search = small_search(method(name), SPACES.find(space)(), epochs=4)
-    search.training = search.training.model_copy(update={"steps_per_epoch": 4})
+    search.training = search.training.model_copy(update={"steps_per_epoch": 3})
     search.alpha_optimizer.param_groups[0]["capturable"] = True
     if graph is not None:
         search.replayed = lambda step: Replayed(step, search.streams, graph())

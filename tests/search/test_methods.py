@@ -1,5 +1,6 @@
 """Every method of the registry: it searches, resumes, and is DARTS at zero strength."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -51,6 +52,11 @@ def states(chosen: Method, space: Any) -> list[torch.Tensor]:
     return state_of(search)
 
 
+@functools.cache
+def states_of_darts(space: Any) -> list[torch.Tensor]:
+    return states(method("darts"), space)
+
+
 NEUTRAL = [(r, n) for r in (REGULARIZERS, SEARCHERS) for n, c in r.classes.items() if hasattr(c, "neutral")]
 
 
@@ -60,7 +66,7 @@ def test_zero_strength_is_darts_bit_for_bit(kind: Registry, name: str) -> None:
     darts = method("darts").searcher
     neutral = Method(darts, (part,)) if kind is REGULARIZERS else Method(part, ())
     for space in SPACE_LIST:
-        for ours, theirs in zip(states(neutral, space), states(method("darts"), space), strict=True):
+        for ours, theirs in zip(states(neutral, space), states_of_darts(space), strict=True):
             assert torch.equal(ours, theirs)
 
 
@@ -74,7 +80,7 @@ SELECTING = ("perturbation-selection", "sampled-selection")
 
 def test_full_strength_is_not_darts() -> None:
     """No regularizer is without effect."""
-    plain = states(method("darts"), SPACE_LIST[0])
+    plain = states_of_darts(SPACE_LIST[0])
     for name, kind in REGULARIZERS.classes.items():
         if name in SELECTING:
             assert kind.select is not Regularizer.select
