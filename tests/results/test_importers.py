@@ -20,6 +20,7 @@ from harness.results.importers.darts_log import architecture
 from harness.results.importers.naslib import NASLib
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
+from tests.conftest import ROOT
 
 TABLE = open_table("nasbench201.digits")
 SKIPS = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
@@ -308,6 +309,20 @@ def test_real_logs_are_imported_compared_and_drawn(
     code, text = run("plot", tmp_path / "naslib_runs", "--to", tmp_path / "figures")
     assert code == 0, text
     assert (tmp_path / "figures" / "trajectory.png").stat().st_size > 10_000
+
+
+def test_the_committed_public_logs_are_what_the_import_gives(shared_data: Path, tmp_path: Path) -> None:
+    committed = ROOT / "results" / "public-logs" / "naslib-one-shot"
+    code, text = run("import", "naslib", shared_data / "naslib_runs", "--table", "nasbench201", "--to", tmp_path)
+    assert code == 0, text
+    for name in ("epochs", "lookups", "timing"):
+        ours, theirs = (pd.read_parquet(f / f"{name}.parquet") for f in (tmp_path / "naslib_runs", committed))
+        pd.testing.assert_frame_equal(ours, theirs)
+    told = (committed / "README.md").read_text()
+    drawn = pd.read_csv(committed / "trajectory-seeds.csv")
+    for method, part in drawn.groupby("method"):
+        medians = part.groupby("epoch")["value"].median()
+        assert f"| {method} | {medians.min():.2f}, {medians.idxmin()} | {medians[50]:.2f} |" in told
 
 
 def test_logs_that_disagree_or_are_broken_are_explained(naslib: tuple[Path, Table], tmp_path: Path) -> None:
