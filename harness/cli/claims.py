@@ -51,13 +51,11 @@ def check(source: Path, folder: Path, out: Path, form: Any) -> None:
 
     Exits with 1 when one is not reproduced.
     """
-    from harness.results.folders import load_folder
-    from harness.results.load import of_study
-    from harness.runs.study import load_study
+    from harness.results.folders import open_finished
     from harness.verdicts.claims.check import check_all, claims_about
     from harness.verdicts.claims.files import read_folder
 
-    found = load_folder(source) if source.is_dir() else of_study(load_study(source), out)
+    found = open_finished(source, (), None, out)
     known = read_folder(folder)
     about = claims_about(found, known)
     if not about:

@@ -11,11 +11,13 @@ import click
 from harness.cli.claims import claims
 from harness.cli.datasets import datasets
 from harness.cli.exchange import export, import_
+from harness.cli.folders import merge, verify
 from harness.cli.judging import compare, gate, paper
 from harness.cli.plot import plot
 from harness.cli.program import Program
 from harness.cli.reading import form, report
 from harness.cli.study import plan, publish, run, status
+from harness.cli.submit import submit
 from harness.cli.tables import tables
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
@@ -42,7 +44,9 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-for verb in (plan, run, status, publish, plot, compare, paper, gate, report, import_, export, datasets, tables, claims):
+STUDIES = (plan, run, submit, status, verify, merge, publish)
+READERS = (plot, compare, paper, gate, report, import_, export)
+for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)
 
 

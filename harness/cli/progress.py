@@ -27,8 +27,10 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from harness.runs.execute import survey
+
     console = Console(stderr=True)
-    missing = [p for p in planned if not p.finished]
+    missing = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
     if not console.is_terminal or not missing:
         yield lambda line: print(line, file=sys.stderr)
         return
@@ -41,24 +43,24 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
 
     def watch() -> None:
         began = time.monotonic()
-        before = {p.run.folder_name: p.recorded for p in missing}
-        total = bars.add_task("all runs", total=sum(p.run.epochs + 1 for p in missing), left="")
+        before = sum(s.recorded for s in survey(missing))
+        every = sum(p.run.epochs + 1 for p in missing)
+        total = bars.add_task("all runs", total=every, left="")
         tasks: dict[str, Any] = {}
         while not stop.is_set():
-            for p in missing:
+            standings = survey(missing)
+            for p, s in zip(missing, standings, strict=True):
                 name = p.run.folder_name
-                current = p.folder.progress()
-                if current and name not in tasks:
+                if s.progress and name not in tasks:
                     tasks[name] = bars.add_task(
                         f"{p.run.method_name} seed {p.run.seed}", total=p.run.epochs + 1, left=""
                     )
                 if name in tasks:
-                    bars.update(tasks[name], completed=p.recorded, left=_left(current), visible=not p.finished)
-            done = sum(p.recorded for p in missing)
-            fresh = done - sum(before.values())
-            remaining = sum(p.run.epochs + 1 for p in missing) - done
-            rate = (time.monotonic() - began) / fresh if fresh else None
-            bars.update(total, completed=done, left="" if rate is None else f"{duration(rate * remaining)} left")
+                    bars.update(tasks[name], completed=s.recorded, left=_left(s.progress), visible=not s.finished)
+            done = sum(s.recorded for s in standings)
+            rate = (time.monotonic() - began) / (done - before) if done > before else None
+            left = "" if rate is None else f"{duration(rate * (every - done))} left"
+            bars.update(total, completed=done, left=left)
             stop.wait(POLL_SECONDS)
 
     with bars:

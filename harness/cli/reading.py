@@ -43,7 +43,7 @@ def finished_runs(command: Callable[..., None]) -> Callable[..., None]:
 
 def open_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: Path) -> Finished:
     """The finished runs; says how many are not."""
-    from harness.results.load import open_finished
+    from harness.results.folders import open_finished
 
     found = open_finished(source, settings, seeds, out)
     if found.missing:

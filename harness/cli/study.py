@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.executing import Choice, executor_options
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.runs.execute import Planned
-    from harness.runs.executors.base import Executor
+    from harness.runs.execute import Planned, Standing
     from harness.runs.study import Study
 
 
@@ -39,17 +40,27 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def planned_rows(planned: Sequence[Planned], damage: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    wrong = damage or {}
+MANY = 200
+"""Runs from which a table counts them by method, and `status` opens none of those that are finished."""
+
+
+def planned_rows(planned: Sequence[Planned], standings: Sequence[Standing]) -> list[dict[str, Any]]:
     return [
-        {
-            "method": p.run.method_name,
-            "seed": p.run.seed,
-            "state": "DAMAGED" if p.run.folder_name in wrong else p.state,
-            "folder": p.run.folder_name,
-        }
-        for p in planned
+        {"method": p.run.method_name, "seed": p.run.seed, "state": s.words, "folder": p.run.folder_name}
+        for p, s in zip(planned, standings, strict=True)
     ]
+
+
+def show_runs(rows: Sequence[dict[str, Any]], form: Any, title: str) -> None:
+    """A row a run; where a table would have too many, one for each method and state."""
+    from harness.cli.printing import emit
+
+    if form != "table" or len(rows) <= MANY:
+        emit(rows, form, title)
+        return
+    counts = Counter((row["method"], row["state"]) for row in rows)
+    told = [{"method": method, "state": state, "runs": n} for (method, state), n in sorted(counts.items())]
+    emit(told, form, f"{title}; --format csv has a row for each")
 
 
 def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
@@ -73,18 +84,19 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
     Before, it looks whether data, batches, networks and table fit. With --price, what the missing runs cost on this
     machine: measured once, then known from the cache.
     """
-    from harness.cli.printing import emit
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
+    from harness.runs.execute import survey
 
     planned = make_plan(study, out)
-    check_study(study, [p.run for p in planned if not p.finished])
+    standings = survey(planned)
+    check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
     if price:
         from harness.cli.pricing import show_price
 
         show_price(study.name, planned, jobs, device, form)
         return
-    emit(planned_rows(planned), form, f"{study.name}: {len(study.runs)} runs")
+    show_runs(planned_rows(planned, standings), form, f"{study.name}: {len(study.runs)} runs")
     tell_left_out(study, planned, out)
 
 
@@ -93,9 +105,7 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core, or one a CUDA device]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.")
 @click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")
-@click.option("--executor", "engine", help="Where runs are computed: local, or a name of 'harness list executors'.")
-@click.option("--set-executor", "fields", multiple=True, metavar="A=VALUE", help="A field of the executor.")
-@click.option("--cluster", type=click.Path(path_type=Path), help="A TOML file with the executor's name and fields.")
+@executor_options
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
 @click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
@@ -103,9 +113,7 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 def run(
     study: Study,
     out: Path,
-    engine: str | None,
-    fields: tuple[str, ...],
-    cluster: Path | None,
+    choice: Choice,
     no_wait: bool,
     recompute_damaged: bool,
     dry_run: bool,
@@ -117,26 +125,27 @@ def run(
     Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
     """
-    from harness.cli.printing import emit
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
-    from harness.runs.execute import run_all, study_folder
+    from harness.runs.execute import run_all, study_folder, survey
     from harness.runs.preregistration import declare
 
     planned = make_plan(study, out)
-    check_study(study, [p.run for p in planned if not p.finished])
+    standings = survey(planned)
+    executor = choice.executor("local")
+    check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
     if dry_run:
-        emit(planned_rows(planned), form, f"{study.name}: {len(planned)} runs, nothing run (--dry-run)")
+        title = f"{study.name}: {len(planned)} runs, nothing run (--dry-run)"
+        show_runs(planned_rows(planned, standings), form, title)
         return
-    executor = chosen_executor(engine, fields, cluster)
     devices = executor.places(places["device"], places["jobs"], places["jobs_per_device"])
     check_finished(planned, recompute_damaged)
     tell_left_out(study, planned, out)
     executor.check([p.run for p in planned], devices)
-    declare(study_folder(out, study), study.file.comparison, begun=any(p.recorded for p in planned))
-    missing = [p for p in planned if not p.finished]
+    declare(study_folder(out, study), study.file.comparison, begun=any(s.recorded for s in standings))
+    missing = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
     if missing and study.table is not None and " of " in study.table.told_size:
         click.echo(
             f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
@@ -168,28 +177,6 @@ def run(
         sys.exit(1)
 
 
-def chosen_executor(name: str | None, fields: Sequence[str], cluster: Path | None) -> Executor:
-    """The executor that the command line and the cluster's file name; the command line wins."""
-    import tomllib
-
-    from harness.runs.executors.base import EXECUTORS
-    from harness.runs.study import apply_settings
-
-    raw: dict[str, Any] = {}
-    if cluster is not None:
-        try:
-            raw = tomllib.loads(cluster.read_text())
-        except (OSError, ValueError) as error:
-            raise HarnessError(f"{cluster} cannot be read as a cluster's file ({error})") from None
-    apply_settings(raw, list(fields))
-    named = name or raw.get("executor", "local")
-    if not isinstance(named, str):
-        raise HarnessError(f'{cluster}: executor = {named!r} is no name: write executor = "slurm" and its fields below')
-    raw.pop("executor", None)
-    found: Executor = EXECUTORS.build(named, raw)
-    return found
-
-
 def check_finished(planned: Sequence[Planned], recompute: bool) -> None:
     """Move damaged runs aside so that they are computed again, or end with what is wrong with them."""
     from harness.runs.execute import damaged
@@ -209,8 +196,10 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     from harness.results.frames import Results
     from harness.results.provenance import provenance
 
-    emit(records(Results.of_runs(planned, study.table).final()), form, f"{study.name}: final results")
-    for clause in provenance([p.folder.manifest() for p in planned if p.finished], study.name):
+    finished = [p for p in planned if p.finished]
+    manifests = [p.folder.manifest() for p in finished]
+    emit(records(Results.of_runs(finished, study.table, manifests).final()), form, f"{study.name}: final results")
+    for clause in provenance(manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
         told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
@@ -223,23 +212,27 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
 def status(study: Study, out: Path, form: Any) -> None:
     """Show how far each run of a study is, and the results of those that are finished.
 
-    Exits with 1 when a finished run is damaged.
+    Exits with 1 when a finished run is damaged. Of more than 200 finished runs none is opened: 'harness verify' checks
+    them, 'harness compare' shows their results.
     """
-    from harness.cli.printing import emit
-    from harness.runs.execute import damaged
+    from harness.runs.execute import damaged, survey
     from harness.runs.execute import plan as make_plan
 
     planned = make_plan(study, out)
-    wrong = damaged(planned)
+    standings = survey(planned)
+    finished = [p for p, s in zip(planned, standings, strict=True) if s.finished]
+    many = len(finished) > MANY
+    wrong = {} if many else damaged(finished)
     rows = [
-        {**row, "epochs": f"{p.recorded}/{p.run.epochs + 1}"}
-        for row, p in zip(planned_rows(planned, wrong), planned, strict=True)
+        row | ({"state": "DAMAGED"} if row["folder"] in wrong else {}) | {"epochs": f"{s.recorded}/{p.run.epochs + 1}"}
+        for row, p, s in zip(planned_rows(planned, standings), planned, standings, strict=True)
     ]
-    whole = [p for p in planned if p.finished and p.run.folder_name not in wrong]
-    emit(rows, form, f"{study.name}: {len(whole)} of {len(planned)} runs finished")
+    show_runs(rows, form, f"{study.name}: {len(finished) - len(wrong)} of {len(planned)} runs finished")
     tell_left_out(study, planned, out)
-    if form == "table" and whole:
-        results(study, whole, form)
+    if many:
+        click.echo(f"note: {len(finished)} finished runs were not opened: harness verify, harness compare", err=True)
+    elif form == "table" and (sound := [p for p in finished if p.run.folder_name not in wrong]):
+        results(study, sound, form)
     for sentence in wrong.values():
         click.echo(f"error: {sentence}", err=True)
     if wrong:

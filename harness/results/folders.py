@@ -1,19 +1,34 @@
-"""Reading a folder of runs without the study file that made it: every run's manifest knows what it ran."""
+"""Opening what is to be read: a study's file with its runs, or any folder of runs, which need no study's file, as every
+manifest knows what was run."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.frames import Results, stacked, table_asked
-from harness.results.load import Finished, of_published
-from harness.runs.preregistration import FILE, Declared, standing
-from harness.runs.store import RunFolder
+from harness.results.load import Finished, of_study
+from harness.runs.appearance import Appearance
+from harness.runs.preregistration import Declared, kept, standing
+from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look, read_manifest, whole
+from harness.runs.study import load_study
 from harness.spaces.base import search_space
 
-MANIFEST = "manifest.json"
+FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
+"""Endings of files that an importer may read; a study's is .toml."""
+
+
+def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
+    """A study's file, with its runs under `out`, or a folder as `load_folder` reads it."""
+    if source.is_dir():
+        return load_folder(source).narrowed(settings, seeds)
+    if source.suffix.lower() in FOREIGN:
+        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
+    return of_study(load_study(source, list(settings), seeds), out)
 
 
 def load_folder(folder: Path) -> Finished:
@@ -21,43 +36,32 @@ def load_folder(folder: Path) -> Finished:
     if not folder.is_dir():
         raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
     one = (folder / MANIFEST).is_file()
-    runs = {folder: read_manifest(folder)} if one else run_folders(folder)
-    if one and "configuration" not in runs[folder]:
-        return of_published(folder, [], None)
+    if one and "configuration" not in read_manifest(folder / MANIFEST):
+        return of_published(folder)
+    runs = run_folders([folder] if one else inside(folder))
     if not runs:
-        inside = [
-            p.name for p in sorted(folder.iterdir()) if p.is_dir() and (run_folders(p) or (p / MANIFEST).is_file())
-        ]
-        where = f"name one of the folders inside: {', '.join(inside)}" if inside else "run a study first"
+        named = ", ".join(p.name for p in inside(folder) if (p / MANIFEST).is_file() or run_folders(inside(p)))
+        where = f"name one of the folders inside: {named}" if named else "run a study first"
         raise HarnessError(f"{folder} holds no finished run: {where}")
     study = folder.parent if one else folder
-    declared, told = kept_declaration(study)
-    return Finished(folder.name, folder, of_run_folders(study, runs), 0, declared, told, folder, list(runs.values()))
+    seen = look(study)
+    missing = 0 if one else len(seen.running - seen.finished)
+    declared = kept(study) or Declared()
+    told = standing(study, declared)
+    return Finished(
+        folder.name, folder, of_run_folders(study, runs), missing, declared, told, folder, list(runs.values())
+    )
 
 
-def run_folders(folder: Path) -> dict[Path, dict[str, Any]]:
-    """The manifests of the finished runs in a study's folder, in the order of the runs' names."""
-    inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.endswith(".running"))
-    manifests = {p: read_manifest(p) for p in inside if (p / MANIFEST).is_file()}
-    return {p: m for p, m in manifests.items() if "configuration" in m}
+def inside(folder: Path) -> list[Path]:
+    """The folders in a folder that may be finished runs, in the order of their names."""
+    return [folder / name for name in sorted(look(folder).finished)]
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run, or of published results; an error says that it is damaged."""
-    try:
-        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{folder / MANIFEST} cannot be read ({error}): run its study again") from None
-    return RunFolder(folder.parent, folder.name).manifest() if "configuration" in content else content
-
-
-def kept_declaration(study: Path) -> tuple[Declared, str]:
-    """How the study said that it will be compared, and whether it said so before its first run."""
-    try:
-        declared = Declared.model_validate_json((study / FILE).read_text())
-    except (OSError, ValueError):
-        declared = Declared()
-    return declared, standing(study, declared)
+def run_folders(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """The manifests of those of the folders that are finished runs; `Damaged` where one is not what was written."""
+    found = {p: read_manifest(p / MANIFEST) for p in folders if RUN_NAME.search(p.name) or (p / MANIFEST).is_file()}
+    return {p: whole(p / MANIFEST, m) for p, m in found.items() if "configuration" in m}
 
 
 def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
@@ -67,6 +71,33 @@ def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
         kinds = {json.dumps(c[what], sort_keys=True) for c in told}
         if len(kinds) > 1:
             raise HarnessError(f"{study} mixes runs of {len(kinds)} {what}s: load them apart")
-    rows = stacked((RunFolder(p.parent, p.name), m["method_name"], m["configuration"]["seed"]) for p, m in runs.items())
+    counts = Counter((m["method_name"], m["configuration"]["seed"]) for m in runs.values())
+    (name, seed), twice = counts.most_common(1)[0]
+    if twice > 1:
+        raise HarnessError(
+            f"{study} holds {twice} runs of {name!r} with seed {seed}, of different configurations: name the study's "
+            "file, whose runs alone are read then"
+        )
+    rows = stacked(
+        [(RunFolder(p.parent, p.name), m, m["method_name"], m["configuration"]["seed"]) for p, m in runs.items()]
+    )
     table = table_asked(told[0]["table"], f"the runs in {study}")
     return Results(**rows, table=table, space=search_space(told[0]["space"]))
+
+
+def of_published(folder: Path) -> Finished:
+    """What `harness publish` or `harness import` wrote."""
+    results = Results.of_folder(folder)
+    manifest = read_manifest(folder / MANIFEST)
+    study = manifest["study"]
+    return Finished(
+        study["name"],
+        folder,
+        results,
+        0,
+        Declared.model_validate(study.get("comparison", {})),
+        manifest.get("declaration", "exploratory: nothing was declared before the first run"),
+        folder,
+        manifest["runs"],
+        Appearance.model_validate(study.get("figures", {})),
+    )

@@ -1,10 +1,9 @@
-"""Opening what is to be read: a study with its finished runs, or a folder of published or imported results."""
+"""What is read: finished runs, with how they are to be compared and drawn."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from harness.core.seeds import parse_seeds
 from harness.results.frames import Results
 from harness.results.provenance import provenance
 from harness.runs.appearance import Appearance
-from harness.runs.execute import plan, study_folder
+from harness.runs.execute import plan, study_folder, survey
 from harness.runs.preregistration import Declared, standing
-from harness.runs.study import Study, apply_settings, load_study
-
-FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
-"""Endings of files that an importer may read; a study's is .toml."""
+from harness.runs.study import Study, apply_settings
 
 
 @dataclass(frozen=True)
@@ -45,68 +41,48 @@ class Finished:
     def provenance(self) -> list[str]:
         return provenance(self.manifests, self.source)
 
-
-def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
-    """A study file, with its runs under `out`, or a folder that `harness publish` or `harness import` wrote."""
-    if source.is_dir():
-        return of_published(source, settings, seeds)
-    if source.suffix.lower() in FOREIGN:
-        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
-    return of_study(load_study(source, list(settings), seeds), out)
+    def narrowed(self, settings: Sequence[str], seeds: str | None) -> Finished:
+        """Of these seeds alone, compared and drawn as the settings say; a comparison that is changed is exploratory."""
+        kinds: dict[str, type[BaseModel]] = {"comparison": Declared, "figures": Appearance}
+        raw = {"comparison": self.declared.model_dump(mode="json"), "figures": self.figures.model_dump(mode="json")}
+        apply_settings(raw, list(settings))
+        if unknown := set(raw) - set(kinds):
+            raise HarnessError(
+                f"of results that are there, only comparison.* and figures.* can be set, not {sorted(unknown)[0]!r}"
+            )
+        read: dict[str, Any] = {}
+        for section, kind in kinds.items():
+            try:
+                read[section] = kind.model_validate(raw[section])
+            except ValidationError as error:
+                raise HarnessError(explain(error, section, kind.model_fields)) from None
+        results, told = self.results, self.standing
+        if seeds is not None:
+            try:
+                results = results.of_seeds(parse_seeds(seeds))
+            except ValueError as error:
+                raise HarnessError(str(error)) from None
+        if any(not setting.startswith("figures.") for setting in settings):
+            told = "exploratory: settings were changed when this was read"
+        return replace(self, results=results, declared=read["comparison"], standing=told, figures=read["figures"])
 
 
 def of_study(study: Study, out: Path) -> Finished:
     """The finished runs of a study under a folder of runs."""
     planned = plan(study, out)
-    finished = [p for p in planned if p.finished]
+    finished = [p for p, s in zip(planned, survey(planned), strict=True) if s.finished]
     if not finished:
         raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {study.source}")
-    declared = study.file.comparison
+    declared, folder = study.file.comparison, study_folder(out, study)
+    manifests = [p.folder.manifest() for p in finished]
     return Finished(
         study.name,
         study.source,
-        Results.of_runs(finished, study.table),
+        Results.of_runs(finished, study.table, manifests),
         len(planned) - len(finished),
         declared,
-        standing(study_folder(out, study), declared),
-        study_folder(out, study),
-        [p.folder.manifest() for p in finished],
+        standing(folder, declared),
+        folder,
+        manifests,
         study.file.figures,
-    )
-
-
-def of_published(folder: Path, settings: Sequence[str], seeds: str | None) -> Finished:
-    results = Results.of_folder(folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    kinds: dict[str, type[BaseModel]] = {"comparison": Declared, "figures": Appearance}
-    raw: dict[str, Any] = {section: manifest["study"].get(section, {}) for section in kinds}
-    apply_settings(raw, list(settings))
-    if unknown := set(raw) - set(kinds):
-        raise HarnessError(
-            f"of results that are there, only comparison.* and figures.* can be set, not {sorted(unknown)[0]!r}"
-        )
-    read: dict[str, Any] = {}
-    for section, kind in kinds.items():
-        try:
-            read[section] = kind.model_validate(raw[section])
-        except ValidationError as error:
-            raise HarnessError(explain(error, section, kind.model_fields)) from None
-    if seeds is not None:
-        try:
-            results = results.of_seeds(parse_seeds(seeds))
-        except ValueError as error:
-            raise HarnessError(str(error)) from None
-    told = manifest.get("declaration", "exploratory: nothing was declared before the first run")
-    if any(not setting.startswith("figures.") for setting in settings):
-        told = "exploratory: settings were changed when this was read"
-    return Finished(
-        manifest["study"]["name"],
-        folder,
-        results,
-        0,
-        read["comparison"],
-        told,
-        folder,
-        manifest["runs"],
-        read["figures"],
     )

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.runs.executors.base import EXECUTORS, Executor
-from harness.runs.store import Damaged, RunFolder
+from harness.runs.store import RunFolder, Seen, look
 from harness.runs.study import Run, Study
 from harness.runs.work import Task
 
@@ -19,8 +20,19 @@ POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far a run is. recorded: epochs in its last checkpoint (epoch 0 included), all of them when finished.
+    progress: what a run that is begun tells."""
+
+    finished: bool
+    recorded: int
+    words: str
+    progress: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class Planned(Task):
-    """A run and its folder. recorded: epochs in its last checkpoint (epoch 0 included), all of them when finished."""
+    """A run and its folder."""
 
     run: Run
     folder: RunFolder
@@ -31,16 +43,24 @@ class Planned(Task):
 
     @property
     def recorded(self) -> int:
-        if self.finished:
-            return self.run.epochs + 1
-        return int((self.folder.progress() or {}).get("recorded", 0))
+        return self.standing().recorded
 
     @property
     def state(self) -> str:
-        if self.finished:
-            return "finished"
+        return self.standing().words
+
+    def standing(self, seen: Seen | None = None) -> Standing:
+        """How far it is. seen: what a look at the study's folder found, so that what is there is not asked again."""
+        name = self.folder.final.name
+        if self.finished if seen is None else name in seen.finished:
+            return Standing(True, self.run.epochs + 1, "finished")
+        if seen is not None and name not in seen.running:
+            return Standing(False, 0, "not begun")
+        progress = self.folder.progress()
+        recorded = int((progress or {}).get("recorded", 0))
         failed = "failed, see error.txt; " if self.folder.error_file.exists() else ""
-        return f"{failed}stopped after epoch {self.recorded - 1}" if self.recorded else f"{failed}not begun"
+        words = f"{failed}stopped after epoch {recorded - 1}" if recorded else f"{failed}not begun"
+        return Standing(False, recorded, words, progress)
 
 
 @dataclass(frozen=True)
@@ -63,16 +83,18 @@ def plan(study: Study, out: Path) -> list[Planned]:
     return [Planned(run, RunFolder(root, run.folder_name)) for run in study.runs]
 
 
+def survey(planned: Sequence[Planned]) -> list[Standing]:
+    """How far each run is, by one look at each study's folder; the runs that are begun alone are opened."""
+    seen = {root: look(root) for root in {p.folder.final.parent for p in planned}}
+    return [p.standing(seen[p.folder.final.parent]) for p in planned]
+
+
 def damaged(planned: Sequence[Planned]) -> dict[str, str]:
     """What is wrong with finished runs: a sentence by the name of the run's folder."""
-    found = {}
-    for p in planned:
-        if p.finished:
-            try:
-                p.folder.check()
-            except Damaged as error:
-                found[p.run.folder_name] = str(error)
-    return found
+    found = {
+        p.folder.final.name: p.folder.damage() for p, s in zip(planned, survey(planned), strict=True) if s.finished
+    }
+    return {name: str(damage[0]) for name, damage in found.items() if damage}
 
 
 def run_all(
@@ -91,7 +113,7 @@ def run_all(
     """
     executor = executor or EXECUTORS.build("local", {})
     places = [device] * jobs if isinstance(device, str) else list(device)
-    left = [p for p in planned if not p.finished]
+    left = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
     lost: Counter[str] = Counter()
     while left:
         again: list[Planned] = []

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.core.files import disk
+from harness.core.files import disk, write_atomically
 
 FILE = "declared.json"
 Endpoint = Literal["final", "selected", "oracle", "area"]
@@ -45,16 +45,24 @@ def declare(folder: Path, declared: Declared, *, begun: bool) -> None:
         return
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(declared.model_dump(mode="json"), indent=1) + "\n")
+    # in one step: other processes may begin the same study now
+    write_atomically(folder / FILE, (json.dumps(declared.model_dump(mode="json"), indent=1) + "\n").encode())
+
+
+def kept(folder: Path) -> Declared | None:
+    """What is kept beside the runs in a study's folder; None where nothing is that can be read."""
+    try:
+        return Declared.model_validate_json((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def standing(folder: Path, declared: Declared) -> str:
     """ "declared before the first run", or why the comparison is exploratory."""
-    try:
-        kept = json.loads((folder / FILE).read_text())
-    except (OSError, ValueError):
+    before = kept(folder)
+    if before is None:
         return "exploratory: nothing was declared before the first run"
-    changed = [key for key, value in declared.model_dump(mode="json").items() if kept.get(key) != value]
+    changed = [key for key, value in declared if getattr(before, key) != value]
     if changed:
         return f"exploratory: {', '.join(changed)} changed since the first run"
     return "declared before the first run"

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +22,50 @@ from harness.runs.lease import Lease
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-TABLES = ("epochs", "lookups", "timing")
-"""Parquet files of a finished run; `timing` is the one that differs between equal runs."""
+ROWS = ("epochs", "lookups")
+"""Parquet files of a finished run that its configuration alone determines."""
+TABLES = (*ROWS, "timing")
+"""All of them; equal runs differ in the last."""
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows of each table of a run."""
 
 
+MANIFEST = "manifest.json"
+OTHER_BYTES = "is not what was written, its SHA-256 differs"
+RUNNING = ".running"
+"""Ending of the folder of a run that is not finished."""
+RUN_NAME = re.compile(r"_seed\d+_[0-9a-f]{12}$")
+"""What the names of runs' folders end with."""
+
+
 class Damaged(HarnessError):
-    """A finished run is not what was written."""
+    """A file of a finished run is not what was written. how: what is wrong with it."""
+
+    def __init__(self, path: Path, how: str) -> None:
+        super().__init__(f"{path} {how}: harness run --recompute-damaged computes it again")
+        self.path, self.how = path, how
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The names of the runs in a study's folder: finished, and begun."""
+
+    finished: frozenset[str]
+    running: frozenset[str]
+
+
+def look(root: Path) -> Seen:
+    """What is in a study's folder, by one look at its names: no run is opened."""
+    try:
+        with os.scandir(root) as entries:
+            names = {e.name for e in entries if not e.name.startswith(".") and e.is_dir()}
+    except (FileNotFoundError, NotADirectoryError):
+        names = set()
+    running = {name for name in names if name.endswith(RUNNING)}
+    return Seen(frozenset(names - running), frozenset(name.removesuffix(RUNNING) for name in running))
 
 
 class RunFolder:
@@ -36,7 +73,7 @@ class RunFolder:
 
     def __init__(self, root: Path, name: str) -> None:
         self.final = root / name
-        self.running = root / f"{name}.running"
+        self.running = root / f"{name}{RUNNING}"
 
     @property
     def finished(self) -> bool:
@@ -109,9 +146,11 @@ class RunFolder:
             write_atomically(self.running / f"{name}.parquet", buffer.getvalue())
             files[f"{name}.parquet"] = sha256(buffer.getvalue())
         content = sealed(manifest | {"files": files})
-        write_atomically(self.running / "manifest.json", (json.dumps(content, indent=1) + "\n").encode())
+        write_atomically(self.running / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
         with disk(self.final):
-            if not self.finished:
+            if self.finished:  # merged in meanwhile
+                shutil.rmtree(self.running, ignore_errors=True)
+            else:
                 self.running.rename(self.final)
             sync_folder(self.final.parent)
             # only now: a run killed before the renaming goes on from its checkpoint
@@ -124,27 +163,35 @@ class RunFolder:
 
     def manifest(self) -> dict[str, Any]:
         """The manifest of a finished run; `Damaged` where it is not what was written."""
-        path = self.final / "manifest.json"
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise Damaged(f"{path} cannot be read ({error}): {self._again}") from None
-        if not isinstance(content, dict) or not (content == sealed(content) or unsealed(content)):
-            raise Damaged(f"{path} is not what was written, its SHA-256 differs: {self._again}")
-        return content
+        path = self.final / MANIFEST
+        return whole(path, read_manifest(path))
+
+    def rows(self, manifest: dict[str, Any]) -> dict[str, pa.Table]:
+        """The tables of a finished run by its manifest; `Damaged` where their bytes are not those that were written."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        content = {name: self.read(f"{name}.parquet", manifest) for name in TABLES}
+        # a thread for each column would cost more than it saves on so few rows
+        return {name: pq.ParquetFile(pa.BufferReader(b)).read(use_threads=False) for name, b in content.items()}
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables of a finished run; `Damaged` where their bytes are not those that were written."""
-        import pandas as pd
+        """The same as DataFrames."""
+        return {name: rows.to_pandas() for name, rows in self.rows(self.manifest()).items()}
 
-        manifest = self.manifest()
-        return {name: pd.read_parquet(io.BytesIO(self._checked(f"{name}.parquet", manifest))) for name in TABLES}
-
-    def check(self) -> None:
-        """`Damaged` where a file of a finished run is not what was written."""
-        manifest = self.manifest()
-        for name in manifest.get("files", {}):
-            self._checked(name, manifest)
+    def damage(self) -> list[Damaged]:
+        """Every file of a finished run that is not what was written."""
+        try:
+            manifest = self.manifest()
+        except Damaged as error:
+            return [error]
+        found = []
+        for name in manifest.get("files", {f"{table}.parquet": None for table in TABLES}):
+            try:
+                self.read(name, manifest)
+            except Damaged as error:
+                found.append(error)
+        return found
 
     def set_aside(self) -> Path:
         """Move a finished run that is damaged out of the way, so that it can be computed again."""
@@ -155,19 +202,35 @@ class RunFolder:
             self.final.rename(aside)
         return aside
 
-    def _checked(self, name: str, manifest: dict[str, Any]) -> bytes:
+    def read(self, name: str, manifest: dict[str, Any]) -> bytes:
+        """A file of a finished run, by its manifest; `Damaged` where its bytes are not those that were written."""
         path = self.final / name
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise Damaged(f"{path} cannot be read ({error.strerror}): {self._again}") from None
+            raise Damaged(path, f"cannot be read ({error.strerror})") from None
         if not unsealed(manifest) and sha256(content) != manifest["files"].get(name):
-            raise Damaged(f"{path} is not what was written, its SHA-256 differs: {self._again}")
+            raise Damaged(path, OTHER_BYTES)
         return content
 
-    @property
-    def _again(self) -> str:
-        return "harness run --recompute-damaged computes it again"
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a manifest says, sealed or not; `Damaged` where it says nothing."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        told = error.strerror if isinstance(error, OSError) else error
+        raise Damaged(path, f"cannot be read ({told})") from None
+    if not isinstance(content, dict):
+        raise Damaged(path, "is no manifest")
+    return content
+
+
+def whole(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of a run, or `Damaged` where it breaks its seal. path: where it was read."""
+    if not (manifest == sealed(manifest) or unsealed(manifest)):
+        raise Damaged(path, OTHER_BYTES)
+    return manifest
 
 
 def unsealed(manifest: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -120,16 +121,20 @@ class Run:
             "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of the resolved configuration: equal configurations are one run, whatever their study is called."""
-        text = json.dumps(self.describe(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return id_of(self.describe())
 
     @property
     def folder_name(self) -> str:
         label = re.sub(r"[^A-Za-z0-9.]+", "-", self.method_name)
         return f"{label}_seed{self.seed}_{self.id}"
+
+
+def id_of(configuration: dict[str, Any]) -> str:
+    """The id of the run with this resolved configuration."""
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -146,12 +151,16 @@ class Study:
         return self.file.name
 
 
-def apply_settings(raw: dict[str, Any], settings: list[str]) -> None:
-    """Change the raw study by settings written a.b=value; the value is TOML, or a bare string."""
+EXAMPLES = {"--set": "training.batch_size=32", "--set-executor": "partition=main"}
+
+
+def apply_settings(raw: dict[str, Any], settings: list[str], option: str = "--set") -> None:
+    """Change the raw study by settings written a.b=value; the value is TOML, or a bare string. option: what gave them,
+    for the errors."""
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals or not path.strip():
-            raise HarnessError(f"--set {setting!r} cannot be read: write --set training.batch_size=32")
+            raise HarnessError(f"{option} {setting!r} cannot be read: write {option} {EXAMPLES[option]}")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -166,7 +175,7 @@ def apply_settings(raw: dict[str, Any], settings: list[str]) -> None:
                 node[parent] = {"name": node[parent]}
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise HarnessError(f"--set {setting!r} goes below {parent!r}, which is a single value")
+                raise HarnessError(f"{option} {setting!r} goes below {parent!r}, which is a single value")
         node[key] = value
 
 

@@ -36,7 +36,7 @@ def assert_stable(
     the last bit, for the same machine. margins: error, failure, onset, eigenvalue, level (see `harness gate --help`).
     Fails with the table of checks when one has moved, and when the runs are too few to show either.
     """
-    from harness.results.load import open_finished
+    from harness.results.folders import open_finished
     from harness.verdicts.baseline import exact as compare_rows
     from harness.verdicts.baseline import read_baseline
     from harness.verdicts.gate import gate, margins_of, overall

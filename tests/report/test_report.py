@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.report.build import build
-from harness.results.load import Finished, open_finished
+from harness.results.folders import open_finished
+from harness.results.load import Finished
 from harness.runs.preregistration import Declared
 from tests.conftest import ROOT
 from tests.verdicts.test_compare import made_up, seeds

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TypeVar
 
 from harness.core.arithmetic import check_precision, default_jobs
@@ -44,6 +45,14 @@ class Executor(Plugin):
         for run in runs:
             for device in set(places) - {"auto"}:
                 check_precision(run.training.precision, device)
+
+    def script(self, command: Sequence[str], tasks: int) -> str:
+        """A script for the queue: as many tasks as said, each of which runs the command."""
+        raise HarnessError(f"the executor {self.name!r} has no queue to submit to: see harness list executors")
+
+    def submit(self, script: str, log: Path) -> str:
+        """Give the queue a script; returns what the queue says. log: the folder of what its tasks print."""
+        raise NotImplementedError
 
     def open(self, places: Sequence[str]) -> AbstractContextManager[Submit]:
         """Workers while the block runs. submit(slot, function, *arguments) gives a future, whose exception is `Lost`

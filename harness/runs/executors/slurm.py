@@ -4,6 +4,8 @@ from the last epoch of its run."""
 from __future__ import annotations
 
 import re
+import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -13,11 +15,24 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from harness.core.errors import HarnessError
+from harness.core.files import disk
 from harness.runs.executors.base import Executor, T
 from harness.runs.work import Ended, Task, work
 
 POLL_SECONDS = 1.0
 UNITS = {"m": 1, "h": 60, "d": 1440}
+NAMED = {"job_name", "time", "cpus_per_task", "gpus_per_node", "mem", "partition", "account"}
+"""Options of sbatch that submitit knows by name."""
+SCRIPT = """#!/bin/bash
+# Every task takes the next run that is not finished and that nobody computes, until there is none.
+{options}
+srun --cpus-per-task={cpus} {command}
+code=$?
+if [ $code -eq {warned} ]; then  # stopped by the warning before the time limit: queued again, it goes on from there
+  scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+fi
+exit $code
+"""
 
 
 class Chunk:
@@ -82,7 +97,34 @@ class Slurm(Executor):
             if pending:  # stopped from here: nothing is to go on unseen
                 subprocess.run(["scancel", *[job.job_id for job in pending]], check=False, capture_output=True)
 
-    def _options(self, at_a_time: int) -> dict[str, Any]:
+    def script(self, command: Sequence[str], tasks: int) -> str:
+        options = self._sbatch() | {"array": f"0-{tasks - 1}", "signal": f"USR1@{self.warning}", "chdir": Path.cwd()}
+        lines = [f"#SBATCH --{k.replace('_', '-')}" + ("" if v is True else f"={v}") for k, v in options.items()]
+        return SCRIPT.format(
+            options="\n".join(lines), cpus=self.cpus, command=shlex.join(command), warned=128 + signal.SIGUSR1
+        )
+
+    def submit(self, script: str, log: Path) -> str:
+        with disk(log):
+            log.mkdir(parents=True, exist_ok=True)
+        try:
+            done = subprocess.run(
+                ["sbatch", "--parsable", f"--output={log}/%A_%a.out"],
+                input=script,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise HarnessError(
+                "there is no sbatch here: submit where SLURM is, or print the script, --dry-run"
+            ) from None
+        if done.returncode:
+            raise HarnessError(f"SLURM did not take the job: {' '.join(done.stderr.split())[:300]}")
+        return f"job {done.stdout.strip()}, whose tasks print to {log}"
+
+    def _sbatch(self) -> dict[str, Any]:
+        """Options of sbatch, with underscores in their names."""
         wanted = {
             "job_name": "harness",
             "time": int(self.time[:-1]) * UNITS[self.time[-1]],
@@ -91,11 +133,20 @@ class Slurm(Executor):
             "mem": self.memory,
             "partition": self.partition,
             "account": self.account,
+            "requeue": True,
+            "open_mode": "append",
+        }
+        return {key: value for key, value in (wanted | self.other).items() if value is not None}
+
+    def _options(self, at_a_time: int) -> dict[str, Any]:
+        """The same as submitit takes them."""
+        options = self._sbatch()
+        known = {key: options.pop(key) for key in NAMED & options.keys()}
+        return known | {
             "array_parallelism": at_a_time,
             "signal_delay_s": self.warning,
-            "additional_parameters": {"requeue": True, "open_mode": "append"} | self.other,
+            "additional_parameters": options,
         }
-        return {key: value for key, value in wanted.items() if value is not None}
 
 
 def in_queue(ids: Sequence[str]) -> set[str]:

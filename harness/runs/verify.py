@@ -1,0 +1,96 @@
+"""Whether finished runs are what was written: every file by its SHA-256, every manifest by its own, every id by its
+configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.core.files import sha256
+from harness.runs.store import MANIFEST, OTHER_BYTES, RUN_NAME, Damaged, RunFolder, look, read_manifest, unsealed
+from harness.runs.study import id_of
+
+DEPTH = 2
+"""Folders of runs are looked for this far below: a folder of all studies, a study's, a run's."""
+
+
+@dataclass
+class Verified:
+    """What was looked at: folders in which all is as it was written; those of record format 1, which kept no sums to
+    check by; runs that are not finished; what is damaged."""
+
+    whole: list[Path] = field(default_factory=list)
+    unsealed: list[Path] = field(default_factory=list)
+    running: list[Path] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.whole or self.unsealed or self.running or self.damaged)
+
+
+def verify(folders: Sequence[Path]) -> Verified:
+    """Read every file of the runs in these folders: a run's, a study's, one of all studies, or published results."""
+    seen = Verified()
+    for folder in folders:
+        if not folder.is_dir():
+            raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
+        found = Verified()
+        for path in below(folder, DEPTH, found.running):
+            look_at(path, found)
+        if not found:
+            raise HarnessError(f"{folder} holds no runs: name a study's folder, or one run's")
+        for name, paths in vars(found).items():
+            getattr(seen, name).extend(paths)
+    return seen
+
+
+def below(folder: Path, depth: int, running: list[Path]) -> Iterator[Path]:
+    """The folders of finished runs and of published results; adds to those of unfinished runs."""
+    if RUN_NAME.search(folder.name) or (folder / MANIFEST).exists():
+        yield folder
+    elif depth:
+        seen = look(folder)
+        running += [folder / name for name in sorted(seen.running - seen.finished)]
+        for name in sorted(seen.finished):
+            yield from below(folder / name, depth - 1, running)
+
+
+def look_at(path: Path, found: Verified) -> None:
+    """Add a folder of one run, or of published results, to what was found."""
+    try:
+        manifest = read_manifest(path / MANIFEST)
+    except Damaged as error:
+        found.damaged.append(error)
+        return
+    damage = of_run(path, manifest) if "configuration" in manifest else of_published(path, manifest)
+    if damage:
+        found.damaged += damage
+    elif "files" in manifest:
+        found.whole.append(path)
+    else:
+        found.unsealed.append(path)
+
+
+def of_run(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
+    """What is damaged in the folder of a finished run."""
+    damage = RunFolder(path.parent, path.name).damage()
+    if not damage and not unsealed(manifest):
+        told, name = manifest.get("id"), RUN_NAME.search(path.name)
+        if told != id_of(manifest["configuration"]) or (name and not name[0].endswith(f"_{told}")):
+            return [Damaged(path / MANIFEST, f"is that of another run, {told}")]
+    return damage
+
+
+def of_published(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
+    """The same of published results."""
+    damage = []
+    for name, sum_ in manifest.get("files", {}).items():
+        try:
+            if sha256((path / name).read_bytes()) != sum_:
+                damage.append(Damaged(path / name, OTHER_BYTES))
+        except OSError as error:
+            damage.append(Damaged(path / name, f"cannot be read ({error.strerror})"))
+    return damage
