@@ -68,12 +68,13 @@ def run(
         settings: changes, each "a.b=value", as `--set` takes them.
         out: the folder of all studies' runs; runs that are finished there are kept, interrupted ones go on.
         jobs: runs at a time; one a core, if not said.
-        device: "auto", "cpu" or "cuda:N".
+        device: "auto", "cpu", "cuda:N", "cuda:0..3" or "cuda:all".
 
     Raises:
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
-    from harness.core.arithmetic import check_precision, default_jobs, resolve_device
+    from harness.core.arithmetic import check_precision
+    from harness.core.devices import placed
     from harness.results.load import of_study
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
@@ -84,11 +85,11 @@ def run(
     loaded = load_study(located(study), settings, seeds)
     planned = make_plan(loaded, Path(out))
     check_study(loaded, [p.run for p in planned if not p.finished])
-    where = resolve_device(device)
+    places = placed(device, jobs, None)
     for p in planned:
-        check_precision(p.run.training.precision, where)
+        check_precision(p.run.training.precision, places[0])
     declare(study_folder(Path(out), loaded), loaded.file.comparison, begun=any(p.recorded for p in planned))
-    failed = [o.error for o in run_all(planned, where, jobs or default_jobs(where)) if o.error]
+    failed = [o.error for o in run_all(planned, places, len(places)) if o.error]
     if failed:
         raise HarnessError(f"{len(failed)} runs of {loaded.name} did not finish; the first says: {failed[0]}")
     return Runs(of_study(loaded, Path(out)))
