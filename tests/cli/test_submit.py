@@ -53,7 +53,7 @@ exit $code
     ("words", "cluster", "message"),
     [
         (("--time", "4 hours"), "", "executor 'slurm': time = '4 hours' is not usable: write 30m, 4h or 2d"),
-        (("--set-executor", "partitoin=x"), "", "executor 'slurm' has no key 'partitoin': did you mean 'partition'?"),
+        (("--set-executor", "partitoin=x"), "", "executor 'slurm' has no key 'partitoin': did you mean 'partition' or"),
         (("--set-executor", "partition"), "", "--set-executor 'partition' cannot be read: write --set-executor part"),
         (("--executor", "local", "--gpus", 2), "", "executor 'local' has no key 'gpus'"),
         (("--executor", "local"), "", "the executor 'local' has no queue to submit to: see harness list executors"),

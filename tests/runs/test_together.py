@@ -46,13 +46,13 @@ print(json.dumps(found))
 
 
 def test_processes_share_a_study(tmp_path: Path) -> None:
-    text = SMALL_STUDY.replace('"sdarts-rs", "sdarts-adv", ', "").replace('seeds = "0..1"', 'seeds = "0..4"')
+    text = SMALL_STUDY.replace('"sdarts-rs", "sdarts-adv", ', "").replace('seeds = "0..1"', 'seeds = "0..2"')
     (tmp_path / "small.toml").write_text(text.replace("epochs = 2", "epochs = 1"))
     done = subprocess.run([sys.executable, "-c", TOGETHER, tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     for processes, told in found.items():
         assert told["exits"] == [0] * int(processes)
-        assert len(told["rows"]) == 2 * 10 and told["rows"] == found["2"]["rows"]
-        assert len(told["computed"]) == 10 and set(Counter(told["computed"]).values()) == {1}
+        assert len(told["rows"]) == 2 * 6 and told["rows"] == found["2"]["rows"]
+        assert len(told["computed"]) == 6 and set(Counter(told["computed"]).values()) == {1}
         assert told["left"] == []
