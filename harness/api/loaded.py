@@ -136,7 +136,8 @@ def joined(found: Sequence[Finished]) -> Finished:
         raise HarnessError(
             f"two of the folders hold a run of {twice['method']!r} with seed {twice['seed']}: load them apart"
         )
-    results = Results(**frames, table=first.results.table, space=first.results.space)
+    settings = {method: each for f in found for method, each in f.results.settings.items()}
+    results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings)
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"
     manifests = [m for f in found for m in f.manifests]

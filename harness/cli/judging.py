@@ -34,6 +34,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     """
     from harness.cli.printing import emit
     from harness.results.endpoints import endpoints
+    from harness.runs.apart import alike
     from harness.tables.measure import Measure
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
@@ -53,7 +54,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
     if form == "table":
         emit(describe(ends, declared), form, f"{found.name}: {what} of every method")
-    told = "; ".join([told, f"{kind}, Holm", *found.provenance])
+    told = "; ".join(filter(None, [told, f"{kind}, Holm", alike(ends.settings), *found.provenance]))
     title = f"{found.name}: {what} ({told})"
     emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
     if form == "table":

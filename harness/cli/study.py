@@ -81,9 +81,10 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
 def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, form: Any) -> None:
     """Show the runs of a study and which are missing; runs nothing.
 
-    Before, it looks whether data, batches, networks and table fit. With --price, what the missing runs cost on this
-    machine: measured once, then known from the cache.
+    Before, it looks whether data, batches, networks and table fit; where methods are trained differently, it shows by
+    what. With --price, what the missing runs cost on this machine: measured once, then known from the cache.
     """
+    from harness.cli.printing import emit
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import survey
@@ -96,7 +97,14 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 
         show_price(study.name, planned, jobs, device, form)
         return
-    show_runs(planned_rows(planned, standings), form, f"{study.name}: {len(study.runs)} runs")
+    apart = study.apart
+    rows = planned_rows(planned, standings)
+    if form != "table":
+        nothing = dict.fromkeys(key for own in apart.values() for key in own)
+        rows = [row | nothing | apart.get(row["method"], {}) for row in rows]
+    show_runs(rows, form, f"{study.name}: {len(study.runs)} runs")
+    if form == "table" and apart:
+        emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
     tell_left_out(study, planned, out)
 
 
@@ -195,10 +203,13 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     from harness.core.text import records
     from harness.results.frames import Results
     from harness.results.provenance import provenance
+    from harness.runs.apart import alike
 
     finished = [p for p in planned if p.finished]
     manifests = [p.folder.manifest() for p in finished]
-    emit(records(Results.of_runs(finished, study.table, manifests).final()), form, f"{study.name}: final results")
+    found = Results.of_runs(finished, study.table, manifests)
+    trained = alike(found.settings)
+    emit(records(found.final()), form, f"{study.name}: final results{trained and f' ({trained})'}")
     for clause in provenance(manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):

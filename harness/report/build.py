@@ -21,6 +21,7 @@ from harness.report.checklist import SOURCE, checklist
 from harness.report.payload import payload
 from harness.results.endpoints import Endpoints
 from harness.results.load import Finished
+from harness.runs.apart import alike
 from harness.runs.preregistration import Endpoint
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -40,6 +41,7 @@ def build(found: Finished, to: Path) -> Path:
     ends = source.ends
     cards, exploratory, problem = judged(found, ends)
     made, missing = figures(found, source)
+    standing = [found.standing, alike(found.results.settings), *found.provenance]
     room = Environment(loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined)
     page = room.get_template("page.html").render(
         title=found.name,
@@ -47,7 +49,7 @@ def build(found: Finished, to: Path) -> Path:
         style=Markup(text("page.css")),
         checklist=checklist(found, cards),
         checklist_source=SOURCE,
-        standing=f"Endpoint: {found.declared.primary} error, {'; '.join([found.standing, *found.provenance])}.",
+        standing=f"Endpoint: {found.declared.primary} error, {'; '.join(filter(None, standing))}.",
         verdicts=[(p.verdict, p.reachable and p.p_holm <= p.level) for p in cards],
         problem=problem,
         comparison=[p.row() for p in cards],

@@ -14,6 +14,7 @@ from harness.plots.source import Source
 from harness.plots.trajectory import Trajectory
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
+from harness.runs.apart import alike
 from harness.runs.execute import Planned
 from harness.runs.preregistration import standing
 from harness.runs.store import TABLES
@@ -68,9 +69,11 @@ def readme(study: Study, results: Results) -> str:
     if results.table is not None and (known := results.table.references(results.table.test)):
         told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
         floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
+    words = alike(results.settings)
+    trained = f" {words[0].upper()}{words[1:]}." if words else ""
     return (
         f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{markdown(rows)}\n\n{floors}"
         "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
-        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.\n\n{verdicts(study, results)}\n\n"
-        f"```\nharness run {study.source}\nharness publish {study.source}\n```\n"
+        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.{trained}\n\n"
+        f"{verdicts(study, results)}\n\n```\nharness run {study.source}\nharness publish {study.source}\n```\n"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.measures import anytime
 from harness.results.frames import Results, one_mean, select
+from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
@@ -25,12 +27,13 @@ class Endpoints:
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the three
     collapse onsets in epochs (NaN: none) and `failed`. trials: error in % of every architecture that occurs, one
     column a trial of the table, indexed by architecture; empty without a table. optimum, random_median: errors in %,
-    NaN where unknown."""
+    NaN where unknown. settings: how each method's network was trained, where that is known."""
 
     runs: pd.DataFrame
     trials: pd.DataFrame
     optimum: float
     random_median: float
+    settings: Mapping[str, Settings] = field(default_factory=dict)
 
     def values(self, method: str, endpoint: Endpoint) -> Floats:
         """Error in % (area: mean regret in percentage points) of every run of a method, in the order of its seeds."""
@@ -69,7 +72,7 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     runs = pd.DataFrame(found)
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
     runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
-    return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random)
+    return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings)
 
 
 def of_run(

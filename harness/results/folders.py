@@ -12,6 +12,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.results.frames import Results, stacked, table_asked
 from harness.results.load import Finished, of_study
+from harness.runs.apart import by_method
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared, kept, standing
 from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look, read_manifest, whole
@@ -82,7 +83,8 @@ def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
         [(RunFolder(p.parent, p.name), m, m["method_name"], m["configuration"]["seed"]) for p, m in runs.items()]
     )
     table = table_asked(told[0]["table"], f"the runs in {study}")
-    return Results(**rows, table=table, space=search_space(told[0]["space"]))
+    settings = by_method((m["method_name"], m["configuration"]) for m in runs.values())
+    return Results(**rows, table=table, space=search_space(told[0]["space"]), settings=settings)
 
 
 def of_published(folder: Path) -> Finished:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import sha256
 from harness.measures.anytime import agreement
+from harness.runs.apart import Settings, by_method
 from harness.runs.execute import Planned
 from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
@@ -36,7 +37,8 @@ class Results:
 
     epochs: one row an epoch (losses, supernet accuracy, logits, derived architecture). lookups: one row for every
     value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None. space: what
-    was searched; the table's, where nothing else is known.
+    was searched; the table's, where nothing else is known. settings: how each method's network was trained, where that
+    is known.
     """
 
     epochs: pd.DataFrame
@@ -44,6 +46,7 @@ class Results:
     timing: pd.DataFrame
     table: Table | None
     space: Space | None = None
+    settings: Mapping[str, Settings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.space is None and self.table is not None and self.table.info["space"] is not None:
@@ -57,7 +60,9 @@ class Results:
         finished = [p for p in planned if p.finished]
         known = [p.folder.manifest() for p in finished] if manifests is None else manifests
         runs = [(p.folder, m, p.run.method_name, p.run.seed) for p, m in zip(finished, known, strict=True)]
-        return cls(**stacked(runs), table=table, space=planned[0].run.space if planned else None)
+        settings = by_method((p.run.method_name, p.run.describe()) for p in finished)
+        space = planned[0].run.space if planned else None
+        return cls(**stacked(runs), table=table, space=space, settings=settings)
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -80,12 +85,14 @@ class Results:
             raise HarnessError(f"{folder} holds no published results itself{told}") from None
         table = table_asked(manifest["table"], f"the results in {folder}")
         name = manifest["study"].get("space")
-        return cls(**frames, table=table, space=None if name is None else SPACES.find(name)())
+        settings = by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
+        return cls(**frames, table=table, space=None if name is None else SPACES.find(name)(), settings=settings)
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:
         """The rows of these seeds."""
         frames = {name: getattr(self, name) for name in TABLES}
-        return Results(**{n: f[f["seed"].isin(seeds)] for n, f in frames.items()}, table=self.table, space=self.space)
+        kept = {name: frame[frame["seed"].isin(seeds)] for name, frame in frames.items()}
+        return replace(self, **kept)
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -131,10 +138,11 @@ class Results:
         if not len(self):
             return pd.DataFrame()
         errors = self.error_by_epoch()
-        derived = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
         rows = []
         for name, part in errors.groupby("method", sort=False):
-            last = part[part["epoch"] == part["epoch"].max()]["error_pct"]
+            end = part["epoch"].max()  # methods may have different numbers of epochs
+            last = part[part["epoch"] == end]["error_pct"]
+            own = self.epochs[(self.epochs["method"] == name) & (self.epochs["epoch"] == end)]
             row: dict[str, Any] = {
                 "method": name,
                 "n": len(last),
@@ -142,7 +150,7 @@ class Results:
                 "lowest": round(float(last.min()), 2),
                 "highest": round(float(last.max()), 2),
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
-                "distinct": agreement(derived.loc[derived["method"] == name, "architecture"].tolist())[0],
+                "distinct": agreement(own["architecture"].tolist())[0],
             }
             if self.table is not None and self.table.complete:
                 values = self.table.vector(self.table.test)

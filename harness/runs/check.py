@@ -49,12 +49,13 @@ def check_table_search(run: Run) -> list[str]:
 def check_supernets(runs: list[Run]) -> list[str]:
     """The data, opened once, and every different network of the methods with a few of its images."""
     images = runs[0].dataset.load(torch.device("cpu"))
-    problems = check_data(runs[0], images)
+    batches = {run.training.batch_size: run for run in runs}
+    problems = list(dict.fromkeys(sentence for run in batches.values() for sentence in check_data(run, images)))
     if problems:
         return problems
     found: dict[str, list[str]] = {}
     for run in runs:
-        key = repr(sorted(run.method.supernet_options().items()))
+        key = repr((run.supernet, sorted(run.method.supernet_options().items())))
         if key not in found:
             found[key] = told(partial(check_network, run, images))
     return [sentence for sentences in found.values() for sentence in sentences]

@@ -19,30 +19,21 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
 from harness.datasets.base import DATASETS, Dataset
+from harness.runs.apart import by_method, differing
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
-from harness.search.methods import Method, method
+from harness.runs.trained import Common, RecipeName, SupernetSize
+from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import SPACES, PresetName, Space
-from harness.spaces.blocks.build import Implementation
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
 
 NO_TABLE = "none"
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
-
-
-class SupernetSize(BaseModel):
-    """Width and depth of the one-shot network; without `cells`, as deep as the space's paper has it. implementation:
-    `readable` computes one module an operation, the same function in another order of sums."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    channels: int = Field(16, ge=1)
-    cells: int | None = Field(None, ge=1)
-    implementation: Implementation = "fast"
 
 
 class Evaluation(BaseModel):
@@ -56,7 +47,13 @@ class Evaluation(BaseModel):
 
 
 class StudyFile(BaseModel):
-    """What a study file may say. `methods` is a list of names, or a table of label = {part = {field = value}}."""
+    """What a study file may say. `methods` is a list of names, or a table of label = {part = {field = value}}; a label
+    may have sections `training` and `supernet` of its own, which win over the study's.
+
+    recipe: all methods are trained by the study's settings (`shared`), or each as its paper's code trains, where that
+    is known (`published`): its recipe then wins over [training] and [supernet]. epochs: where they are said they hold
+    for every method; `published` may leave them to the recipes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
@@ -65,7 +62,8 @@ class StudyFile(BaseModel):
     table: str = NO_TABLE
     methods: list[str] | dict[str, dict[str, Any]]
     seeds: list[int] = Field(min_length=1)
-    epochs: int = Field(ge=1)
+    epochs: int | None = Field(None, ge=1)
+    recipe: RecipeName = "shared"
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
@@ -89,7 +87,7 @@ class StudyFile(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One search: everything that its rows depend on."""
+    """One search: everything that its rows depend on. recipe: where published settings are from; no part of it."""
 
     method_name: str
     method: Method
@@ -103,6 +101,7 @@ class Run:
     training: Training
     evaluation: Evaluation = field(default_factory=Evaluation)
     probes: tuple[Probe, ...] = ()
+    recipe: str = ""
 
     def describe(self) -> dict[str, Any]:
         """The resolved configuration: plain values, every default written out."""
@@ -149,6 +148,17 @@ class Study:
     @property
     def name(self) -> str:
         return self.file.name
+
+    @property
+    def apart(self) -> dict[str, dict[str, Any]]:
+        """Of each method that trains a network, the settings in which the methods differ, and where published ones are
+        from; empty where all are trained alike."""
+        settings = by_method((run.method_name, run.describe()) for run in self.runs)
+        apart = differing(settings)
+        if self.file.recipe == "shared":
+            return apart
+        recipes = {run.method_name: run.recipe for run in self.runs}
+        return {method: apart.get(method, {}) | {"recipe": recipes[method]} for method in settings}
 
 
 EXAMPLES = {"--set": "training.batch_size=32", "--set-executor": "partition=main"}
@@ -235,28 +245,28 @@ def expand(file: StudyFile, source: Path) -> Study:
     overrides = file.methods if isinstance(file.methods, dict) else {name: {} for name in file.methods}
     if len(overrides) < len(file.methods):
         raise HarnessError(f"study {source} lists a method twice: give each one a label of its own")
-    supernet = file.supernet.model_copy(update={"cells": file.supernet.cells or space.default_cells})
-    runs = []
-    for seed in file.seeds:
-        for label, changes in overrides.items():
-            parts = {part: fields for part, fields in changes.items() if part != "method"}
-            chosen = method(str(changes.get("method", label)), file.preset).override(parts)
-            if table is None and not isinstance(chosen.searcher, SupernetSearcher):
-                raise HarnessError(f"method {label!r} searches the table itself, and study {source} names none")
-            runs.append(
-                Run(
-                    method_name=label,
-                    method=chosen,
-                    seed=seed,
-                    space=space,
-                    dataset=dataset,
-                    table=table,
-                    epochs=file.epochs,
-                    preset=file.preset,
-                    supernet=supernet,
-                    training=file.training,
-                    evaluation=file.evaluation,
-                    probes=probes,
-                )
-            )
+    common = Common(space, file.recipe, file.preset, file.epochs, file.supernet, file.training, where=f"study {source}")
+    trained = {label: common.of(label, changes) for label, changes in overrides.items()}
+    for label, each in trained.items():
+        if table is None and not isinstance(each.method.searcher, SupernetSearcher):
+            raise HarnessError(f"method {label!r} searches the table itself, and study {source} names none")
+    runs = [
+        Run(
+            method_name=label,
+            method=each.method,
+            seed=seed,
+            space=space,
+            dataset=dataset,
+            table=table,
+            epochs=each.epochs,
+            preset=file.preset,
+            supernet=each.supernet,
+            training=each.training,
+            evaluation=file.evaluation,
+            probes=probes,
+            recipe=each.recipe,
+        )
+        for seed in file.seeds
+        for label, each in trained.items()
+    ]
     return Study(file, tuple(runs), table, source)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import Plugin, Registry
-from harness.search.naming import Named
+from harness.search.naming import Named, Recipes
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
 from harness.search.searchers.darts import DARTS
@@ -70,12 +70,14 @@ class Method:
 
 @dataclass(frozen=True)
 class Entry:
-    """A name's parts. alias: another spelling of a name. official: {part: fields} of the preset `official`."""
+    """A name's parts. alias: another spelling of a name. official: {part: fields} of the preset `official`. recipes:
+    how its paper trains."""
 
     searcher: Any
     regularizers: tuple[Regularizer, ...]
     alias: bool
     official: Mapping[str, Fields]
+    recipes: Recipes
 
 
 @cache
@@ -91,7 +93,11 @@ def methods() -> dict[str, Entry]:
                 searchers = [p for p in parts if not isinstance(p, Regularizer)]
                 regularizers = tuple(p for p in parts if isinstance(p, Regularizer))
                 found[name] = Entry(
-                    searchers[0] if searchers else PLAIN, regularizers, named.alias, {own: dict(named.official)}
+                    searchers[0] if searchers else PLAIN,
+                    regularizers,
+                    named.alias,
+                    {own: dict(named.official)},
+                    getattr(cls, "recipes", {}) if named.recipes is None else named.recipes,
                 )
     return found
 

@@ -13,18 +13,56 @@ from harness.core.registry import Plugin
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How the code of a paper trains.
+
+    source: where the numbers are from. training: fields of `Training`; channels: of the one-shot network; epochs: of
+    the search: those that are known to differ from a study's defaults, or to be what the code has. beside: parts that
+    belong to the training, such as a warm-up.
+    """
+
+    source: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+    channels: int | None = None
+    epochs: int | None = None
+    beside: tuple[Plugin, ...] = ()
+
+
+Recipes = Mapping[str, Recipe]
+"""By the beginning of a space's name, the longest one that fits; "" is for every other space."""
+DARTS_CODE: Mapping[str, Any] = {
+    "batch_size": 64,
+    "order": "alpha-first",
+    "learning_rate": 0.025,
+    "learning_rate_min": 0.001,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 3e-4,
+    "gradient_clip": 5.0,
+    "alpha_learning_rate": 3e-4,
+    "alpha_betas": (0.5, 0.999),
+    "alpha_weight_decay": 1e-3,
+}
+"""What DARTS' cnn/train_search.py trains with, and most code that was made of it."""
+AUTODL: Mapping[str, Any] = {**DARTS_CODE, "order": "weights-first", "nesterov": True, "weight_decay": 5e-4}
+"""What AutoDL-Projects trains with, in configs/nas-benchmark/algos."""
+
+
+@dataclass(frozen=True)
 class Named:
     """How a class, under one of its papers' names, is used.
 
     fields: of the class, those that differ from their defaults. beside: the parts that the method has besides it.
     alias: another spelling, which listings leave out. official: fields that the published code has otherwise, by a
-    fault of it or by what the paper does not say: the preset `official` of the method.
+    fault of it or by what the paper does not say: the preset `official` of the method. recipes: how its paper trains,
+    where that is not the `recipes` of the class.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[Plugin, ...] = ()
     alias: bool = False
     official: Mapping[str, Any] = field(default_factory=dict)
+    recipes: Recipes | None = None
 
 
 Meta = Mapping[str, Any]

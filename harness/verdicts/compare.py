@@ -10,6 +10,7 @@ import numpy as np
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.seeds import derive_seed
 from harness.results.endpoints import Endpoints
+from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
 from harness.stats.effects import iqm, normalised_regret, probability_of_improvement
 from harness.stats.intervals import Interval, difference, highest_rate_of_none, median, rate, rate_difference, single
@@ -36,7 +37,8 @@ class Pair:
     """One method against the baseline. Differences are new minus base, so below zero is better.
 
     points: median error, percentage points; normalised: interquartile mean of normalised regret. p_holm: adjusted
-    over all pairs. rates: shares of failed runs, and their difference.
+    over all pairs. rates: shares of failed runs, and their difference. apart: how the methods were trained otherwise,
+    which every verdict says.
     """
 
     new: str
@@ -54,6 +56,7 @@ class Pair:
     failures: tuple[tuple[int, int], tuple[int, int]]
     rates: Interval
     pairs: int
+    apart: str = ""
 
     @property
     def reachable(self) -> bool:
@@ -62,6 +65,11 @@ class Pair:
 
     @property
     def verdict(self) -> str:
+        return f"{self.finding}; {self.apart}" if self.apart else self.finding
+
+    @property
+    def finding(self) -> str:
+        """What the numbers show, whatever the methods were trained with."""
         n = self.told_n
         if not self.reachable:
             among = f", among {self.pairs} comparisons {self.level / self.pairs:.3g}" if self.pairs > 1 else ""
@@ -221,6 +229,7 @@ def compare_two(
         failures=(counts[0], counts[1]),
         rates=rate_difference(counts[0], counts[1], declared.level),
         pairs=pairs,
+        apart=between(found.settings, names),
     )
 
 

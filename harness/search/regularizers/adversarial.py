@@ -12,6 +12,7 @@ from torch import Tensor
 from harness.core.streams import Streams
 from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
@@ -37,6 +38,7 @@ class AdversarialPerturbation(Regularizer):
 
     name = "adversarial"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    recipes: ClassVar = SMOOTHDARTS
     methods: ClassVar = {"sdarts-adv": Named()}
     records: ClassVar = {"sdarts_adv": Recorded("sdarts-adv", recorded_fields)}
     needs = (SIMPLEX,)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import Named, Recipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_end
 from harness.search.steps import Moment
@@ -23,6 +23,7 @@ class AuxiliarySkip(Regularizer):
 
     name = "auxiliary-skip"
     paper = "Chu et al., ICLR 2021 (2009.01027)"
+    recipes: ClassVar = {"": Recipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
     methods: ClassVar = {"darts-minus": Named()}
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     start: float = Field(1.0, ge=0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.core.registry import Plugin, Registry
+from harness.search.naming import Recipes
 from harness.search.searchers.base import Counted
 from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment, WeightStep
@@ -22,11 +23,12 @@ REGULARIZERS = Registry("regularizers", "harness.search.regularizers")
 class Regularizer(Plugin):
     """A stabiliser of the search. Fields are its hyperparameters.
 
-    neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher must offer (see
-    `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's code differs.
-    replays: whether a step with it may be captured and replayed (see there, too).
+    recipes: how its paper trains. neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher
+    must offer (see `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's
+    code differs. replays: whether a step with it may be captured and replayed (see there, too).
     """
 
+    recipes: ClassVar[Recipes] = {}
     neutral: ClassVar[dict[str, Any]]
     needs: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[Counted | None] = None

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Arrays, Named, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SOFTMAX
@@ -37,6 +37,11 @@ class BetaDecay(Regularizer):
 
     name = "beta-decay"
     paper = "Ye et al., CVPR 2022 (2203.01665)"
+    recipes: ClassVar = {
+        "nasbench201": Recipe(
+            "Sunshine-Ye/Beta-DARTS nasbench201/train_search.py", {**DARTS_CODE, "sampling": "replacement"}, 16, 100
+        )
+    }
     methods: ClassVar = {"beta-darts": Named(official={"length": 100})}
     records: ClassVar = {"beta_darts": Recorded("beta-darts", epochs=lambda meta: 7, quantities=recorded_penalty)}
     status = "conforms"

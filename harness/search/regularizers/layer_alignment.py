@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell, put_in
-from harness.search.naming import Arrays, Named, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers.products import finite_difference
@@ -49,6 +49,15 @@ class LayerAlignment(Regularizer):
 
     name = "layer-alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
+    recipes: ClassVar = {
+        "": Recipe("dr-faustus/Lambda-DARTS, the rate of alpha alone", {"alpha_learning_rate": 1e-4}),
+        "nasbench201": Recipe(
+            "dr-faustus/Lambda-DARTS NAS-Bench201/exps/algos/DARTS-V1.py",
+            {**DARTS_CODE, "order": "weights-first", "alpha_learning_rate": 1e-4},
+            16,
+            100,
+        ),
+    }
     methods: ClassVar = {"lambda-darts": Named(official={"moves_bn": True})}
     records: ClassVar = {
         "lambda_darts": Recorded(

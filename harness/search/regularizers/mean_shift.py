@@ -10,7 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.naming import Meta, Named, Recorded
+from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
+from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
@@ -38,6 +39,12 @@ class MeanShift(Regularizer):
 
     name = "mean-shift"
     paper = "Hsieh et al., TAI 2024 (2108.09996)"
+    recipes: ClassVar = {
+        "": Recipe("aaron851113/MS-DARTS sota/cnn", DARTS_CODE, 16, 40, (AlphaWarmup(length=5),)),
+        "nasbench1shot1": Recipe(
+            "aaron851113/MS-DARTS optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 80
+        ),
+    }
     methods: ClassVar = {
         "ms-darts": Named(),
         "ms-darts-true": Named({"variant": "true"}),

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Meta, Named, Recorded
+from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.adversarial import recorded_fields as recorded_attack
+from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 
 
@@ -24,6 +25,25 @@ class PartialChannels(Regularizer):
 
     name = "partial-channels"
     paper = "Xu et al., ICLR 2020 (1907.05737)"
+    recipes: ClassVar = {
+        "": Recipe(
+            "yuhuixu1993/PC-DARTS train_search.py",
+            {
+                **DARTS_CODE,
+                "batch_size": 256,
+                "learning_rate": 0.1,
+                "learning_rate_min": 0.0,
+                "alpha_learning_rate": 6e-4,
+                "sampling": "replacement",
+            },
+            16,
+            50,
+            (AlphaWarmup(length=15),),
+        ),
+        "nasbench1shot1": Recipe(
+            "automl/nasbench-1shot1 optimizers/pc_darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
+        ),
+    }
     methods: ClassVar = {"pc-darts": Named()}
     records: ClassVar = {
         "pcdarts": Recorded("pc-darts", recorded_fields),

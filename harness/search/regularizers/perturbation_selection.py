@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Meta, Named, Recorded
+from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
@@ -62,6 +62,10 @@ class PerturbationSelection(Regularizer):
 
     name = "perturbation-selection"
     paper = "Wang et al., ICLR 2021 (2108.04392)"
+    recipes: ClassVar = {
+        "": Recipe("ruocwang/darts-pt sota/cnn", DARTS_CODE, 16, 50),
+        "nasbench201": Recipe("ruocwang/darts-pt nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
+    }
     methods: ClassVar = {
         "darts-pt": Named(official={"augmented": True, "moves_bn": True, "early": True}),
         "darts-pt-fixed": Named(

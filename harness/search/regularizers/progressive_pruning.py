@@ -28,6 +28,7 @@ class ProgressivePruning(Regularizer):
 
     name = "progressive-pruning"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
+    recipes: ClassVar = DrNAS.recipes
     methods: ClassVar = {"drnas-progressive": Named(beside=(DrNAS(), PartialChannels()))}
     needs = (SIMPLEX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (), "at": ()}

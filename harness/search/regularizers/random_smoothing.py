@@ -7,11 +7,21 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Named, Recorded
+from harness.search.naming import DARTS_CODE, Named, Recipe, Recipes, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
+
+SMOOTHDARTS: Recipes = {
+    "": Recipe("xiangning-chen/SmoothDARTS sota/cnn", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
+    "nasbench1shot1": Recipe(
+        "xiangning-chen/SmoothDARTS optimizers", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
+    ),
+    "nasbench201": Recipe("xiangning-chen/SmoothDARTS nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
+}
+"""How the code of SmoothDARTS trains every method in it."""
 
 
 class RandomSmoothing(Regularizer):
@@ -23,10 +33,11 @@ class RandomSmoothing(Regularizer):
 
     name = "random-smoothing"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
+    recipes: ClassVar = SMOOTHDARTS
     methods: ClassVar = {
         "sdarts-rs": Named(),
         # of the same standard deviation as what MS-DARTS' published code does: its control
-        "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}),
+        "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}, recipes=MeanShift.recipes),
     }
     records: ClassVar = {
         "sdarts_rs": Recorded(

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Arrays, Named, Recorded
+from harness.search.naming import AUTODL, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.uniform_path import UniformPath, recorded_path, recorded_paths
 from harness.search.state import SearchState
@@ -62,6 +62,13 @@ class SampledSelection(Regularizer):
 
     name = "sampled-selection"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+    recipes: ClassVar = {
+        "nasbench1shot1": Recipe(
+            "automl/nasbench-1shot1 optimizers/random_ws, batch and clipping alone",
+            {"batch_size": 64, "gradient_clip": 0.25},
+        ),
+        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/RANDOM.config", AUTODL, 16, 250),
+    }
     methods: ClassVar = {
         "random-nas": Named(beside=(UniformPath(),), official={"batches": "next", "statistics": "running"})
     }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
@@ -24,6 +24,20 @@ class StagedDropping(Regularizer):
 
     name = "staged-dropping"
     paper = "Chen et al., ICCV 2019 (1904.12760)"
+    recipes: ClassVar = {
+        "": Recipe(
+            "chenxin061/pdarts train_search.py, its three stages of 25 epochs in one schedule",
+            {
+                **DARTS_CODE,
+                "batch_size": 96,
+                "learning_rate_min": 0.0,
+                "alpha_learning_rate": 6e-4,
+                "sampling": "pass",
+            },
+            16,
+            75,
+        )
+    }
     methods: ClassVar = {"p-darts": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0}

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.core.registry import Plugin, Registry
+from harness.search.naming import Recipes
 from harness.search.steps import ArchitectureStep, Moment
 from harness.search.training import Training
 from harness.spaces.base import Space
@@ -30,14 +31,15 @@ none."""
 class SupernetSearcher(Plugin):
     """A searcher that trains a one-shot network.
 
-    offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and `ARCHITECTURE_STEPS`. counts: which gradient of
-    alpha is among those of a weight step whose norm is clipped, where the published code counts one (see `Counted`,
-    `Preset.clip_counts_alpha`). replays: whether a step
-    may be captured and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
+    recipes: how its paper trains. offers: what regularizers may build on, of `SIMPLEX`, `SOFTMAX` and
+    `ARCHITECTURE_STEPS`. counts: which gradient of alpha is among those of a weight step whose norm is clipped, where
+    the published code counts one (see `Counted`, `Preset.clip_counts_alpha`). replays: whether a step may be captured
+    and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
     combined with another one (see `composed`).
     """
 
+    recipes: ClassVar[Recipes] = {}
     offers: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[Counted] = "mixing"
     replays: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from harness.search.naming import Named, Recorded, numbered
+from harness.search.naming import AUTODL, DARTS_CODE, Named, Recipe, Recorded, numbered
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
@@ -26,6 +26,13 @@ class DARTS(SoftmaxSearcher):
 
     name = "darts"
     paper = "Liu et al., ICLR 2019 (1806.09055)"
+    recipes: ClassVar = {
+        "": Recipe("quark0/darts cnn/train_search.py", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
+        "nasbench1shot1": Recipe(
+            "automl/nasbench-1shot1 optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
+        ),
+        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
+    }
     methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
     records: ClassVar = {
         "darts1": Recorded("darts"),

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
-from harness.search.naming import Arrays, Meta, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
@@ -74,6 +74,7 @@ class DrNAS(SoftmaxSearcher):
 
     name = "drnas"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
+    recipes: ClassVar = {"nasbench201": Recipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)}
     records: ClassVar = {
         "drnas": Recorded(
             "drnas-progressive",

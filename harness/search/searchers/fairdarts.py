@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.naming import DARTS_CODE, Recipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep
@@ -27,6 +28,21 @@ class FairDARTS(SupernetSearcher):
 
     name = "fairdarts"
     paper = "Chu et al., ECCV 2020 (1911.12126)"
+    recipes: ClassVar = {
+        "": Recipe(
+            "xiaomi-automl/FairDARTS fairdarts/train_search.py",
+            {
+                **DARTS_CODE,
+                "batch_size": 128,
+                "learning_rate": 0.005,
+                "alpha_learning_rate": 3e-3,
+                "alpha_betas": (0.9, 0.999),
+                "sampling": "replacement",
+            },
+            16,
+            50,
+        )
+    }
     status = "adapted"
     offers = (ARCHITECTURE_STEPS,)
     strength: float = Field(10.0, ge=0)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.search.naming import Arrays, Meta, Named, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep
@@ -55,6 +55,9 @@ class GAEA(SoftmaxSearcher):
 
     name = "gaea"
     paper = "Li et al., ICLR 2021 (2004.07802)"
+    recipes: ClassVar = {
+        "nasbench201": Recipe("liamcli/gaea_release configs/cnn/mode/search_nasbench201.yaml", DARTS_CODE, 24, 25)
+    }
     methods: ClassVar = {"gaea": Named(), "gaea-edges": Named({"edge_rate": 0.1})}
     records: ClassVar = {
         "gaea_edarts": Recorded(

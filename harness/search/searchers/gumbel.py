@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
+from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded, numbered
 from harness.search.schedules import until_the_end, until_the_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep, Moment
@@ -71,8 +71,16 @@ class Gumbel(SoftmaxSearcher):
 
     name = "gumbel"
     paper = "Xie et al., ICLR 2019 (1812.09926); Dong & Yang, CVPR 2019 (1910.04465)"
+    recipes: ClassVar = {
+        "nasbench1shot1": Recipe(
+            "automl/nasbench-1shot1 optimizers/gdas", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
+        ),
+        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/GDAS.config", AUTODL, 16, 240),
+    }
     methods: ClassVar = {
-        "snas": Named(),
+        "snas": Named(
+            recipes={"nasbench201": Recipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)}
+        ),
         "gdas": Named({"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}),
         "gdas-1shot1": Named(
             {"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}

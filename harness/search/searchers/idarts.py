@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.naming import Recipe
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
@@ -23,6 +25,10 @@ class IDARTS(SoftmaxSearcher):
 
     name = "idarts"
     paper = "Zhang et al., ICML 2021 (2106.10784)"
+    recipes: ClassVar = {
+        "": Recipe("MiaoZhang0525/iDARTS, the steps between two architecture steps alone", {"weight_steps": 5}),
+        "nasbench201": Recipe("MiaoZhang0525/iDARTS NAS_Bench201_codes, these steps alone", {"weight_steps": 4}),
+    }
     role = "estimator"
     replays = False
     terms: int = Field(2, ge=0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.search.naming import Named, Recorded
+from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.base import Space
@@ -29,7 +30,10 @@ class NASP(SoftmaxSearcher):
 
     name = "nasp"
     paper = "Yao et al., AAAI 2020 (1905.13577)"
-    methods: ClassVar = {"nasp": Named(), "nasp-1shot1": Named({"softened": True, "clip": "weights"})}
+    methods: ClassVar = {
+        "nasp": Named(),
+        "nasp-1shot1": Named({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
+    }
     records: ClassVar[dict[str, Recorded]] = {"nasp": Recorded("nasp-1shot1")}
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"

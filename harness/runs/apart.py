@@ -1,0 +1,56 @@
+"""Where the methods of some runs were trained otherwise: what a comparison of them has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.search.searchers.base import SEARCHERS, SupernetSearcher
+
+Settings = Mapping[str, Any]
+"""How a network is trained, by the study's keys."""
+
+
+def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Epochs, network and training of a run's configuration; nothing of a search that trains no network."""
+    kinds = (SEARCHERS.classes.get(part) for part in configuration.get("method", {}))
+    if any(kind is not None and not issubclass(kind, SupernetSearcher) for kind in kinds):
+        return {}
+    found = {"epochs": configuration.get("epochs")}
+    for section in ("supernet", "training"):
+        found |= {f"{section}.{key}": value for key, value in configuration.get(section, {}).items()}
+    return found
+
+
+def by_method(configurations: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Settings]:
+    """The settings of each method's first run, of (method, configuration) of every run."""
+    found: dict[str, Settings] = {}
+    for method, configuration in configurations:
+        if method not in found:
+            found[method] = settings_of(configuration)
+    return {method: settings for method, settings in found.items() if settings}
+
+
+def differing(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
+    """Of each method, the settings in which the methods differ; none of any where all are trained alike."""
+    keys = list(dict.fromkeys(key for each in settings.values() for key in each))
+    apart = [key for key in keys if len({repr(each.get(key)) for each in settings.values()}) > 1]
+    return {method: {key: each.get(key) for key in apart} for method, each in settings.items()} if apart else {}
+
+
+def alike(settings: Mapping[str, Settings]) -> str:
+    """Whether the methods were trained alike, as a clause; empty where it is not known."""
+    apart = differing(settings)
+    if not apart:
+        return "all methods trained alike" if settings else ""
+    words = (f"{method} {', '.join(f'{k} {v}' for k, v in own.items())}" for method, own in apart.items())
+    return f"methods trained differently: {'; '.join(words)}"
+
+
+def between(settings: Mapping[str, Settings], pair: Sequence[str]) -> str:
+    """How the first of two methods was trained otherwise than the second, as a clause; empty where it was not."""
+    apart = differing({method: settings[method] for method in pair if method in settings})
+    if len(apart) < 2:
+        return ""
+    new, base = apart.values()
+    return f"trained differently: {', '.join(f'{key} {value} against {base[key]}' for key, value in new.items())}"

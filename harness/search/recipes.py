@@ -1,0 +1,70 @@
+"""How the papers of a method train: the recipe that its names declare, for the space that is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.search.methods import PLAIN, methods
+from harness.search.naming import Recipe, Recipes
+
+
+def published(expression: str, space: str, decided: Collection[str] = ()) -> Recipe:
+    """The published recipe of a method on a space; DARTS' own where none of its names declares one.
+
+    Args:
+        expression: names joined by ' + '.
+        space: the space's name.
+        decided: keys (`training.batch_size`) that the study decides itself, on which recipes need not agree.
+
+    Raises:
+        HarnessError: a combination whose papers train otherwise: nobody has published how that is trained.
+    """
+    known, names = methods(), [part.strip() for part in expression.split("+")]
+    found = {name: fitting(known[name].recipes, space) for name in names}
+    plain = fitting(type(PLAIN).recipes, space)
+    assert plain is not None
+    own = {name: recipe for name, recipe in found.items() if recipe not in (None, plain)}
+    if not own:
+        plain_too = any(found.values())
+        return plain if plain_too else replace(plain, source=f"none is declared; as DARTS: {plain.source}")
+    (first, recipe), *others = own.items()
+    for other, second in others:
+        recipe = both(expression, (first, recipe), (other, second), decided)
+    return recipe
+
+
+def fitting(recipes: Recipes, space: str) -> Recipe | None:
+    """The recipe of the longest beginning of the space's name."""
+    keys = [key for key in recipes if space.startswith(key)]
+    return recipes[max(keys, key=len)] if keys else None
+
+
+def told(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says of training, network and epochs, by the study's keys."""
+    found: dict[str, Any] = {f"training.{key}": value for key, value in recipe.training.items()}
+    rest = {"supernet.channels": recipe.channels, "epochs": recipe.epochs}
+    return found | {key: value for key, value in rest.items() if value is not None}
+
+
+def both(expression: str, one: tuple[str, Recipe], other: tuple[str, Recipe], decided: Collection[str]) -> Recipe:
+    """One recipe of two that agree, with the parts of both."""
+    (a, first), (b, second) = one, other
+    x, y = told(first), told(second)
+    apart = [key for key in {**x, **y} if x.get(key) != y.get(key) and key not in decided]
+    if apart:
+        differ = ", ".join(f"{k}: {x.get(k, 'not said')} and {y.get(k, 'not said')}" for k in apart)
+        raise HarnessError(
+            f"there is no published recipe of {expression!r}, as those of {a!r} and {b!r} differ ({differ}): decide "
+            'these keys in the method\'s own sections training and supernet, or train all methods by recipe = "shared"'
+        )
+    beside = {part.name: part for part in (*first.beside, *second.beside)}
+    return Recipe(
+        f"{first.source}; {second.source}",
+        {**first.training, **second.training},
+        first.channels or second.channels,
+        first.epochs or second.epochs,
+        tuple(beside.values()),
+    )
