@@ -12,6 +12,7 @@ from harness.datasets.base import DATASETS
 from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
+from harness.results.policies.base import POLICIES
 from harness.runs.executors.base import EXECUTORS
 from harness.search.methods import methods
 from harness.search.probes.base import PROBES
@@ -21,7 +22,19 @@ from harness.spaces.base import SPACES
 from harness.tables.formats.base import FORMATS
 from tests.conftest import ROOT
 
-REGISTRIES = (SPACES, DATASETS, SEARCHERS, REGULARIZERS, PROBES, FORMATS, FIGURES, IMPORTERS, EXPORTERS, EXECUTORS)
+REGISTRIES = (
+    SPACES,
+    DATASETS,
+    SEARCHERS,
+    REGULARIZERS,
+    PROBES,
+    FORMATS,
+    FIGURES,
+    IMPORTERS,
+    EXPORTERS,
+    EXECUTORS,
+    POLICIES,
+)
 ORDINARY = (FIGURES,)
 """Kinds whose names are ordinary words, of which imports alone are looked at."""
 HOUSE = ROOT / "harness"

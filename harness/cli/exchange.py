@@ -1,4 +1,4 @@
-"""The verbs that bring foreign logs in and finished runs out: import, export."""
+"""The verbs that bring foreign logs in and finished runs out: import, export; and rederive, which makes new ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs
+from harness.cli.reading import finished_runs, out
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -62,3 +62,26 @@ def export(found: Finished, form: str, to: str | None) -> None:
 
     exporter: Any = EXPORTERS.find(form)()
     click.echo(exporter.write(found.results, found.name, Path(to) if to else None))
+
+
+@click.command()
+@click.argument("runs", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
+@click.option("--policy", "name", required=True, help="How logits become an architecture: harness list policies.")
+@click.option("--to", type=click.Path(path_type=Path), default=Path("results/rederived"), show_default=True)
+@out
+def rederive(runs: Path, name: str, to: Path, out: Path) -> None:
+    """Derive other architectures from the logits that runs stored, and look them up: no new search.
+
+    Every epoch is derived again. The runs are only read; what is written is a folder NAME.POLICY that plot, compare,
+    gate and report read, with the methods called "METHOD [POLICY]".
+    """
+    from harness.results.folders import load_folder
+    from harness.results.load import open_finished
+    from harness.results.policies.base import POLICIES
+    from harness.results.rederive import rederive as derive_again
+
+    found = load_folder(runs) if runs.is_dir() else open_finished(runs, (), None, out)
+    folder, notes = derive_again(found, POLICIES.build(name, {}), to)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(folder)

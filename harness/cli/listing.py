@@ -11,6 +11,7 @@ from harness.datasets.base import DATASETS
 from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
+from harness.results.policies.base import POLICIES
 from harness.runs.executors.base import EXECUTORS
 from harness.search.methods import method, methods
 from harness.search.probes.base import PROBES
@@ -21,7 +22,19 @@ from harness.tables.catalog import table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
-REGISTRIES = (REGULARIZERS, SEARCHERS, PROBES, SPACES, DATASETS, FORMATS, IMPORTERS, EXPORTERS, EXECUTORS, FIGURES)
+REGISTRIES = (
+    REGULARIZERS,
+    SEARCHERS,
+    PROBES,
+    SPACES,
+    DATASETS,
+    FORMATS,
+    IMPORTERS,
+    EXPORTERS,
+    EXECUTORS,
+    FIGURES,
+    POLICIES,
+)
 KINDS = {registry.kind: registry for registry in REGISTRIES}
 
 

@@ -10,7 +10,7 @@ import click
 
 from harness.cli.claims import claims
 from harness.cli.datasets import datasets
-from harness.cli.exchange import export, import_
+from harness.cli.exchange import export, import_, rederive
 from harness.cli.folders import merge, verify
 from harness.cli.judging import compare, gate, paper
 from harness.cli.plot import plot
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 STUDIES = (plan, run, submit, status, verify, merge, publish)
-READERS = (plot, compare, paper, gate, report, import_, export)
+READERS = (plot, compare, paper, gate, report, import_, export, rederive)
 for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)
 
@@ -62,6 +62,7 @@ KINDS = (
     "executors",
     "formats",
     "figures",
+    "policies",
     "tables",
 )
 

@@ -50,7 +50,7 @@ class Registry:
     @property
     def one(self) -> str:
         """What one of them is called."""
-        return self.kind[:-1]
+        return f"{self.kind[:-3]}y" if self.kind.endswith("ies") else self.kind[:-1]
 
     @property
     def group(self) -> str:

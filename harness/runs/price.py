@@ -183,7 +183,7 @@ def recording(process: Process, run: Run, device: torch.device) -> tuple[float, 
     losses = {"train_loss": nan} | evaluated(0, process, short)
     rows: Rows = {
         "epochs": [epoch_record(0, losses, process, architecture, run)],
-        "lookups": lookup_records(0, architecture, run),
+        "lookups": lookup_records(0, architecture, run.table),
         "timing": [clock.record(0, device) | spent(process)],
     }
     with tempfile.TemporaryDirectory() as folder:

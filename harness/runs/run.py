@@ -22,7 +22,8 @@ from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.state import SearchState
-from harness.spaces.base import Architecture
+from harness.spaces.base import Architecture, Space
+from harness.tables.table import Table
 
 PROGRESS_SECONDS = 1.0
 
@@ -93,7 +94,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             architecture = process.select()
             record = epoch_record(epoch, trained | evaluated(epoch, process, run), process, architecture, run)
             rows["epochs"].append(record | probed(epoch, process, run))
-            rows["lookups"] += lookup_records(epoch, architecture, run)
+            rows["lookups"] += lookup_records(epoch, architecture, run.table)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             lease.check()
             folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch))
@@ -113,8 +114,9 @@ def epoch_record(
     epoch: int, losses: dict[str, float], process: Process, architecture: Architecture, run: Run
 ) -> dict[str, Any]:
     """One row: losses, supernet accuracy, entropy, the derived architecture and its operation counts, all logits."""
-    operations = {f"count_{op}": architecture.operations.count(op) for op in run.space.operations}
-    record: dict[str, Any] = {"epoch": epoch, **losses, "architecture": architecture.encoding, "key": architecture.key}
+    counts = architecture_record(architecture, run.space)
+    told = {name: counts.pop(name) for name in ("architecture", "key")}
+    record: dict[str, Any] = {"epoch": epoch, **losses, **told}
     alphas = [a.cpu().double().numpy() for a in process.logits()] if isinstance(process, SearchState) else []
     mix = [np.exp(a - a.max(-1, keepdims=True)) for a in alphas]
     weights = np.concatenate([(m / m.sum(-1, keepdims=True)).ravel() for m in mix]) if mix else np.array([])
@@ -122,12 +124,18 @@ def epoch_record(
     choices = sum(a.shape[0] for a in alphas)
     record["entropy_nats"] = float(-(weights * logs).sum() / choices) if choices else float("nan")
     record["alphas"] = np.concatenate([a.ravel() for a in alphas]).tolist() if alphas else []
-    return record | operations
+    return record | counts
 
 
-def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dict[str, Any]]:
+def architecture_record(architecture: Architecture, space: Space) -> dict[str, Any]:
+    """What a row says of a derived architecture: its string, its key, and how often it takes each operation."""
+    counts = {f"count_{op}": architecture.operations.count(op) for op in space.operations}
+    return {"architecture": architecture.encoding, "key": architecture.key, **counts}
+
+
+def lookup_records(epoch: int, architecture: Architecture, table: Table | None) -> list[dict[str, Any]]:
     """One row for every dataset, split, schedule and trial that the table holds."""
-    if run.table is None:
+    if table is None:
         return []
     return [
         {
@@ -138,7 +146,7 @@ def lookup_records(epoch: int, architecture: Architecture, run: Run) -> list[dic
             "trial": str(column.trial),
             "accuracy_pct": value,
         }
-        for column, value in run.table.all_values(architecture)
+        for column, value in table.all_values(architecture)
     ]
 
 

@@ -1,0 +1,155 @@
+"""Other discretisation policies over the logits that runs have stored: new lookups, and no new search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.core.files import disk, sha256
+from harness.results.frames import Results
+from harness.results.load import Finished
+from harness.results.policies.base import Policy
+from harness.runs.run import architecture_record, lookup_records
+from harness.runs.store import TABLES
+from harness.spaces.base import Space
+from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEPT = ("method", "seed", "epoch", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "entropy_nats", "alphas")
+"""Columns of an epoch's row that do not depend on the derived architecture. Those of probes may, and stay behind."""
+
+
+def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]]:
+    """Write what a policy derives of every epoch's logits, as a folder that every reader of results reads.
+
+    Methods are called `METHOD [POLICY]`, and the folder NAME.POLICY, so that nothing is taken for what was searched;
+    loaded together with the runs, both can be compared.
+
+    Args:
+        found: the runs; they are only read.
+        policy: what derives.
+        to: the folder to make the folder in.
+
+    Returns:
+        The folder, and a sentence for what had no logits.
+
+    Raises:
+        HarnessError: there are no logits, no table, no such thing as this policy, or something else is in the way.
+    """
+    results = found.results
+    if results.table is None or results.space is None:
+        raise HarnessError(f"the runs of {found.name} have no table to look other architectures up in")
+    stored = results.epochs["alphas"].map(len) > 0 if "alphas" in results.epochs else results.epochs["seed"] < 0
+    if not stored.any():
+        raise HarnessError(f"the runs of {found.name} hold no logits, so there is nothing to derive again")
+    without = results.epochs.loc[~stored, "method"].unique()
+    frames = derived_again(results, results.epochs[stored], results.space, results.table, policy)
+    folder = to / f"{found.name}.{policy.name}"
+    refuse_overwriting(folder, policy)
+    write(folder, frames, manifest(found, policy, set(frames["epochs"]["method"])))
+    return folder, [f"{name} has no logits and is left out" for name in without]
+
+
+def derived_again(
+    results: Results, stored: pd.DataFrame, space: Space, table: Table, policy: Policy
+) -> dict[str, pd.DataFrame]:
+    """The three tables of these rows of epochs, methods relabelled."""
+    import pandas as pd
+
+    epochs: list[dict[str, Any]] = []
+    lookups: list[dict[str, Any]] = []
+    known: dict[str, list[dict[str, Any]]] = {}
+    for row in stored[[c for c in KEPT if c in stored]].to_dict("records"):
+        architecture = policy.derive(space, unflattened(row["alphas"], space))
+        if architecture.encoding not in known:
+            known[architecture.encoding] = lookup_records(row["epoch"], architecture, table)
+        place = {"method": labelled(row["method"], policy), "seed": row["seed"], "epoch": row["epoch"]}
+        kept = {str(name): value for name, value in row.items()}
+        epochs.append(kept | place | architecture_record(architecture, space))
+        lookups += [{**place, **record, "epoch": row["epoch"]} for record in known[architecture.encoding]]
+    methods = stored["method"].unique()
+    timing = results.timing[results.timing["method"].isin(methods)].copy()
+    timing["method"] = [labelled(name, policy) for name in timing["method"]]
+    return {"epochs": pd.DataFrame(epochs), "lookups": pd.DataFrame(lookups), "timing": timing}
+
+
+def unflattened(alphas: Any, space: Space) -> list[Any]:
+    """The logits of a row as tensors of the space's shapes."""
+    flat = np.asarray(alphas, dtype=float)
+    ends = np.cumsum([rows * columns for rows, columns in space.alpha_shapes])
+    if ends[-1] != len(flat):
+        raise HarnessError(f"a row holds {len(flat)} logits, and {space.name} has {ends[-1]}: it is of another space")
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), space.alpha_shapes, strict=True)]
+
+
+def labelled(method: str, policy: Policy) -> str:
+    return f"{method} [{policy.name}]"
+
+
+def refuse_overwriting(folder: Path, policy: Policy) -> None:
+    """An error where the folder holds anything but what this policy derived before."""
+    if not folder.exists():
+        return
+    try:
+        before = json.loads((folder / "manifest.json").read_text())["rederived"]["policy"]
+    except (OSError, ValueError, KeyError, TypeError):
+        before = None
+    if before != policy.name:
+        raise HarnessError(f"{folder} is there, and holds something else: write to another folder, by --to")
+
+
+def manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
+    """What the folder says of itself: as that of published results, and what it was derived from."""
+
+    def again(name: str) -> str:
+        label = labelled(name, policy)
+        return label if label in kept else name
+
+    declared = found.declared.model_dump(mode="json")
+    declared["baseline"] = declared["baseline"] and again(declared["baseline"])
+    declared["pairs"] = [[again(name) for name in pair] for pair in declared["pairs"]]
+    table, space = found.results.table, found.results.space
+    assert table is not None and space is not None
+    return {
+        "study": {
+            "name": f"{found.name}.{policy.name}",
+            "space": space.name,
+            "comparison": declared,
+            "figures": looks_again(found.figures.model_dump(mode="json"), again),
+        },
+        "declaration": f"exploratory: the policy {policy.name} was chosen after the runs",
+        "table": {"name": table.name, "fingerprint": table.fingerprint},
+        "rederived": {"policy": policy.name, "from": str(found.folder), "runs": [m["id"] for m in found.manifests]},
+        "runs": [
+            {k: v for k, v in run.items() if k not in ("sha256", "files")}
+            | {"id": f"{run['id']}.{policy.name}", "method_name": again(run["method_name"])}
+            for run in found.manifests
+            if again(run["method_name"]) in kept
+        ],
+    }
+
+
+def looks_again(figures: dict[str, Any], again: Callable[[str], str]) -> dict[str, Any]:
+    """How figures look, with the methods' new names."""
+    for key in ("labels", "colours"):
+        figures[key] = {again(name): value for name, value in figures[key].items()}
+    for key in ("order", "own"):
+        figures[key] = figures[key] and [again(name) for name in figures[key]]
+    return figures
+
+
+def write(folder: Path, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -> None:
+    """The folder's files, the manifest last."""
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in TABLES:
+            frames[name].to_parquet(folder / f"{name}.parquet", index=False)
+        files = {f"{name}.parquet": sha256((folder / f"{name}.parquet").read_bytes()) for name in TABLES}
+        (folder / "manifest.json").write_text(json.dumps(told | {"files": files}, indent=1) + "\n")
