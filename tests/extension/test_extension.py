@@ -73,6 +73,7 @@ def harness(installed: Path, tmp_path_factory: pytest.TempPathFactory):
         ("importers", "triangles"),
         ("exporters", "lines"),
         ("executors", "here"),
+        ("policies", "smallest"),
     ],
 )
 def test_listings_show_it(harness, kind: str, name: str) -> None:
