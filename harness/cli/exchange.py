@@ -75,12 +75,11 @@ def rederive(runs: Path, name: str, to: Path, out: Path) -> None:
     Every epoch is derived again. The runs are only read; what is written is a folder NAME.POLICY that plot, compare,
     gate and report read, with the methods called "METHOD [POLICY]".
     """
-    from harness.results.folders import load_folder
-    from harness.results.load import open_finished
+    from harness.results.folders import open_finished
     from harness.results.policies.base import POLICIES
     from harness.results.rederive import rederive as derive_again
 
-    found = load_folder(runs) if runs.is_dir() else open_finished(runs, (), None, out)
+    found = open_finished(runs, (), None, out)
     folder, notes = derive_again(found, POLICIES.build(name, {}), to)
     for note in notes:
         click.echo(f"note: {note}", err=True)
