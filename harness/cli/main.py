@@ -19,6 +19,7 @@ from harness.cli.reading import form, report
 from harness.cli.study import plan, publish, run, status
 from harness.cli.submit import submit
 from harness.cli.tables import tables
+from harness.cli.train import train
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
 
@@ -44,7 +45,7 @@ def main() -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
 
 
-STUDIES = (plan, run, submit, status, verify, merge, publish)
+STUDIES = (plan, run, submit, status, verify, merge, publish, train)
 READERS = (plot, compare, paper, gate, report, import_, export, rederive)
 for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)

@@ -33,6 +33,7 @@ def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: 
                 "steps/epoch": price.steps,
                 "ms/step": round(1000 * price.step_s, 1),
                 "s/evaluation": round(price.evaluation_s, 3),
+                **({"s judging/run": round(price.judging_s, 1)} if price.judging_s else {}),
                 "s/run": round(price.run_s(runs[0].run), 1),
                 "memory MB": round(price.memory_mb),
                 "disk MB/run": round(price.disk_mb, 2),
@@ -47,3 +48,7 @@ def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: 
             f"{len(missing)} runs, {side_by_side} at a time: {duration(total_s(left, side_by_side))} where each has a "
             f"core or device to itself, {memory:.0f} MB of memory, {disk:.1f} MB on disk"
         )
+        if any(p.judging_s for p in found.values()):
+            click.echo(
+                "what is derived is trained once a distinct cell, so runs that derive one cell share its training"
+            )

@@ -116,6 +116,20 @@ def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tens
     return x[items, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def cut_out(x: Tensor, side: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
+    """Set a square of each image, or of a share of them, to zero, at a random centre, cut off at the border
+    (DeVries & Taylor 2017, arXiv 1708.04552). x: [n, channels, height, width], normalised. side: in pixels."""
+    count, _, height, width = x.shape
+    centres = sent(torch.rand(3, count, generator=generator), x.device)
+    inside = []
+    for place, length in ((0, height), (1, width)):
+        low = (centres[place] * length).floor()[:, None] - side // 2
+        position = torch.arange(length, device=x.device)
+        inside.append((position >= low) & (position < low + side))
+    square = inside[0][:, :, None] & inside[1][:, None, :] & (centres[2] < share)[:, None, None]
+    return x.masked_fill(square[:, None], 0.0)
+
+
 class Batches:
     """Endless batches of indices from a named stream, resumable at any position.
 

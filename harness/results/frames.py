@@ -22,6 +22,7 @@ from harness.spaces.base import SPACES, Space
 from harness.tables.catalog import open_table
 from harness.tables.measure import Measure, percentile_among
 from harness.tables.table import Table
+from harness.tables.training.on_demand import TrainedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,6 +191,8 @@ def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
     """
     if named is None:
         return None
+    if "trained" in named:
+        return TrainedTable.of_manifest(named)
     table = open_table(named["name"])
     if table.fingerprint != named["fingerprint"]:
         raise HarnessError(f"{what} were looked up in another version of table {table.name!r}")

@@ -14,13 +14,17 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
+import numpy as np
 import torch
 
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder, write_atomically
 from harness.core.version import __version__
-from harness.runs.run import Clock, Process, epoch_record, evaluated, lookup_records, manifest, spent, start
+from harness.runs.machine import Clock
+from harness.runs.retraining.fit import seconds
+from harness.runs.retraining.table import RetrainedTable
+from harness.runs.run import Process, epoch_record, evaluated, lookup_records, manifest, spent, start
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import Run
 from harness.search.state import SearchState
@@ -39,7 +43,8 @@ EVALUATED = 500
 class Price:
     """Seconds of one run's parts: its start, a step, the rest of an epoch (what methods do at its ends), an evaluation,
     all probes of the run, and the record of an epoch. steps: an epoch. memory_mb: at its peak; disk_mb: of its files,
-    without the checkpoint that it has until it is finished."""
+    without the checkpoint that it has until it is finished. judging_s: of training what is derived, were it another
+    architecture every time."""
 
     start_s: float
     step_s: float
@@ -50,6 +55,7 @@ class Price:
     record_s: float
     memory_mb: float
     disk_mb: float
+    judging_s: float = 0.0
 
     @property
     def epoch_s(self) -> float:
@@ -59,7 +65,7 @@ class Price:
         """Seconds of the whole run."""
         evaluations = sum(happens(e, run.evaluation.every, run) for e in range(run.epochs + 1))
         epochs = run.epochs * self.epoch_s + self.record_s
-        return self.start_s + epochs + evaluations * self.evaluation_s + self.probes_s
+        return self.start_s + epochs + evaluations * self.evaluation_s + self.probes_s + self.judging_s
 
 
 def happens(epoch: int, every: int, run: Run) -> bool:
@@ -106,6 +112,13 @@ def measure(run: Run, device: str) -> Price:
             return time.perf_counter()
         return time.process_time()
 
+    judging = 0.0
+    if isinstance(run.table, RetrainedTable):
+        with one_thread(), arithmetic("fp32", where):
+            each = sum(
+                seconds(job, where, now, STEPS) for job in run.table.jobs(run.space.random(np.random.default_rng(0)))
+            )
+        judging, run = each * sum(map(run.judged, range(run.epochs + 1))), replace(run, table=None)
     if run.table is not None and not run.table.complete:
         raise HarnessError(
             f"table {run.table.name} trains what it is asked for, and that cannot be measured beforehand"
@@ -124,7 +137,7 @@ def measure(run: Run, device: str) -> Price:
                 probe.measure(process, run.table)
                 probing += (now() - began) * sum(happens(e, probe.every, run) for e in range(run.epochs + 1))
         record, disk, memory = recording(process, run, where)
-    return Price(started, step, steps, rest, evaluation, probing, record, memory, disk)
+    return Price(started, step, steps, rest, evaluation, probing, record, memory, disk, judging)
 
 
 def trained(process: Process, epochs: int, now: Callable[[], float]) -> tuple[float, float, int]:

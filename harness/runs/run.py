@@ -5,9 +5,6 @@ Epoch 0 is the state before any training; epoch e is the state after e epochs.
 
 from __future__ import annotations
 
-import platform
-import resource
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,7 +13,7 @@ import numpy as np
 import torch
 
 from harness.core.streams import Streams
-from harness.core.version import __version__
+from harness.runs.machine import Clock, environment
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
@@ -24,6 +21,7 @@ from harness.search.searchers.base import SupernetSearcher
 from harness.search.state import SearchState
 from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
+from harness.tables.training.on_demand import TrainedTable
 
 PROGRESS_SECONDS = 1.0
 
@@ -71,6 +69,8 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             folder.tidy()
             return
         folder.open()
+        if isinstance(run.table, TrainedTable):
+            run.table.device = device
         process = start(run, device)
         rows: Rows = {"epochs": [], "lookups": [], "timing": []}
         saved = folder.load_checkpoint()
@@ -94,7 +94,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             architecture = process.select()
             record = epoch_record(epoch, trained | evaluated(epoch, process, run), process, architecture, run)
             rows["epochs"].append(record | probed(epoch, process, run))
-            rows["lookups"] += lookup_records(epoch, architecture, run.table)
+            rows["lookups"] += lookup_records(epoch, architecture, run.table if run.judged(epoch) else None)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             lease.check()
             folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch))
@@ -170,28 +170,6 @@ def spent(process: Process) -> dict[str, float]:
     }
 
 
-class Clock:
-    """Seconds and memory of a run, going on from the rows of an interrupted one."""
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.wall = rows[-1]["wall_s"] if rows else 0.0
-        self.cpu = rows[-1]["cpu_s"] if rows else 0.0
-        self.began = time.perf_counter(), time.process_time()
-
-    def elapsed(self) -> tuple[float, float]:
-        """Wall and CPU seconds of the run so far, without the time it was stopped."""
-        wall, cpu = self.began
-        return self.wall + time.perf_counter() - wall, self.cpu + time.process_time() - cpu
-
-    def record(self, epoch: int, device: torch.device) -> dict[str, Any]:
-        wall, cpu = self.elapsed()
-        unit = 1 if sys.platform == "darwin" else 1024
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        if device.type == "cuda":
-            memory = torch.cuda.max_memory_allocated(device)
-        return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, "peak_memory_mb": memory / 1e6}
-
-
 def progress(run: Run, epochs_done: int, clock: Clock, steps: int, per_epoch: int | None) -> dict[str, Any]:
     """What the live display shows of a run: epochs recorded (epoch 0 included), steps since, seconds so far."""
     return {
@@ -205,23 +183,11 @@ def progress(run: Run, epochs_done: int, clock: Clock, steps: int, per_epoch: in
 
 def manifest(run: Run, device: torch.device) -> dict[str, Any]:
     """The resolved configuration and what it ran on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "id": run.id,
         "record_format": RECORD_FORMAT,
         "method_name": run.method_name,
         "configuration": run.describe(),
-        "environment": {
-            "harness": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "device": f"{device} ({name})",
-            # what bits depend on, without the number of the device: cards of one name compute alike
-            "device_class": f"{device.type} ({name})",
-            "platform": platform.platform(),
-            "threads": torch.get_num_threads(),
-            "precision": run.training.precision,
-        },
+        "environment": environment(device, run.training.precision),
         "epoch_convention": "epoch 0 is before any training; epoch e is after e epochs",
     }

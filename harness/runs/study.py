@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -22,6 +22,7 @@ from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import by_method, differing
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
+from harness.runs.retraining.table import Asked, trained_table
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
@@ -30,8 +31,10 @@ from harness.search.training import Training
 from harness.spaces.base import SPACES, PresetName, Space
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
+from harness.tables.training.on_demand import TrainedTable
 
-NO_TABLE = "none"
+NO_TABLE, TRAINED = "none", "trained"
+LAST = "last"
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
 
@@ -53,6 +56,8 @@ class StudyFile(BaseModel):
     recipe: all methods are trained by the study's settings (`shared`), or each as its paper's code trains, where that
     is known (`published`): its recipe then wins over [training] and [supernet]. epochs: where they are said they hold
     for every method; `published` may leave them to the recipes.
+    table: a table's name; "none"; or "trained": what is derived is trained, as `retraining` says, and looked up.
+    judge: the table is asked after every so many epochs and the last, or after the "last" alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +65,8 @@ class StudyFile(BaseModel):
     space: str
     dataset: str | dict[str, Any]
     table: str = NO_TABLE
+    judge: int | Literal["last"] = 1
+    retraining: Asked = Asked()
     methods: list[str] | dict[str, dict[str, Any]]
     seeds: list[int] = Field(min_length=1)
     epochs: int | None = Field(None, ge=1)
@@ -76,6 +83,13 @@ class StudyFile(BaseModel):
     @classmethod
     def _seeds(cls, value: Any) -> Any:
         return parse_seeds(value) if isinstance(value, str) else value
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _judge(cls, value: Any) -> Any:
+        if value != LAST and (type(value) is not int or value < 1):
+            raise ValueError(f'the table is asked after every so many epochs: write 1, 5, or "{LAST}"')
+        return value
 
     @field_validator("methods")
     @classmethod
@@ -102,6 +116,11 @@ class Run:
     evaluation: Evaluation = field(default_factory=Evaluation)
     probes: tuple[Probe, ...] = ()
     recipe: str = ""
+    judge: int | Literal["last"] = 1
+
+    def judged(self, epoch: int) -> bool:
+        """Whether the table is asked for what is derived after an epoch; it always is after the last."""
+        return epoch == self.epochs or (self.judge != LAST and epoch % int(self.judge) == 0)
 
     def describe(self) -> dict[str, Any]:
         """The resolved configuration: plain values, every default written out."""
@@ -109,7 +128,7 @@ class Run:
             "format": RECORD_FORMAT,
             "space": self.space.name,
             "dataset": {"name": self.dataset.name} | self.dataset.describe(),
-            "table": None if self.table is None else {"name": self.table.name, "fingerprint": self.table.fingerprint},
+            "table": None if self.table is None else self.table.describe(),
             "method": self.method.describe(),
             "seed": self.seed,
             "epochs": self.epochs,
@@ -118,6 +137,8 @@ class Run:
             "training": self.training.model_dump(mode="json"),
             "evaluation": self.evaluation.model_dump(mode="json"),
             "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
+            # only where it is said, so that runs from before it could be said keep their ids
+            **({} if self.judge == 1 else {"judge": self.judge}),
         }
 
     @cached_property
@@ -237,7 +258,13 @@ def expand(file: StudyFile, source: Path) -> Study:
     if "name" not in fields:
         raise HarnessError(f'study {source}: the dataset needs a name, such as dataset = {{name = "npz", path = ...}}')
     dataset: Dataset = DATASETS.build(fields.pop("name"), fields)
-    table = None if file.table == NO_TABLE else open_table(file.table)
+    table: Table | None = None
+    if file.table in (TRAINED, f"{space.name}.{TRAINED}"):
+        table = trained_table(space, dataset, file.retraining)
+    elif file.table != NO_TABLE:
+        table = open_table(file.table)
+    if file.retraining != Asked() and not isinstance(table, TrainedTable):
+        raise HarnessError(f'study {source} has [retraining], but table = "{file.table}": say table = "{TRAINED}"')
     if table is not None and table.info["space"] != space.name:
         raise HarnessError(f"table {table.name!r} is of the space {table.info['space']!r}, not {space.name!r}")
     asked = file.probes if isinstance(file.probes, dict) else {name: {} for name in file.probes}
@@ -264,6 +291,7 @@ def expand(file: StudyFile, source: Path) -> Study:
             training=each.training,
             evaluation=file.evaluation,
             probes=probes,
+            judge=file.judge,
             recipe=each.recipe,
         )
         for seed in file.seeds

@@ -91,12 +91,15 @@ class Networks:
     readable: the one-shot network, one module an operation, a subclass of `blocks.supernet.Supernet` or what makes one;
     called with channels, cells, classes, image_channels, the preset's and the regularizers' options. fast: the same
     function of the same weights, where there is one that is faster. stack: the `blocks.stacked.StackedNetworks` that
-    train architectures for a table, where there are any.
+    train architectures for a table, where there are any. derived: what makes the network of one architecture as papers
+    train it, a subclass of `blocks.derived.Derived`, where there is one; called with the architecture, channels, cells,
+    classes, shape (of an image), auxiliary (whether it has a second classifier).
     """
 
     readable: Callable[..., Any]
     fast: Callable[..., Any] | None = None
     stack: type[Any] | None = None
+    derived: Callable[..., Any] | None = None
 
 
 class Space(ABC):

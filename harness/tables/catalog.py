@@ -11,7 +11,7 @@ from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
 from harness.tables.sources.published import sources
 from harness.tables.table import Table
-from harness.tables.training.on_demand import SUFFIX, TrainedTable
+from harness.tables.training.on_demand import SUFFIX, StackTable
 
 
 def table_folders() -> dict[str, Path]:
@@ -30,7 +30,7 @@ def open_table(name: str) -> Table:
     if name in known:
         return Table(known[name])
     if name.endswith(SUFFIX):
-        return TrainedTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
+        return StackTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
 

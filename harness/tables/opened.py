@@ -44,6 +44,10 @@ class OpenedFolder:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.folder,)  # workers map the same files instead of copying them
 
+    def describe(self) -> dict[str, Any]:
+        """What a run's identity says of the table."""
+        return {"name": self.name, "fingerprint": self.fingerprint}
+
     def _load(self, name: str) -> Any:
         path = self.folder / name
         try:

@@ -1,5 +1,6 @@
 """Trained tables: an architecture is trained when first asked for, once, and is there for good."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
+from harness.datasets.npz import NpzImages
 from harness.plots.source import Source
 from harness.plots.trajectory import Trajectory
 from harness.results.frames import Results
@@ -22,7 +24,7 @@ from harness.spaces.nasbench1shot1.space import S1, S3
 from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
 from harness.tables.training import train
-from harness.tables.training.on_demand import TrainedTable
+from harness.tables.training.on_demand import StackTable, TrainedTable
 from harness.tables.training.recipe import Recipe
 
 SHORT = Recipe(channels=2, steps=8, batch_size=4)
@@ -32,8 +34,8 @@ ISOMORPHIC = (  # node 2 is dead in both, and labelled differently
 )
 
 
-def table(tmp_path: Path, space: Space | None = None) -> TrainedTable:
-    return TrainedTable(space or S3(), tmp_path, SHORT)
+def table(tmp_path: Path, space: Space | None = None) -> StackTable:
+    return StackTable(space or S3(), tmp_path, SHORT)
 
 
 def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,32 @@ def test_values_do_not_depend_on_who_asks_first(tmp_path: Path) -> None:
     assert one.lookup(cells[0], one.test) == two.lookup(cells[1], two.test)
 
 
+def test_the_data_are_those_of_the_study(tmp_path: Path) -> None:
+    """Two classes that a network learns at once, where digits would give it one in a hundred."""
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 2, 600)
+    pixels = np.clip(draws.normal(60 + 120 * labels[:, None, None], 20, (600, 8, 8)), 0, 255).astype(np.uint8)
+    parts = {"train_images": pixels[:400], "test_images": pixels[400:]}
+    np.savez(tmp_path / "two.npz", **parts, train_labels=labels[:400], test_labels=labels[400:])
+    recipe, data = Recipe(channels=4, steps=40, batch_size=32), NpzImages(path=tmp_path / "two.npz")
+    ours = StackTable(S3(), tmp_path, recipe, data)
+    assert ours.fingerprint != StackTable(S3(), tmp_path, recipe).fingerprint
+    assert str(ours.test) == "npz/x-test@4"
+    assert ours.lookup(ISOMORPHIC[0], ours.test) > 80
+    assert StackTable(S3(), tmp_path, recipe, data).fingerprint == ours.fingerprint
+    named = json.loads(json.dumps(ours.describe()))
+    read = TrainedTable.of_manifest(named)
+    assert (read.fingerprint, read.test, read.columns) == (ours.fingerprint, ours.test, ours.columns)
+    with pytest.raises(HarnessError, match="is known by the rows that were read alone, and does not train"):
+        read.lookup(ISOMORPHIC[0], read.test)
+
+
+def test_what_is_said_of_the_embedded_data_is_what_was_said_before() -> None:
+    opened = open_table("nasbench1shot1.s2.trained")
+    assert opened.describe() == {"name": "nasbench1shot1.s2.trained", "fingerprint": opened.fingerprint}
+    assert opened.fingerprint == "84ef296f352fc63efb6eb0a8eecff01d9cc7693dc4cf8392fef7b0273e2c6683"
+
+
 def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -74,7 +102,7 @@ def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
 def test_one_cell_alone_is_what_the_embedded_table_holds(tmp_path: Path) -> None:
     """The embedded tables can be recomputed cell by cell."""
     for space, name in ((NASBench201(), "nasbench201.digits"), (S1(), "nasbench1shot1.s1.digits")):
-        embedded, trained = open_table(name), TrainedTable(space, tmp_path)
+        embedded, trained = open_table(name), StackTable(space, tmp_path)
         assert trained.recipe.describe() == embedded.info["about"]["recipe"]
         cell = space.parse(embedded.encoding(7))
         ours, theirs = (t.lookup(cell, embedded.test, "all") for t in (trained, embedded))
@@ -109,14 +137,14 @@ from pathlib import Path
 from harness.spaces.nasbench1shot1.space import S3
 from harness.tables.training import train
 from harness.tables.training.recipe import Recipe
-from harness.tables.training.on_demand import TrainedTable
+from harness.tables.training.on_demand import StackTable
 original = train.train_stack
 def logged(*arguments):
     with open({str(tmp_path / "log")!r}, "a") as log:
         log.write("trained\\n")
     return original(*arguments)
 train.train_stack = logged
-table = TrainedTable(S3(), Path({str(tmp_path)!r}), Recipe(channels=2, steps={steps}, batch_size=4))
+table = StackTable(S3(), Path({str(tmp_path)!r}), Recipe(channels=2, steps={steps}, batch_size=4))
 print(table.lookup(table.space.parse({ISOMORPHIC[0]!r}), table.test))
 """
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.core.streams import sent
+from harness.datasets.base import cut_out
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import from_the_first_epoch
 from harness.search.steps import Moment
@@ -29,16 +29,8 @@ class Cutout(Regularizer):
     ramp: bool = False
 
     def augment(self, images: Tensor, generator: torch.Generator, moment: Moment) -> Tensor:
-        count, _, height, width = images.shape
-        side = round(self.size * height)
+        side = round(self.size * images.shape[2])
         if side == 0:
             return images
-        centres = sent(torch.rand(3, count, generator=generator), images.device)
         share = from_the_first_epoch(0.0, 1.0, moment) if self.ramp else 1.0
-        inside = []
-        for place, length in ((0, height), (1, width)):
-            low = (centres[place] * length).floor()[:, None] - side // 2
-            position = torch.arange(length, device=images.device)
-            inside.append((position >= low) & (position < low + side))
-        square = inside[0][:, :, None] & inside[1][:, None, :] & (centres[2] < share)[:, None, None]
-        return images.masked_fill(square[:, None], 0.0)
+        return cut_out(images, side, generator, share)

@@ -25,6 +25,9 @@ Edge = tuple[str, int]
 Cell = tuple[Edge, ...]
 """Two edges for each inner node in turn, in the order of the nodes that they read."""
 
+LONG = 100
+"""Numbers of a range, and hundreds of characters of a text, of which no genotype has as many."""
+
 FORM = "Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
 
 
@@ -81,6 +84,8 @@ def isomorph(cell: Cell) -> Cell:
 
 def parse(text: str) -> Genotype:
     """The cells of a genotype, of which each node's edges may come in any order; an error says what is wrong."""
+    if len(text) > 100 * LONG:
+        raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {FORM}")
     try:
         call: Any = ast.parse(re.sub(r"^\s*\w+\s*=", "", text).strip(), mode="eval").body
         if call.func.id != "Genotype":
@@ -92,7 +97,7 @@ def parse(text: str) -> Genotype:
         cells = {"normal": read.pop("normal"), "reduce": read.pop("reduce")}
         if read:
             raise ValueError("something else")
-    except (SyntaxError, ValueError, AttributeError, KeyError, TypeError):
+    except (SyntaxError, ValueError, AttributeError, KeyError, TypeError, RecursionError, MemoryError):
         raise HarnessError(f"{text!r} is no genotype: write it as {FORM}") from None
     if concat != [[*range(INPUTS, INPUTS + NODES)]] * 2:
         raise HarnessError(f"the cells of {text!r} do not put out their nodes 2 to 5, as cells of DARTS' form do")
@@ -102,7 +107,7 @@ def parse(text: str) -> Genotype:
 def _numbers(node: Any) -> list[int]:
     """Those of `range(2, 6)`, or of a list of numbers."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "range":
-        return [*range(*(ast.literal_eval(a) for a in node.args))]
+        return [*range(*(ast.literal_eval(a) for a in node.args))[:LONG]]
     return [*ast.literal_eval(node)]
 
 

@@ -69,11 +69,16 @@ class DARTSSpace(Space):
         super().__init_subclass__(**kwargs)
 
     def networks(self) -> Networks:
+        from harness.spaces.darts.derived import DerivedNetwork
         from harness.spaces.darts.fast import FastDARTSSupernet
         from harness.spaces.darts.supernet import DARTSSupernet
 
         options = tuple(tensor.options for tensor in self.tensors)
-        return Networks(partial(DARTSSupernet, options=options), partial(FastDARTSSupernet, options=options))
+        return Networks(
+            partial(DARTSSupernet, options=options),
+            partial(FastDARTSSupernet, options=options),
+            derived=DerivedNetwork,
+        )
 
     def derive(self, alphas: Rows) -> Architecture:
         cells = []

@@ -33,7 +33,10 @@ def stack_class(space: Space) -> type[StackedNetworks]:
     """The networks that the space names for its architectures."""
     found = space.networks().stack
     if found is None:
-        raise HarnessError(f"space {space.name} names no networks to train its architectures with (Networks.stack)")
+        raise HarnessError(
+            f"space {space.name} names no networks to train a table of its architectures with (Networks.stack): train "
+            'single ones with harness train, or let a study say table = "trained"'
+        )
     return found
 
 

@@ -1,0 +1,115 @@
+"""The verb that trains derived architectures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.reading import form
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.runs.retraining.fit import Retraining
+
+
+@click.command()
+@click.argument("cells", nargs=-1, required=True, metavar="GENOTYPE|RUN|ARCHITECTURE...")
+@click.option("--space", help="Search space, such as darts.full  [default: the run's]")
+@click.option("--dataset", help="Images to train on, such as cifar10  [default: the run's]")
+@click.option("--recipe", "recipes", multiple=True, default=("published",), show_default=True, help="published, small.")
+@click.option("--seeds", default="0", show_default=True, help="Seeds: 0..9, 3, or 0,2,5..7.")
+@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change recipe.FIELD or dataset.FIELD.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of all trainings  [default: that of the studies]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@form
+def train(
+    cells: tuple[str, ...],
+    space: str | None,
+    dataset: str | None,
+    recipes: tuple[str, ...],
+    seeds: str,
+    settings: tuple[str, ...],
+    out: Path | None,
+    device: str,
+    form: Any,
+) -> None:
+    """Train the networks of derived cells as papers do, and print what they reach on the test images.
+
+    \b
+    A cell is written as the field writes it, 'Genotype(normal=[...], ...)', or as its space does; RUN is the folder
+    of a finished run, whose last architecture is meant. Recipe `published`: 20 cells, 36 channels, 600 epochs,
+    auxiliary head, cutout, drop-path; `small`: minutes.
+
+    What is trained is kept, once a distinct cell, and shared with studies that say table = "trained". An interrupted
+    training goes on from its last epoch; the same command in a second terminal takes the other half.
+    """
+    import torch
+
+    from harness.cli.printing import emit
+    from harness.core.arithmetic import resolve_device
+    from harness.core.seeds import parse_seeds
+    from harness.core.signals import Stopped, stoppable
+    from harness.runs.retraining.asked import cells as named
+    from harness.runs.retraining.fit import Retraining
+    from harness.runs.retraining.recipe import recipe
+    from harness.runs.retraining.table import networks, train_all
+    from harness.runs.study import apply_settings
+
+    raw: dict[str, Any] = {"dataset": dataset} if dataset else {}
+    apply_settings(raw, list(settings))
+    if unknown := set(raw) - {"dataset", "recipe"}:
+        raise HarnessError(f"--set {sorted(unknown)[0]!r} is not known here: set recipe.FIELD or dataset.FIELD")
+    if "dataset" in raw and not dataset:
+        raise HarnessError("--set dataset.FIELD needs --dataset NAME, whose field it is")
+    data = {"name": dataset} if isinstance(raw.get("dataset"), str) else raw.get("dataset")
+    try:
+        wanted = parse_seeds(seeds)
+    except ValueError as error:
+        raise HarnessError(f"--seeds: {error}") from None
+    root = out or networks()
+    changed = {name: recipe(name, raw.get("recipe", {})) for name in recipes}
+    jobs = {
+        (cell.label, name): [Retraining(cell.space, cell.architecture, cell.dataset, r, seed) for seed in wanted]
+        for cell in named(cells, space, data)
+        for name, r in changed.items()
+    }
+    every = list({job.id: job for of in jobs.values() for job in of}.values())
+    try:
+        with stoppable():
+            where = torch.device(resolve_device(device))
+            for done, job in enumerate(train_all(every, root, where, lambda line: click.echo(line, err=True)), start=1):
+                click.echo(f"[{done}/{len(every)}] {job.folder(root).final}", err=True)
+    except KeyboardInterrupt as stop:
+        click.echo("\nstopped; every finished epoch is kept: go on with the same command", err=True)
+        sys.exit(stop.code if isinstance(stop, Stopped) else 130)
+    emit(summary(jobs, root), form, "trained: error on the test images after the last epoch, mean over seeds")
+
+
+def summary(jobs: Mapping[tuple[str, str], Sequence[Retraining]], root: Path) -> list[dict[str, Any]]:
+    """One row a cell and recipe; of several recipes, the mean and the best of their means too."""
+    rows = []
+    for label in dict.fromkeys(label for label, _ in jobs):
+        means = {}
+        for name in [recipe for cell, recipe in jobs if cell == label]:
+            folders = [job.folder(root) for job in jobs[label, name]]
+            errors = [100 - float(f.tables()["epochs"]["test_accuracy_pct"].iloc[-1]) for f in folders]
+            size = {key: round(value, 4) for key, value in folders[0].manifest()["costs"].items()}
+            means[name] = sum(errors) / len(errors)
+            rows.append({"cell": label, "recipe": name, **size} | shown(errors))
+        if len(means) > 1:
+            over = list(means.values())
+            rows.append({"cell": label, "recipe": "mean over recipes"} | shown([sum(over) / len(over)]))
+            best = min(means, key=lambda name: means[name])
+            rows.append({"cell": label, "recipe": f"best: {best}"} | shown([means[best]]))
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key) for key in columns} for row in rows]
+
+
+def shown(errors: Sequence[float]) -> dict[str, Any]:
+    """Mean of errors in %, and the range of several."""
+    row: dict[str, Any] = {"n": len(errors), "error_pct": round(sum(errors) / len(errors), 2)}
+    return row | ({"lowest": round(min(errors), 2), "highest": round(max(errors), 2)} if len(errors) > 1 else {})

@@ -1,0 +1,242 @@
+"""Training the network of one derived architecture: a row an epoch, a checkpoint an epoch, in a folder like a run's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.core.errors import HarnessError
+from harness.core.streams import Streams
+from harness.datasets.base import Batches, Dataset, Images, cut_out
+from harness.runs.machine import Clock, environment
+from harness.runs.retraining.recipe import Recipe
+from harness.runs.store import Rows, RunFolder
+from harness.spaces.base import Architecture, Space
+from harness.spaces.blocks.derived import build_derived, size
+
+FORMAT = 1
+"""Part of every training's identity: raised when the same configuration would give other rows."""
+EVALUATION_BATCH = 500
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One training: everything that its rows depend on. Architectures of one canonical key are one."""
+
+    space: Space
+    architecture: Architecture
+    dataset: Dataset
+    recipe: Recipe
+    seed: int
+
+    def describe(self) -> dict[str, Any]:
+        """The resolved configuration: plain values, every default written out."""
+        return {
+            "format": FORMAT,
+            "space": self.space.name,
+            "architecture": self.space.canonical_key(self.architecture),
+            "dataset": {"name": self.dataset.name} | self.dataset.describe(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "seed": self.seed,
+        }
+
+    @property
+    def id(self) -> str:
+        text = json.dumps(self.describe(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def folder(self, root: Path) -> RetrainingFolder:
+        return RetrainingFolder(root, f"{self.space.name}_seed{self.seed}_{self.id}")
+
+
+class RetrainingFolder(RunFolder):
+    """The folder of one training."""
+
+    @property
+    def _again(self) -> str:
+        return f"delete {self.final}, and it is trained again"
+
+    def progress_epochs(self) -> int:
+        """Epochs in the last checkpoint."""
+        return int((self.progress() or {}).get("epochs", 0))
+
+
+def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> None:
+    """Train to the end, from the last checkpoint if there is one; `Held` where another process does."""
+    lease = folder.lease()
+    with lease.held():
+        if folder.finished:
+            folder.tidy()
+            return
+        folder.open()
+        fit = Fit(job, device)
+        rows: Rows = {"epochs": [], "lookups": [], "timing": []}
+        saved = folder.load_checkpoint()
+        if saved is not None:
+            state, rows = saved
+            fit.load_state_dict(state)
+        clock = Clock(rows["timing"])
+        reported = time.monotonic()
+
+        def on_step(done: int) -> None:
+            nonlocal reported
+            if time.monotonic() - reported > PROGRESS_SECONDS:
+                reported = time.monotonic()
+                folder.save_progress({"epochs": len(rows["epochs"]), "steps": done, "steps_per_epoch": fit.steps})
+
+        for epoch in range(len(rows["epochs"]), job.recipe.epochs):
+            rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch, on_step) | fit.test())
+            rows["timing"].append(clock.record(epoch + 1, device))
+            lease.check()
+            folder.save_checkpoint(fit.state_dict(), rows, {"epochs": epoch + 1, "steps": 0})
+        lease.check()
+        folder.finish(rows, manifest(job, fit.images, device))
+
+
+class Fit:
+    """A training in progress. Weights, order of the images and augmentation depend on the seed alone."""
+
+    def __init__(self, job: Retraining, device: torch.device) -> None:
+        self.recipe, self.streams, self.device = job.recipe, Streams(job.seed), device
+        self.images = job.dataset.load(device)
+        self.tested = self.images.evaluation("test")
+        count = self.images.size("train") + self.images.size("valid")
+        if count < self.recipe.batch_size:
+            raise HarnessError(
+                f"{job.dataset.name} has {count} training images, fewer than one batch of {self.recipe.batch_size}: "
+                "lower recipe.batch_size"
+            )
+        self.steps = self.recipe.steps_per_epoch or count // self.recipe.batch_size
+        self.batches = Batches(count, self.recipe.batch_size, "pass", self.streams["train-order"])
+        self.net = build_derived(
+            job.space,
+            job.architecture,
+            channels=self.recipe.channels,
+            cells=self.recipe.cells,
+            classes=self.images.classes,
+            shape=self.images.shape,
+            auxiliary=self.recipe.auxiliary > 0,
+            generator=self.streams["weights"],
+            device=device,
+        )
+        self.net.draw = lambda name, make: self.streams.draw(name, make, device)
+        self.optimizer = torch.optim.SGD(
+            self.net.parameters(),
+            lr=self.recipe.learning_rate,
+            momentum=self.recipe.momentum,
+            weight_decay=self.recipe.weight_decay,
+        )
+
+    def train_epoch(self, epoch: int, on_step: Callable[[int], None] = lambda done: None) -> dict[str, float]:
+        """The epoch of a number, counted from 0; the means of its training loss and accuracy."""
+        rate = self.optimizer.param_groups[0]["lr"] = self.recipe.rate(epoch)
+        self.net.drop_path = self.recipe.dropped(epoch)
+        self.net.train()
+        loss_sum, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        for step in range(self.steps):
+            x, y = self._batch()
+            logits, extra = self.net(x)
+            loss = F.cross_entropy(logits, y)
+            whole = loss if extra is None else loss + self.recipe.auxiliary * F.cross_entropy(extra, y)
+            self.optimizer.zero_grad()
+            whole.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.gradient_clip)
+            self.optimizer.step()
+            loss_sum += loss.detach()
+            right += (logits.detach().argmax(dim=1) == y).sum()
+            on_step(step + 1)
+        mean = float(loss_sum) / self.steps
+        if not math.isfinite(mean):
+            raise HarnessError(f"the training diverged in epoch {epoch + 1}: lower recipe.learning_rate")
+        accuracy = 100 * float(right) / (self.steps * self.recipe.batch_size)
+        return {"learning_rate": rate, "train_loss": mean, "train_accuracy_pct": accuracy}
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """The next images of both halves, augmented, and labels."""
+        index, first = self.batches.next(), self.images.size("train")
+        draws = self.streams["augmentation"]
+        halves = [
+            self.images.batch("train", index[index < first], draws),
+            self.images.batch("valid", index[index >= first] - first, draws),
+        ]
+        x, y = (torch.cat(parts) for parts in zip(*halves, strict=True))
+        side = round(self.recipe.cutout * x.shape[2])
+        if side:
+            x = cut_out(x, side, self.streams["cutout"])
+        return x.contiguous(memory_format=torch.channels_last), y
+
+    def test(self) -> dict[str, float]:
+        """Loss and accuracy on the test images, batch norm in eval mode."""
+        self.net.eval()
+        loss, right = 0.0, 0
+        with torch.no_grad():
+            for x, y in zip(*(torch.split(t, EVALUATION_BATCH) for t in self.tested), strict=True):
+                logits = self.net(x.contiguous(memory_format=torch.channels_last))[0]
+                loss += float(F.cross_entropy(logits, y, reduction="sum"))
+                right += int((logits.argmax(dim=1) == y).sum())
+        count = len(self.tested[1])
+        return {"test_loss": loss / count, "test_accuracy_pct": 100 * right / count}
+
+    def state_dict(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            "net": self.net,
+            "optimizer": self.optimizer,
+            "streams": self.streams,
+            "batches": self.batches,
+        }
+        return {name: part.state_dict() for name, part in parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.streams.load_state_dict(state["streams"])
+        self.batches.load_state_dict(state["batches"])
+
+
+def seconds(job: Retraining, device: torch.device, now: Callable[[], float], steps: int) -> float:
+    """What a training takes, reckoned from a few steps and one batch of test images."""
+    fit = Fit(job, device)
+    every, count = fit.steps, len(fit.tested[1])
+    fit.steps, fit.tested = 1, (fit.tested[0][:EVALUATION_BATCH], fit.tested[1][:EVALUATION_BATCH])
+    fit.train_epoch(0)  # the first step warms up
+    fit.steps = steps
+    began = now()
+    fit.train_epoch(0)
+    trained = now()
+    fit.test()
+    return job.recipe.epochs * ((trained - began) / steps * every + (now() - trained) / len(fit.tested[1]) * count)
+
+
+def costs(job: Retraining, images: Images) -> dict[str, float]:
+    """Millions of weights, and of multiply-adds an image."""
+    weights, work = size(
+        job.space,
+        job.architecture,
+        channels=job.recipe.channels,
+        cells=job.recipe.cells,
+        classes=images.classes,
+        shape=images.shape,
+    )
+    return {"parameters_M": weights / 1e6, "flops_M": work / 1e6}
+
+
+def manifest(job: Retraining, images: Images, device: torch.device) -> dict[str, Any]:
+    """The resolved configuration, the network's size, and what it ran on."""
+    return {
+        "id": job.id,
+        "retraining": job.describe(),
+        "costs": costs(job, images),
+        "environment": environment(device, "fp32"),
+        "epoch_convention": "epoch e is after e epochs",
+    }

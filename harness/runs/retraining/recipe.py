@@ -1,0 +1,62 @@
+"""How the network of a derived architecture is trained to judge it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.registry import explain
+
+
+class Recipe(BaseModel):
+    """Size of the network, and its training: SGD on all training images, both halves of a search together, the
+    learning rate falling to zero by a cosine over the epochs.
+
+    steps_per_epoch: None is one pass over the images. cutout: the square's side as a share of the image's height.
+    auxiliary: weight of the auxiliary classifier's loss; 0 builds none. drop_path: reached linearly over the epochs.
+    The defaults are those of DARTS (Liu et al. 2019, section 3.2; its code and SmoothDARTS', train.py).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    channels: int = Field(36, ge=1)
+    cells: int = Field(20, ge=1)
+    epochs: int = Field(600, ge=1)
+    steps_per_epoch: int | None = Field(None, ge=1)
+    batch_size: int = Field(96, ge=2)
+    learning_rate: float = Field(0.025, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(3e-4, ge=0)
+    gradient_clip: float = Field(5.0, gt=0)
+    cutout: float = Field(0.5, ge=0, le=1)
+    auxiliary: float = Field(0.4, ge=0)
+    drop_path: float = Field(0.2, ge=0, lt=1)
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0, written out, so that no scheduler version shifts it by one."""
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+    def dropped(self, epoch: int) -> float:
+        """The probability of drop-path in an epoch, counted from 0."""
+        return self.drop_path * epoch / self.epochs
+
+
+RECIPES = {
+    "published": Recipe(),
+    "small": Recipe(
+        channels=8, cells=8, epochs=10, steps_per_epoch=60, batch_size=64, cutout=0, auxiliary=0, drop_path=0
+    ),
+}
+"""By name. `small` is finished by one core in minutes, on images of up to 32 x 32 pixels."""
+
+
+def recipe(name: str, changes: dict[str, Any]) -> Recipe:
+    """The recipe of a name with some fields changed; an error names what is misspelt or impossible."""
+    if name not in RECIPES:
+        raise HarnessError(f"unknown recipe {name!r}: {did_you_mean(name, RECIPES)}")
+    try:
+        return Recipe.model_validate(RECIPES[name].model_dump() | changes)
+    except ValidationError as error:
+        raise HarnessError(explain(error, f"recipe {name!r}", Recipe.model_fields)) from None

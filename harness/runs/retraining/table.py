@@ -1,0 +1,121 @@
+"""The table of a space without one: derived architectures are trained, each once, and looked up like any other.
+
+Trainings are kept under the cache folder, and shared between studies, runs and processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from harness.core.arithmetic import arithmetic, one_thread
+from harness.core.errors import HarnessError
+from harness.core.files import cache_folder
+from harness.core.seeds import parse_seeds
+from harness.datasets.base import Dataset
+from harness.runs.lease import Held
+from harness.runs.retraining.fit import Retraining, train
+from harness.runs.retraining.recipe import Recipe, recipe
+from harness.spaces.base import Architecture, Space
+from harness.tables.training.on_demand import StackTable, TrainedTable
+
+JUDGES = "test"
+"""The split of what is judged; nothing is held out to select by, as nothing is in the papers."""
+POLL_SECONDS = 1.0
+
+
+class Asked(BaseModel):
+    """How a study wants derived architectures to be trained: by which recipe, with which of its fields changed, and
+    with which seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    recipe: str = "published"
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, value: Any) -> Any:
+        return tuple(parse_seeds(value)) if isinstance(value, str) else value
+
+    def resolved(self) -> Recipe:
+        return recipe(self.recipe, dict(self.model_extra or {}))
+
+
+class RetrainedTable(TrainedTable):
+    """Trains the networks of single architectures. root: where trainings are kept."""
+
+    def __init__(self, space: Space, dataset: Dataset, recipe: Recipe, seeds: Sequence[int], root: Path) -> None:
+        self.dataset, self.recipe, self.asked_seeds, self.root = dataset, recipe, tuple(seeds), root
+        told = {
+            "space": space.name,
+            "dataset": {"name": dataset.name} | dataset.describe(),
+            "trials": list(seeds),
+            "splits": [None, JUDGES],
+            **recipe.model_dump(mode="json"),
+        }
+        super().__init__(space, told)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RetrainedTable, (self.space, self.dataset, self.recipe, self.asked_seeds, self.root)
+
+    def jobs(self, architecture: Architecture) -> list[Retraining]:
+        """The trainings of an architecture."""
+        return [Retraining(self.space, architecture, self.dataset, self.recipe, seed) for seed in self.asked_seeds]
+
+    def _trained(self, architecture: Architecture, key: str) -> NDArray[Any]:
+        jobs = self.jobs(architecture)
+        for _ in train_all(jobs, self.root, torch.device(self.device)):
+            pass
+        frames = [job.folder(self.root).tables()["epochs"] for job in jobs]
+        return np.stack([f[f"{JUDGES}_accuracy_pct"].to_numpy(np.float32) for f in frames])
+
+
+def train_all(
+    jobs: Sequence[Retraining], root: Path, device: torch.device, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Retraining]:
+    """Do the trainings that are not done, yielding each as it is. What another process does is left to it, and taken
+    over when that process dies, so several processes divide what they are all asked for. say: told what goes on."""
+    left = list(jobs)
+    while left:
+        held = []
+        for job in left:
+            try:
+                with one_thread(), arithmetic("fp32", device):
+                    train(job, job.folder(root), device)
+                yield job
+            except Held as other:
+                say(f"seed {job.seed} is left alone: {other}")
+                held.append(job)
+        while held and not any(is_free(job, root) for job in held):
+            time.sleep(POLL_SECONDS)
+        left = held
+
+
+def is_free(job: Retraining, root: Path) -> bool:
+    """Whether a training is done, or nobody is doing it."""
+    folder = job.folder(root)
+    return folder.finished or folder.lease().holder() is None
+
+
+def networks() -> Path:
+    """Where trainings are kept, if nobody says."""
+    return cache_folder() / "trained" / "networks"
+
+
+def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
+    """The table that judges a study of this space and data set by training what it derives."""
+    if space.networks().stack is None:
+        return RetrainedTable(space, dataset, asked.resolved(), asked.seeds, networks())
+    if asked != Asked():
+        raise HarnessError(
+            f"the trained table of {space.name} has a recipe of its own, that of the embedded tables: leave "
+            "[retraining] out"
+        )
+    return StackTable(space, networks().parent, dataset=dataset)
