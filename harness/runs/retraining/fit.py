@@ -173,7 +173,7 @@ class Fit:
         x, y = (torch.cat(parts) for parts in zip(*halves, strict=True))
         side = round(self.recipe.cutout * x.shape[2])
         if side:
-            x = cut_out(x, side, self.streams["cutout"])
+            x = cut_out(x, side, self.streams["squares"])
         return x.contiguous(memory_format=torch.channels_last), y
 
     def test(self) -> dict[str, float]:
