@@ -22,18 +22,15 @@ from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import by_method, differing
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
-from harness.runs.retraining.table import Asked, trained_table
+from harness.runs.retraining.table import NO_TABLE, Asked, study_table
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import SPACES, PresetName, Space
-from harness.tables.catalog import open_table
 from harness.tables.table import Table
-from harness.tables.training.on_demand import TrainedTable
 
-NO_TABLE, TRAINED = "none", "trained"
 LAST = "last"
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
@@ -258,13 +255,7 @@ def expand(file: StudyFile, source: Path) -> Study:
     if "name" not in fields:
         raise HarnessError(f'study {source}: the dataset needs a name, such as dataset = {{name = "npz", path = ...}}')
     dataset: Dataset = DATASETS.build(fields.pop("name"), fields)
-    table: Table | None = None
-    if file.table in (TRAINED, f"{space.name}.{TRAINED}"):
-        table = trained_table(space, dataset, file.retraining)
-    elif file.table != NO_TABLE:
-        table = open_table(file.table)
-    if file.retraining != Asked() and not isinstance(table, TrainedTable):
-        raise HarnessError(f'study {source} has [retraining], but table = "{file.table}": say table = "{TRAINED}"')
+    table = study_table(file.table, space, dataset, file.retraining, f"study {source}")
     if table is not None and table.info["space"] != space.name:
         raise HarnessError(f"table {table.name!r} is of the space {table.info['space']!r}, not {space.name!r}")
     asked = file.probes if isinstance(file.probes, dict) else {name: {} for name in file.probes}

@@ -24,8 +24,11 @@ from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
 from harness.runs.retraining.recipe import Recipe, recipe
 from harness.spaces.base import Architecture, Space
-from harness.tables.training.on_demand import StackTable, TrainedTable
+from harness.tables.catalog import open_table
+from harness.tables.table import Table
+from harness.tables.training.on_demand import SUFFIX, StackTable, TrainedTable
 
+NO_TABLE, TRAINED = "none", "trained"
 JUDGES = "test"
 """The split of what is judged; nothing is held out to select by, as nothing is in the papers."""
 POLL_SECONDS = 1.0
@@ -107,6 +110,15 @@ def is_free(job: Retraining, root: Path) -> bool:
 def networks() -> Path:
     """Where trainings are kept, if nobody says."""
     return cache_folder() / "trained" / "networks"
+
+
+def study_table(name: str, space: Space, dataset: Dataset, asked: Asked, where: str) -> Table | None:
+    """The table that a study names, or that trains what it derives. where: the study, for an error."""
+    if name in (TRAINED, f"{space.name}{SUFFIX}"):
+        return trained_table(space, dataset, asked)
+    if asked != Asked():
+        raise HarnessError(f'{where} has [retraining], but table = "{name}": say table = "{TRAINED}"')
+    return None if name == NO_TABLE else open_table(name)
 
 
 def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
