@@ -29,9 +29,9 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
-# the engines that take minutes to start: a real SLURM (apt-get install slurm-wlm munge) and Ray (pip install ray)
+# what takes minutes: a real SLURM (apt-get install slurm-wlm munge), Ray (pip install ray), and a short soak
 test-engines: setup
-	$(BIN)/python -m pytest -m engines tests/runs/executors
+	$(BIN)/python -m pytest -m engines tests/runs
 
 # the site, in build/docs: strict, offline, nothing from elsewhere (its search needs it served: python -m http.server -d build/docs)
 docs: setup

@@ -231,12 +231,16 @@ def soak(folder: Path, asked: argparse.Namespace) -> bool:
     study.write_text(STUDY.format(last=max(0, asked.runs // 2 - 1), epochs=asked.epochs))
     disk.mkdir()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    print(f"seed {asked.seed}; {asked.runs} runs of {asked.epochs} epochs", flush=True)
+    print(f"seed {asked.seed}; {asked.runs} runs of {asked.epochs} epochs")
+    start = time.monotonic()
+    subprocess.run([*HARNESS, "plan", str(study)], check=True, capture_output=True)
+    pace = time.monotonic() - start
     start = time.monotonic()
     command = [*HARNESS, "run", str(study), "--out", str(folder / "straight"), "--jobs", "2", "--format", "csv"]
     subprocess.run(command, check=True, capture_output=True)
     straight = rows_of(folder / "straight" / "soak")
-    print(f"undisturbed: {len(straight) // len(ROWS)} runs in {time.monotonic() - start:.0f} s", flush=True)
+    took = time.monotonic() - start
+    print(f"undisturbed: {len(straight) // len(ROWS)} runs in {took:.0f} s, of which {pace:.0f} s are a start")
     good, seconds, rounds = True, 60 * asked.minutes, 0
     deadline = time.monotonic() + seconds
     with small_disk(disk) as small:
@@ -249,7 +253,9 @@ def soak(folder: Path, asked: argparse.Namespace) -> bool:
             until = time.monotonic() + min(seconds / len(asked.executors), max(0, deadline - time.monotonic()))
             one.start()
             while time.monotonic() < until and one.finished() < len(straight) // len(ROWS):
-                time.sleep(rng.uniform(0.2, 3))
+                time.sleep(
+                    rng.uniform(0.1, 1.5) * pace
+                )  # within starts, runs and ends alike, on a machine of any speed
                 one.disturb()
             before = one.finished()
             code = one.end()
@@ -277,7 +283,6 @@ def report(one: Soak, code: int, before: int, straight: dict[str, str]) -> bool:
     print(f"  did {dict(one.did)}; drivers ended with {dict(one.ends)}")
     print(f"  said {told}; verify: {check.stdout.strip()}; left over: {leftovers[:5] or 'nothing'}")
     print(f"  {equal} of {len(straight)} files of rows are equal to undisturbed ones: {'good' if good else 'NOT GOOD'}")
-    sys.stdout.flush()
     if not good:
         kept = Path(tempfile.gettempdir()) / f"{one.out.name}-{one.executor}.log"
         kept.write_text(said)
@@ -293,6 +298,7 @@ def main() -> None:
     parser.add_argument("--executors", nargs="+", default=["local", "dask"])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="soak") as folder:
         sys.exit(not soak(Path(folder), asked))
 

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 
 
+@pytest.mark.engines
 def test_a_short_soak() -> None:
     words = ("--minutes", "0.15", "--runs", "4", "--epochs", "4", "--executors", "local", "--seed", "3")
     command = [sys.executable, "benchmarks/reliability/soak.py", *words]

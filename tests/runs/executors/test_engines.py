@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness.runs.execute import Planned
-from tests.runs.executors.conftest import compute, kill_one, wait_for
+from harness.runs.execute import Planned, plan
+from harness.runs.study import load_study
+from tests.conftest import ROOT
+from tests.runs.executors.conftest import compute, kill_one, rows_of, wait_for
 
 
 @pytest.mark.parametrize("name", ["local", "dask", pytest.param("ray", marks=pytest.mark.engines)])
@@ -36,3 +40,30 @@ def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[
     rows, said = compute(tiny, tmp_path, "slurm", meddle)
     assert rows == straight
     assert [line for line in said if "darts seed 1 lost its worker" in line]
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("slurm")
+def test_slurm_a_submitted_study_goes_on_after_the_warning(tiny: Path, straight: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "submit", tiny, "--out", tmp_path, "--jobs", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    job = re.search(r"3 of 3 runs are left to job (\d+), whose tasks print to", done.stdout)[1]  # type: ignore[index]
+    planned = plan(load_study(tiny), tmp_path)
+    wait_for(lambda: planned[0].recorded >= 2, 300)
+    assert not planned[0].finished, "the run was too short to be warned"
+    assert subprocess.run(["scancel", "--signal=USR1", job]).returncode == 0  # as SLURM does before the time limit
+
+    def queued_again() -> bool:
+        found = subprocess.run(
+            ["squeue", "-h", "-r", "-j", job, "--states=PD", "-o", "%i"], capture_output=True, text=True
+        )
+        for task in found.stdout.split():  # SLURM would let them wait for two minutes
+            subprocess.run(["scontrol", "update", f"jobid={task}", "starttime=now"], capture_output=True)
+        return bool(found.stdout.split())
+
+    wait_for(queued_again)
+    wait_for(lambda: all(p.finished for p in planned) or (queued_again() and False), 600)
+    assert rows_of(planned) == straight
+    said = "".join(p.read_text() for p in (tmp_path / "tiny" / ".slurm").glob("*.out"))
+    assert "every finished epoch is kept" in said and "Traceback" not in said
