@@ -55,22 +55,18 @@ class RetrainedTable(TrainedTable):
     """Trains the networks of single architectures. root: where trainings are kept."""
 
     def __init__(self, space: Space, dataset: Dataset, recipe: Recipe, seeds: Sequence[int], root: Path) -> None:
-        self.dataset, self.recipe, self.asked_seeds, self.root = dataset, recipe, tuple(seeds), root
-        told = {
-            "space": space.name,
-            "dataset": {"name": dataset.name} | dataset.describe(),
-            "trials": list(seeds),
-            "splits": [None, JUDGES],
-            **recipe.model_dump(mode="json"),
-        }
-        super().__init__(space, told)
+        self.dataset, self.recipe, self.root = dataset, recipe, root
+        super().__init__(space, dataset.name, seeds, (None, JUDGES), recipe.model_dump(mode="json"))
+
+    def _data(self) -> Any:
+        return {"name": self.dataset.name} | self.dataset.describe()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RetrainedTable, (self.space, self.dataset, self.recipe, self.asked_seeds, self.root)
+        return RetrainedTable, (self.space, self.dataset, self.recipe, self.asked_trials, self.root)
 
     def jobs(self, architecture: Architecture) -> list[Retraining]:
         """The trainings of an architecture."""
-        return [Retraining(self.space, architecture, self.dataset, self.recipe, seed) for seed in self.asked_seeds]
+        return [Retraining(self.space, architecture, self.dataset, self.recipe, seed) for seed in self.asked_trials]
 
     def _trained(self, architecture: Architecture, key: str) -> NDArray[Any]:
         jobs = self.jobs(architecture)

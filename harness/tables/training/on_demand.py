@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,29 +35,35 @@ class TrainedTable(Table):
     """The architectures that are known so far. This class alone, of what a manifest says, knows none and trains none: a
     subclass does.
 
-    told: how it trains, plain values, among them dataset (its name, or that and its fields), trials, epochs and, where
-    they are not those of the embedded tables, splits: what selects (None: nothing does) and what judges.
+    dataset_name: of the images. trials: their seeds. splits: what selects (None: nothing does) and what judges. recipe:
+    how it trains, plain values, among them the epochs. What is said of the images themselves is asked for when it is
+    needed: their file need not be there to plan.
     """
 
     complete: ClassVar[bool] = False
     device: Any = "cpu"
     """Where architectures are trained."""
 
-    def __init__(self, space: Space, told: dict[str, Any]) -> None:
-        self.space, self.name, self.told = space, f"{space.name}{SUFFIX}", told
-        self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        self.dataset_name = told["dataset"] if isinstance(told["dataset"], str) else told["dataset"]["name"]
-        self.epochs: int = told["epochs"]
-        selects, judges = told.get("splits", SPLITS)
-        self.validation = Measure(self.dataset_name, selects, self.epochs) if selects else None
-        self.test = Measure(self.dataset_name, judges, self.epochs)
-        splits = [split for split in (selects, judges) if split]
+    def __init__(
+        self,
+        space: Space,
+        dataset_name: str,
+        trials: Sequence[int],
+        splits: tuple[str | None, str],
+        recipe: dict[str, Any],
+    ) -> None:
+        self.space, self.name = space, f"{space.name}{SUFFIX}"
+        self.dataset_name, self.asked_trials, self.splits, self.how = dataset_name, tuple(trials), splits, recipe
+        self.epochs: int = recipe["epochs"]
+        selects, judges = splits
+        self.validation = Measure(dataset_name, selects, self.epochs) if selects else None
+        self.test = Measure(dataset_name, judges, self.epochs)
         self.columns = [
-            Column(self.dataset_name, split, self.epochs, trial) for trial in told["trials"] for split in splits
+            Column(dataset_name, split, self.epochs, trial) for trial in trials for split in splits if split
         ]
         self.info = {
             "space": space.name,
-            "about": {"title": "trained when first asked for", "recipe": told},
+            "about": {"title": "trained when first asked for", "recipe": recipe},
             "arrays": {},
             "curves": self.columns,
         }
@@ -65,14 +72,40 @@ class TrainedTable(Table):
         self._blocks = Blocks(self.name, self.info, self._load)
         self._keep(np.empty((len(self.columns), 0, self.epochs), dtype=np.float32))
 
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """All that its values depend on, plain values."""
+        splits = {} if self.splits == SPLITS else {"splits": list(self.splits)}
+        return {
+            "space": self.space.name,
+            "dataset": self._data(),
+            "trials": list(self.asked_trials),
+            **splits,
+            **self.how,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:  # type: ignore[override]
+        return hashlib.sha256(json.dumps(self.told, sort_keys=True).encode()).hexdigest()
+
+    def _data(self) -> Any:
+        """What is said of the images: the name of the embedded tables' own, or a name and fields."""
+        return self.dataset_name
+
     @classmethod
     def of_manifest(cls, named: dict[str, Any]) -> TrainedTable:
         """The table that a manifest names, as far as rows that were looked up before need it."""
-        found: Space = SPACES.find(named["name"].removesuffix(SUFFIX))()
-        return TrainedTable(found, named["trained"])
+        told = dict(named["trained"])
+        kept = {key: told[key] for key in ("space", "dataset", "trials", "splits") if key in told}
+        selects, judges = kept.get("splits", SPLITS)
+        how = {key: value for key, value in told.items() if key not in kept}
+        space: Space = SPACES.find(kept["space"])()
+        found = TrainedTable(space, kept["dataset"]["name"], kept["trials"], (selects, judges), how)
+        found.told = told
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TrainedTable, (self.space, self.told)
+        return TrainedTable.of_manifest, (self.describe(),)
 
     def describe(self) -> dict[str, Any]:
         return super().describe() | {"trained": self.told}
@@ -130,11 +163,18 @@ class StackTable(TrainedTable):
         usual: Dataset = DATASETS.build(DATASET, {})
         self.dataset = usual if dataset is None else dataset
         self.usual = self.dataset == usual
-        data = DATASET if self.usual else {"name": self.dataset.name} | self.dataset.describe()
-        super().__init__(space, {"space": space.name, "dataset": data, "trials": TRIALS, **self.recipe.describe()})
-        self.root, self.folder = root, root / f"{space.name}-{self.fingerprint[:12]}"
-        for path in sorted(self.folder.glob("*.npz")):
-            self._add(*self._read(path))
+        super().__init__(space, self.dataset.name, TRIALS, SPLITS, self.recipe.describe())
+        self.root = root
+        if self.usual:
+            for path in sorted(self.folder.glob("*.npz")):
+                self._add(*self._read(path))
+
+    @cached_property
+    def folder(self) -> Path:  # type: ignore[override]
+        return self.root / f"{self.space.name}-{self.fingerprint[:12]}"
+
+    def _data(self) -> Any:
+        return DATASET if self.usual else {"name": self.dataset.name} | self.dataset.describe()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StackTable, (self.space, self.root, self.recipe, self.dataset)
