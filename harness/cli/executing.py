@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_toml
 
 if TYPE_CHECKING:
     from harness.runs.executors.base import Executor
@@ -45,7 +45,7 @@ class Choice:
 def read_cluster(path: Path) -> dict[str, Any]:
     """The section [executor] of a cluster's file."""
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = parse_toml(path.read_text())
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read as a cluster's file ({error})") from None
     section = raw.pop("executor", None)

@@ -34,10 +34,9 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
     if not console.is_terminal or not missing:
         yield lambda line: print(line, file=sys.stderr)
         return
-    columns = ("[bold]{task.description}", "epochs", "{task.fields[left]}")
     bars = Progress(
-        TextColumn(columns[0]), BarColumn(), MofNCompleteColumn(), TextColumn(columns[1]), TextColumn(columns[2]),
-        console=console, transient=True,
+        TextColumn("{task.description}", style="bold", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("epochs"), TextColumn("{task.fields[left]}"), console=console, transient=True,
     )  # fmt: skip
     stop = threading.Event()
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,13 +18,35 @@ LARGE = 1 << 22
 """Bytes of a file whose hash is worth keeping."""
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DO = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or name another"),
+    errno.EROFS: "name a place that can be written",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of the path is a file, name a folder",
+    errno.EISDIR: "name a file inside of it",
+    errno.ELOOP: "its links go round in a circle, mend them",
+    errno.ENAMETOOLONG: "shorten it",
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit (ulimit -n), or ask for fewer --jobs"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "the disk or file server fails, try again when it is well"),
+}
+"""What to do about the errors of a file system."""
+
+
+def told(error: OSError) -> str:
+    """An error of a file system as a sentence: what, where, and what to do."""
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    do = DO.get(error.errno or 0, "look at it, and try again")
+    return f"{where} cannot be used ({error.strerror or error}): {do}"
+
+
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
     """Turn the errors of a full or forbidden disk, and of a folder where a file is to be, into sentences."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in FULL:
             raise HarnessError(
                 f"no space left to write {path}: free some and run the same command again, finished epochs are kept"
             ) from None
@@ -33,7 +56,7 @@ def disk(path: Path) -> Iterator[None]:
             ) from None
         if error.errno == errno.EISDIR:
             raise HarnessError(f"{path} is a folder: name a file inside of it") from None
-        raise
+        raise HarnessError(told(error)) from None
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -97,6 +120,8 @@ def known_digest(path: Path, algorithm: str) -> str:
     """The same; of a large file it is computed once for each state of it (size and time of change), and kept in the
     cache for other processes."""
     state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise HarnessError(f"{path} is no file: name one")
     if state.st_size < LARGE:
         return digest(path, algorithm)
     told = {"path": str(path.resolve()), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}

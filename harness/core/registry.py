@@ -13,18 +13,19 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
+from harness.core.settings import Settings
+from harness.core.text import brief
 
 DISTRIBUTION = "nasbench-harness"
 """What pip knows the package as; its cache folder and its groups of entry points are named alike."""
 
 
-class Plugin(BaseModel):
-    """A frozen set of hyperparameters with a registered name. Unknown fields are refused."""
+class Plugin(Settings):
+    """A frozen set of hyperparameters with a registered name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     """Where it comes from, for listings: authors, venue, arXiv number."""
@@ -93,6 +94,8 @@ class Registry:
 
     def find(self, name: str) -> type[Any]:
         """The class registered under this name, or an error that suggests the closest names."""
+        if not isinstance(name, str):  # what stands in a file can be anything
+            raise HarnessError(f"{name!r} cannot name a {self.one}: write its name in quotes")
         if name not in self.classes:
             raise HarnessError(f"unknown {self.one} {name!r}: {did_you_mean(name, self.classes)}")
         return self.classes[name]
@@ -118,4 +121,4 @@ def explain(error: ValidationError, where: str, known: Any) -> str:
     if problem["type"] == "missing":
         return f"{where} needs the key {path!r}: add it"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {path or 'value'} = {problem['input']!r} is not usable: {message}"
+    return f"{where}: {path or 'value'} = {brief(problem['input'])} is not usable: {message}"

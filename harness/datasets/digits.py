@@ -51,7 +51,7 @@ class DigitPairs(Dataset):
 
     name = "digits100"
     noise: float = Field(0.2, ge=0)
-    evaluation_pairs: int = Field(1000, ge=1)
+    evaluation_pairs: int = Field(1000, ge=1, le=1_000_000)
 
     def load(self, device: torch.device) -> Images:
         return PairImages(self.noise, self.evaluation_pairs, device)

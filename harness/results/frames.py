@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256
+from harness.core.notation import parse_json
 from harness.measures.anytime import agreement
 from harness.runs.apart import Settings, by_method
 from harness.runs.execute import Planned
@@ -72,7 +72,9 @@ class Results:
         import pandas as pd
 
         try:
-            manifest = json.loads((folder / "manifest.json").read_text())
+            manifest = parse_json((folder / "manifest.json").read_bytes())
+            if missing := {"table", "study"} - set(manifest):
+                raise ValueError(f"its manifest has no {min(missing)!r}")
             bytes_of = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
             for name, content in bytes_of.items():
                 if manifest.get("files", {}).get(f"{name}.parquet", sha256(content)) != sha256(content):
@@ -80,7 +82,7 @@ class Results:
                         f"{folder / name}.parquet is not what was published, its SHA-256 differs: publish it again"
                     )
             frames: dict[str, Any] = {n: pd.read_parquet(io.BytesIO(content)) for n, content in bytes_of.items()}
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, TypeError) as error:
             inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
             told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
             raise HarnessError(f"{folder} holds no published results itself{told}") from None

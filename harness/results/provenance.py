@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_json
 from harness.runs.study import RECORD_FORMAT
 
 
@@ -64,7 +64,7 @@ def left_out(root: Path, names: Iterable[str]) -> list[str]:
     for folder in folders:
         if folder.name not in known and not folder.name.startswith("."):
             try:
-                other = record_format(json.loads((folder / "manifest.json").read_text()))
+                other = record_format(parse_json((folder / "manifest.json").read_bytes()))
             except (OSError, ValueError, AttributeError):
                 continue
             if other not in (None, RECORD_FORMAT):

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk, sha256
+from harness.core.notation import parse_json
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
@@ -98,7 +99,7 @@ def refuse_overwriting(folder: Path, policy: Policy) -> None:
     if not folder.exists():
         return
     try:
-        before = json.loads((folder / "manifest.json").read_text())["rederived"]["policy"]
+        before = parse_json((folder / "manifest.json").read_bytes())["rederived"]["policy"]
     except (OSError, ValueError, KeyError, TypeError):
         before = None
     if before != policy.name:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.core.settings import Settings
 
 
-class Appearance(BaseModel):
+class Appearance(Settings):
     """What every figure of a study has in common.
 
     labels: method -> what figures call it. order: methods in the order of drawing, others after them. colours: method
@@ -16,14 +18,13 @@ class Appearance(BaseModel):
     in inches. options: figure -> {field = value}, as `harness list figures` shows them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field({})
     order: tuple[str, ...] = ()
-    colours: dict[str, str] = {}
+    colours: dict[str, str] = Field({})
     own: tuple[str, ...] | None = None
-    limits: dict[str, tuple[float, float]] = {}
+    limits: dict[str, tuple[float, float]] = Field({})
     width: float | None = Field(None, gt=0)
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, dict[str, Any]] = Field({})
 
     def of(self, figure: str) -> dict[str, Any]:
         """The fields of a figure."""

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 
 from harness.core.errors import HarnessError
+from harness.core.memory import memory_limit
 from harness.core.seeds import derive_seed
 from harness.core.streams import Streams
 from harness.datasets.base import Images, Part
@@ -92,7 +93,7 @@ def check_data(run: Run, images: Images) -> list[str]:
 
 
 def check_network(run: Run, images: Images) -> list[str]:
-    """Whether images of this size go through the network."""
+    """Whether images of this size go through the network, and what a step keeps of a batch fits into memory."""
     net = build_supernet(
         run.space,
         run.space.presets[run.preset],
@@ -109,13 +110,28 @@ def check_network(run: Run, images: Images) -> list[str]:
     mix = as_mix(
         [torch.full(shape, 1 / shape[1]) for shape in run.space.alpha_shapes], [x] * len(run.space.alpha_shapes)
     )
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
     try:
-        with torch.no_grad():
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             net(x, mix)
     except (RuntimeError, ValueError) as error:
         height, width = images.shape[1:]
         return [
             f"images of {height} x {width} pixels do not go through the network of {run.space.name}, which halves them "
             f"stage by stage ({str(error).splitlines()[0]:.120}): give images whose sides can be halved"
+        ]
+    for weight in net.parameters():
+        kept.pop(weight.untyped_storage().data_ptr(), None)
+    needed, limit = sum(kept.values()) * run.training.batch_size / len(x), memory_limit()
+    if needed > limit:
+        return [
+            f"a batch of {run.training.batch_size} images needs {needed / 1e9:.3g} GB in the network of "
+            f"{run.space.name}, more than the {limit / 1e9:.3g} GB of this machine: lower training.batch_size, "
+            "supernet.channels or supernet.cells"
         ]
     return []

@@ -112,6 +112,9 @@ def run_all(
     for, and taken over when its holder dies. A run whose worker was lost is tried again, twice. say: told what goes on.
     """
     executor = executor or EXECUTORS.build("local", {})
+    for p in planned:
+        if p.finished and not p.folder.tidied:
+            p.folder.tidy()
     places = [device] * jobs if isinstance(device, str) else list(device)
     left = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
     lost: Counter[str] = Counter()

@@ -21,6 +21,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk
+from harness.core.notation import parse_json
 
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 90.0
@@ -128,7 +129,7 @@ class Lease:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.core.files import disk, write_atomically
+from harness.core.settings import Settings
 
 FILE = "declared.json"
 Endpoint = Literal["final", "selected", "oracle", "area"]
 Failure = Literal["above-random", "parameter-free", "degraded"]
 
 
-class Declared(BaseModel):
+class Declared(Settings):
     """What a study says beforehand about how its methods will be compared: its section [comparison].
 
     primary: the endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
@@ -27,7 +28,6 @@ class Declared(BaseModel):
     run; percentage points above the run's best; operations without parameters.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     primary: Endpoint = "final"
     baseline: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()

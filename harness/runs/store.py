@@ -12,12 +12,14 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk, sha256, sync_folder, write_atomically
+from harness.core.notation import parse_json
 from harness.runs.lease import Lease
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ ROWS = ("epochs", "lookups")
 """Parquet files of a finished run that its configuration alone determines."""
 TABLES = (*ROWS, "timing")
 """All of them; equal runs differ in the last."""
+
+LEFTOVERS = ("checkpoint.pt", "progress.json")
+"""Files of an unfinished run alone."""
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows of each table of a run."""
@@ -87,6 +92,7 @@ class RunFolder:
         """Make the folder of an unfinished run, without what killed or failed attempts left behind."""
         with disk(self.running):
             self.running.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.running.parent)
             for leftover in [*self.running.glob("*.tmp"), self.error_file]:
                 leftover.unlink(missing_ok=True)
 
@@ -117,6 +123,9 @@ class RunFolder:
         if not path.exists():
             return None
         try:
+            with zipfile.ZipFile(path) as archive:  # torch does not look at the sums that it writes
+                if wrong := archive.testzip():
+                    raise ValueError(f"{wrong} in it is not what was written")
             saved: dict[str, Any] = torch.load(path, weights_only=True)
             return saved["process"], json.loads(saved["rows"])
         except Exception as error:
@@ -130,10 +139,10 @@ class RunFolder:
     def progress(self) -> dict[str, Any] | None:
         """What `save_progress` last wrote, or None."""
         try:
-            content: dict[str, Any] = json.loads((self.running / "progress.json").read_text())
+            content = parse_json((self.running / "progress.json").read_bytes())
         except (OSError, ValueError):
             return None
-        return content
+        return content if isinstance(content, dict) and isinstance(content.get("recorded"), int) else None
 
     def finish(self, tables: Rows, manifest: dict[str, Any]) -> None:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
@@ -158,13 +167,20 @@ class RunFolder:
 
     def tidy(self) -> None:
         """Drop what a finished run needs no more; a kill may have come before."""
-        for leftover in ("checkpoint.pt", "progress.json"):
+        for leftover in LEFTOVERS:
             (self.final / leftover).unlink(missing_ok=True)
+
+    @property
+    def tidied(self) -> bool:
+        return not any((self.final / leftover).exists() for leftover in LEFTOVERS)
 
     def manifest(self) -> dict[str, Any]:
         """The manifest of a finished run; `Damaged` where it is not what was written."""
         path = self.final / MANIFEST
-        return whole(path, read_manifest(path))
+        content = whole(path, read_manifest(path))
+        if not self.final.name.endswith(f"{content.get('id')}"):
+            raise Damaged(path, f"is of another run, {content.get('id')}, under this one's name")
+        return content
 
     def rows(self, manifest: dict[str, Any]) -> dict[str, pa.Table]:
         """The tables of a finished run by its manifest; `Damaged` where their bytes are not those that were written."""
@@ -217,7 +233,7 @@ class RunFolder:
 def read_manifest(path: Path) -> dict[str, Any]:
     """What a manifest says, sealed or not; `Damaged` where it says nothing."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else error
         raise Damaged(path, f"cannot be read ({told})") from None

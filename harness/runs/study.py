@@ -6,7 +6,6 @@ import copy
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +15,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_toml, read_toml
 from harness.core.registry import explain
-from harness.core.seeds import parse_seeds
+from harness.core.seeds import check_seeds, parse_seeds
+from harness.core.settings import Settings
 from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import by_method, differing
 from harness.runs.appearance import Appearance
@@ -34,14 +35,15 @@ from harness.tables.table import Table
 LAST = "last"
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
+LONGEST_NAME = 120
+"""Characters of a study's or method's name: it is part of a folder's, which file systems limit to 255."""
 
 
-class Evaluation(BaseModel):
+class Evaluation(Settings):
     """How the one-shot network is evaluated on the search-validation half: on how many images, the first ones (all of
     them, if not said), and after every how many epochs (and the last). Epochs without an evaluation have no supernet
     accuracy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     images: int | None = Field(None, ge=1)
     every: int = Field(1, ge=1)
 
@@ -58,7 +60,7 @@ class StudyFile(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_NAME)
     space: str
     dataset: str | dict[str, Any]
     table: str = NO_TABLE
@@ -66,7 +68,7 @@ class StudyFile(BaseModel):
     retraining: Asked = Asked()
     methods: list[str] | dict[str, dict[str, Any]]
     seeds: list[int] = Field(min_length=1)
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1, le=1_000_000)
     recipe: RecipeName = "shared"
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
@@ -79,7 +81,7 @@ class StudyFile(BaseModel):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value: Any) -> Any:
-        return parse_seeds(value) if isinstance(value, str) else value
+        return parse_seeds(value) if isinstance(value, str) else check_seeds(value)
 
     @field_validator("judge", mode="before")
     @classmethod
@@ -93,6 +95,9 @@ class StudyFile(BaseModel):
     def _methods(cls, value: Any) -> Any:
         if not value:
             raise ValueError("a study needs at least one method")
+        for label in value:
+            if not label.strip() or len(label) > LONGEST_NAME or not label.isprintable():
+                raise ValueError(f"a method's name or label is one line of 1 to {LONGEST_NAME} characters")
         return value
 
 
@@ -190,8 +195,8 @@ def apply_settings(raw: dict[str, Any], settings: list[str], option: str = "--se
         if not equals or not path.strip():
             raise HarnessError(f"{option} {setting!r} cannot be read: write {option} {EXAMPLES[option]}")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            value = parse_toml(f"value = {text}")["value"]
+        except ValueError:
             value = text
         *parents, key = path.strip().split(".")
         node = raw
@@ -212,7 +217,7 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     if isinstance(source, Mapping):
         raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
     else:
-        raw, path = read_toml(source), source
+        raw, path = read_toml(source, "study"), source
     apply_settings(raw, list(settings))
     if seeds is not None:
         raw["seeds"] = seeds
@@ -221,18 +226,6 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
     return expand(file, path)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a study file."""
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise HarnessError(f"no study file at {path}: check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path} cannot be read as a study ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{path} is not valid TOML: {error}") from None
 
 
 def known_keys(error: ValidationError) -> list[str]:

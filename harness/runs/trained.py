@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from harness.core.errors import HarnessError
 from harness.core.registry import explain
+from harness.core.settings import Settings
 from harness.core.streams import Streams
 from harness.search.methods import Method, method, refuse_senseless
 from harness.search.naming import Recipe
@@ -26,13 +27,12 @@ OWN = ("training", "supernet")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class SupernetSize(BaseModel):
+class SupernetSize(Settings):
     """Width and depth of the one-shot network; without `cells`, as deep as the space's paper has it. implementation:
     `readable` computes one module an operation, the same function in another order of sums."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    channels: int = Field(16, ge=1)
-    cells: int | None = Field(None, ge=1)
+    channels: int = Field(16, ge=1, le=4096)
+    cells: int | None = Field(None, ge=1, le=200)
     implementation: Implementation = "fast"
 
 

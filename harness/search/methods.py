@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import Plugin, Registry
+from harness.core.text import brief
 from harness.search.naming import Named, Recipes
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
@@ -57,6 +58,8 @@ class Method:
         for name, fields in changes.items():
             if name not in parts:
                 raise HarnessError(f"this method has no part {name!r} to set: {did_you_mean(name, parts)}")
+            if not isinstance(fields, Mapping):
+                raise HarnessError(f"{name} = {brief(fields)} sets no fields: write {name} = {{field = value}}")
             kind = SEARCHERS if parts[name] in self.searchers else REGULARIZERS
             parts[name] = kind.build(name, parts[name].model_dump() | fields)
         count = len(self.searchers)

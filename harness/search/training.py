@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.core.arithmetic import Precision
+from harness.core.settings import Settings
+
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Training(BaseModel):
+class Training(Settings):
     """Optimiser settings, update order and batch sampling.
 
     Defaults are those of DARTS and SmoothDARTS: SGD with momentum 0.9, learning rate 0.025 to 0.001 by a cosine over
@@ -28,7 +31,6 @@ class Training(BaseModel):
     weight_steps: weight steps between two architecture steps (iDARTS: 4 on NAS-Bench-201, 5 elsewhere).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     batch_size: int = Field(64, ge=2)
     steps_per_epoch: int | None = Field(None, ge=1)
     order: Literal["alpha-first", "weights-first"] = "alpha-first"
@@ -40,7 +42,7 @@ class Training(BaseModel):
     weight_decay: float = Field(3e-4, ge=0)
     gradient_clip: float = Field(5.0, gt=0)
     alpha_learning_rate: float = Field(3e-4, gt=0)
-    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_betas: tuple[Share, Share] = (0.5, 0.999)
     alpha_weight_decay: float = Field(1e-3, ge=0)
     precision: Precision = "fp32"
     initial_alpha: float = Field(1e-3, ge=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_json
 from harness.spaces.base import SPACES, Architecture, Enumerable, Space, enumerable
 from harness.tables.blocks import Blocks
 from harness.tables.measure import Column, Measure, digest
@@ -26,7 +26,7 @@ class OpenedFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.info: dict[str, Any] = json.loads((folder / "table.json").read_text())
+            self.info: dict[str, Any] = parse_json((folder / "table.json").read_bytes())
             self.columns = [Column(*c) for c in self.info["columns"]]
             self.validation = Measure(*self.info["validation"]) if self.info["validation"] else None
             self.test = Measure(*self.info["test"])
@@ -34,7 +34,7 @@ class OpenedFolder:
             self.fingerprint: str = self.info["fingerprint"]
         except FileNotFoundError:
             raise HarnessError(f"{folder} holds no table.json: it is no table, or was not fully written") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HarnessError(f"{folder / 'table.json'} is damaged ({error!r}): add the table again") from None
         self.digests: NDArray[np.uint64] = self._load("keys.npy")
         self._blocks = Blocks(self.name, self.info, self._load)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 EXACT = ("epoch", "architecture", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "alphas")
 """Columns that a search on the same machine gives again to the last bit."""
+NUMBERS = (
+    "seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss",
+    "supernet_accuracy_pct",
+)  # fmt: skip
 
 
 def baseline_rows(results: Results) -> pd.DataFrame:
@@ -61,7 +65,8 @@ def flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 def changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list[str]:
     """What today's runs ran with that the baseline's did not, a line each; the first is about the configuration."""
-    before, now = baseline.attrs.get("made") or {}, made(manifests)
+    kept, now = baseline.attrs.get("made"), made(manifests)
+    before = kept if isinstance(kept, dict) and all(isinstance(v, dict) for v in kept.values()) else {}
     if not before or not now:
         who = (
             "the baseline keeps none (write it again to have it compared)" if not before else "these results keep none"
@@ -86,7 +91,10 @@ def read_baseline(path: Path) -> pd.DataFrame:
 
     try:
         rows = pd.read_parquet(path)
-        rows[["method", "seed", "epoch", "error_pct", "optimum", "random_median", "measure"]]
+        rows[["method", "measure", *EXACT]]
+        for column in NUMBERS:
+            if not pd.api.types.is_numeric_dtype(rows[column]):
+                raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")
     except FileNotFoundError:
         raise HarnessError(
             f"there is no baseline at {path}: write one with harness gate STUDY --write {path}"
@@ -122,7 +130,9 @@ def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
 
 
 def same(a: Any, b: Any) -> bool:
-    return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=not isinstance(a, str)))
+    ours, theirs = np.asarray(a), np.asarray(b)
+    numbers = ours.dtype.kind in "fiub" and theirs.dtype.kind in "fiub"
+    return bool(np.array_equal(ours, theirs, equal_nan=numbers))
 
 
 def check_same_measure(now: pd.DataFrame, baseline: pd.DataFrame) -> None:

@@ -8,10 +8,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
+from harness.core.settings import Settings
 from harness.results.endpoints import of_run
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
@@ -28,11 +29,10 @@ OPTIONS = {"error": "final error", "failure": "failures", "onset": "collapse ons
 State = Literal["stable", "moved", "inconclusive", "too few"]
 
 
-class Margins(BaseModel):
+class Margins(Settings):
     """What may change. error: final error, percentage points; failure: share of collapsed runs; onset: epochs until
     collapse; eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     error: float = Field(2.0, gt=0)
     failure: float = Field(0.3, gt=0, le=1)
     onset: float = Field(10.0, gt=0)

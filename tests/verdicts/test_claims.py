@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
-from harness.runs.study import load_study, read_toml
+from harness.core.notation import read_toml
+from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol, Undecided
 from harness.verdicts.claims.check import Checked, check_all, in_folders, rows_about
@@ -156,7 +157,7 @@ STUDIES = [p for p in sorted(FOLDER.glob("*.toml")) if not p.name.endswith(".cla
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
 def test_every_published_study_has_its_claims(path: Path) -> None:
-    raw = read_toml(path)
+    raw = read_toml(path, "study")
     assert raw["name"] == path.stem
     (claims,) = [p for p in FOLDER.glob("*.claims.toml") if p.name == f"{path.stem.removesuffix('-small')}.claims.toml"]
     file = read_claims(claims)[0].file

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from harness.core.arithmetic import arithmetic, one_thread
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
-from harness.core.seeds import parse_seeds
+from harness.core.seeds import check_seeds, parse_seeds
 from harness.datasets.base import Dataset
 from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
@@ -45,7 +45,7 @@ class Asked(BaseModel):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value: Any) -> Any:
-        return tuple(parse_seeds(value)) if isinstance(value, str) else value
+        return tuple(parse_seeds(value) if isinstance(value, str) else check_seeds(value))
 
     def resolved(self) -> Recipe:
         return recipe(self.recipe, dict(self.model_extra or {}))

@@ -7,10 +7,13 @@ from typing import Any, Literal
 import torch
 
 from harness.core.errors import HarnessError
+from harness.core.memory import memory_limit
 from harness.spaces.base import Preset, Space
 from harness.spaces.blocks.supernet import Supernet, initialise
 
 Implementation = Literal["fast", "readable"]
+HELD = 3
+"""A search holds weights, their gradients and their momenta."""
 
 
 def build_supernet(
@@ -46,6 +49,13 @@ def build_supernet(
     with torch.device("meta"):  # building draws nothing from the global random state
         net: Supernet = (fast or networks.readable)(
             channels=channels, cells=cells, classes=classes, image_channels=image_channels, **options
+        )
+    size = sum(w.numel() for w in net.parameters()) * dtype.itemsize
+    if HELD * size > (limit := memory_limit()):
+        raise HarnessError(
+            f"a network of {space.name} with {channels} channels and {cells} cells has {size / 1e9:.3g} GB of weights, "
+            f"and gradients and momenta as large do not fit into {limit / 1e9:.3g} GB: lower supernet.channels or "
+            "supernet.cells"
         )
     net = net.to_empty(device="cpu").to(dtype)
     if generator is not None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.pickles import guarded, load
+from harness.core.text import brief
+from harness.core.unpickler import Rebuilt
 from harness.spaces.nasbench201.space import CONV1, CONV3, NONE, POOL, SKIP, official_cells, to_string
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
@@ -29,11 +31,15 @@ EDGE = (0, 1, 3, 2, 4, 5)
 TEST = Measure("cifar10", "test", 0)
 
 
-class _Fields:
+class _Fields(Rebuilt):
     """Any of the package's objects: its fields."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+def is_operation(number: Any) -> bool:
+    return type(number) is int and 0 <= number < len(OPERATION)
 
 
 ADMITTED = {("analognasbench.data", name): _Fields for name in ("Architecture", "DriftMeasurement")}
@@ -74,12 +80,16 @@ def convert_analog(wheel: Path, folder: Path, about: dict[str, Any]) -> Table:
             return content
 
     content = guarded(read, wheel)
-    if not isinstance(content, dict):
+    if not (isinstance(content, dict) and content):
         raise HarnessError(f"{wheel}, {MEMBER} holds no dict of architectures")
     accuracy = {}
     for numbers, fields in content.items():
-        cell = tuple(OPERATION[numbers[place]] for place in EDGE)
-        accuracy[cell] = float(fields.baseline_accuracy)
+        where, value = f"{wheel}, {MEMBER}, architecture {brief(numbers)}", getattr(fields, "baseline_accuracy", None)
+        if not (isinstance(numbers, tuple) and len(numbers) == len(EDGE) and all(map(is_operation, numbers))):
+            raise HarnessError(f"{where}: it is not six operation numbers from 0 to {len(OPERATION) - 1}")
+        if not (isinstance(value, float) and 0 <= value <= 100):
+            raise HarnessError(f"{where}: its baseline_accuracy, {brief(value)}, is no percentage")
+        accuracy[tuple(OPERATION[numbers[place]] for place in EDGE)] = value
     cells = [cell for cell in official_cells() if cell in accuracy]
     return write_table(
         folder,

@@ -28,6 +28,8 @@ from harness.tables.table import Table
 from harness.tables.write import save_npz, write_table
 
 CHUNK = 250
+MOST_COLUMNS = 2000
+"""Of a chunk; the official files have some 200."""
 Name = tuple[str, str, Column | Cost]
 """(final | curve | cost, quantity, column) of a chunk's array."""
 
@@ -162,6 +164,8 @@ def write_chunk(entries: Sequence[Entry], target: Path) -> None:
                 arrays[name][place] = value
         for cost, value in costs.items():
             arrays.setdefault(("cost", "", cost), np.full(len(entries), np.nan))[place] = value
+        if len(arrays) > MOST_COLUMNS:
+            raise HarnessError(f"the file holds over {MOST_COLUMNS:,} different columns: it is no file of this kind")
     content = {json.dumps(name): array for name, array in arrays.items()}
     save_npz(target, index=np.array([index for index, *_ in entries]), **content)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.text import brief
 from harness.spaces.nasbench201.space import official_cells, to_string
 from harness.tables.measure import Column, Cost, Measure, Role
 
@@ -23,6 +24,7 @@ SCHEDULES = ("01", "12", "90", "200", "less", "full")
 VALIDATION = Measure("cifar10-valid", "x-valid", 200)
 TEST = Measure("cifar10", "ori-test", 200)
 ROLES: dict[str, Role] = {f"{d}/ori-test": "validation+test" for d in ("cifar100", "ImageNet16-120")}
+MOST_EPOCHS = 200
 LEGACY_TRIAL = 888
 """Where FLOPs or parameters differ between trials (an old error of the files), this trial's are right (nats_bench)."""
 
@@ -57,19 +59,25 @@ def read_entry(schedules: Mapping[str, Any]) -> Entry:
 def check_index(state: Mapping[str, Any]) -> int:
     """The architecture's index, if the string that stands there is the official one."""
     index, text = int(state["arch_index"]), state["arch_str"]
+    if not isinstance(text, str):
+        raise HarnessError(f"its architecture {brief(index)} is no text, but {brief(text)}")
     if ":" in text:
         raise HarnessError(
-            f"it holds {text!r}, of NATS-Bench's size space; only the topology space is a search space here"
+            f"it holds {brief(text)}, of NATS-Bench's size space; only the topology space is a search space here"
         )
     cells = official_cells()
     if not 0 <= index < len(cells) or to_string(cells[index]) != text:
-        raise HarnessError(f"architecture {index} of it is {text!r}, which is not the official one of that index")
+        raise HarnessError(
+            f"architecture {brief(index)} of it is {brief(text)}, which is not the official one of that index"
+        )
     return index
 
 
 def read_result(dataset: str, trial: int, result: Mapping[str, Any], finals: Finals, curves: Curves) -> None:
     """Add one training's values: accuracy in %, loss in nats, seconds of training and of one evaluation."""
     epochs = int(result["epochs"])
+    if not 1 <= epochs <= MOST_EPOCHS:
+        raise HarnessError(f"trial {trial} of {brief(dataset)} says {brief(epochs)} epochs, and no training has those")
 
     def keep(quantity: str, split: str, values: Mapping[int, float]) -> None:
         column = Column(dataset, split, epochs, trial)

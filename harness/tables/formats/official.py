@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.core.errors import HarnessError
-from harness.core.pickles import CONTAINERS, NUMPY, StreamUnpickler, guarded, load
+from harness.core.pickles import CONTAINERS, NUMPY, guarded, load
+from harness.core.unpickler import Reader, Refused
 from harness.tables.formats.nats import Entry, is_entry, read_entry
 
 ADMITTED = CONTAINERS | NUMPY
@@ -39,7 +40,9 @@ def read_member(path: Path) -> Entry:
     """The entry of one file of the archive folder."""
 
     def read() -> Entry:
-        content = load(io.BytesIO(bz2.decompress(path.read_bytes())), path, ADMITTED)
+        with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:
+            content = load(stream, path, ADMITTED)
+            drain(stream)
         if not is_entry(content):
             raise HarnessError(f"{path} holds no entry of an architecture")
         return located(path, content)
@@ -66,14 +69,14 @@ def read_stream(path: Path, take: Callable[[Any], None]) -> None:
         return True
 
     with opened(path) as stream:
-        guarded(lambda: StreamUnpickler(stream, ADMITTED, part).load(), path)
+        guarded(lambda: Reader(stream, ADMITTED, part).load(), path)
         guarded(lambda: drain(stream), path)
 
 
 def drain(stream: IO[bytes]) -> None:
-    """Read to the end, where bz2 and zip archives check their sums."""
-    while stream.read(BUFFER):
-        pass
+    """Read to the end, where bz2 and zip archives check their sums; little can stand behind a pickle."""
+    if len(stream.read(BUFFER + 1)) > BUFFER:
+        raise Refused(f"more than {BUFFER:,} bytes follow behind its content")
 
 
 def begins_with(path: Path, magic: bytes) -> bool:
@@ -97,7 +100,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
     else:
         with path.open("rb", buffering=BUFFER) as stream:
-            header = [guarded(lambda: StreamUnpickler(stream, {}, lambda _: False).load(), path) for _ in range(3)]
+            header = [guarded(lambda: Reader(stream, {}, lambda _: False).load(), path) for _ in range(3)]
             if header[0] != LEGACY_MAGIC:
                 raise HarnessError(f"{path} does not begin as torch.save writes: it is no official .pth file")
             yield stream

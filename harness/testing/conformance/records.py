@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.core.notation import parse_json
 from harness.search.naming import numbered
 
 TOLERANCE = 1e-9
@@ -114,7 +115,7 @@ def load(path: Path) -> Record:
     """The content of a file; `Damaged` says what is wrong with it."""
     try:
         if path.suffix == ".json":
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_bytes())
             found = content.get("meta", {}) if isinstance(content, dict) else {}
             return Record(path.stem, found if isinstance(found, dict) else {}, {}, content)
         with np.load(path, allow_pickle=False) as archive:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.core.errors import HarnessError
+from harness.core.notation import read_toml
 from harness.core.registry import explain
-from harness.runs.study import read_toml
 from harness.verdicts.claims.base import CLAIMS, Claim
 
 SUFFIX = ".claims.toml"
@@ -51,7 +51,7 @@ class Named:
 
 def read_claims(path: Path) -> list[Named]:
     """The claims of one file; a wrong one is an error that names it."""
-    raw = read_toml(path)
+    raw = read_toml(path, "claims")
     try:
         file = ClaimsFile.model_validate(raw)
     except ValidationError as error:
