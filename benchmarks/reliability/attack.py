@@ -1,43 +1,131 @@
-"""The whole attack, in one command: python -m benchmarks.reliability.attack [--examples N] [--only KIND]."""
+"""The whole attack, in one command: python -m benchmarks.reliability.attack [KIND ...] [--fuzz N] [--words]
+
+Runs the cases that were once found by hand, then N studies, tidy files and pickles that hypothesis makes, each command
+in a process of its own with limits of time and memory. Prints every fault, and the counts.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.reliability import pickled, studies
+from benchmarks.reliability import damage, paths, pickled, studies, tidy
 from benchmarks.reliability.case import Case
+from benchmarks.reliability.contained import warm
+
+Fuzz = tuple[Any, Callable[[Any], Case]]
+FUZZED: dict[str, Fuzz] = {
+    "studies": (studies.mutated(), studies.fuzzed),
+    "tidy": (tidy.hostile(), tidy.fuzzed),
+    "pickles": (pickled.hostile(), pickled.fuzzed),
+}
+"""What hypothesis makes of each kind, and the case of it."""
 
 
-def tried(case: Case) -> tuple[str | None, float]:
+def named(root: Path) -> Iterator[Case]:
+    """Every case that was written by hand."""
+    yield from studies.named()
+    yield from tidy.named()
+    yield from pickled.named()
+    yield from damage.named(root)
+    yield from paths.named(root)
+
+
+def tried(case: Case) -> str | None:
+    """What is wrong with the answer to a case, in an empty folder and with an empty cache."""
     folder = Path(tempfile.mkdtemp(prefix="attack-"))
+    before = os.environ.get("NASBENCH_HARNESS_CACHE")
     os.environ["NASBENCH_HARNESS_CACHE"] = str(folder / "cache")
-    began = time.monotonic()
     try:
-        return case.attack(folder), time.monotonic() - began
+        return case.attack(folder)
     finally:
+        if before is None:
+            del os.environ["NASBENCH_HARNESS_CACHE"]
+        else:
+            os.environ["NASBENCH_HARNESS_CACHE"] = before
+        for path in [folder, *folder.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o777 if path.is_dir() else 0o666)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-if __name__ == "__main__":
-    import torch
-    torch.set_num_threads(1)
-    from benchmarks.reliability.contained import warm
+def fuzzed(kind: str, count: int) -> Iterator[Case]:
+    """As many cases of a kind as hypothesis is asked for, new ones every day."""
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    made: list[Case] = []
+    strategy, case_of = FUZZED[kind]
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Any) -> None:
+        made.append(case_of(value))
+
+    collect()
+    yield from made
+
+
+def sort_of(fault: str) -> str:
+    return next((w for w in ("traceback", "hang", "wrong number") if w in fault), "other")
+
+
+def attack(cases: Iterable[Case], say: Callable[[str], None]) -> tuple[Counter[str], dict[str, Counter[str]]]:
+    """Cases by kind, and of each kind its faults by sort."""
+    counts: Counter[str] = Counter()
+    faults: dict[str, Counter[str]] = defaultdict(Counter)
+    for case in cases:
+        began = time.monotonic()
+        fault = tried(case)
+        counts[case.kind] += 1
+        if not counts.total() % 100:
+            say(f"{counts.total()} cases so far: {dict(counts)}")
+        if fault:
+            faults[case.kind][sort_of(fault)] += 1
+            say(f"{case.kind}: {case.name:.300}: {fault:.600} ({time.monotonic() - began:.1f} s)")
+    return counts, faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", help="these kinds alone: studies, tidy, pickles, damages, paths, ...")
+    parser.add_argument("--fuzz", type=int, default=1000, help="cases of studies, tidy, pickles each by hypothesis")
+    parser.add_argument("--named", default="", help="cases whose name holds this alone")
+    asked = parser.parse_args()
     warm()
-    which={"studies":studies,"pickles":pickled}[sys.argv[1]]
-    only = sys.argv[2:]
-    n = Counter()
-    for case in which.named():
-        if only and not any(o in case.name for o in only): continue
-        fault, s = tried(case)
-        n["bad" if fault else "ok"] += 1
-        print("BAD" if fault else "ok ", f"{s:5.1f}", case.name, "|", fault or "", flush=True)
-    print(n)
+    with tempfile.TemporaryDirectory(prefix="attack-root-") as root:
+        Path(root).chmod(0o755)
+        cases = [c for c in named(Path(root)) if asked.named in c.name]
+        random.Random(0).shuffle(cases)  # so that an attack that is stopped has seen something of everything
+        for kind in FUZZED if asked.fuzz and not asked.named else ():
+            cases += fuzzed(kind, asked.fuzz) if not asked.kinds or kind in asked.kinds else ()
+        counts, faults = attack((c for c in cases if not asked.kinds or c.kind in asked.kinds), print_now)
+    print(f"{'kind':10} cases tracebacks hangs wrong other")
+    for kind, count in counts.items():
+        sorts = [faults[kind][s] for s in ("traceback", "hang", "wrong number", "other")]
+        print(f"{kind:10} {count:5} {sorts[0]:10} {sorts[1]:5} {sorts[2]:5} {sorts[3]:5}")
+    return int(any(faults.values()))
+
+
+def print_now(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

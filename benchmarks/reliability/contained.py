@@ -30,17 +30,23 @@ LONGEST = 2000
 SIGNALLED = 128
 
 
-def warm() -> None:
-    """Import, once, all that a search needs: PyTorch imports parts of itself when a first step is taken."""
+def warm(*, verbs: bool = True) -> None:
+    """Import and compute, once, all that commands need: a forked process then has it. verbs: of all, not only of those
+    that plan a study and add a table."""
     import torch
 
-    import harness
-    from benchmarks.reliability.studies import SMALL
+    from benchmarks.reliability.damage import called_here
+    from harness.spaces.nasbench201.space import official_cells
 
     torch.set_num_threads(1)
+    official_cells()
+    here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
-        study = SMALL | {"methods": ["darts", "random-search"], "seeds": [0, 1]}
-        harness.run(study, out=folder, jobs=1).compare()
+        os.chdir(folder)
+        try:
+            called_here(Path(folder), verbs=verbs)
+        finally:
+            os.chdir(here)
 
 
 @dataclass(frozen=True)

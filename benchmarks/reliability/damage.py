@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
+
+import click
 
 from benchmarks.reliability.case import Case, toml_file
 from benchmarks.reliability.contained import Ended, command
@@ -73,10 +77,30 @@ def finished(root: Path) -> Path:
     return there
 
 
-def called(verb: str, folder: Path, **how: bool) -> Ended:
+def called_here(there: Path, *, verbs: bool) -> None:
+    """Verbs called once in this process."""
+    from harness.cli.main import main
+
+    (there / "study.toml").write_text(toml_file(STUDY))
+    words = [["plan", "STUDY"], ["tables", "add", "STUDY"], ["conform", "STUDY"]]
+    if verbs:
+        words += [VERBS["run"], ["gate", "STUDY", "--out", "OUT", "--write", "BASE"], ["list"], *VERBS.values()]
+    for each in words:
+        with (
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+            suppress(SystemExit, click.exceptions.Exit),
+        ):
+            main([named_in(there, word) for word in each], standalone_mode=False)
+
+
+def named_in(folder: Path, word: str) -> str:
     places = {"STUDY": folder / "study.toml", "OUT": folder / "out", "BASE": folder / "base.parquet"}
-    words = [str(places.get(w, w)).replace("OUT/", f"{folder / 'out'}/") for w in VERBS[verb]]
-    return command(words, folder, **how)
+    return str(places.get(word, word)).replace("OUT/", f"{folder / 'out'}/")
+
+
+def called(verb: str, folder: Path, **how: bool) -> Ended:
+    return command([named_in(folder, word) for word in VERBS[verb]], folder, **how)
 
 
 @cache

@@ -1,9 +1,10 @@
-"""Hostile pickles, in every form of file that holds one: refused in a sentence, or read as the numbers that stand there."""
+"""Hostile pickles, in every form of file that holds one: refused in a sentence, or read as the numbers in them."""
 
 from __future__ import annotations
 
 import bz2
 import copy
+import math
 import pickle
 import struct
 import zipfile
@@ -129,7 +130,7 @@ def wrong_numbers(folder: Path, known: frozenset[float]) -> str | None:
     table = Table(folder / "cache" / "tables" / "attacked")
     for column in table.columns:
         for value in table.vector(column.measure, column.trial):
-            if value == value and float(value) not in known:
+            if not math.isnan(value) and float(value) not in known:
                 return f"wrong number: {value} in {column}"
     return None
 
@@ -313,7 +314,8 @@ SCALARS = st.one_of(
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS, lambda inside: st.one_of(
-        st.lists(inside, max_size=3), st.tuples(inside, inside), st.dictionaries(st.text(max_size=5), inside, max_size=3)
+        st.lists(inside, max_size=3), st.tuples(inside, inside),
+        st.dictionaries(st.text(max_size=5), inside, max_size=3),
     ), max_leaves=6,
 )  # fmt: skip
 
@@ -362,9 +364,7 @@ def hostile(draw: st.DrawFn) -> tuple[str, bytes, frozenset[float]]:
 
 FLIPPED: frozenset[float] = frozenset()
 """A flipped bit of a number is another number: such files are looked at for their end alone."""
-OPCODES = [
-    v[0] for k, v in vars(pickle).items() if k.isupper() and isinstance(v, bytes) and len(v) == 1
-]
+OPCODES = [v[0] for k, v in vars(pickle).items() if k.isupper() and isinstance(v, bytes) and len(v) == 1]
 
 
 def fuzzed(made: tuple[str, bytes, frozenset[float]]) -> Case:

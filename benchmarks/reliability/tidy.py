@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from hypothesis import strategies as st
 
 from benchmarks.reliability.case import Case
@@ -29,8 +30,6 @@ def attack(folder: Path, content: bytes, name: str = "own.csv", rows: list[Row] 
     ended = command(words, folder)
     if fault := ended.fault():
         return fault
-    if "not enough memory" in ended.err:
-        return "it asked for memory without a bound"
     if ended.code or rows is None:
         return None
     from harness.tables.measure import Measure
@@ -42,7 +41,7 @@ def attack(folder: Path, content: bytes, name: str = "own.csv", rows: list[Row] 
         found = table.lookup(table.parse(arch.strip()), Measure(dataset.strip(), split.strip(), int(epochs)), named)
         if found != float(accuracy):
             return f"wrong number: {found} where the file has {accuracy}"
-    known = sum(int((v == v).sum()) for c in table.columns for v in (table.vector(c.measure, c.trial),))
+    known = sum(int((~np.isnan(table.vector(c.measure, c.trial))).sum()) for c in table.columns)
     return None if known == len(rows) else f"wrong number of values: {known} of {len(rows)}"
 
 
@@ -63,7 +62,7 @@ def named() -> Iterator[Case]:
     good = [row(), row(arch=CELLS[1], accuracy="44.25")]
     plain: dict[str, bytes] = {
         "empty": b"", "zeros": bytes(1000), "no text": b"\xff\xfe\x00a", "header": text([]), "quote": b'"arch',
-        "cut": text(good)[:-5], "two headers": text([HEAD, *good]), "columns twice": text(good, HEAD[:-1] + ["trial"]),
+        "cut": text(good)[:-5], "two headers": text([HEAD, *good]), "columns twice": text(good, [*HEAD[:-1], "trial"]),
         "long line": text([row(arch="a" * 5_000_000)]), "many columns": (",".join(["a"] * 100_000) + "\n").encode(),
         "html": b"<html><body>404</body></html>", "null": text([row(dataset="a\0b")]),
         "diagonal": text([row(arch=a, trial=str(t)) for t, a in enumerate(sorted(every()[:12_000]))]),
@@ -91,7 +90,8 @@ def every() -> list[str]:
 
 
 EVIL = (
-    "", " ", "0", "-1", "1e400", "nan", "inf", "1_000", "0x10", "9" * 5000, "٣", "²", "3.0", "[/red]", "a\nb", "\x1b[31m", "null",
+    "", " ", "0", "-1", "1e400", "nan", "inf", "1_000", "0x10", "9" * 5000, "٣", "²", "3.0", "[/red]", "a\nb",
+    "\x1b[31m", "null",
     "1" + "0" * 30, "100.0000001", "1e-320", "+5", " 5", "5 ", "mean", "True", "../../x", "a/b", "a@3", "é", "\ud800",
 )  # fmt: skip
 

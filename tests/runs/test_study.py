@@ -76,6 +76,27 @@ def test_impossible_seeds(small_study: Path, text: str, message: str) -> None:
         ('"darts", ', '"sdarts-rs + random-smoothing", ', "names the regularizer 'random-smoothing' twice"),
         ('name = "small"', 'name = "a/b"', "name = 'a/b' is not usable"),
         ('table = "nasbench201.digits"', "", "searches the table itself, and study .* names none"),
+        ('seeds = "0..1"', "seeds = [0, 0]", "they name a seed twice, 0: leave one out"),
+        ('seeds = "0..1"', "seeds = [true, 1]", r"True is no seed: write whole numbers from 0 to 2\^63 - 1"),
+        ('seeds = "0..1"', 'seeds = "0..999999999999"', "are too many, or too large: at most 10,000"),
+        ("epochs = 2", "epochs = 1" + "0" * 5000, "is not valid TOML: Exceeds the limit"),
+        ("epochs = 2", "epochs = 2\nx = " + "[" * 9000, "is not valid TOML: it is nested too deeply"),
+        ("epochs = 2", "epochs = 2\n" + "a." * 9000 + "b = 1", "is not valid TOML: a key has more than 100 parts"),
+        (
+            '{name = "digits100", evaluation_pairs = 64}',
+            "{name = 5}",
+            "5 cannot name a dataset: write its name in quotes",
+        ),
+        ("channels = 2", f"channels = {10**23}", "channels = .* is not usable"),
+        (
+            "batch_size = 8",
+            "weight_decay = 1e300",
+            r"weight_decay = 1e\+300 is not usable: a number",
+        ),
+        ("batch_size = 8", "alpha_betas = [2, 3]", r"alpha_betas\.0 = 2 is not usable"),
+        ("batch_size = 8", "learning_rate = nan", "learning_rate = nan is not usable"),
+        ('"darts", ', f'"{"a" * 300}", ', "a method's name or label is one line of 1 to 120 characters"),
+        ('name = "small"', 'name = ".."', r"name = '\.\.' is not usable"),
     ],
 )
 def test_wrong_studies_are_explained(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.folders import load_folder
 from harness.core.notation import read_toml
+from harness.results.folders import load_folder
 from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol, Undecided

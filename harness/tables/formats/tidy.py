@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
+from harness.core.text import brief
 from harness.spaces.base import Space
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
+MOST_CELLS, SPARSE = 10_000_000, 100
+"""A larger table is refused where it would hold fewer than one value in so many."""
 COLUMNS = ("arch", "dataset", "split", "epochs", "trial", "accuracy")
 
 
@@ -76,6 +80,12 @@ def import_tidy(
     for measure in (test, validation):
         if measure is not None and measure not in measures:
             raise HarnessError(f"{path} holds no {measure}: it holds {', '.join(map(str, measures))}")
+    count = sum(map(len, values.values()))
+    if len(rows) * len(values) > max(MOST_CELLS, SPARSE * count):
+        raise HarnessError(
+            f"{path} holds {count:,} values of {len(rows):,} architectures in {len(values):,} columns, so nearly "
+            "all of the table would be missing: is `trial` or `epochs` a running number?"
+        )
     accuracy_arrays = {}
     for column in sorted(values, key=lambda c: (c.measure, str(c.trial))):
         array = np.full(len(rows), np.nan)
@@ -137,14 +147,14 @@ def parse_row(record: tuple[str, ...]) -> tuple[Column, float]:
     _, dataset, split, epochs, trial, accuracy = record
     if not dataset or not split:
         raise HarnessError("dataset and split must not be empty")
-    if not epochs.isdigit() or int(epochs) == 0:
-        raise HarnessError(f"epochs = {epochs!r} is no positive whole number")
-    if trial != "mean" and not trial.isdigit():
-        raise HarnessError(f"trial = {trial!r} is neither a seed nor 'mean'")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", epochs):
+        raise HarnessError(f"epochs = {brief(epochs)} is no positive whole number")
+    if trial != "mean" and not re.fullmatch(r"[0-9]{1,18}", trial):
+        raise HarnessError(f"trial = {brief(trial)} is neither a seed nor 'mean'")
     try:
         value = float(accuracy)
     except ValueError:
-        raise HarnessError(f"accuracy = {accuracy!r} is no number") from None
+        raise HarnessError(f"accuracy = {brief(accuracy)} is no number") from None
     if not 0 <= value <= 100:
-        raise HarnessError(f"accuracy = {accuracy} is outside 0..100 %")
+        raise HarnessError(f"accuracy = {value:g} is outside 0..100 %")
     return Column(dataset, split, int(epochs), "mean" if trial == "mean" else int(trial)), value

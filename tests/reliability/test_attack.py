@@ -1,0 +1,78 @@
+"""A small form of the attack in benchmarks/reliability: hostile input ends in a sentence, or in the right numbers."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from benchmarks.reliability import attack, paths, pickled, studies, tidy
+from benchmarks.reliability.case import Case
+from benchmarks.reliability.contained import command, warm
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a case is a forked process")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warmed() -> None:
+    warm(verbs=False)
+
+
+def cases() -> Iterator[Case]:
+    """Of every kind those that are quick: studies that are refused, one form of file of each bomb."""
+    refused = ("betas 2", "decay 1e300", "10^23", "10^8", "20000", "seeds t", "by the billion", "data set",
+               "label of 3",
+               "part 5", "methods long", "name", "nested", "dotted", "digits", "1 x 1")  # fmt: skip
+    yield from (c for c in studies.named() if any(word in c.name for word in refused))
+    yield from (
+        c for c in tidy.named() if c.name in ("empty", "cut", "null", "diagonal", "gz: a bomb", "as it should be")
+    )
+    large = ("many empty", "gigabyte", "without end")
+    for case in pickled.named():
+        if any(word in case.name for word in large):
+            continue
+        if "as it should" in case.name or (
+            case.name.startswith(("archive folder", "wheel")) and "whole" not in case.name
+        ):
+            yield case
+    yield from (c for c in paths.named(Path("nowhere")) if c.kind == "records" and c.name.endswith(".json"))
+
+
+CASES = list(cases())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c.kind}: {c.name}"[:80] for c in CASES])
+def test_what_was_found(case: Case) -> None:
+    assert attack.tried(case) is None
+
+
+@pytest.mark.parametrize("kind", list(attack.FUZZED))
+def test_fuzz(kind: str) -> None:
+    strategy, case_of = attack.FUZZED[kind]
+
+    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(strategy)
+    def check(value: Any) -> None:
+        assert attack.tried(case_of(value)) is None
+
+    check()
+
+
+# -- that the attack sees what is wrong: its judge is wrong where nothing fails ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("harm", "word"),
+    [
+        (lambda: print(1 / 0), "traceback: ZeroDivisionError"),
+        (lambda: next(iter(int, 1)), "hang"),
+        (os.abort, "ended by signal 6"),
+    ],
+)
+def test_the_judge(harm: Callable[[], object], word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.cli.listing.listing", lambda kind: harm())
+    fault = command(["list", "spaces"], tmp_path, seconds=1).fault()
+    assert fault is not None
+    assert fault.startswith(word)
