@@ -128,7 +128,7 @@ class Reader(pickle._Unpickler):
     that make sharing without a name, buffers of a declared length, frozen sets, and objects of old classes.
     """
 
-    MOST = 4_000_000
+    MOST = 3_000_000
     """Opcodes without a part, seconds of reading: the largest pickle that is read whole has 2.2 million."""
     UNNEEDED = (
         pickle.DUP, pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.FROZENSET, pickle.INST,

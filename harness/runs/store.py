@@ -178,8 +178,9 @@ class RunFolder:
         """The manifest of a finished run; `Damaged` where it is not what was written."""
         path = self.final / MANIFEST
         content = whole(path, read_manifest(path))
-        if not self.final.name.endswith(f"{content.get('id')}"):
-            raise Damaged(path, f"is of another run, {content.get('id')}, under this one's name")
+        name = RUN_NAME.search(self.final.name)
+        if name and not unsealed(content) and not name[0].endswith(f"_{content.get('id')}"):
+            raise Damaged(path, f"is that of another run, {content.get('id')}")
         return content
 
     def rows(self, manifest: dict[str, Any]) -> dict[str, pa.Table]:

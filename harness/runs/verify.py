@@ -78,8 +78,8 @@ def of_run(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
     """What is damaged in the folder of a finished run."""
     damage = RunFolder(path.parent, path.name).damage()
     if not damage and not unsealed(manifest):
-        told, name = manifest.get("id"), RUN_NAME.search(path.name)
-        if told != id_of(manifest["configuration"]) or (name and not name[0].endswith(f"_{told}")):
+        told = manifest.get("id")
+        if told != id_of(manifest["configuration"]):
             return [Damaged(path / MANIFEST, f"is that of another run, {told}")]
     return damage
 
