@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from harness.core.errors import HarnessError
+from harness.core.text import brief
 from harness.testing.conformance import families
 from harness.testing.conformance.records import Check, Damaged, Record, Skipped, load
 
@@ -52,13 +53,12 @@ def replayed(path: Path) -> Iterator[Check | Skipped]:
     except Damaged as error:
         yield Skipped(path.stem, str(error), damaged=True)
         return
-    family: Callable[[Record], Iterator[Check | Skipped]] | None
-    family = next((f.replay for f in known() if f.takes(record)), None)
-    if family is None:
-        of = f"method {record.meta['method']!r}" if "method" in record.meta else "a record of its kind"
-        yield Skipped(record.name, f"{of} is not replayed by this version")
-        return
     try:
+        family = next((f.replay for f in known() if f.takes(record)), None)
+        if family is None:
+            of = f"method {brief(record.meta['method'])}" if "method" in record.meta else "a record of its kind"
+            yield Skipped(record.name, f"{of} is not replayed by this version")
+            return
         yield from family(record)
     except HarnessError as error:
         yield Skipped(record.name, str(error), damaged=True)
