@@ -32,10 +32,22 @@ class Plugin(Settings):
     status: ClassVar[str] = "specified"
     """`conforms` (replays published numbers), `specified` (closed-form or property tests), or `adapted` (changed to fit
     these spaces)."""
+    revision: ClassVar[int] = 1
+    """Raised when the same fields give other rows, so that its runs, and no others, are other ones."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that it did not have from the beginning: at their defaults, its runs are those of before."""
 
     def proof(self) -> str:
         """The status with these fields."""
         return self.status
+
+    def identity(self) -> dict[str, Any]:
+        """What a run's identity has of it: every field, but `later` ones at their defaults; its revision after the
+        first."""
+        told = self.model_dump(mode="json")
+        usual = self.model_dump(mode="json", exclude_defaults=True)
+        told = {field: value for field, value in told.items() if field not in self.later or field in usual}
+        return told | ({"revision": self.revision} if self.revision > 1 else {})
 
 
 class Registry:

@@ -67,8 +67,8 @@ class Method:
         return made(built[:count], tuple(built[count:]))
 
     def describe(self) -> dict[str, Fields]:
-        """Every part with every field: what a run's identity is made of."""
-        return {name: part.model_dump(mode="json") for name, part in self.parts().items()}
+        """Every part with its fields and its revision: what a run's identity is made of."""
+        return {name: part.identity() for name, part in self.parts().items()}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from harness.runs.execute import damaged, plan, run_all
 from harness.runs.lease import Held, Lease
 from harness.runs.store import Damaged
 from harness.runs.study import RECORD_FORMAT, load_study
+from harness.search.regularizers.base import REGULARIZERS
 from tests.conftest import ROOT
 
 
@@ -41,6 +42,42 @@ def test_pinned_rows_of_this_record_format(space: str, small_study: Path, tmp_pa
     epochs = p.folder.tables()["epochs"]
     assert epochs["architecture"].tolist() == PINNED[space]["architecture"]
     assert epochs["train_loss"][1:].tolist() == pytest.approx(PINNED[space]["train_loss"], abs=1e-4)
+
+
+IDS = {
+    "darts": "b90db3827ab0",
+    "sdarts-rs": "a96679aaefae",
+    "sdarts-adv": "abd30ab723cd",
+    "pc-darts": "4f6e7762bc2f",
+    "darts-minus": "0f81705a66ae",
+    "beta-darts": "8e90505e2cf6",
+    "random-search": "b74f32975e58",
+    "gdas + amended-darts": "5eccc4dce934",
+}
+
+
+def test_pinned_ids(small_study: Path) -> None:
+    """Runs that were computed stay runs of the same configuration. Where a part's rows change, raise its `revision`; a
+    new field is one of its `later` ones (CONTRIBUTING)."""
+    runs = load_study(small_study, [f"methods={json.dumps([*IDS])}"], "0").runs
+    assert {r.method_name: r.id for r in runs} == IDS
+
+
+def test_a_revision_makes_other_runs_of_its_part_alone(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = REGULARIZERS.find("adversarial")
+    monkeypatch.setattr(cls, "revision", 2)
+    runs = load_study(small_study, [f"methods={json.dumps([*IDS])}"], "0").runs
+    assert [r.method_name for r in runs if r.id != IDS[r.method_name]] == ["sdarts-adv"]
+    assert [r.describe()["method"]["adversarial"]["revision"] for r in runs if r.method_name == "sdarts-adv"] == [2]
+
+
+def test_a_later_field_tells_only_when_it_is_set(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGULARIZERS.find("adversarial"), "later", ("steps",))
+    usual, other = load_study(
+        small_study, ['methods={sdarts-adv = {}, more = {method = "sdarts-adv", adversarial = {steps = 8}}}'], "0"
+    ).runs
+    assert "steps" not in usual.describe()["method"]["adversarial"]
+    assert other.describe()["method"]["adversarial"]["steps"] == 8
 
 
 @pytest.mark.parametrize("name", ["epochs.parquet", "lookups.parquet", "timing.parquet", "manifest.json"])
