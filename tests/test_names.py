@@ -58,6 +58,18 @@ ALLOWED = {
     ("tables/training/on_demand.py", "harness.datasets.digits"): "the data of the tables that are trained here",
     ("tables/training/recipe.py", "digits100"): "the data of the tables that are trained here",
     ("testing/conformance/families/projection.py", "harness.search.regularizers.perturbation_selection"): "its records",
+    **{
+        (f"testing/conformance/families/{family}.py", name): "its records"
+        for family, names in {
+            "blackbox": ("regularized-evolution", "nasbench201", "harness.search.searchers.hyperband"),
+            "parsing": ("darts", "harness.search.searchers.fairdarts"),
+            "sampling": ("harness.search.regularizers.sampled_selection",),
+            "sequence": ("darts", "harness.search.regularizers.sequential_decisions"),
+            "stages": ("darts", "harness.search.regularizers.staged_dropping"),
+            "stopping": ("harness.search.regularizers.operation_stopping",),
+        }.items()
+        for name in names
+    },
     ("testing/conformance/searches.py", "none"): "what a record says of weights that were not evaluated",
     ("testing/contracts.py", "harness.datasets.digits"): "the data of the contract suites",
 }

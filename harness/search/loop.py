@@ -112,7 +112,7 @@ class SupernetSearch(SearchState):
         loss = self.weight_step(train, valid, epoch, learning_rate)
         if moves and weights_first:
             self.architecture_step(train, valid, epoch, learning_rate)
-        self.searcher.finish(self.alphas)
+        self.searcher.finish(self.alphas, self.alpha_optimizer)
         return loss
 
     def counted_step(self, weights_first: bool) -> bool:
@@ -149,7 +149,11 @@ class SupernetSearch(SearchState):
             moment=moment,
         )
         with self.net.evaluating(self.searcher.architecture_evaluates):
+            for regularizer in self.regularizers:
+                regularizer.before_architecture_step(step, partial(self.searcher.mean, self.alphas, moment))
             gradients = self.searcher.gradient(step)
+        for regularizer in self.regularizers:
+            gradients = regularizer.alpha_gradients(gradients)
         with self.frozen_choices():
             self.searcher.move(step, gradients, self.alpha_optimizer)
 
@@ -177,7 +181,8 @@ class SupernetSearch(SearchState):
         self.last_norm = clip(self.weights, gradients, beside, self.training.gradient_clip)
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
-        self.weight_optimizer.step()
+        if self.searcher.trains_weights:
+            self.weight_optimizer.step()
         return loss.detach()
 
     def perturbed_mix(self, sample: Sequence[Tensor], step: WeightStep) -> list[Tensor]:
@@ -188,6 +193,12 @@ class SupernetSearch(SearchState):
         return [m.detach() for m in mix]
 
     # -- what is recorded ------------------------------------------------------------------------------------
+
+    def derive(self) -> Architecture:
+        for regularizer in self.regularizers:
+            if (found := regularizer.derive(self)) is not None:
+                return found
+        return super().derive()
 
     def select(self) -> Architecture:
         """The architecture to record after the epochs that were trained: the derived one, or what a regularizer

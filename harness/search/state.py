@@ -84,8 +84,9 @@ class SearchState(ABC):
     # -- decided ---------------------------------------------------------------------------------------------
 
     def decide(self, tensor: int, row: int, kept: Sequence[int], *, frozen: bool = False, share: bool = False) -> None:
-        """Take these options of a choice, and no other one, from now on: in equal parts, or with `share` by their own
-        mixing weights. frozen: the choice's logits stay as they are; else their optimiser goes on moving them."""
+        """Take these options of a choice (or none at all), and no other one, from now on: in equal parts, or with
+        `share` by their own mixing weights. frozen: the choice's logits stay as they are; else their optimiser goes on
+        moving them."""
         choices = self.memory.setdefault(DECIDED, {})
         choices[tensor, row] = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
 
@@ -115,7 +116,8 @@ class SearchState(ABC):
             kept = torch.zeros_like(own)
             kept[..., choice["kept"]] = 1.0
             kept = own * kept if choice["share"] else kept
-            rows[tensor][row] = kept / kept.sum(dim=-1, keepdim=True)
+            total = kept.sum(dim=-1, keepdim=True)
+            rows[tensor][row] = kept / total.where(total > 0, torch.ones_like(total))
         return [torch.stack(r, dim=-2) for r in rows]
 
     def logits(self) -> list[Tensor]:
@@ -131,7 +133,7 @@ class SearchState(ABC):
 
     def derive(self) -> Architecture:
         """The architecture of the largest logits."""
-        return self.space.derive([a.cpu().numpy() for a in self.logits()])
+        return self.searcher.derive(self.space, [a.cpu().numpy() for a in self.logits()])
 
     def evaluate(self, count: int | None = None) -> dict[str, float]:
         """Loss and accuracy of the one-shot network on the first `count` images of the search-validation half (all of

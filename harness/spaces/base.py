@@ -39,8 +39,8 @@ class Choices:
 
     kind: what is chosen, operations, or the inputs of a node. options: the names of what each row may take, as many in
     every row. labels: the name of each row. nodes: the node that the edge of each row enters, where rows are edges.
-    picks: how many of its options a row takes. cell: the kind of cell that the
-    choices are made for, where a network has several.
+    keeps: how many of a node's edges an architecture has, None: all. picks: how many of its options a row takes. cell:
+    the kind of cell that the choices are made for, where a network has several.
     """
 
     kind: Literal["operations", "inputs"]
@@ -49,6 +49,7 @@ class Choices:
     picks: int = 1
     cell: str = "cell"
     nodes: tuple[int, ...] = ()
+    keeps: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -142,9 +143,10 @@ class Space(ABC):
     """What the records of published code call `cells`."""
 
     @classmethod
-    def replays(cls, recorded: str) -> bool:
-        """Whether records that name this space are replayed on it."""
-        return recorded.replace("_", ".") == cls.name.replace("_", ".")
+    def of_record(cls, recorded: str, arrays: Mapping[str, Any]) -> Space | None:
+        """The space on which a record of published code is replayed, where that is this one. recorded: what the record
+        calls it; arrays: what else it holds, for records whose name of it does not say all."""
+        return cls() if recorded.replace("_", ".") == cls.name.replace("_", ".") else None
 
     @abstractmethod
     def networks(self) -> Networks:
@@ -153,6 +155,11 @@ class Space(ABC):
     @abstractmethod
     def derive(self, alphas: Rows) -> Architecture:
         """The architecture of the largest entries (logits or weights alike); ties go to the lower index."""
+
+    def strongest(self, strengths: Rows) -> Architecture:
+        """The same where the entries of one row are compared with those of another as they are, which for logits that
+        stand for a softmax they are not."""
+        return self.derive(strengths)
 
     @abstractmethod
     def parse(self, encoding: str) -> Architecture:

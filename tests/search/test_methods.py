@@ -18,6 +18,7 @@ from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import scores
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.darts.space import S3
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
 from harness.spaces.nasbench201.space import NASBench201
@@ -221,6 +222,8 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Net, "frozen", count_frozen)
     monkeypatch.setattr(torch.autograd, "grad", count_backward)
     search.net.train()
+    search.advance(2, 0.01)  # the first step of a search has nothing to compare
+    counted.update(dict.fromkeys(counted, 0))
     with torch.no_grad():  # so that, where one operation is drawn, it is one with weights
         search.alphas[0][:, SPACE_LIST[0].operations.index("nor_conv_3x3")] += 0.1
     search.advance(2, 0.01)
@@ -256,7 +259,7 @@ def test_adaptive_decay_goes_back_and_decays_more(monkeypatch: pytest.MonkeyPatc
 
 def test_operations_whose_gradients_disagree_are_frozen() -> None:
     """Threshold 1: all of them after the window; their weights stay, every other weight moves."""
-    searches = one_by_one("operation-stopping", {"threshold": 1, "window": 4, "accumulated": False}, 3)
+    searches = one_by_one("operation-stopping", {"threshold": 1, "window": 3, "accumulated": False}, 3)
     search = next(searches)
     search = next(searches)
     assert all(search.memory["operation-stopping"]["frozen"])
@@ -269,22 +272,24 @@ def test_operations_whose_gradients_disagree_are_frozen() -> None:
 
 
 def test_cosine_of_operations_is_that_of_their_two_gradients() -> None:
+    """The clipped training gradient of a step, and the validation gradient at the mixing weights of the next one."""
     part = REGULARIZERS.build("operation-stopping", {"accumulated": False})
     search = small_search(Method(method("darts").searcher, (part,)), SPACE_LIST[0])
     search.net.train()
+    batches = {"train": search.train_batches, "valid": search.valid_batches}
+    first, second = ([search.batch(part, b, 0) for part, b in batches.items()] for _ in range(2))
+    search.step(*first, 0, 0.1)
+    group = search.net.candidates()[3]
+    train = [w.grad.clone() for w in group]
     with kept_buffers(search.net):
-        train, valid = (
-            search.batch(p, b, 0) for p, b in (("train", search.train_batches), ("valid", search.valid_batches))
-        )
-        mix = search.searcher.relax(search.alphas)
-        group = search.net.candidates()[3]
-        a, b = (
-            torch.autograd.grad(cross_entropy(search.net, mix, batch), group, retain_graph=True)
-            for batch in (train, valid)
-        )
-    expected = torch.stack([torch.cosine_similarity(x, y, dim=0).mean() for x, y in zip(a, b, strict=True)]).mean()
-    search.weight_step(train, valid, 0, 0.0)
-    assert search.memory["operation-stopping"]["total"][3] == pytest.approx(float(expected), abs=1e-6)
+        loss = cross_entropy(search.net, search.searcher.relax(search.alphas), second[1])
+        valid = torch.autograd.grad(loss, group)
+    pairs = zip(train, valid, strict=True)
+    expected = torch.stack([torch.cosine_similarity(x, y, dim=0).mean() for x, y in pairs]).mean()
+    search.step(*second, 0, 0.1)
+    memory = search.memory["operation-stopping"]
+    assert memory["counts"][3] == 1
+    assert memory["totals"][3] == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_staged_dropping_keeps_three_then_two_and_freezes_alpha() -> None:
@@ -306,15 +311,31 @@ def test_staged_dropping_keeps_three_then_two_and_freezes_alpha() -> None:
 
 
 def test_sequential_decisions_decide_one_choice_at_a_time() -> None:
-    decided = []
+    decided, frozen = [], {}
     for search in one_by_one("sequential-decisions", {"start": 0.2, "interval": 0.1}, 10):
-        decided.append(list(search.memory["sequential-decisions"]["decided"]))
-        mix = search.searcher.relax(search.alphas)[0]
+        decided.append([row for _, row in search.decided])
+        mix = search.constrained(search.searcher.relax(search.alphas))[0]
         for row in decided[-1]:
             assert mix[row].max() == 1.0
             assert mix[row].argmax() != 0  # `none` is never decided for
+            assert torch.equal(search.alphas[0][row], frozen.setdefault(row, search.alphas[0][row].detach().clone()))
     assert [len(d) for d in decided] == [0, 0, 1, 2, 3, 4, 5, 6, 6, 6]
     assert all(later[: len(early)] == early for early, later in itertools.pairwise(decided))
+
+
+def test_sequential_decisions_leave_out_edges_of_a_node_that_has_its_own() -> None:
+    space = S3()
+    for search in one_by_one("sequential-decisions", {"start": 0, "interval": 0.05}, 14, space):
+        architecture = search.derive()
+    for tensor, (normal, mix) in enumerate(zip(search.alphas, search.constrained(search.alphas), strict=True)):
+        assert {row for t, row in search.decided if t == tensor} == set(range(len(normal)))
+        edges = mix.detach().sum(dim=1)
+        nodes = torch.tensor(space.tensors[tensor].nodes)
+        assert [edges[nodes == node].tolist().count(1) for node in (2, 3, 4, 5)] == [2] * 4
+    assert (
+        architecture.encoding
+        == space.strongest([m.detach().numpy() for m in search.constrained(search.alphas)]).encoding
+    )
 
 
 def test_score_of_sequential_decisions() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,10 +12,10 @@ from harness.core.registry import Plugin, Registry
 from harness.search.naming import Recipes
 from harness.search.searchers.base import Counted
 from harness.search.state import DROPPED, SearchState
-from harness.search.steps import Moment, WeightStep
+from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import Supernet, one_hot
+from harness.spaces.blocks.supernet import Mix, Supernet, one_hot
 
 REGULARIZERS = Registry("regularizers", "harness.search.regularizers")
 
@@ -58,6 +58,10 @@ class Regularizer(Plugin):
         """Look at the search after an epoch; keep what is to be remembered in `search.memory`, stop it by
         `search.stop_at`."""
 
+    def derive(self, search: SearchState) -> Architecture | None:
+        """The architecture of the logits, where the method has a rule of its own for it."""
+        return None
+
     def select(self, search: SearchState) -> Architecture | None:
         """The architecture to record after `search.trained` epochs, where it is not the derived one. Leaves the search
         as it was."""
@@ -66,6 +70,13 @@ class Regularizer(Plugin):
     def alpha_moves(self, moment: Moment) -> bool:
         """Whether architecture steps are taken in this epoch."""
         return True
+
+    def before_architecture_step(self, step: ArchitectureStep, mix: Callable[[], Mix]) -> None:
+        """Look at an architecture step that is about to be taken. mix: gives the mixing weights that it starts from."""
+
+    def alpha_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
+        """The gradients by which the logits are moved, changed."""
+        return gradients
 
     def augment(self, images: Tensor, generator: torch.Generator, moment: Moment) -> Tensor:
         """The images [batch, channels, height, width] of a training batch, changed."""

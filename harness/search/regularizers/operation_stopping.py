@@ -2,65 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import Arrays, Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer
-from harness.search.steps import WeightStep
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.search.searchers.base import ARCHITECTURE_STEPS
+from harness.search.state import SearchState
+from harness.search.steps import ArchitectureStep, Moment, WeightStep
+from harness.spaces.blocks.supernet import Mix, kept_buffers
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    return {"operation-stopping": {"threshold": meta["threshold"], "window": meta["window"]}}
+
+
+def recorded_decisions(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """What is recorded of the operations that are followed, in the order of the record."""
+    if f"{prefix}/frozen" not in arrays:
+        return {}
+    net, (own,) = search.net, (r for r in search.regularizers if isinstance(r, OperationStopping))
+    names = {id(w): net.published_name(name) for name, w in net.named_parameters()}
+    # a group's weights share what stands in front of the module's own names
+    operations = [names[id(group[0])].split(".op.")[0] for group in net.candidates()]
+    places = [operations.index(str(name)) for name in arrays["tracked"]]
+    memory = search.memory[own.name]
+    return {
+        "agreement so far": (np.asarray(memory["totals"])[places], arrays[f"{prefix}/accumulated"]),
+        "number of comparisons": (np.asarray(memory["counts"])[places], arrays[f"{prefix}/count"]),
+        "frozen operations": (np.asarray(memory["frozen"])[places], arrays[f"{prefix}/frozen"]),
+    }
 
 
 class OperationStopping(Regularizer):
     """Freeze the weights of an operation when the mean cosine over `window` steps falls below `threshold`.
 
-    Jiang et al., NeurIPS 2023 (OLES): the cosine is that of the operation's weight gradients on the training and on the
-    validation batch; a parametric operation below it has begun to overfit the training half. Each weight tensor's
-    cosine is taken along its first dimension and averaged. accumulated: as in the published code, where the validation
-    gradient still holds the last step's training gradient, which raises the cosine (two unrelated gradients of one
-    length have 0.71); its threshold of 0.4 is meant for that. Off: the paper's definition.
+    Jiang et al., NeurIPS 2023 (OLES): the cosine is that of the operation's weight gradients on the training batch of a
+    step, clipped, and on the validation batch of the next one; a parametric operation below it has begun to overfit the
+    training half. Each weight tensor's cosine is taken along its first dimension and averaged. accumulated: as in the
+    published code, where the validation gradient still holds that training gradient, which raises the cosine (two
+    unrelated gradients of one length have 0.71); its threshold of 0.4 is meant for that. Off: the two as they are.
+    late: as published, the decision follows the sum of window + 1 cosines, divided by `window`.
+
+    The validation gradient is that at the mixing weights of the architecture step. It is computed again here, so that
+    any searcher can take that step; nothing of it stays behind.
     """
 
     name = "operation-stopping"
     paper = "Jiang et al., NeurIPS 2023 (OLES)"
-    methods: ClassVar = {"oles": Named()}
+    revision = 2
+    methods: ClassVar = {"oles": Named(official={"late": True})}
+    records: ClassVar = {"oles": Recorded("oles", recorded_fields, quantities=recorded_decisions)}
+    needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
+    status = "conforms"
     replays = False
     threshold: float = Field(0.4, ge=-1, le=1)
     window: int = Field(20, ge=1)
     accumulated: bool = True
+    late: bool = False
 
     def passes(self) -> tuple[int, int]:
         return (1, 1)
 
+    def before_architecture_step(self, step: ArchitectureStep, mix: Callable[[], Mix]) -> None:
+        groups, memory = step.net.candidates(), self._memory(step)
+        # the clipped gradients of the last weight step; of another process' last one where this one has not made any
+        last = {w: w.grad for w in step.weights if w.grad is not None}
+        last = last or {step.weights[i]: g for i, g in memory["last"].items()}
+        leaves = [w for group in groups for w in group if w in last]
+        if not leaves:
+            return
+        with kept_buffers(step.net):
+            loss = step.loss(step.net, [m.detach() for m in mix()], step.valid)
+            valid = dict(zip(leaves, torch.autograd.grad(loss, leaves, materialize_grads=True), strict=True))
+        self.note(memory, [[(valid[w], last[w]) for w in group if w in last] for group in groups])
+
+    def note(self, memory: dict[str, Any], pairs: Sequence[Sequence[tuple[Tensor, Tensor]]]) -> None:
+        """Take in the validation and the last training gradients of each operation's weights, and decide."""
+        for number, own in enumerate(pairs):
+            if memory["frozen"][number] or not own:
+                continue
+            cosines = [torch.cosine_similarity(v + t if self.accumulated else v, t, dim=0).mean() for v, t in own]
+            memory["totals"][number] += float(torch.stack(cosines).mean())
+            memory["counts"][number] += 1
+            if memory["counts"][number] == self.window + self.late:
+                memory["frozen"][number] = memory["totals"][number] / self.window < self.threshold
+                memory["totals"][number], memory["counts"][number] = 0.0, 0
+
     def weight_gradients(
         self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep
     ) -> list[Tensor | None]:
-        groups = step.net.candidates()
-        place = {id(w): i for i, w in enumerate(step.net.parameters())}
-        memory = step.memory.setdefault(
-            self.name, {"frozen": [False] * len(groups), "total": [0.0] * len(groups), "count": 0, "last": None}
-        )
-        train = {i: g for i, g in enumerate(gradients) if g is not None}
-        with kept_buffers(step.net):
-            leaves = [w for group in groups for w in group]
-            found = torch.autograd.grad(step.valid_loss(mix), leaves)
-        valid = {place[id(w)]: g for w, g in zip(leaves, found, strict=True)}
-        against = memory["last"] if self.accumulated else train
-        if against is not None:
-            for number, group in enumerate(groups):
-                members = [place[id(w)] for w in group]
-                pairs = [(valid[i] + against[i] if self.accumulated else valid[i], against[i]) for i in members]
-                cosines = [torch.cosine_similarity(a, b, dim=0).mean() for a, b in pairs]
-                memory["total"][number] += float(torch.stack(cosines).mean())
-            memory["count"] += 1
-        memory["last"] = {i: train[i].detach() for i in valid} if self.accumulated else None
-        if memory["count"] == self.window:
-            low = [total / self.window < self.threshold for total in memory["total"]]
-            memory["frozen"] = [a or b for a, b in zip(memory["frozen"], low, strict=True)]
-            memory["total"], memory["count"] = [0.0] * len(groups), 0
-        stopped = {place[id(w)] for f, group in zip(memory["frozen"], groups, strict=True) if f for w in group}
-        return [None if i in stopped else g for i, g in enumerate(gradients)]
+        frozen = self._memory(step)["frozen"]
+        stopped = {w for on, group in zip(frozen, step.net.candidates(), strict=True) if on for w in group}
+        return [None if w in stopped else g for w, g in zip(step.net.parameters(), gradients, strict=True)]
+
+    def after_epoch(self, search: SearchState, moment: Moment) -> None:
+        """Keep the last training gradients with the search."""
+        kept = {i: w.grad for i, w in enumerate(search.weights) if w.grad is not None}
+        search.memory[self.name]["last"] = {i: g.clone() for i, g in kept.items()}
+
+    def _memory(self, step: ArchitectureStep | WeightStep) -> dict[str, Any]:
+        memory: dict[str, Any] = step.moment.memory.setdefault(self.name, empty(len(step.net.candidates())))
+        return memory
+
+
+def empty(count: int) -> dict[str, Any]:
+    """What is remembered of so many operations at the beginning."""
+    return {"frozen": [False] * count, "totals": [0.0] * count, "counts": [0] * count, "last": {}}

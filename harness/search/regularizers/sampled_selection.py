@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -88,11 +88,15 @@ class SampledSelection(Regularizer):
         batches = self._batches(whole, torch.randperm(len(whole[1]), generator=stream))
         candidates = [search.space.random(rng) for _ in range(self.samples)]
         scores = self._scores(search, candidates, batches)
-        if self.finalists:
-            best = np.argsort(-np.asarray(scores), kind="stable")[: self.finalists]
-            candidates = [candidates[i] for i in best]
-            scores = self._scores(search, candidates, [whole])
-        return candidates[int(np.argmax(scores))]
+        return candidates[self.best(scores, lambda few: self._scores(search, [candidates[i] for i in few], [whole]))]
+
+    def best(self, scores: Sequence[float], again: Callable[[list[int]], Sequence[float]]) -> int:
+        """The place of the best candidate, the first of several; by `again`, where there are finalists: the scores of
+        a few of them, on more images."""
+        if not self.finalists:
+            return int(np.argmax(scores))
+        few = np.argsort(-np.asarray(scores), kind="stable")[: self.finalists].tolist()
+        return int(few[int(np.argmax(again(few)))])
 
     def _batches(self, whole: Batch, order: Tensor) -> list[Batch]:
         x, y = whole

@@ -9,27 +9,31 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.search.naming import Named
-from harness.search.regularizers.base import Regularizer, keep_only
+from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment
-
-HISTORY = 4
-"""Epochs whose distributions the stability of criterion 2 is averaged over."""
+from harness.spaces.base import Architecture, Choices
 
 
 class SequentialDecisions(Regularizer):
-    """From `start` on, every `interval`, decide the choice with the highest score for its largest operation.
+    """From `start` on, every `interval`, decide the choice with the highest score for its largest operation, in each
+    kind of cell.
 
     Li et al., SGAS, CVPR 2020 (arXiv 1912.00195). Of the mixing weights a: importance 1 - a_none, certainty
     1 - H / ln K of the others (K of them, made to sum to one), stability the mean histogram intersection with the last
-    four epochs; each is scaled to [0, 1] over all choices, and the score is the product of the first two (criterion 1),
-    or of all three (criterion 2). start, interval: shares of the search (9 and 5 of 50 epochs), at least one epoch
-    apart. Adapted: one cell; the batch does not grow; parents of NAS-Bench-1Shot1 are left alone.
+    `history` epochs; each is scaled to [0, 1] over all choices, those that are decided with the logits that they were
+    decided at, and the score is the product of the first two (criterion 1), or of all three (criterion 2). Where a node
+    keeps some of its edges only, the others are left out once those are decided. start, interval: shares of the search
+    (9 and 5 of 50 epochs), at least one epoch apart.
+
+    Adapted: where no operation gives nothing, importance is no factor, since it is one up to rounding errors, which
+    scaling would blow up; the batch does not grow after decisions; parents of NAS-Bench-1Shot1 are left alone.
     """
 
     name = "sequential-decisions"
     paper = "Li et al., CVPR 2020 (1912.00195)"
+    revision = 2
     methods: ClassVar = {"sgas": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"start": 1}
@@ -37,30 +41,92 @@ class SequentialDecisions(Regularizer):
     criterion: int = Field(1, ge=1, le=2)
     start: float = Field(0.18, ge=0, le=1)
     interval: float = Field(0.1, gt=0, le=1)
+    history: int = Field(4, ge=1)
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
-        memory = search.memory.setdefault(self.name, {"decided": [], "history": []})
-        (tensor,) = search.space.operation_tensors()
-        (names, *_) = search.space.tensors[tensor].options
-        open_ = [i for i, name in enumerate(names) if name != search.space.zero]
-        mix = search.alphas[tensor].detach().softmax(dim=-1)[:, open_]
-        importance = mix.sum(dim=-1)
-        others = mix / importance.unsqueeze(-1)
-        score = scores(importance, others, memory["history"] if self.criterion == 2 else None)
-        memory["history"] = [*memory["history"], others][-HISTORY:]
-        first = round(self.start * search.epochs)
-        every = max(1, round(self.interval * search.epochs))
-        undecided = [row for row in range(len(mix)) if row not in memory["decided"]]
-        if moment.epoch >= first and (moment.epoch - first) % every == 0 and undecided:
-            row = max(undecided, key=lambda r: float(score[r]))
-            keep_only(search, tensor, row, [open_[int(others[row].argmax())]])
-            memory["decided"].append(row)
+        memory = search.memory.setdefault(self.name, {})
+        first, every = round(self.start * search.epochs), max(1, round(self.interval * search.epochs))
+        due = moment.epoch >= first and (moment.epoch - first) % every == 0
+        for tensor in search.space.operation_tensors():
+            own = memory.setdefault(tensor, empty())
+            choices, alpha = search.space.tensors[tensor], search.alphas[tensor].detach()
+            self.look(own, alpha, choices, search.space.zero)
+            for row, operation in (self.decided(own, alpha, choices) if due else {}).items():
+                search.decide(tensor, row, [] if operation is None else [operation], frozen=True)
+
+    def derive(self, search: SearchState) -> Architecture | None:
+        """Where a node keeps some of its edges: those that are decided, then the most important ones."""
+        space = search.space
+        if all(choices.keeps is None for choices in space.tensors):
+            return None
+        taken: list[dict[int, int | None]] = [{} for _ in search.alphas]
+        for (tensor, row), choice in search.decided.items():
+            taken[tensor][row] = choice["kept"][0] if choice["kept"] else None
+        alphas = [alpha.detach().cpu() for alpha in search.alphas]
+        rows = [strengths(*told, space.zero) for told in zip(alphas, taken, space.tensors, strict=True)]
+        return space.strongest([r.numpy() for r in rows])
+
+    def look(self, memory: dict[str, Any], alpha: Tensor, choices: Choices, zero: str | None) -> None:
+        """Score the choices of a tensor [choices, options]; keep what decisions need in `memory`."""
+        memory["open"] = options_but(choices, zero)
+        mix = alpha.softmax(dim=-1)[:, memory["open"]]
+        total = mix.sum(dim=-1)
+        others = mix / total[:, None]
+        importance = None if len(memory["open"]) == alpha.shape[1] else total
+        past = memory["history"]
+        memory["scores"] = scores(importance, others, past if self.criterion == 2 else None)
+        memory["history"] = [*past, others][-self.history :]
+
+    def decided(self, memory: dict[str, Any], alpha: Tensor, choices: Choices) -> dict[int, int | None]:
+        """The next choice's row and operation; with it rows that are left out, and None."""
+        taken = memory["taken"]
+        candidates = [row for row in range(len(alpha)) if row not in taken]
+        if not candidates:
+            return {}
+        row = max(candidates, key=lambda candidate: float(memory["scores"][candidate]))  # the first of equal ones
+        open_ = memory["open"]
+        new: dict[int, int | None] = {row: open_[int(alpha[row, open_].argmax())]}
+        if choices.keeps is not None:
+            node = [r for r in range(len(alpha)) if choices.nodes[r] == choices.nodes[row]]
+            if sum(r in taken or r in new for r in node) == choices.keeps:
+                new |= {r: None for r in node if r not in taken and r not in new}
+        taken |= new
+        return new
 
 
-def scores(importance: Tensor, others: Tensor, history: list[Tensor] | None) -> Tensor:
-    """The score of every choice. importance: [choices]; others: [choices, operations]; history: for criterion 2."""
+def options_but(choices: Choices, zero: str | None) -> list[int]:
+    """The places of the options that give something."""
+    return [place for place, name in enumerate(choices.options[0]) if name != zero]
+
+
+def strengths(alpha: Tensor, taken: dict[int, int | None], choices: Choices, zero: str | None) -> Tensor:
+    """What the edges of a node are compared by, [choices, options]: decided ones come first; the others each by its
+    importance, at its largest operation, and by that one's weight where importance would be one for all."""
+    mix, open_ = alpha.softmax(dim=-1), options_but(choices, zero)
+    found = torch.zeros_like(mix)
+    for row, own in enumerate(mix):
+        best = open_[int(own[open_].argmax())]
+        operation = taken.get(row, best)
+        if operation is not None:
+            importance = own[open_].sum() if len(open_) < len(own) else own[best]
+            found[row, operation] = 2.0 if row in taken else importance
+        else:
+            found[row] = -1.0
+    return found
+
+
+def empty() -> dict[str, Any]:
+    """What is remembered of a tensor at the beginning. taken: operations of rows; None: it is left out."""
+    return {"taken": {}, "history": []}
+
+
+def scores(importance: Tensor | None, others: Tensor, history: list[Tensor] | None) -> Tensor:
+    """The score of every choice. importance: [choices], None: of no difference; others: [choices, operations]; history:
+    for criterion 2, no choice is stable without one."""
     entropy = -torch.special.xlogy(others, others).sum(dim=-1) / torch.tensor(others.shape[-1]).log()
-    score = scaled(importance) * scaled(1 - entropy)
+    score = scaled(1 - entropy)
+    if importance is not None:
+        score = scaled(importance) * score
     if history is not None:
         overlaps = [torch.minimum(others, past).sum(dim=-1) for past in history]
         score = score * scaled(torch.stack(overlaps).mean(dim=0) if overlaps else torch.zeros_like(score))
@@ -68,6 +134,6 @@ def scores(importance: Tensor, others: Tensor, history: list[Tensor] | None) -> 
 
 
 def scaled(values: Tensor) -> Tensor:
-    """To [0, 1] by the smallest and the largest; all ones where they are equal."""
+    """To [0, 1] by the smallest and the largest; all zero where they are equal."""
     low, high = values.min(), values.max()
-    return (values - low) / (high - low) if high > low else torch.ones_like(values)
+    return (values - low) / (high - low) if high > low else torch.zeros_like(values)

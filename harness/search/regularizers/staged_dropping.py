@@ -1,25 +1,61 @@
-"""P-DARTS' staged dropping of operations, adapted to spaces with fixed operations."""
+"""P-DARTS' staged dropping of operations, and what it does to skip connections."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
-from harness.search.naming import DARTS_CODE, Named, Recipe
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
-from harness.search.state import SearchState
+from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment
+from harness.spaces.base import Architecture, Choices, Space
+from harness.spaces.blocks.supernet import SKIP_DROPOUT, Supernet
+
+FALL = 0.2
+"""Rate at which the dropout of skips falls, per epoch, once logits move."""
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    """One stage, of which records say that logits begin to move in its epoch 10."""
+    fields = {"kept": (), "dropout": (meta["dropout"],), "clip": meta["arch_grad_clip"]}
+    return {"staged-dropping": fields | {"frozen": 10 / meta["total_epochs"]}}
+
+
+def recorded_masks(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+    """What is drawn for each skip in the order of the calls: kept where it is above any probability."""
+    key = f"{prefix.split('/', maxsplit=1)[0]}/dropout_call_order"
+    names = json.loads(str(arrays[key])) if key in arrays else []
+    masks = [arrays.get(f"{prefix}/mask/{name}") for name in names]
+    return {SKIP_DROPOUT: [torch.from_numpy(mask).double() for mask in masks if mask is not None]}
+
+
+def recorded_schedule(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    key = f"{prefix}/p"
+    return {"dropout of skips": (search.net.skip_dropout, arrays[key])} if key in arrays else {}
 
 
 class StagedDropping(Regularizer):
     """Search in len(kept) + 1 equal stages; after each but the last, keep only a choice's largest operations.
 
     Chen et al., P-DARTS, ICCV 2019 (arXiv 1904.12760): three stages, no architecture step in the first `frozen` of each
-    (10 of 25 epochs). Adapted: on NAS-Bench-201 5, 3, 2 operations a choice, then the derived one; the network neither
-    grows nor starts anew between stages, only the kept logits do; skip connections are neither dropped out nor capped;
-    parents of NAS-Bench-1Shot1 are left alone.
+    (10 of 25 epochs); 8, 5, 3 operations a choice, kept = (5, 3), on DARTS' cells. dropout: by stage, of the pixels of
+    the identity among the candidates, p (E - e - 1) / E in the E epochs of a stage while the logits stay, then
+    p exp(-0.2 (e - the first epoch in which they move)); the published default is none. clip: the logits' gradient's
+    norm. skips: after the last epoch, how many skip connections the first cell may have, where a node keeps some of its
+    edges only; the weakest one makes way for the next operation or edge.
+
+    Adapted: on NAS-Bench-201 5, 3, 2 operations a choice, then the derived one, whose skips are not capped; the network
+    neither grows nor starts anew between stages, only the kept logits do; parents of NAS-Bench-1Shot1 are left alone.
     """
 
     name = "staged-dropping"
@@ -38,16 +74,48 @@ class StagedDropping(Regularizer):
             75,
         )
     }
+    revision = 2
     methods: ClassVar = {"p-darts": Named()}
+    records: ClassVar = {
+        "pdarts": Recorded(
+            "p-darts",
+            recorded_fields,
+            epochs=lambda meta: meta["total_epochs"],
+            draws=recorded_masks,
+            quantities=recorded_schedule,
+            renamed=lambda name: name.replace("._ops.", ".m_ops.").replace(".m_ops.", ".cell_ops.", 1),
+        )
+    }
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
-    neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0}
+    neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0, "clip": None, "skips": None}
     status = "adapted"
     kept: tuple[int, ...] = (3, 2)
     frozen: float = Field(0.4, ge=0, le=1)
+    dropout: tuple[float, ...] = ()
+    clip: float | None = Field(5.0, gt=0)
+    skips: int | None = Field(2, ge=0)
 
     def alpha_moves(self, moment: Moment) -> bool:
-        stage, length = self._stage(moment.epoch, moment.epochs), moment.epochs / (len(self.kept) + 1)
-        return moment.epoch >= round((stage + self.frozen) * length)
+        return moment.epoch >= self._moving(moment.epoch, moment.epochs)
+
+    def alpha_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
+        if self.clip is None:
+            return gradients
+        scale = (self.clip / (torch.nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+        return [g * scale for g in gradients]
+
+    def begin_epoch(self, net: Supernet, moment: Moment) -> None:
+        stage = self._stage(moment.epoch, moment.epochs)
+        if stage < len(self.dropout):
+            net.drop_skips(self.probability(self.dropout[stage], moment.epoch, moment.epochs))
+
+    def probability(self, initial: float, epoch: int, epochs: int) -> float:
+        """That of dropping a skip's pixel in a 0-based epoch of a search, in whose stage it is `initial` at first."""
+        first, length = self._first(self._stage(epoch, epochs), epochs), epochs / (len(self.kept) + 1)
+        moving = self._moving(epoch, epochs)
+        if epoch < moving:
+            return initial * (length - (epoch - first) - 1) / length
+        return initial * math.exp(-FALL * (epoch - moving))
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         stage = self._stage(moment.epoch, search.epochs)
@@ -56,10 +124,65 @@ class StagedDropping(Regularizer):
         count = self.kept[stage]
         for tensor in search.space.operation_tensors():
             if count < search.alphas[tensor].shape[1]:
-                for row, alpha in enumerate(search.alphas[tensor].detach().clone()):
-                    keep_only(search, tensor, row, alpha.topk(count).indices.tolist())
+                for row, alpha in enumerate(search.alphas[tensor].tolist()):
+                    keep_only(search, tensor, row, largest(alpha, count))
                 search.alpha_optimizer.state.clear()
+
+    def derive(self, search: SearchState) -> Architecture | None:
+        if all(choices.keeps is None for choices in search.space.tensors):
+            return None
+        limits = [self.skips if search.trained == search.epochs else None] + [None] * len(search.alphas)
+        return derived(search.space, [a.cpu().numpy() for a in search.logits()], limits)
+
+    def _first(self, stage: int, epochs: int) -> int:
+        """The first epoch of a stage."""
+        return math.ceil(stage * epochs / (len(self.kept) + 1) - 1e-9)
+
+    def _moving(self, epoch: int, epochs: int) -> int:
+        """The first epoch of its stage in which the logits move."""
+        return round((self._stage(epoch, epochs) + self.frozen) * epochs / (len(self.kept) + 1))
 
     def _stage(self, epoch: int, epochs: int) -> int:
         """The stage of a 0-based epoch, from 0."""
         return min(len(self.kept), int(epoch * (len(self.kept) + 1) / epochs + 1e-9))
+
+
+def largest(values: Sequence[float], count: int) -> list[int]:
+    """The places of the largest, the later one of equal ones."""
+    return sorted(sorted(range(len(values)), key=lambda place: (values[place], place))[-count:])
+
+
+def derived(space: Space, alphas: Sequence[NDArray[np.floating[Any]]], limits: Sequence[int | None]) -> Architecture:
+    """The architecture of logits, dropped ones at `DROPPED`; limits: of skip connections in each kind of cell."""
+    rows = []
+    for alpha, choices, limit in zip(alphas, space.tensors, limits, strict=False):
+        raised = np.exp(alpha - alpha.max(axis=1, keepdims=True))
+        mix = np.where(alpha > DROPPED / 2, raised / raised.sum(axis=1, keepdims=True), -1.0)
+        rows.append(capped(mix, choices, space, limit))
+    return space.strongest(rows)
+
+
+def capped(
+    mix: NDArray[np.floating[Any]], choices: Choices, space: Space, limit: int | None
+) -> NDArray[np.floating[Any]]:
+    """One at the operations of the edges that a cell keeps, zero elsewhere: of each node the `keeps` edges of largest
+    mixing weight [choices, options], those below zero not there, each with its largest operation; the later one of
+    equal ones. While there are more than `limit` skips, the weight of the smallest one becomes zero."""
+    mix = mix.copy()
+    names = [list(options) for options in choices.options]
+    there = [[p for p, n in enumerate(own) if n != space.zero and mix[row, p] >= 0] for row, own in enumerate(names)]
+    while True:
+        best = [places[largest([mix[row, p] for p in places], 1)[0]] for row, places in enumerate(there)]
+        kept = []
+        for node in dict.fromkeys(choices.nodes):
+            edges = [row for row, own in enumerate(choices.nodes) if own == node]
+            strengths = [float(mix[row, there[row]].max()) for row in edges]
+            kept += [edges[place] for place in largest(strengths, choices.keeps or len(edges))]
+        skips = [row for row in kept if names[row][best[row]] == space.skip]
+        if limit is None or len(skips) <= limit:
+            break
+        weakest = min(skips, key=lambda row: float(mix[row, best[row]]))
+        mix[weakest, best[weakest]] = 0.0
+    found = np.zeros_like(mix)
+    found[kept, [best[row] for row in kept]] = 1.0
+    return found

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.core.errors import HarnessError
 from harness.search.naming import Meta, Named, Recorded
+from harness.search.regularizers.auxiliary_skip import recorded_factors
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
+FADING = re.compile(r"linear from (\d+) to 0 over (\d+) epochs")
+"""How a record says how its auxiliary skip fades."""
+
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    own = {"rho": meta["rho_alpha"], "epsilon": meta["epsilon"], "ascents": meta["k"], "path_rate": meta["arch_lr"]}
-    return {"a2m": own, "beta-decay": {"strength": 50.0 if meta["betadecay"] else 0.0}}
+    own = {"rho": 0.0}
+    if meta["sam"]:
+        own = {"rho": meta["rho_alpha"], "epsilon": meta["epsilon"], "ascents": meta["k"], "path_rate": meta["arch_lr"]}
+    skip = {"start": 0.0, "length": 1}
+    if meta["auxiliary_skip"]:
+        found = FADING.fullmatch(meta["auxiliary_decay"])
+        if found is None:
+            raise HarnessError(f"the auxiliary skip's decay {meta['auxiliary_decay']!r} is not replayed")
+        skip = {"start": float(found[1]), "length": int(found[2])}
+    return {"a2m": own, "beta-decay": {"strength": 50.0 if meta["betadecay"] else 0.0}, "auxiliary-skip": skip}
 
 
 class A2M(SoftmaxSearcher):
@@ -30,7 +44,15 @@ class A2M(SoftmaxSearcher):
     name = "a2m"
     paper = "Gambella, Pittorino & Roveri (2503.10404)"
     methods: ClassVar = {"a2m": Named(), "sam-darts": Named(alias=True)}
-    records: ClassVar = {"a2m": Recorded("a2m + beta-darts", recorded_fields, epochs=lambda meta: 100)}
+    records: ClassVar = dict.fromkeys(
+        ("a2m", "dartsminus_of_a2m"),
+        Recorded(
+            "a2m + beta-darts + darts-minus-of-cells",
+            recorded_fields,
+            epochs=lambda meta: max(meta.get("epochs_of_steps", [1])) + 1,
+            quantities=recorded_factors,
+        ),
+    )
     role = "estimator"
     status = "conforms"
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}

@@ -14,7 +14,7 @@ from harness.core.registry import Plugin, Registry
 from harness.search.naming import Recipes
 from harness.search.steps import ArchitectureStep, Moment
 from harness.search.training import Training
-from harness.spaces.base import Space
+from harness.spaces.base import Architecture, Rows, Space
 from harness.spaces.blocks.supernet import Evaluated
 
 SEARCHERS = Registry("searchers", "harness.search.searchers")
@@ -48,6 +48,11 @@ class SupernetSearcher(Plugin):
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes of an architecture step."""
         return (1, 1)
+
+    @property
+    def trains_weights(self) -> bool:
+        """Whether weight steps move the network's weights."""
+        return True
 
     @property
     def evaluates(self) -> Evaluated:
@@ -94,8 +99,12 @@ class SupernetSearcher(Plugin):
         """Whether architecture steps are taken in this epoch."""
         return ARCHITECTURE_STEPS in self.offers
 
-    def finish(self, alphas: Sequence[Tensor]) -> None:
+    def finish(self, alphas: Sequence[Tensor], optimizer: Optimizer) -> None:
         """Change the logits once both steps of a minibatch have been taken."""
+
+    def derive(self, space: Space, logits: Rows) -> Architecture:
+        """The architecture of logits."""
+        return space.derive(logits)
 
     @abstractmethod
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:

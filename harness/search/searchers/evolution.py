@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,29 +11,63 @@ from harness.search.naming import Named
 from harness.search.searchers.table_search import Scored, TableSearch, TableSearcher
 from harness.spaces.base import Architecture
 
+OFFICIAL = {"mutation": "node", "replacement": True, "overruns": True}
+
 
 class RegularizedEvolution(TableSearcher):
     """Mutate the best of a random sample of the population; the child replaces the oldest member.
 
-    Real et al., AAAI 2019 (arXiv 1802.01548), algorithm 1. A mutation is a neighbour drawn uniformly. population,
-    sample: 10 and 3 as for NAS-Bench-201 and NATS-Bench (100 and 10 for NAS-Bench-101).
+    Real et al., AAAI 2019 (arXiv 1802.01548), algorithm 1. population, sample: 10 and 3 as for NAS-Bench-201 and
+    NATS-Bench (100 and 10 for NAS-Bench-101). mutation: a neighbour drawn uniformly; or, where all choices are edges of
+    one cell, a node, one of its edges, and another operation of it, so that edges of nodes with few of them are drawn
+    more often. replacement: a member may be drawn into the sample several times. The second of both is what
+    NATS-Bench's script does (`official`).
     """
 
     name = "regularized-evolution"
     paper = "Real et al., AAAI 2019 (1802.01548)"
-    methods: ClassVar = {"regularized-evolution": Named(), "regularised-evolution": Named(alias=True)}
+    methods: ClassVar = {
+        "regularized-evolution": Named(official=OFFICIAL),
+        "regularised-evolution": Named(alias=True, official=OFFICIAL),
+    }
+    status = "conforms"
+    later = (*TableSearcher.later, "mutation", "replacement")
     population: int = Field(10, ge=1)
     sample: int = Field(3, ge=1)
+    mutation: Literal["neighbour", "node"] = "neighbour"
+    replacement: bool = False
 
     def propose(self, search: TableSearch) -> Architecture:
         members = search.memory.get("population", [])
         if len(members) < self.population:
             return search.space.random(search.rng)
-        chosen = search.rng.choice(len(members), min(self.sample, len(members)), replace=False)
+        chosen = self._sampled(search.rng, len(members))
         scores = [members[i][1] for i in chosen]
         parent = members[chosen[int(np.nanargmax(scores)) if not np.isnan(scores).all() else 0]][0]
+        edges = [t for t in search.space.tensors if t.nodes]
+        if self.mutation == "node" and len(edges) == len(search.space.tensors) == 1:
+            return self._mutated(search, parent, edges[0].nodes)
         neighbours = search.space.neighbours(parent)
         return neighbours[int(search.rng.integers(len(neighbours)))]
+
+    def _sampled(self, rng: np.random.Generator, members: int) -> list[int]:
+        if self.replacement:
+            return [int(rng.integers(members)) for _ in range(self.sample)]
+        return [int(i) for i in rng.choice(members, min(self.sample, members), replace=False)]
+
+    @staticmethod
+    def _mutated(search: TableSearch, parent: Architecture, nodes: tuple[int, ...]) -> Architecture:
+        """Another operation on an edge of a node that is drawn first. nodes: those that the edges enter."""
+        rng, (mix,) = search.rng, search.space.mix(parent)
+        places = sorted(set(nodes))
+        node = places[int(rng.integers(len(places)))]
+        edges = [edge for edge, own in enumerate(nodes) if own == node]
+        row = mix[edges[int(rng.integers(len(edges)))]]
+        taken = operation = int(row.argmax())
+        while operation == taken:
+            operation = int(rng.integers(len(row)))
+        row[:] = np.eye(len(row))[operation]
+        return search.space.derive([mix])
 
     def learn(self, search: TableSearch, scored: Scored, at: int) -> None:
         search.memory["population"] = [*search.memory.get("population", []), scored][-self.population :]

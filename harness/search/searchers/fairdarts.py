@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from contextlib import nullcontext
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.optim import Optimizer
 
-from harness.search.naming import DARTS_CODE, Recipe
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep
-from harness.spaces.base import Space
+from harness.spaces.base import Architecture, Rows, Space
+from harness.spaces.blocks.supernet import kept_buffers
+
+Parsing = Literal["darts", "threshold_sparse", "threshold_edge"]
+PER_NODE = PER_EDGE = 2
+"""Edges that a published cell's node keeps, and operations that an edge keeps by `threshold_edge`."""
+
+
+def parsed(strengths: Tensor, names: Sequence[str], threshold: float, how: Parsing) -> list[tuple[Any, ...]]:
+    """The cell that the published code derives of sigmoids [edges, operations], node after node: (operation, node,
+    source), or (operation, source) by `darts`.
+
+    darts: of each node the two edges with the largest value, each with its best operation. threshold_sparse: those of
+    them that reach the threshold. threshold_edge: of every edge the two best operations that reach it.
+    """
+    found: list[tuple[Any, ...]] = []
+    row, node = 0, 2
+    while row < len(strengths):
+        rows = strengths[row : row + node].tolist()
+        sources = sorted(range(node), key=lambda source: -max(rows[source]))[:PER_NODE]
+        if how == "threshold_edge":
+            taken = [
+                (s, k) for s in range(node) for k in sorted(range(len(names)), key=rows[s].__getitem__)[-PER_EDGE:]
+            ]
+        else:
+            taken = [(s, rows[s].index(max(rows[s]))) for s in sources]
+        if how == "darts":
+            found += [(names[k], s) for s, k in taken]
+        else:
+            found += [(names[k], node, s) for s, k in taken if rows[s][k] >= threshold]
+        row, node = row + node, node + 1
+    return found
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    fields = {"strength": meta["aux_loss_weight"], "kind": meta["sep_loss"].upper()}
+    return {"fairdarts": fields | {"levels": "one" if meta["single_level"] else "two"}}
+
+
+def recorded_terms(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """The zero-one term, where the logits are still those that it was recorded at."""
+    own, key = search.searcher, f"{prefix}/loss_zero_one"
+    if key not in arrays or (prefix != "forward" and own.levels == "one"):
+        return {}
+    return {"zero-one terms": (own.zero_one(search.alphas) / own.strength, arrays[key])}
+
+
+def recorded_cells(search: Any, genotype: str, meta: Meta) -> bool:
+    """Whether the published parsing of the logits gives the recorded cells."""
+    told, threshold = json.loads(genotype), meta["op_threshold"]
+    cells = zip(search.alphas, search.space.tensors, told.values(), strict=False)
+    return all(
+        parsed(alpha.detach().sigmoid(), tensor.options[0], threshold, meta["parse_method"]) == list(map(tuple, cell))
+        for alpha, tensor, cell in cells
+    )
 
 
 class FairDARTS(SupernetSearcher):
@@ -22,8 +79,10 @@ class FairDARTS(SupernetSearcher):
     -strength mean(|sigmoid(alpha) - 1/2|) (`L1`); paper, equations 5 and 6.
 
     Logits begin at zero. The operation that gives nothing is no option, as in the paper's space: it has no gradient
-    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. Adapted: these
-    spaces take one operation a choice, so the largest is derived, where the paper takes all above 0.85.
+    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. levels: the
+    logits move by the validation loss before the weights do (`two`), or by the training loss after them, with its
+    gradient before (`one`). Adapted: spaces take one operation a choice, so the largest is derived, where the
+    paper takes all above 0.85, up to two a node (see `parsed`).
     """
 
     name = "fairdarts"
@@ -43,10 +102,15 @@ class FairDARTS(SupernetSearcher):
             50,
         )
     }
-    status = "adapted"
+    revision = 2
+    records: ClassVar = {
+        "fairdarts": Recorded("fairdarts", recorded_fields, quantities=recorded_terms, genotype=recorded_cells)
+    }
+    status = "conforms"
     offers = (ARCHITECTURE_STEPS,)
     strength: float = Field(10.0, ge=0)
     kind: Literal["L1", "L2"] = "L2"
+    levels: Literal["one", "two"] = "two"
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
         found = [torch.zeros_like(a) for a in alphas]
@@ -58,6 +122,9 @@ class FairDARTS(SupernetSearcher):
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [a.sigmoid() for a in alphas]
 
+    def derive(self, space: Space, logits: Rows) -> Architecture:
+        return space.strongest(logits)
+
     def zero_one(self, alphas: Sequence[Tensor]) -> Tensor:
         """The zero-one term over all options that there are."""
         flat = torch.cat([a.flatten() for a in alphas])
@@ -66,7 +133,24 @@ class FairDARTS(SupernetSearcher):
         terms = distance.square() if self.kind == "L2" else distance.abs()
         return -self.strength * terms.sum() / there.sum()
 
+    def penalty(self, alphas: Sequence[Tensor]) -> Tensor:
+        return self.zero_one(alphas)
+
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        with step.constant_weights():
-            loss = step.loss(step.net, self.relax(step.alphas), step.valid) + self.zero_one(step.alphas)
+        batch = step.train if self.levels == "one" else step.valid
+        # of one level: published code has both gradients of one pass, so this one leaves nothing behind
+        kept = kept_buffers(step.net) if self.levels == "one" else nullcontext()
+        with step.constant_weights(), kept:
+            loss = step.loss(step.net, self.relax(step.alphas), batch) + self.zero_one(step.alphas)
             return list(torch.autograd.grad(step.penalised(loss), step.alphas))
+
+    def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
+        if self.levels == "two":
+            super().move(step, gradients, optimizer)
+        else:
+            for alpha, gradient in zip(step.alphas, gradients, strict=True):
+                alpha.grad = gradient
+
+    def finish(self, alphas: Sequence[Tensor], optimizer: Optimizer) -> None:
+        if self.levels == "one":
+            optimizer.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -14,7 +15,7 @@ from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recor
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep
-from harness.spaces.base import Space
+from harness.spaces.base import Architecture, Rows, Space
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
@@ -58,6 +59,7 @@ class GAEA(SoftmaxSearcher):
     recipes: ClassVar = {
         "nasbench201": Recipe("liamcli/gaea_release configs/cnn/mode/search_nasbench201.yaml", DARTS_CODE, 24, 25)
     }
+    revision = 2
     methods: ClassVar = {"gaea": Named(), "gaea-edges": Named({"edge_rate": 0.1})}
     records: ClassVar = {
         "gaea_edarts": Recorded(
@@ -94,6 +96,9 @@ class GAEA(SoftmaxSearcher):
                 rows = rows - torch.tensor(inputs, dtype=rows.dtype).log()[:, None].to(rows.device)
             found.append(rows)
         return found
+
+    def derive(self, space: Space, logits: Rows) -> Architecture:
+        return space.strongest([np.exp(rows) for rows in logits])
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return [a.exp() for a in alphas]

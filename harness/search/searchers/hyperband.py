@@ -23,6 +23,7 @@ class Hyperband(TableSearcher):
 
     name = "hyperband"
     paper = "Li et al., JMLR 2018 (1603.06560)"
+    status = "conforms"
     eta: int = Field(3, ge=2)
     convention: Literal["natsbench", "nasbench201"] = "natsbench"
 
@@ -51,10 +52,13 @@ class Hyperband(TableSearcher):
 
     def levels(self, search: TableSearch) -> list[int]:
         """Epochs of the rungs, ascending: the schedule's length divided by powers of eta, on its curve."""
-        longest = search.measure.epochs
-        shortest = search.table.curve_epochs(search.measure)[0]
+        shortest, *_ = search.table.curve_epochs(search.measure)
+        return [int(budget) for budget in self.budgets(shortest, search.measure.epochs)]
+
+    def budgets(self, shortest: float, longest: float) -> list[float]:
+        """The rungs' lengths: the longest divided by powers of eta, not below the shortest."""
         count = math.floor(math.log(longest / shortest, self.eta) + 1e-9) + 1
-        return [int(longest / self.eta**i) for i in reversed(range(count))]
+        return [longest / self.eta**i for i in reversed(range(count))]
 
     def sizes(self, most: int, bracket: int) -> list[int]:
         """Architectures in each rung of a bracket. most: the number of the most aggressive bracket."""

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from contextlib import nullcontext
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import Recipe
+from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
 from harness.search.searchers.base import SoftmaxSearcher
+from harness.search.searchers.products import FINITE_DIFFERENCE, finite_difference, shifted
 from harness.search.steps import ArchitectureStep
+from harness.spaces.blocks.supernet import kept_buffers
+
+
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    return {"idarts": {"terms": meta["K"]}}
+
+
+def recorded_gradient(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    key = f"{prefix}/hypergradient"
+    return {"hypergradients": (search.alphas[0].grad, arrays[key])} if key in arrays else {}
 
 
 class IDARTS(SoftmaxSearcher):
     """g = dL_valid/dalpha - xi d^2 L_train/(dalpha dw) . sum_{k=0..terms} (I - xi H)^k dL_valid/dw.
 
-    The truncated Neumann series of the inverse Hessian (paper, equation 8), xi the weights' learning rate. Products
-    by automatic differentiation, so that they are exact and the weights are never moved; the published code's own
-    variants replace H by an elementwise proxy, or leave the weights displaced. terms 0 is one unrolled step at the
-    current weights.
+    The truncated Neumann series of the inverse Hessian (paper, equation 8), xi the weights' learning rate; terms 0 is
+    one unrolled step at the current weights. Products with H by automatic differentiation, which leave batch norm's
+    statistics alone.
+
+    products: the mixed product is exact, too; or by central differences at weights R times the series away, R = 0.01
+    over the norm of its first term (published). drifts: weights come back by R times that first term, and not by R
+    times the series, so that each step displaces them (published, for `differences`). steps_on_copy: weight steps move
+    a copy of the weights which nothing else sees (the published notebook for NAS-Bench-201): the network is not
+    trained, but for that displacement.
     """
 
     name = "idarts"
@@ -29,25 +46,41 @@ class IDARTS(SoftmaxSearcher):
         "": Recipe("MiaoZhang0525/iDARTS, the steps between two architecture steps alone", {"weight_steps": 5}),
         "nasbench201": Recipe("MiaoZhang0525/iDARTS NAS_Bench201_codes, these steps alone", {"weight_steps": 4}),
     }
+    revision = 2
+    methods: ClassVar = {
+        "idarts": Named(official={"products": "differences", "drifts": True, "steps_on_copy": True}),
+    }
+    records: ClassVar = {"idarts": Recorded("idarts", recorded_fields, quantities=recorded_gradient)}
     role = "estimator"
+    status = "conforms"
     replays = False
     terms: int = Field(2, ge=0)
+    products: Literal["exact", "differences"] = "exact"
+    drifts: bool = False
+    steps_on_copy: bool = False
+
+    @property
+    def trains_weights(self) -> bool:
+        return not self.steps_on_copy
 
     def passes(self) -> tuple[int, int]:
         return (2, self.terms + 3)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         weights, count = step.weights, len(step.alphas)
-        both = self.validation_gradients(step, [*step.alphas, *weights])
-        vector = both[count:]
-        with step.net.readable():
-            mixed = self._through_series(step, weights, vector)
+        with kept_buffers(step.net):
+            both = self.validation_gradients(step, [*step.alphas, *weights])
+            vector = both[count:]
+            with step.net.readable():
+                series, mixed = self._through_series(step, weights, vector)
+        if self.products == "differences":
+            mixed = self._by_differences(step, weights, vector, series)
         return [g - step.learning_rate * m for g, m in zip(both[:count], mixed, strict=True)]
 
     def _through_series(
         self, step: ArchitectureStep, weights: Sequence[Tensor], vector: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """The mixed second derivative of the training loss along the truncated series of `vector`."""
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The truncated series of `vector`, and the mixed second derivative of the training loss along it."""
         loss = step.loss(step.net, self.relax(step.alphas), step.train)
         slopes = torch.autograd.grad(loss, weights, create_graph=True)
 
@@ -62,4 +95,17 @@ class IDARTS(SoftmaxSearcher):
             curved = along(term, weights)
             term = [t - step.learning_rate * c for t, c in zip(term, curved, strict=True)]
             total = [a + b for a, b in zip(total, term, strict=True)]
-        return along(total, step.alphas)
+        return total, along(total, step.alphas) if self.products == "exact" else []
+
+    def _by_differences(
+        self, step: ArchitectureStep, weights: Sequence[Tensor], vector: Sequence[Tensor], series: Sequence[Tensor]
+    ) -> list[Tensor]:
+        radius = finite_difference(vector, FINITE_DIFFERENCE)
+        kept, sides = [w.detach().clone() for w in weights], []
+        with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net):
+            for sign in (1, -1):
+                shifted(weights, kept, series, sign * radius)
+                loss = step.loss(step.net, self.relax(step.alphas), step.train)
+                sides.append(torch.autograd.grad(loss, step.alphas))
+        shifted(weights, kept, [v - s for v, s in zip(vector, series, strict=True)], radius * self.drifts)
+        return [(plus - minus) / (2 * radius) for plus, minus in zip(*sides, strict=True)]

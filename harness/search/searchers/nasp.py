@@ -78,7 +78,7 @@ class NASP(SoftmaxSearcher):
         if self.clip == "architecture":
             self._clip(step.alphas)
 
-    def finish(self, alphas: Sequence[Tensor]) -> None:
+    def finish(self, alphas: Sequence[Tensor], optimizer: Optimizer) -> None:
         if self.clip == "weights":
             self._clip(alphas)
 

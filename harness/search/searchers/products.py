@@ -35,6 +35,13 @@ def kept_weights(weights: Sequence[Tensor]) -> Iterator[list[Tensor]]:
                 weight.copy_(value)
 
 
+def shifted(weights: Sequence[Tensor], kept: Sequence[Tensor], vector: Sequence[Tensor], distance: Tensor) -> None:
+    """Put the weights where they were, `kept`, and a distance along a vector on."""
+    with torch.no_grad():
+        for w, k, v in zip(weights, kept, vector, strict=True):
+            w.copy_(k + distance * v)
+
+
 def along_weights(
     step: ArchitectureStep, relax: Relax, vector: Sequence[Tensor], wanted: Sequence[Tensor]
 ) -> list[Tensor]:
@@ -45,9 +52,7 @@ def along_weights(
     sides = []
     with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:
         for sign in (1, -1):
-            with torch.no_grad():
-                for w, k, v in zip(weights, kept, vector, strict=True):
-                    w.copy_(k + sign * radius * v)
+            shifted(weights, kept, vector, sign * radius)
             loss = step.loss(step.net, relax(step.alphas), step.train)
             sides.append(torch.autograd.grad(loss, list(wanted)))
     return [(plus - minus) / (2 * radius) for plus, minus in zip(*sides, strict=True)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness.search.naming import Named
 from harness.search.searchers.table_search import Scored, TableSearch, TableSearcher
 from harness.spaces.base import Architecture
 
@@ -17,18 +20,26 @@ class Reinforce(TableSearcher):
     """Adam on (reward - baseline) d log p(architecture) / d logits; the baseline is a moving average of the rewards.
 
     Williams, Machine Learning 1992; as the NAS-Bench-201 authors use it: one logit an option, reward the validation
-    accuracy in %, decay 0.9. rate: 0.01 in NATS-Bench's scripts; 0.5 in
-    NAS-Bench-201's documentation, which settles too early on the embedded tables. A row that
+    accuracy in %, decay 0.9; the average takes in a reward before it is compared with it, so that the first one moves
+    nothing. rate: 0.01 in NATS-Bench's scripts; 0.5 in NAS-Bench-201's documentation, which settles too early on the
+    embedded tables. initial: standard deviation of the initial logits, 0.001 in those scripts (`official`). A row that
     takes several parents draws them one after the other without replacement (Plackett-Luce).
     """
 
     name = "reinforce"
     paper = "Williams, Machine Learning 8, 1992; Dong & Yang, ICLR 2020 (2001.00326)"
+    methods: ClassVar = {"reinforce": Named(official={"initial": 1e-3, "overruns": True})}
+    status = "conforms"
+    later = (*TableSearcher.later, "initial")
     rate: float = Field(0.01, gt=0)
     decay: float = Field(0.9, ge=0, lt=1)
+    initial: float = Field(0.0, ge=0)
 
     def propose(self, search: TableSearch) -> Architecture:
         """Draw by the Gumbel trick: the largest perturbed logits are a draw without replacement, in their order."""
+        if self.initial and "logits" not in search.numbers:
+            size = sum(rows * options for rows, options in search.space.alpha_shapes)
+            search.numbers["logits"] = (self.initial * search.rng.standard_normal(size)).tolist()
         scores, drawn = [], []
         for logits, picks in zip(self._logits(search), search.space.picks, strict=True):
             perturbed = logits + search.rng.gumbel(size=logits.shape)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from harness.core.errors import HarnessError
 from harness.core.streams import Make
 
 Mix = Sequence[Tensor]
@@ -27,6 +28,24 @@ Evaluated = Literal["all", "drawn", "bare"]
 weights of the others are added as they are, without their operations (what GDAS' code for NAS-Bench-201 does)."""
 NOTHING = 1e-10
 """A mixing weight up to which an operation counts as not drawn."""
+
+
+SKIP_DROPOUT = "skip-dropout"
+"""The stream of what is drawn for skips."""
+
+
+class Skip(nn.Identity):
+    """The identity among the candidates of a choice; in train mode each of its pixels is zero with `probability`, the
+    others are scaled up. draw: of the network."""
+
+    probability: float = 0.0
+    draw: Callable[[str, Make], Tensor]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.probability and self.training):
+            return x
+        drawn = self.draw(SKIP_DROPOUT, lambda g: torch.rand(x.shape, generator=g))
+        return x * ((drawn >= self.probability).to(x) / (1 - self.probability))
 
 
 class MixedOperation(nn.Module):
@@ -62,15 +81,19 @@ class Supernet(nn.Module, ABC):
     """Base of the supernets.
 
     partial_channels: the first 1/partial_channels of the channels are mixed. auxiliary: whether there may be an
-    auxiliary skip, which has weights where a mixed operation shrinks. mixed_cells: how many cells share the
+    auxiliary skip, which has weights where a mixed operation shrinks; auxiliary_of_cell: it gives the input of the cell
+    on every edge, where a cell has `one_input`. mixed_cells: how many cells share the
     mixing weights. published_names: (pattern, replacement) pairs that turn a
     parameter's name here into the published one.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    one_input: ClassVar[bool] = False
     mixed_cells: int
     path_dropout: float = 0.0
     """Probability of dropping an image's output of a mixed operation, in train mode."""
+    skip_dropout: float = 0.0
+    """Probability of dropping a pixel of a skip, in train mode (see `drop_skips`)."""
     auxiliary_skip: float = 0.0
     """Factor of a mixed operation's input in its output."""
     draw: Callable[[str, Make], Tensor]
@@ -96,6 +119,18 @@ class Supernet(nn.Module, ABC):
         if what is not None:
             self.evaluate(usual)
 
+    def drop_skips(self, probability: float) -> None:
+        """Drop pixels of the skips that choices have, from now on."""
+        skips = [module for module in self.modules() if isinstance(module, Skip)]
+        if probability and not skips:
+            raise HarnessError(
+                "the one-shot network of this space has no skip connections whose pixels can be dropped: "
+                "leave staged-dropping.dropout out"
+            )
+        self.skip_dropout = probability
+        for skip in skips:
+            skip.probability, skip.draw = probability, self.draw
+
     def computed(self) -> set[nn.Parameter]:
         """The weights of candidate operations that were computed since this was last asked."""
         found: set[nn.Parameter] = set()
@@ -110,9 +145,14 @@ class Supernet(nn.Module, ABC):
         """The mixing weights of a search, with the choices taken that it has decided."""
         return mix if self.constraint is None else self.constraint(mix)
 
-    def __init__(self, *, partial_channels: int = 1, auxiliary: bool = False) -> None:
+    def __init__(self, *, partial_channels: int = 1, auxiliary: bool = False, auxiliary_of_cell: bool = False) -> None:
         super().__init__()
-        self.partial_channels, self.auxiliary = partial_channels, auxiliary
+        if auxiliary_of_cell and not self.one_input:
+            raise HarnessError(
+                "the auxiliary skip cannot give a cell's input in a space whose cells have several: "
+                'set auxiliary-skip.source = "edge"'
+            )
+        self.partial_channels, self.auxiliary, self.auxiliary_of_cell = partial_channels, auxiliary, auxiliary_of_cell
 
     def around(
         self,

@@ -115,8 +115,9 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         self.fans = [[Fan(cell, node) for node in range(INPUTS + NODES - 1)] for cell in self.mixed()]
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
-        # drop-path drops the outputs of edges one by one
-        if self.as_read or self.evaluates != "all" or (self.path_dropout and self.training):
+        # drop-path drops the outputs of edges one by one, P-DARTS' dropout the pixels of skips
+        drops = self.training and (self.path_dropout or self.skip_dropout)
+        if self.reads or drops:
             return DARTSSupernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from harness.spaces.blocks.supernet import ReluConvBn
+from harness.spaces.blocks.supernet import ReluConvBn, Skip
 
 
 class Zero(nn.Module):
@@ -117,6 +117,8 @@ def operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Modu
 
 def mixed_operation(name: str, channels: int, stride: int) -> nn.Module:
     """The same in a search: batch norm without scales and shifts, and one after every pooling too."""
+    if name == "skip_connect" and stride == 1:
+        return Skip()
     found = operation(name, channels, stride, affine=False)
     return nn.Sequential(found, nn.BatchNorm2d(channels, affine=False)) if name in POOLS else found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any, ClassVar
 
@@ -29,6 +30,7 @@ from harness.spaces.darts.genotype import (
     parse,
     row,
 )
+from harness.spaces.darts.records import Options, recorded_options
 
 NONE, SKIP, NOISE = "none", "skip_connect", "noise"
 SHORT = {
@@ -43,9 +45,6 @@ SHORT = {
 """DARTS' seven operations, in its order, as a figure writes them."""
 SEVEN = tuple(SHORT)
 PARAMETER_FREE = (NONE, NOISE, SKIP, "max_pool_3x3", "avg_pool_3x3")
-
-Options = tuple[tuple[str, ...], ...]
-"""The operations of each of the 14 edges, equally many."""
 
 
 class DARTSSpace(Space):
@@ -81,12 +80,15 @@ class DARTSSpace(Space):
         )
 
     def derive(self, alphas: Rows) -> Architecture:
+        return self.strongest([weights_of(rows) for rows in self.check_shapes(alphas)])
+
+    def strongest(self, strengths: Rows) -> Architecture:
         cells = []
-        for kind, rows in enumerate(self.check_shapes(alphas)):
-            strength = weights_of(rows)
+        for kind, rows in enumerate(self.check_shapes(strengths)):
+            strength = rows.copy()
             for edge, names in enumerate(self.tensors[kind].options):
                 if NONE in names:
-                    strength[edge, names.index(NONE)] = -1.0
+                    strength[edge, names.index(NONE)] = -np.inf
             cells.append(self._strongest(kind, strength))
         return self.architecture(Genotype(*cells))
 
@@ -116,6 +118,19 @@ class DARTSSpace(Space):
                         f"(in {encoding!r}): {did_you_mean(op, known)}"
                     )
         return self.architecture(genotype)
+
+    @classmethod
+    def of_record(cls, recorded: str, arrays: Mapping[str, Any]) -> Space | None:
+        """Records of "darts" say which operations an edge has, and which of them are left."""
+        if recorded != "darts":
+            return super().of_record(recorded, arrays)
+        every, left = recorded_options(arrays)
+        if every != tuple(tensor.options for tensor in cls.tensors):
+            return None
+        # the class of a stage of a search, which no registry knows
+        stage: Any = cls if left == every else type("Stage", (cls,), {"tensors": both_cells(*left)})
+        found: Space = stage()
+        return found
 
     def recorded_encoding(self, genotype: str) -> str:
         """From the JSON text of {"normal": [[operation, node], ...], "reduce": [...]}."""
@@ -189,10 +204,10 @@ def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
 
 def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
     """Those of the operations of each edge of both cells."""
-    labels = tuple(f"{node}<-{source}" for source, node in EDGES)
+    labels, nodes = tuple(f"{node}<-{source}" for source, node in EDGES), tuple(node for _, node in EDGES)
     return (
-        Choices("operations", normal, labels, cell="normal cell"),
-        Choices("operations", reduction, labels, cell="reduction cell"),
+        Choices("operations", normal, labels, cell="normal cell", nodes=nodes, keeps=2),
+        Choices("operations", reduction, labels, cell="reduction cell", nodes=nodes, keeps=2),
     )
 
 
@@ -215,8 +230,8 @@ class Full(DARTSSpace):
     tensors = everywhere(*SEVEN)
 
     @classmethod
-    def replays(cls, recorded: str) -> bool:
-        return recorded == "darts_s5" or super().replays(recorded)
+    def of_record(cls, recorded: str, arrays: Mapping[str, Any]) -> Space | None:
+        return cls() if recorded == "darts_s5" else super().of_record(recorded, arrays)
 
 
 class FullNone(DARTSSpace):

@@ -14,7 +14,7 @@ from harness.core.streams import Make
 from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction, Noise, Zero, mixed_operation, preprocessing
-from harness.spaces.darts.space import Options
+from harness.spaces.darts.records import Options
 
 STEM = 3
 """Channels of the stem, in those of the first cell."""

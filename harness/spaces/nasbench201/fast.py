@@ -96,7 +96,7 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         # drop-path drops the outputs of edges one by one
-        if self.reads or (self.path_dropout and self.training):
+        if self.reads or self.auxiliary_of_cell or (self.path_dropout and self.training):
             return NASBench201Supernet.forward(self, x, mix)
         norms = BatchNorms()
         x = channels_last(self.stem(channels_last(x)))
@@ -112,6 +112,8 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
 
     def frozen(self, x: Tensor) -> Callable[[Mix], Tensor]:
         """Batch norm is folded into the convolutions, and what does not depend on the mix is computed here."""
+        if self.auxiliary_of_cell:
+            return super().frozen(x)
         folded = {fan: FoldedFan(fan.conv3, fan.conv1) for fans in self.fans if fans for fan in fans}
         reductions = [folded_reduction(m) if isinstance(m, ResidualReduction) else m for m in self.cells]
         with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,11 @@ from harness.spaces.nasbench201.space import EDGES
 
 Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Calls a mixed operation on an input and its weights, with what is around it."""
+
+
+def given(x: Tensor, _: Tensor) -> Tensor:
+    """x, whatever the other one is."""
+    return x
 
 
 class MixedEdge(MixedOperation):
@@ -79,6 +85,7 @@ class NASBench201Supernet(Supernet):
     Published sizes: channels 16, cells 5.
     """
 
+    one_input = True
     published_names = (
         (r"\.nor_conv_1x1\.", ".2.op."),
         (r"\.nor_conv_3x3\.", ".3.op."),
@@ -106,6 +113,7 @@ class NASBench201Supernet(Supernet):
         weights = iter(self.of_cells(mix[0]))
         x = self.stem(x)
         for layer in self.cells:
-            x = layer(x, next(weights), self.around) if isinstance(layer, MixedCell) else layer(x)
+            around = partial(self.around, skip=partial(given, x)) if self.auxiliary_of_cell else self.around
+            x = layer(x, next(weights), around) if isinstance(layer, MixedCell) else layer(x)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

@@ -6,7 +6,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,10 @@ class Record:
     meta: dict[str, Any]
     arrays: dict[str, Any]
     content: Any = None
+
+    def with_arrays(self, **arrays: Any) -> Record:
+        """The same with more arrays."""
+        return replace(self, arrays=self.arrays | arrays)
 
     def has(self, prefix: str) -> bool:
         return any(key == prefix or key.startswith(f"{prefix}/") for key in self.arrays)
@@ -123,9 +127,24 @@ def load(path: Path) -> Record:
         meta = json.loads(str(arrays.pop("meta")))
         if not isinstance(meta, dict):
             raise ValueError("its meta data are no JSON object")
-        return Record(path.stem, meta, arrays)
+        return Record(path.stem, meta, unstacked(arrays))
     except UNREADABLE as error:
         raise Damaged(f"{path} is not a readable conformance record ({error}): fetch it again") from None
+
+
+def unstacked(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Steps one by one, of a record that has them stacked: `steps/x` becomes `step0/x`, `step1/x` and so on, and the
+    logits of a step its tensors."""
+    found = {}
+    for key, every in arrays.items():
+        if not key.startswith("steps/"):
+            found[key] = every
+            continue
+        for number, value in enumerate(every):
+            name = key.replace("steps", f"step{number}", 1)
+            several = key.endswith("/alpha_after")
+            found |= {f"{name}/{i}": part for i, part in enumerate(value)} if several else {name: value}
+    return found
 
 
 def equal(ours: Sequence[Any], recorded: Sequence[Any]) -> bool:

@@ -62,7 +62,7 @@ def recorded(record: Record) -> Recorded | None:
 
 def space_of(record: Record) -> Space:
     """The space that the record is replayed on, or an error."""
-    space: Space | None = recorded_space(str(record.meta["space"]))
+    space: Space | None = recorded_space(str(record.meta["space"]), record)
     if space is None:
         raise HarnessError(f"no space of this version is the record's {record.meta['space']!r}")
     return space
@@ -102,7 +102,7 @@ def search_of(record: Record, own: Recorded, space: Space, streams: Streams) -> 
     net, buffers = search.net, {name for name, _ in search.net.named_buffers()}
     state = net.state_dict()
     for name in state:
-        key = f"init/weights/{net.published_name(name)}"
+        key = f"init/weights/{own.renamed(net.published_name(name))}"
         if key in record.arrays or name not in buffers:  # a record without running statistics: train mode has no use
             state[name] = record.tensor(key)
     net.load_state_dict(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from harness.spaces.base import SPACES
 from harness.testing.conformance.records import Check, Record, Skipped
@@ -16,7 +17,7 @@ def takes(record: Record) -> bool:
 
 def replay(record: Record) -> Iterator[Check | Skipped]:
     cases = record.content["cases"]
-    spaces = {name: recorded_space(name) for name in {str(case["space"]) for case in cases}}
+    spaces = {name: recorded_space(name, record) for name in {str(case["space"]) for case in cases}}
     missing = sorted(name for name, space in spaces.items() if space is None)
     if missing:
         yield Skipped(record.name, f"no space of this version is the records' {', '.join(missing)}")
@@ -31,6 +32,7 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
         yield record.exactly(f"{quantity} of {len(cases)} cases", count == 0)
 
 
-def recorded_space(name: str):  # type: ignore[no-untyped-def]
-    """The space that records of this name are replayed on, or None."""
-    return next((cls() for cls in SPACES.classes.values() if cls.replays(name)), None)
+def recorded_space(name: str, record: Record) -> Any:
+    """The space on which a record that calls it so is replayed, or None."""
+    found = (cls.of_record(name, record.arrays) for cls in SPACES.classes.values())
+    return next((space for space in found if space is not None), None)

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.search.steps import Batch
 from harness.testing.conformance.records import Check, Found, Record, Skipped
 from harness.testing.conformance.searches import ReplayedStreams, recorded, search_of, space_of
 
+BATCHES = 5
+"""Dimensions of images where a step has several batches."""
 NORMS = ("grad_norm", "weight_grad_norm")
 
 
@@ -88,8 +91,12 @@ class Replay:
         moment = search.moment(epoch)
         for regularizer in search.regularizers:
             regularizer.begin_epoch(search.net, moment)
-        loss = search.step(train, valid, epoch, float(kept.get(f"{prefix}/lr", record.meta["lr"])))
-        found.add("training losses", loss, kept.get(f"{prefix}/loss_cls", kept[f"{prefix}/loss"]))
+        rate = float(kept.get(f"{prefix}/lr", kept.get(f"{prefix}/eta", record.meta["lr"])))
+        if train[0].dim() == BATCHES:
+            self.several(train, valid, epoch, rate)
+        else:
+            loss = search.step(train, valid, epoch, rate)
+            found.add("training losses", loss, kept.get(f"{prefix}/loss_cls", kept[f"{prefix}/loss"]))
         if after := record.group(f"{prefix}/alpha_after"):
             found.add("alpha after each step", self.values(), after)
         if perturbed := record.group(f"{prefix}/perturbed"):
@@ -105,6 +112,13 @@ class Replay:
             for regularizer in search.regularizers:
                 regularizer.after_epoch(search, moment)
 
+    def several(self, train: Batch, valid: Batch, epoch: int, rate: float) -> None:
+        """A weight step on every training batch but the last, which is that of the architecture step."""
+        *inner, last = zip(*train, strict=True)
+        for batch in inner:
+            self.search.weight_step(batch, valid, epoch, rate)
+        self.search.architecture_step(last, valid, epoch, rate)
+
     def more(self, prefix: str) -> None:
         """What the method's own class compares."""
         for quantity, (ours, theirs) in self.own.quantities(self.search, self.record.arrays, prefix).items():
@@ -118,13 +132,17 @@ class Replay:
         self.derived("final architecture", "final/genotype")
         trained = {name for name, _ in net.named_parameters()}
         for name, value in net.state_dict().items():
-            key = f"final/weights/{net.published_name(name)}"
+            key = f"final/weights/{self.own.renamed(net.published_name(name))}"
             if key in record.arrays or name in trained:
                 quantity = "final weights" if name in trained else "final batch-norm statistics"
                 self.found.add(quantity, value, record.arrays[key])
 
     def derived(self, quantity: str, key: str) -> None:
         """The architecture of the logits, where one is recorded."""
-        if key in self.record.arrays:
-            recorded_one = self.space.recorded_encoding(str(self.record.arrays[key]))
-            self.found.exactly(quantity, self.search.derive().encoding == recorded_one)
+        if key not in self.record.arrays:
+            return
+        genotype = str(self.record.arrays[key])
+        if self.own.genotype is not None:
+            self.found.exactly(quantity, self.own.genotype(self.search, genotype, self.record.meta))
+        else:
+            self.found.exactly(quantity, self.search.derive().encoding == self.space.recorded_encoding(genotype))
