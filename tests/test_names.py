@@ -62,6 +62,7 @@ ALLOWED = {
         (f"testing/conformance/families/{family}.py", name): "its records"
         for family, names in {
             "blackbox": ("regularized-evolution", "nasbench201", "harness.search.searchers.hyperband"),
+            "projected": ("harness.search.searchers.nasp",),
             "parsing": ("darts", "harness.search.searchers.fairdarts"),
             "sampling": ("harness.search.regularizers.sampled_selection",),
             "sequence": ("darts", "harness.search.regularizers.sequential_decisions"),

@@ -13,7 +13,7 @@ from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
 from harness.results.policies.base import POLICIES
 from harness.runs.executors.base import EXECUTORS
-from harness.search.methods import method, methods
+from harness.search.methods import PLAIN, method, methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
@@ -79,6 +79,7 @@ def _method(name: str) -> dict[str, Any]:
         "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
         "paper": parts[min(1, len(chosen.regularizers))].paper,
         "status": min((p.proof() for p in parts), key=STATUSES.index),
+        "records": "; ".join(p.evidence() for p in parts[len(parts) > 1 and parts[0] == PLAIN :]),
     }
 
 

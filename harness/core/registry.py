@@ -37,6 +37,15 @@ class Plugin(Settings):
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that it did not have from the beginning: at their defaults, its runs are those of before."""
 
+    decisions: ClassVar[tuple[str, ...]] = ()
+    """Records of published decisions that it replays, beside those of its `records`."""
+    lacks: ClassVar[str] = "no record of published code"
+    """Why it replays none, or not all of them."""
+
+    def evidence(self) -> str:
+        """The records of published code that it replays, or why there are none."""
+        return ", ".join((*vars(type(self)).get("records", ()), *self.decisions)) or self.lacks
+
     def proof(self) -> str:
         """The status with these fields."""
         return self.status

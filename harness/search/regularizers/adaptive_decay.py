@@ -24,6 +24,7 @@ class AdaptiveDecay(EigenvalueStopping):
     """
 
     name = "adaptive-decay"
+    lacks = "its rule alone: robustdarts_eigenvalues"
     methods: ClassVar = {"darts-ada": Named()}
     status = "adapted"
     factor: float = Field(10.0, gt=1)

@@ -28,6 +28,7 @@ class EigenvalueStopping(Regularizer):
 
     name = "eigenvalue-stopping"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
+    decisions = ("robustdarts_eigenvalues",)
     methods: ClassVar = {"darts-es": Named()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}

@@ -55,6 +55,7 @@ class OperationStopping(Regularizer):
 
     name = "operation-stopping"
     paper = "Jiang et al., NeurIPS 2023 (OLES)"
+    decisions = ("decision_oles",)
     revision = 2
     methods: ClassVar = {"oles": Named(official={"late": True})}
     records: ClassVar = {"oles": Recorded("oles", recorded_fields, quantities=recorded_decisions)}
@@ -105,7 +106,8 @@ class OperationStopping(Regularizer):
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         """Keep the last training gradients with the search."""
         kept = {i: w.grad for i, w in enumerate(search.weights) if w.grad is not None}
-        search.memory[self.name]["last"] = {i: g.clone() for i, g in kept.items()}
+        memory = search.memory.setdefault(self.name, empty(len(search.net.candidates())))
+        memory["last"] = {i: g.clone() for i, g in kept.items()}
 
     def _memory(self, step: ArchitectureStep | WeightStep) -> dict[str, Any]:
         memory: dict[str, Any] = step.moment.memory.setdefault(self.name, empty(len(step.net.candidates())))

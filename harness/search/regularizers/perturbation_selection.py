@@ -62,6 +62,7 @@ class PerturbationSelection(Regularizer):
 
     name = "perturbation-selection"
     paper = "Wang et al., ICLR 2021 (2108.04392)"
+    decisions = ("decision_darts_pt",)
     recipes: ClassVar = {
         "": Recipe("ruocwang/darts-pt sota/cnn", DARTS_CODE, 16, 50),
         "nasbench201": Recipe("ruocwang/darts-pt nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),

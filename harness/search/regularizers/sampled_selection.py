@@ -62,6 +62,7 @@ class SampledSelection(Regularizer):
 
     name = "sampled-selection"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+    decisions = ("decision_randomnas",)
     recipes: ClassVar = {
         "nasbench1shot1": Recipe(
             "automl/nasbench-1shot1 optimizers/random_ws, batch and clipping alone",

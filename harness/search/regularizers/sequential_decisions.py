@@ -33,6 +33,7 @@ class SequentialDecisions(Regularizer):
 
     name = "sequential-decisions"
     paper = "Li et al., CVPR 2020 (1912.00195)"
+    decisions = ("decision_sgas",)
     revision = 2
     methods: ClassVar = {"sgas": Named()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)

@@ -22,6 +22,7 @@ class SkipStopping(Regularizer):
 
     name = "skip-stopping"
     paper = "Liang et al. (1909.06035)"
+    lacks = "no code of its authors was recorded"
     methods: ClassVar = {"darts-plus": Named()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}

@@ -60,6 +60,7 @@ class StagedDropping(Regularizer):
 
     name = "staged-dropping"
     paper = "Chen et al., ICCV 2019 (1904.12760)"
+    decisions = ("decision_pdarts",)
     recipes: ClassVar = {
         "": Recipe(
             "chenxin061/pdarts train_search.py, its three stages of 25 epochs in one schedule",

@@ -24,6 +24,7 @@ class AmendedDARTS(SoftmaxSearcher):
 
     name = "amended"
     paper = "Bi et al. (1910.11831)"
+    lacks = "no code of its authors was found"
     methods: ClassVar = {"amended-darts": Named()}
     role = "estimator"
     eta: float = Field(0.1, ge=0)

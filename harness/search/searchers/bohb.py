@@ -27,6 +27,7 @@ class BOHB(Hyperband):
 
     name = "bohb"
     paper = "Falkner et al., ICML 2018 (1807.01774)"
+    lacks = "its model is Optuna's, not the authors'"
     status = "adapted"
     random_fraction: float = Field(0.0, ge=0, le=1)
     samples: int = Field(4, ge=1)

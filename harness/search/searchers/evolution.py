@@ -26,6 +26,7 @@ class RegularizedEvolution(TableSearcher):
 
     name = "regularized-evolution"
     paper = "Real et al., AAAI 2019 (1802.01548)"
+    decisions = ("blackbox_rea",)
     methods: ClassVar = {
         "regularized-evolution": Named(official=OFFICIAL),
         "regularised-evolution": Named(alias=True, official=OFFICIAL),

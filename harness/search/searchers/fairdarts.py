@@ -87,6 +87,7 @@ class FairDARTS(SupernetSearcher):
 
     name = "fairdarts"
     paper = "Chu et al., ECCV 2020 (1911.12126)"
+    decisions = ("decision_fairdarts_parse",)
     recipes: ClassVar = {
         "": Recipe(
             "xiaomi-automl/FairDARTS fairdarts/train_search.py",

@@ -23,6 +23,7 @@ class Hyperband(TableSearcher):
 
     name = "hyperband"
     paper = "Li et al., JMLR 2018 (1603.06560)"
+    decisions = ("blackbox_hyperband_brackets",)
     status = "conforms"
     eta: int = Field(3, ge=2)
     convention: Literal["natsbench", "nasbench201"] = "natsbench"

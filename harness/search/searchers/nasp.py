@@ -13,16 +13,33 @@ from torch.optim import Optimizer
 from harness.search.naming import Named, Recorded
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
+from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.base import Space
+from harness.spaces.base import Architecture, Choices, Rows, Space
 from harness.spaces.blocks.supernet import Evaluated, one_hot
+
+
+def nearest(alpha: Tensor, choices: Choices) -> Tensor:
+    """One at the largest value of each row, the first of equal ones, where the edge is one of those with the largest
+    such value that its node keeps; zero elsewhere. alpha: [choices, options]."""
+    found = one_hot(alpha.detach())
+    if choices.keeps is None:
+        return found
+    nodes, best = torch.tensor(choices.nodes), alpha.detach().amax(dim=1).cpu()
+    for node in dict.fromkeys(choices.nodes):
+        edges = (nodes == node).nonzero().flatten()
+        order = best[edges].argsort(descending=True, stable=True)
+        found[edges[order[choices.keeps :]]] = 0.0
+    return found
 
 
 class NASP(SoftmaxSearcher):
     """Proximal steps: the network runs at the one-hot point nearest to alpha, its gradient moves the continuous alpha,
-    which is then clipped to [0, 1] (paper, algorithm 2). Alpha begins at `begin`.
+    which is then clipped to [0, 1] (paper, algorithm 2). Alpha begins at `begin`. The operation that gives nothing is
+    no option, as in the paper's spaces: it gets no gradient, and would be taken where all others have fallen below it.
 
-    Operations alone are made one-hot; parents are mixed by the softmax of their values. clip: after the architecture
+    Operations alone are made one-hot, and of a node that keeps some of its edges only those with the largest values are
+    left; parents are mixed by the softmax of their values. clip: after the architecture
     step, or once the weight step has been taken too. softened: a softmax over the one-hot row, so that every operation
     runs in every step; as SmoothDARTS' code for NAS-Bench-1Shot1 has it, which also clips late. Else the weight step
     computes the chosen operations alone.
@@ -35,6 +52,8 @@ class NASP(SoftmaxSearcher):
         "nasp-1shot1": Named({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
     }
     records: ClassVar[dict[str, Recorded]] = {"nasp": Recorded("nasp-1shot1")}
+    revision = 2
+    decisions = ("decision_nasp_proximal",)
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"
     begin: float = Field(0.5, ge=0, le=1)
@@ -53,24 +72,31 @@ class NASP(SoftmaxSearcher):
         return None if self.softened else "all"
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
-        return [torch.full_like(a, self.begin) for a in alphas]
+        found = [torch.full_like(a, self.begin) for a in alphas]
+        for alpha, choices in zip(found, space.tensors, strict=True):
+            for row, options in enumerate(choices.options):
+                alpha[row, [place for place, name in enumerate(options) if name == space.zero]] = DROPPED
+        return found
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
-        return self._at(alphas, [True] * len(alphas))
+        return self._at(alphas, [one_hot(a.detach()) for a in alphas])
+
+    def derive(self, space: Space, logits: Rows) -> Architecture:
+        return space.strongest(logits)
 
     def mean(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         return self.sample(alphas, moment)
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """The one-hot point, with the identity as its derivative."""
-        operations = moment.space.operation_tensors()
-        return self._at(alphas, [i in operations for i in range(len(alphas))])
+        pairs = zip(alphas, moment.space.tensors, strict=True)
+        return self._at(alphas, [nearest(a, t) if t.kind == "operations" else None for a, t in pairs])
 
-    def _at(self, alphas: Sequence[Tensor], operations: Sequence[bool]) -> list[Tensor]:
+    def _at(self, alphas: Sequence[Tensor], points: Sequence[Tensor | None]) -> list[Tensor]:
         found = []
-        for alpha, binary in zip(alphas, operations, strict=True):
-            hard = one_hot(alpha.detach()) + (alpha - alpha.detach())
-            found.append(hard if binary and not self.softened else (hard if binary else alpha).softmax(dim=-1))
+        for alpha, point in zip(alphas, points, strict=True):
+            hard = alpha if point is None else point + (alpha - alpha.detach())
+            found.append(hard if point is not None and not self.softened else hard.softmax(dim=-1))
         return found
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
@@ -86,4 +112,4 @@ class NASP(SoftmaxSearcher):
     def _clip(alphas: Sequence[Any]) -> None:
         with torch.no_grad():
             for alpha in alphas:
-                alpha.clamp_(0.0, 1.0)
+                alpha.copy_(alpha.clamp(0.0, 1.0).where(alpha > DROPPED / 2, alpha))

@@ -28,6 +28,7 @@ class Reinforce(TableSearcher):
 
     name = "reinforce"
     paper = "Williams, Machine Learning 8, 1992; Dong & Yang, ICLR 2020 (2001.00326)"
+    decisions = ("blackbox_reinforce",)
     methods: ClassVar = {"reinforce": Named(official={"initial": 1e-3, "overruns": True})}
     status = "conforms"
     later = (*TableSearcher.later, "initial")

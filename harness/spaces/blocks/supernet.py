@@ -74,7 +74,11 @@ class MixedOperation(nn.Module):
         chosen = [i for i, w in enumerate(weights.tolist()) if w > NOTHING]
         self.computed.update(chosen)
         terms = [weights[i] * options[i](x) for i in chosen]
-        return sum(terms[1:], terms[0]) if terms else torch.zeros_like(x)
+        return sum(terms[1:], terms[0]) if terms else self.nothing(x)
+
+    def nothing(self, x: Tensor) -> Tensor:
+        """Zeros of the output's shape."""
+        return torch.zeros_like(x)
 
 
 class Supernet(nn.Module, ABC):

@@ -33,12 +33,15 @@ class MixedEdge(MixedOperation):
 
     def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
         super().__init__()
-        self.names = tuple(names)
+        self.names, self.stride = tuple(names), stride
         for place, name in enumerate(names):
             self.add_module(str(place), mixed_operation(name, channels, stride))
 
     def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
         return [partial(o, draw=self.draw) if isinstance(o, Noise) else o for o in self.children()]
+
+    def nothing(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
     def forward(self, x: Tensor, weights: Tensor, draw: Draw) -> Tensor:
         """x: [batch, channels, height, width]; weights: [operations]; draw: of the network."""
