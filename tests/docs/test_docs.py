@@ -139,3 +139,13 @@ def test_the_site_asks_nobody_else_for_anything(site: Path) -> None:
         assert not found, f"{page}: {found[0]}"
     for style in site.rglob("*.css"):
         assert not re.search(r"url\(\"?https?:", style.read_text()), style
+
+
+def test_conventions_list_every_official_field() -> None:
+    """Each field that the preset `official` of a method has otherwise is named in its row."""
+    rows = [r for r in (DOCS / "explanation/conventions.md").read_text().splitlines() if r.startswith("| `")]
+    for name, entry in methods().items():
+        fields = {field for part in entry.official.values() for field in part}
+        if fields and not entry.alias:
+            (row,) = [r for r in rows if f"`{name}`" in r.split("|")[1]]
+            assert all(f"`{field}`" in row for field in fields), (name, fields)

@@ -54,7 +54,7 @@ class AuxiliarySkip(Regularizer):
     name = "auxiliary-skip"
     paper = "Chu et al., ICLR 2021 (2009.01027)"
     recipes: ClassVar = {"": Recipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
-    methods: ClassVar = {"darts-minus": Named(), "darts-minus-of-cells": Named({"source": "cell"})}
+    methods: ClassVar = {"darts-minus": Named()}
     records: ClassVar = {
         "dartsminus": Recorded(
             "darts-minus", recorded_fields, epochs=lambda meta: meta["decay_max_epoch"], quantities=recorded_factors

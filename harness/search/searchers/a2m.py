@@ -23,12 +23,12 @@ def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     own = {"rho": 0.0}
     if meta["sam"]:
         own = {"rho": meta["rho_alpha"], "epsilon": meta["epsilon"], "ascents": meta["k"], "path_rate": meta["arch_lr"]}
-    skip = {"start": 0.0, "length": 1}
+    skip: dict[str, Any] = {"source": "cell", "start": 0.0, "length": 1}
     if meta["auxiliary_skip"]:
         found = FADING.fullmatch(meta["auxiliary_decay"])
         if found is None:
             raise HarnessError(f"the auxiliary skip's decay {meta['auxiliary_decay']!r} is not replayed")
-        skip = {"start": float(found[1]), "length": int(found[2])}
+        skip |= {"start": float(found[1]), "length": int(found[2])}
     return {"a2m": own, "beta-decay": {"strength": 50.0 if meta["betadecay"] else 0.0}, "auxiliary-skip": skip}
 
 
@@ -47,7 +47,7 @@ class A2M(SoftmaxSearcher):
     records: ClassVar = dict.fromkeys(
         ("a2m", "dartsminus_of_a2m"),
         Recorded(
-            "a2m + beta-darts + darts-minus-of-cells",
+            "a2m + beta-darts + darts-minus",
             recorded_fields,
             epochs=lambda meta: max(meta.get("epochs_of_steps", [1])) + 1,
             quantities=recorded_factors,
