@@ -14,6 +14,7 @@ import click
 import pytest
 
 from harness.cli.main import main
+from harness.search.methods import methods
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
