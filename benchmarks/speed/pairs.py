@@ -6,6 +6,7 @@ from typing import Any
 
 import straightforward as plain
 import torch
+from straightforward_darts import SupernetDARTS
 
 from harness.core.streams import Streams
 from harness.measures.hessian import hessian
@@ -22,7 +23,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "sdarts-rs": {"random-smoothing": {"epsilon": EPSILON, "epsilon_start": EPSILON}},
     "sdarts-adv": {"adversarial": {"epsilon": EPSILON, "epsilon_start": EPSILON, "random_start": False}},
 }
-SIZES = {"nasbench201": 5, "nasbench1shot1.s1": 9, "nasbench1shot1.s2": 9, "nasbench1shot1.s3": 9}
+SIZES = {"nasbench201": 5, "nasbench1shot1.s1": 9, "nasbench1shot1.s2": 9, "nasbench1shot1.s3": 9, "darts.full": 8}
 """Published numbers of cells; with 16 channels, batches of 64 and images of 32x32."""
 
 
@@ -58,6 +59,8 @@ class Pair:
         other: Any
         if space == "nasbench201":
             other = plain.Supernet201(**sizes)
+        elif space.startswith("darts."):
+            other = SupernetDARTS([t.options for t in chosen.tensors], **sizes)
         else:
             *choosing, output = chosen.choice_nodes()
             other = plain.Supernet1Shot1(nodes=output - 1, choosing=choosing, **sizes)

@@ -16,11 +16,14 @@ def pairs(monkeypatch: pytest.MonkeyPatch) -> Any:
     import pairs as found
 
     yield found
-    for name in ("pairs", "straightforward"):
+    for name in ("pairs", "straightforward", "straightforward_darts"):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("space", ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"])
+SPACES = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3", "darts.s1"]
+
+
+@pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("name", ["darts", "sdarts-adv"])
 def test_both_take_the_same_steps(pairs: Any, space: str, name: str) -> None:
     small = {"channels": 4, "cells": 1 if space == "nasbench201" else 3, "batch": 8, "side": 8, "dtype": torch.float64}
@@ -31,7 +34,8 @@ def test_both_take_the_same_steps(pairs: Any, space: str, name: str) -> None:
         torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=1e-8, atol=1e-10)
     for ours, theirs in zip(pair.harness.weights, pair.plain.net.parameters(), strict=True):
         torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=1e-7, atol=1e-9)
-    torch.testing.assert_close(pair.hessian(), pair.plain_hessian(), rtol=1e-7, atol=1e-9)
+    if not space.startswith("darts."):  # the Hessian is computed by the readable network, at a second of a step a row
+        torch.testing.assert_close(pair.hessian(), pair.plain_hessian(), rtol=1e-7, atol=1e-9)
     if name == "sdarts-adv":
         for ours, theirs in zip(pair.attack(), pair.plain_attack(), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
