@@ -34,6 +34,7 @@ Examples:
   harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness report STUDY                                        all of it on one page
+  harness train GENOTYPE --space darts.full --dataset cifar10 train a derived cell as papers do
   harness tables info nasbench201.digits                      what a table holds
   harness conform tests/conformance/records                   prove the arithmetic
 """
