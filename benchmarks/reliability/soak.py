@@ -198,7 +198,7 @@ class Soak:
             driver.wait()
         self.reap()
         self.start()
-        return self.drivers.pop().wait()
+        return self.drivers[-1].wait()
 
 
 def rows_of(folder: Path) -> dict[str, str]:
@@ -251,14 +251,16 @@ def soak(folder: Path, asked: argparse.Namespace) -> bool:
             one = Soak(study, disk / f"round{rounds}", executor, rng, small)
             # no executor is to wait for its turn longer than its share
             until = time.monotonic() + min(seconds / len(asked.executors), max(0, deadline - time.monotonic()))
-            one.start()
-            while time.monotonic() < until and one.finished() < len(straight) // len(ROWS):
-                time.sleep(
-                    rng.uniform(0.1, 1.5) * pace
-                )  # within starts, runs and ends alike, on a machine of any speed
-                one.disturb()
-            before = one.finished()
-            code = one.end()
+            try:
+                one.start()
+                while time.monotonic() < until and one.finished() < len(straight) // len(ROWS):
+                    time.sleep(rng.uniform(0.1, 1.5) * pace)  # within starts, runs and ends, on a machine of any speed
+                    one.disturb()
+                before = one.finished()
+                code = one.end()
+            finally:
+                for driver in one.drivers:
+                    driver.kill()
             good &= report(one, code, before, straight)
             shutil.rmtree(one.out)
             rounds += 1
