@@ -33,6 +33,7 @@ SIGNALLED = 128
 def warm(*, verbs: bool = True) -> None:
     """Import and compute, once, all that commands need: a forked process then has it. verbs: of all, not only of those
     that plan a study and add a table."""
+
     import torch
 
     from benchmarks.reliability.damage import called_here
@@ -129,7 +130,8 @@ def _child(
             os.setgid(NOBODY)
             os.setuid(NOBODY)
         sys.argv = ["harness", *words]
-        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace")  # as Python has it
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
         try:
             main(list(words))

@@ -135,8 +135,12 @@ def gate(
         click.echo(line, err=form != "table")
     if exact:
         differences = compare_rows(found.results, baseline)
-        for line in differences or [f"{found.name}: every row of {against} is there again, to the last bit"]:
-            click.echo(line)
+        if not differences:
+            click.echo(f"{found.name}: every row of {against} is there again, to the last bit", err=form != "table")
+        if form == "table":
+            click.echo("".join(f"{line}\n" for line in differences), nl=False)
+        else:
+            emit([{"difference": line} for line in differences], form)
         sys.exit(1 if differences else 0)
     emit([c.row() for c in checks], form, f"{found.name} against {against}")
     click.echo(summary(checks), err=form != "table")

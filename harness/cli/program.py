@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -21,6 +22,8 @@ class Program(click.Group):
     130, a pipe that is closed early with 141 and no word."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text, and are given as they are
+            sys.stdout.reconfigure(errors="surrogateescape")
         try:
             try:
                 return super().invoke(ctx)

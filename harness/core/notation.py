@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 
 LARGEST = 1 << 20
 """Bytes of a file. The studies of this project have some 1,000."""
-DEEP = re.compile(r"(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
+DEEP = re.compile(r"(?:\.[ \t]*+[\w\"'-]++[ \t]*+){100}")
 """A key of more parts than any setting has: the parser needs their square in memory."""
 
 

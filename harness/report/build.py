@@ -65,7 +65,7 @@ def build(found: Finished, to: Path) -> Path:
         data=Markup(json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c")),
         script=Markup(text("page.js")),
     )
-    write_file(to, page.encode())
+    write_file(to, page.encode(errors="replace"))  # it quotes names of files, which need not be text
     return to
 
 

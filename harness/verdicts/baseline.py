@@ -92,6 +92,9 @@ def read_baseline(path: Path) -> pd.DataFrame:
     try:
         rows = pd.read_parquet(path)
         rows[["method", "measure", *EXACT]]
+        for column in ("method", "measure"):
+            if not all(isinstance(value, str) for value in rows[column]):
+                raise ValueError(f"its column {column} holds no text")
         for column in NUMBERS:
             if not pd.api.types.is_numeric_dtype(rows[column]):
                 raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")

@@ -23,7 +23,7 @@ def warmed() -> None:
 
 STUDIES = (
     "betas 2", "decay 1e300", "10^23", "10^8", "20000", "seeds t", "by the billion", "data set", "label of 3", "part 5",
-    "methods long", "name", "nested", "dotted", "digits", "1 x 1",
+    "methods long", "name", "nested", "dotted", "digits", "1 x 1", "long line",
 )  # fmt: skip
 TIDY = ("empty", "cut", "null", "diagonal", "as it should be")
 LARGE = ("many empty", "gigabyte", "without end", "deep tuples", "deep lists")
@@ -53,7 +53,7 @@ def test_what_was_found(case: Case) -> None:
 def test_fuzz(kind: str) -> None:
     strategy, case_of = attack.FUZZED[kind]
 
-    @settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def check(value: Any) -> None:
         assert attack.tried(case_of(value)) is None
