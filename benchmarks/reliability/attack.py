@@ -49,6 +49,8 @@ def tried(case: Case) -> str | None:
     os.environ["NASBENCH_HARNESS_CACHE"] = str(folder / "cache")
     try:
         return case.attack(folder)
+    except Exception as error:  # of the judge: it must not end the others
+        return f"the judge failed: {error!r}"
     finally:
         if before is None:
             del os.environ["NASBENCH_HARNESS_CACHE"]

@@ -121,7 +121,8 @@ def run_all(
     while left:
         again: list[Planned] = []
         held: list[Planned] = []
-        for p, ended in executor.run(left, places[: len(left)]):
+        # a run that took its worker with it is not computed in this process, where one place alone would put it
+        for p, ended in executor.run(left, places[: max(len(left), 2 if lost.total() else 1)]):
             who = f"{p.run.method_name} seed {p.run.seed}"
             lost[p.run.folder_name] += ended.state == "lost"
             if ended.state == "finished" or p.finished:

@@ -61,6 +61,8 @@ def test_a_worker_that_is_lost_again_and_again_is_reported_with_its_last_words(t
         while len(killed) < ATTEMPTS and time.monotonic() < deadline:
             worker = worker_of(planned[0])
             if worker and worker not in killed and planned[0].folder.lease().holder():
+                if worker == os.getpid():
+                    return -1  # a run that took its worker with it is computed in the process that has all others
                 os.kill(worker, signal.SIGKILL)
                 killed.add(worker)
             time.sleep(0.01)
