@@ -175,6 +175,13 @@ def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: 
                     f"method {expression!r} makes no sense: {regularizer.name!r} needs {need}, which the searcher "
                     f"{searcher.name!r} does not have"
                 )
+    parts: list[Any] = [searcher, *regularizers]
+    omitting = [part.name for part in parts if part.omits]
+    if omitting and (whole := [r.name for r in regularizers if r.whole]):
+        raise HarnessError(
+            f"method {expression!r} makes no sense: {whole[0]!r} needs the gradient of every operation, and "
+            f"{omitting[0]!r} leaves operations out of a step"
+        )
     selecting = [r.name for r in regularizers if type(r).select is not Regularizer.select]
     if len(selecting) > 1:
         names = " and ".join(map(repr, selecting))

@@ -25,7 +25,8 @@ class Regularizer(Plugin):
 
     recipes: how its paper trains. neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher
     must offer (see `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's
-    code differs. replays: whether a step with it may be captured and replayed (see there, too).
+    code differs. replays: whether a step with it may be captured and replayed (see there, too). omits: whether steps
+    come to leave operations out, which then have no gradient; whole: whether it needs that of every operation.
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -33,6 +34,8 @@ class Regularizer(Plugin):
     needs: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[Counted | None] = None
     replays: ClassVar[bool] = True
+    omits: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     @property
     def holds_alpha(self) -> bool:

@@ -68,6 +68,7 @@ class LayerAlignment(Regularizer):
         )
     }
     status = "conforms"
+    whole = True
     counts = "stale"
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(0.125, ge=0)

@@ -63,6 +63,7 @@ class OperationStopping(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
     status = "conforms"
     replays = False
+    whole = True
     threshold: float = Field(0.4, ge=-1, le=1)
     window: int = Field(20, ge=1)
     accumulated: bool = True

@@ -33,6 +33,7 @@ class ProgressivePruning(Regularizer):
     needs = (SIMPLEX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (), "at": ()}
     status = "conforms"
+    omits = True
     kept: tuple[int, ...] = (2,)
     at: tuple[int, ...] = (50,)
 

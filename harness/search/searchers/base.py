@@ -60,6 +60,11 @@ class SupernetSearcher(Plugin):
         return "all"
 
     @property
+    def omits(self) -> bool:
+        """Whether steps leave operations out, which then have no gradient."""
+        return self.evaluates != "all"
+
+    @property
     def architecture_evaluates(self) -> Evaluated | None:
         """Which it computes in an architecture step, where that differs."""
         return None

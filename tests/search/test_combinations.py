@@ -1,0 +1,103 @@
+"""Every searcher with every regularizer, and every pair of regularizers: a step is taken, or a reason is given."""
+
+import functools
+import re
+
+import pytest
+import torch
+
+from harness.core.errors import HarnessError
+from harness.core.streams import Streams
+from harness.datasets.digits import DigitPairs
+from harness.search.loop import SupernetSearch
+from harness.search.methods import Method, method, methods
+from harness.search.regularizers.base import REGULARIZERS, Regularizer
+from harness.search.searchers.base import SupernetSearcher
+from harness.search.training import Training
+from harness.spaces.blocks.build import build_supernet
+from harness.spaces.blocks.supernet import Supernet
+from harness.spaces.nasbench201.space import NASBench201
+
+SPACE = NASBench201()
+SEARCHING = {n: e.searcher for n, e in methods().items() if not (e.regularizers or e.alias)}
+OF_SEARCHERS = [
+    name
+    for name, searcher in SEARCHING.items()
+    if isinstance(searcher, SupernetSearcher) and (type(searcher).name in name or searcher.omits)
+]
+"""A method of each searcher, and those that leave operations out."""
+OF_REGULARIZERS = list(REGULARIZERS.classes)
+REASONS = (
+    r"needs [a-z ]+, which the searcher '[\w-]+' does not have|leaves operations out of a step|"
+    r"selects its architecture twice, by|two go together"
+)
+
+
+@functools.cache
+def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    images = DigitPairs(evaluation_pairs=16).load(torch.device("cpu"))
+    drawn = [images.batch("train", torch.arange(2) + 2 * i, Streams(0)["x"]) for i in range(2)]
+    return [(x[..., ::2, ::2], y) for x, y in drawn]
+
+
+@functools.cache
+def network(options: tuple[tuple[str, object], ...]) -> Supernet:
+    """Of four channels and one cell a stage; it is used again, whatever its weights have become."""
+    generator = torch.Generator().manual_seed(0)
+    return build_supernet(
+        SPACE, channels=4, cells=1, classes=100, image_channels=1, generator=generator, **dict(options)
+    )
+
+
+def step(chosen: Method) -> torch.Tensor:
+    """The training loss of one step, past every warm-up."""
+    net = network(tuple(sorted(chosen.supernet_options().items())))
+    net.auxiliary_skip = net.path_dropout = 0.0
+    search = SupernetSearch(
+        space=SPACE,
+        net=net,
+        alphas=chosen.searcher.initial([torch.zeros(shape) for shape in SPACE.alpha_shapes], SPACE),
+        searcher=chosen.searcher,
+        regularizers=chosen.regularizers,
+        training=Training(batch_size=2),
+        preset=SPACE.presets["fixed"],
+        streams=Streams(0),
+        epochs=60,
+    )
+    net.train()
+    moment = search.moment(50)
+    for regularizer in search.regularizers:
+        regularizer.begin_epoch(net, moment)
+    train, valid = batches()
+    for part in search.regularizers:
+        train = part.augment(train[0], search.streams[part.name], moment), train[1]
+    loss = search.step(train, valid, 50, 0.01)
+    assert all(torch.isfinite(alpha).all() for alpha in search.alphas)
+    return loss
+
+
+def taken(expression: str) -> bool:
+    """Whether a combination takes a step; where it does not, a reason is given."""
+    try:
+        chosen = method(expression)
+    except HarnessError as error:
+        assert re.search(REASONS, str(error)), f"{expression}: {error}"
+        return False
+    assert torch.isfinite(step(chosen)), expression
+    return True
+
+
+@pytest.mark.parametrize("regularizer", OF_REGULARIZERS)
+def test_every_searcher_goes_with_a_regularizer_or_is_refused(regularizer: str) -> None:
+    goes = [taken(f"{searcher} + {regularizer}") for searcher in OF_SEARCHERS]
+    assert any(goes)
+
+
+@pytest.mark.parametrize("regularizer", OF_REGULARIZERS)
+def test_every_later_regularizer_goes_with_it_or_is_refused(regularizer: str) -> None:
+    others = OF_REGULARIZERS[OF_REGULARIZERS.index(regularizer) + 1 :]
+    refused = [other for other in others if not taken(f"{regularizer} + {other}")]
+    selecting = [name for name in OF_REGULARIZERS if REGULARIZERS.find(name).select is not Regularizer.select]
+    whole, omits = ([n for n, c in REGULARIZERS.classes.items() if getattr(c, w)] for w in ("whole", "omits"))
+    clashes = [(a, b) for a in selecting for b in selecting] + [(a, b) for a in whole for b in omits]
+    assert all((regularizer, other) in clashes or (other, regularizer) in clashes for other in refused)
