@@ -11,6 +11,7 @@ import click
 
 from harness.cli.program import Program
 from harness.cli.reading import form
+from harness.core.errors import HarnessError
 
 
 @click.group(cls=Program)
@@ -76,6 +77,41 @@ def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
         emit(values(table, cell), form, title)
     if only_costs or (form == "table" and table.all_costs):
         emit(costs(table, cell), form, f"{title}: costs")
+
+
+@tables.command()
+@click.argument("name")
+@click.argument("architecture")
+@click.option("--to", "other", metavar="ARCHITECTURE", help="Show the ways to this one  [default: its neighbourhood]")
+@click.option("--measure", help="dataset/split@epochs  [default: the table's test]")
+@click.option(
+    "--radius", type=click.IntRange(0), default=3, show_default=True, help="Choices that may differ, at most."
+)
+@form
+def flatness(name: str, architecture: str, other: str | None, measure: str | None, radius: int, form: Any) -> None:
+    """Show how flat table NAME is around an ARCHITECTURE, or the barrier between it and another one.
+
+    A row a distance in choices: accuracies in % of all architectures there. With --to: of those on the shortest ways
+    between the two, and the barrier, (acc(a) + acc(b)) / 2 minus the lowest mean of a row.
+    """
+    from dataclasses import asdict
+
+    from harness.cli.listing import named
+    from harness.cli.printing import emit
+    from harness.tables.catalog import open_table
+    from harness.tables.flatness import neighbourhood, path
+    from harness.tables.measure import Measure
+
+    table = open_table(name)
+    chosen, centre = Measure.parse(measure) if measure else table.test, named(table, architecture)
+    if chosen not in table.measures:
+        raise HarnessError(f"table {table.name} has no {chosen}: it has {', '.join(map(str, table.measures))}")
+    ways = path(table, centre, named(table, other), chosen) if other else None
+    levels = ways.levels if ways else neighbourhood(table, centre, chosen, radius)
+    rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(level).items()} for level in levels]
+    emit(rows, form, f"{table.name}, {chosen}: {'ways from' if ways else 'around'} {centre.encoding}")
+    if ways:
+        click.echo(f"barrier: {ways.barrier:.4f} percentage points", err=form != "table")
 
 
 @tables.command()
