@@ -103,6 +103,19 @@ def test_damaged_files_are_named_and_end_nothing(tmp_path: Path) -> None:
     assert {c.record for c in found if isinstance(c, Check)} == {"a", "z"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "[1]", '"x"', '{"runs": [{}]}', '{"runs": {"a": 1}}', '{"cases": [{"op_threshold": 1}]}'],
+)
+def test_content_of_no_kind_is_named_and_ends_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    shutil.copy(RECORDS / "robustdarts_eigenvalues.json", tmp_path / "z.json")
+    first, *rest = conform([tmp_path])
+    assert isinstance(first, Skipped)
+    assert first.record == "a"
+    assert [c.record for c in rest if isinstance(c, Check)] == ["z"]
+
+
 def test_places_without_records_are_errors(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="no conformance record at"):
         list(conform([tmp_path / "absent.npz"]))

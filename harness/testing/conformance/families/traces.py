@@ -10,7 +10,9 @@ from harness.testing.conformance.records import Check, Record
 
 def takes(record: Record) -> bool:
     runs = record.content
-    return isinstance(runs, list) and all(isinstance(run, dict) and "max_eigenvalue" in run for run in runs)
+    return (
+        isinstance(runs, list) and bool(runs) and all(isinstance(run, dict) and "max_eigenvalue" in run for run in runs)
+    )
 
 
 def replay(record: Record) -> Iterator[Check]:
