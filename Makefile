@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STUDY = benchmarks/trajectories/digits.toml
 JOBS ?= 2
 
-.PHONY: setup demo test test-engines lint docs clean
+.PHONY: setup demo test test-engines coverage lint docs clean
 
 setup: $(BIN)/.installed
 
@@ -29,11 +29,16 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
+# which lines the suite runs; of a part: make coverage PART=tests/results
+PART = tests
+coverage: setup
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PART)
+
 # what takes minutes: a real SLURM (apt-get install slurm-wlm munge), Ray (pip install ray), and a short soak
 test-engines: setup
 	$(BIN)/python -m pytest -m engines tests/runs
 
-# the site, in build/docs: strict, offline, nothing from elsewhere (its search needs it served: python -m http.server -d build/docs)
+# the site, in build/docs: strict, offline, nothing from elsewhere; open build/docs/index.html
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.option("--width", type=click.FloatRange(1), help="Inches: 3.25 is a column, 6.75 two  [default: 6.75]")
 @click.option("--height", type=click.FloatRange(1), help="Inches  [default: as the figure needs]")
 @click.option("--title", help="Another title; none: without one.")
-@click.option("--architecture", metavar="ARCH", help="Draw one architecture, of --table or of --space, and no runs.")
+@click.option(
+    "--architecture",
+    metavar="ARCH",
+    help="Draw one architecture of --table (its string or index) or of --space, and no runs.",
+)
 @click.option("--table", help="The table in which the architecture stands.")
 @click.option("--space", help="The space that it is from, where there is no table.")
 @click.option("--seeds", help="These seeds alone: 0..9, 3, or 0,2,5..7.")
@@ -107,6 +111,7 @@ def draw_architecture(
     text: str, table: str | None, space: str | None, fields: dict[str, Any], folder: Path | None
 ) -> list[Path]:
     """Write `architecture.*` of one cell, and of where it stands in a table."""
+    from harness.cli.listing import named
     from harness.plots.content import save
     from harness.plots.portrait import Portrait
     from harness.spaces.base import SPACES
@@ -117,5 +122,5 @@ def draw_architecture(
     opened = open_table(table) if table is not None else None
     of = opened.space if opened is not None else SPACES.find(str(space))()
     figure = Portrait(**fields)
-    content = figure.of(of, of.parse(text), opened)
+    content = figure.of(of, of.parse(text) if opened is None else named(opened, text), opened)
     return save(figure.render(content), content, folder or Path(), "architecture")

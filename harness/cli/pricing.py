@@ -34,6 +34,7 @@ def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: 
                 "ms/step": round(1000 * price.step_s, 1),
                 "s/evaluation": round(price.evaluation_s, 3),
                 **({"s judging/run": round(price.judging_s, 1)} if price.judging_s else {}),
+                **({"s probes/run": round(price.probes_s, 1)} if price.probes_s else {}),
                 "s/run": round(price.run_s(runs[0].run), 1),
                 "memory MB": round(price.memory_mb),
                 "disk MB/run": round(price.disk_mb, 2),

@@ -72,6 +72,18 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
         click.echo(f"note: {sentence}", err=True)
 
 
+def tell_probes(study: Study) -> None:
+    """Say that probes cost time, and how to know how much."""
+    probes = study.runs[0].probes
+    if probes:
+        told = ", ".join(p.name if p.every == 1 else f"{p.name} (every {p.every} epochs)" for p in probes)
+        click.echo(
+            f"note: probes take time of their own, which is not counted as the search's: {told}; 'harness plan "
+            f"{study.source} --price' measures how much",
+            err=True,
+        )
+
+
 @click.command()
 @study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
@@ -160,6 +172,8 @@ def run(
             "one stops",
             err=True,
         )
+    if missing:
+        tell_probes(study)
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures = []
     try:

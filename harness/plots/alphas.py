@@ -21,6 +21,10 @@ class Alphas(Figure):
 
     name = "alphas"
     needs: ClassVar[str] = "methods with logits"
+    see: ClassVar[str] = (
+        "Red is more than an equal share, blue less. A red row of skips or pools that grows is the collapse as it "
+        "happens; rows that stay white were never decided."
+    )
     row_height: ClassVar[float] = 3.4
 
     def data(self, source: Source) -> Content:

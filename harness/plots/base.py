@@ -105,6 +105,8 @@ class Figure(Picture):
 
     needs: ClassVar[str] = "finished runs"
     """What the runs must have for it, for listings."""
+    see: ClassVar[str] = ""
+    """What there is to see in it: a caption, for the report and the documentation."""
 
     @abstractmethod
     def data(self, source: Source) -> Content:

@@ -16,6 +16,10 @@ class Cell(Figure):
     """The cell that a method derived most often, of its last epochs."""
 
     name = "cell"
+    see: ClassVar[str] = (
+        "Operations with weights, and without, have colours of their own. A cell of skips or pools alone is what "
+        "a collapsed search derives; how many runs agree on it is above each cell."
+    )
     per_row: ClassVar[int] = 2
 
     def data(self, source: Source) -> Content:

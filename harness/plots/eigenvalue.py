@@ -18,6 +18,10 @@ class Eigenvalue(Figure):
 
     name = "eigenvalue"
     needs: ClassVar[str] = "[probes.spectrum]"
+    see: ClassVar[str] = (
+        "A dominant eigenvalue that grows says that the loss gets sharp around alpha, so that rounding alpha to "
+        "an architecture costs accuracy; whether the error follows is in the left panel."
+    )
     row_height: ClassVar[float] = 2.4
     narrowest: ClassVar[float] = 2.4
     legend: ClassVar[bool] = True

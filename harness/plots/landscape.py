@@ -21,6 +21,10 @@ class Landscape(Figure):
 
     name = "landscape"
     needs: ClassVar[str] = "[probes.landscape]"
+    see: ClassVar[str] = (
+        "The dot is the last alpha. Close contours are a sharp minimum; a flat one changes little when alpha is "
+        "rounded to an architecture."
+    )
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 

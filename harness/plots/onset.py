@@ -23,6 +23,10 @@ class Onset(Figure):
     without parameters, or far above the run's best."""
 
     name = "onset"
+    see: ClassVar[str] = (
+        "A line that rises early collapses early; one that stays at zero never collapses. Each panel counts by "
+        "another rule, and a method can fail by one and not by another."
+    )
     row_height: ClassVar[float] = 2.3
     narrowest: ClassVar[float] = 1.0
     legend: ClassVar[bool] = True

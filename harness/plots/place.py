@@ -20,6 +20,10 @@ class Place(Figure):
 
     name = "place"
     needs: ClassVar[str] = "a table of all architectures"
+    see: ClassVar[str] = (
+        "The curve is every architecture of the table, the marks what was derived: to the left of the middle is "
+        "better than drawing at random."
+    )
     row_height: ClassVar[float] = 2.8
     legend: ClassVar[bool] = True
 

@@ -16,6 +16,10 @@ class Profile(Figure):
     """The share of runs that end at or below an error (Dolan & More 2002; as rliable draws them)."""
 
     name = "profile"
+    see: ClassVar[str] = (
+        "The higher a line at an error, the more of a method's runs end at that error or below. A line above "
+        "another everywhere is better in every respect; lines that cross differ in luck and risk."
+    )
     row_height: ClassVar[float] = 2.6
     legend: ClassVar[bool] = True
 

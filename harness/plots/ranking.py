@@ -17,6 +17,10 @@ class Ranking(Figure):
 
     name = "ranking"
     needs: ClassVar[str] = "[probes.ranking]"
+    see: ClassVar[str] = (
+        "Each point is an architecture. The closer to a rising line, the better the one-shot network knows what "
+        "is good; a cloud says that what is derived is decided by something else."
+    )
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 

@@ -16,6 +16,9 @@ class Ranks(Figure):
 
     name = "ranks"
     needs: ClassVar[str] = "three methods, the same seeds of each"
+    see: ClassVar[str] = (
+        "Methods joined by a bar are not told apart by so many seeds. Ranks say who wins, and not by how much."
+    )
     row_height: ClassVar[float] = 2.0
 
     def data(self, source: Source) -> Content:

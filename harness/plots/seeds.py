@@ -19,6 +19,10 @@ class Seeds(Figure):
     """The last error of every seed, with the quartiles of each method."""
 
     name = "seeds"
+    see: ClassVar[str] = (
+        "Each mark is one seed. Look at the spread before the medians: where boxes overlap most of their height, "
+        "another set of seeds can turn their order round."
+    )
     row_height: ClassVar[float] = 2.8
 
     def data(self, source: Source) -> Content:

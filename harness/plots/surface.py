@@ -12,6 +12,10 @@ class Surface(Landscape):
     """How the validation loss changes around the last alpha, as a surface."""
 
     name = "surface"
+    see: ClassVar[str] = (
+        "The same numbers as the contours. All panels have one scale: a flat sheet is a loss that does not care "
+        "how alpha moves."
+    )
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = False
     projection: ClassVar[str | None] = "3d"

@@ -29,6 +29,11 @@ class Trajectory(Figure):
     """
 
     name = "trajectory"
+    see: ClassVar[str] = (
+        "A thick line is the median over seeds, the band its quartiles; thin lines are single runs, where there "
+        "are few. A line that rises again and stays above the random level is a collapse: the search went on, and "
+        "what it derives got worse."
+    )
     row_height: ClassVar[float] = 2.6
     narrowest: ClassVar[float] = 2.4
     legend: ClassVar[bool] = True

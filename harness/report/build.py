@@ -102,7 +102,12 @@ def figures(found: Finished, source: Source) -> tuple[list[dict[str, str]], dict
     """Name, title and picture of each figure, and why the others are not there."""
     made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
     return [
-        {"name": name, "title": one.content.title, "source": picture(one.figure.render(one.content))}
+        {
+            "name": name,
+            "title": one.content.title,
+            "see": one.figure.see,
+            "source": picture(one.figure.render(one.content)),
+        }
         for name, one in made.items()
     ], missing
 

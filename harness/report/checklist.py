@@ -13,7 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
-from harness.results.frames import Results
+from harness.results.frames import APART, Results, search_seconds
 from harness.results.load import Finished
 from harness.verdicts.baseline import flat
 from harness.verdicts.compare import Pair
@@ -176,10 +176,9 @@ def duration_of(results: Results) -> tuple[Answer, str]:
         return "no", "the logs have no times"
     wall = last["wall_s"].groupby("method", sort=False).median()
     told = ", ".join(f"{m} {s:.1f} s" for m, s in wall.items())
-    apart = [c for c in ("probe_s", "lookup_s") if c in last and last[c].notna().any()]
-    if not apart:
+    if not any(c in last and last[c].notna().any() for c in APART):
         return "yes", f"{told} (median wall time; probes and lookups are in it)"
-    search = (last["wall_s"] - last[apart].sum(axis=1)).groupby("method", sort=False).median()
+    search = search_seconds(last).groupby("method", sort=False).median()
     alone = ", ".join(f"{m} {s:.1f} s" for m, s in search.items())
     return "yes", f"{alone} of search alone; with probes and lookups {told} (medians)"
 

@@ -19,16 +19,11 @@ from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look, read_manifes
 from harness.runs.study import load_study
 from harness.spaces.base import search_space
 
-FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
-"""Endings of files that an importer may read; a study's is .toml."""
-
 
 def open_finished(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Finished:
     """A study's file, with its runs under `out`, or a folder as `load_folder` reads it."""
     if source.is_dir():
         return load_folder(source).narrowed(settings, seeds)
-    if source.suffix.lower() in FOREIGN:
-        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     return of_study(load_study(source, list(settings), seeds), out)
 
 

@@ -104,17 +104,18 @@ class Results:
     def error_by_epoch(self, measure: Measure | None = None) -> pd.DataFrame:
         """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
 
-        Seconds are those that a search was measured to take; of one that only asks the table, the simulated seconds of
-        the trainings that it asked for, where the table has them.
+        Seconds are those that a search was measured to take, without its probes and lookups (see `search_seconds`); of
+        one that only asks the table, the simulated seconds of the trainings that it asked for, where the table has
+        them.
 
         With a table: 100 - accuracy of the derived architecture in `measure` (default: the table's test), mean over
         the trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half.
         """
         keys = ["method", "seed", "epoch"]
         timing = self.timing[keys].copy()
-        timing["seconds"] = self.timing["wall_s"]
+        timing["seconds"] = search_seconds(self.timing)
         if "simulated_s" in self.timing:  # results published before there was a simulated clock have none
-            timing["seconds"] = self.timing["simulated_s"].fillna(self.timing["wall_s"])
+            timing["seconds"] = self.timing["simulated_s"].fillna(timing["seconds"])
         if self.table is None:
             rows = self.epochs.assign(error_pct=100 - self.epochs["supernet_accuracy_pct"])
         else:
@@ -135,7 +136,7 @@ class Results:
     def final(self) -> pd.DataFrame:
         """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
         (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,
-        and seconds a run."""
+        seconds of search a run, and of its probes, where there are any."""
         import pandas as pd
 
         if not len(self):
@@ -161,7 +162,21 @@ class Results:
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
                 row["percentile"] = round(float(np.median(ranks)), 1)
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
+            if "probe_s" in self.timing and self.timing["probe_s"].max() >= 0.05:  # without probes none takes so long
+                probing = self.timing[self.timing["method"] == name].groupby("seed")["probe_s"].max().median()
+                rows[-1]["probe_seconds"] = round(float(probing), 1)
         return pd.DataFrame(rows)
+
+
+APART = ("probe_s", "lookup_s")
+"""Seconds in a run's wall_s that are no part of its search."""
+
+
+def search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
+    """Wall seconds of the search alone, since its run began; with probes and lookups in rows that do not know them,
+    which older versions wrote."""
+    apart = [c for c in APART if c in timing]
+    return timing["wall_s"] - timing[apart].fillna(0).sum(axis=1)
 
 
 def stacked(runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]) -> dict[str, Any]:

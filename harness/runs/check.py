@@ -27,7 +27,7 @@ def check_study(study: Study, runs: Iterable[Run]) -> None:
     supernets = [run for run in first.values() if isinstance(run.method.searcher, SupernetSearcher)]
     checks = [partial(check_table_search, run) for run in first.values() if run not in supernets]
     if supernets:
-        checks.append(partial(check_supernets, supernets))
+        checks += [partial(check_probes, supernets[0]), partial(check_supernets, supernets)]
     if problems := [sentence for check in checks for sentence in told(check)]:
         raise HarnessError("\n".join(f"study {study.source}: {p}" for p in dict.fromkeys(problems)))
 
@@ -45,6 +45,19 @@ def check_table_search(run: Run) -> list[str]:
     if run.table is not None and run.table.complete:
         run.method.searcher.start(run.space, run.table, Streams(run.seed))
     return []
+
+
+def check_probes(run: Run) -> list[str]:
+    """Whether the table is what the probes ask for."""
+    if run.table is not None and run.table.complete:
+        return []
+    what = "there is none" if run.table is None else f"{run.table.name} does not"
+    return [
+        f"the probe {probe.name!r} needs a table that holds every architecture, and {what}: name such a table, "
+        f"or leave [probes.{probe.name}] out"
+        for probe in run.probes
+        if probe.needs_table
+    ]
 
 
 def check_supernets(runs: list[Run]) -> list[str]:

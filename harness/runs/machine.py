@@ -6,6 +6,8 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,22 @@ from harness.core.version import __version__
 
 
 class Clock:
-    """Seconds and memory of a run, going on from the rows of an interrupted one."""
+    """Seconds and memory of a run, going on from the rows of an interrupted one. wall_s and cpu_s are all of it;
+    probe_s and lookup_s, which are in them, are what is no part of a search."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.wall = rows[-1]["wall_s"] if rows else 0.0
-        self.cpu = rows[-1]["cpu_s"] if rows else 0.0
+        last = rows[-1] if rows else {}
+        self.wall, self.cpu = last.get("wall_s", 0.0), last.get("cpu_s", 0.0)
+        # a checkpoint of an older version does not know them: they stay unknown
+        self.others = {name: last.get(name, float("nan") if rows else 0.0) for name in ("probe_s", "lookup_s")}
         self.began = time.perf_counter(), time.process_time()
+
+    @contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """Count the wall seconds of the context as those of probes or of lookups."""
+        began = time.perf_counter()
+        yield
+        self.others[what] += time.perf_counter() - began
 
     def elapsed(self) -> tuple[float, float]:
         """Wall and CPU seconds of the run so far, without the time it was stopped."""
@@ -33,7 +45,7 @@ class Clock:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         if device.type == "cuda":
             memory = torch.cuda.max_memory_allocated(device)
-        return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, "peak_memory_mb": memory / 1e6}
+        return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, **self.others, "peak_memory_mb": memory / 1e6}
 
 
 def environment(device: torch.device, precision: str) -> dict[str, Any]:

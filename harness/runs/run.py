@@ -93,8 +93,10 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
             architecture = process.select()
             record = epoch_record(epoch, trained | evaluated(epoch, process, run), process, architecture, run)
-            rows["epochs"].append(record | probed(epoch, process, run))
-            rows["lookups"] += lookup_records(epoch, architecture, run.table if run.judged(epoch) else None)
+            with clock.apart("probe_s"):
+                rows["epochs"].append(record | probed(epoch, process, run))
+            with clock.apart("lookup_s"):
+                rows["lookups"] += lookup_records(epoch, architecture, run.table if run.judged(epoch) else None)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             lease.check()
             folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch))

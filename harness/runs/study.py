@@ -33,6 +33,8 @@ from harness.spaces.base import SPACES, PresetName, Space
 from harness.tables.table import Table
 
 LAST = "last"
+FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
+"""Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
 LONGEST_NAME = 120
@@ -216,6 +218,8 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
     if isinstance(source, Mapping):
         raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
+    elif source.suffix.lower() in FOREIGN:
+        raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     else:
         raw, path = read_toml(source, "study"), source
     apply_settings(raw, list(settings))

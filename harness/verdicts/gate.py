@@ -119,6 +119,9 @@ def gate(
             shift(method, OPTIONS[name], before[name], after[name], margin=size, level=level, paired=paired)
             for name, size in sizes.items()
         ]
+        # the margin of an eigenvalue is given, and told, as a factor
+        told = f"factor {margins.eigenvalue:g}"
+        tests = [replace(t, margin=told) if t.quantity == OPTIONS["eigenvalue"] else t for t in tests]
         tests.append(rates(method, before["failed"], after["failed"], margins, paired=paired))
         if paired and not differences_of(sides[1], sides[0]):
             tests = [replace(t, identical=True) if t.method == method else t for t in tests]
@@ -267,6 +270,6 @@ def summary(checks: list[Check]) -> str:
     few = {c.quantity: c.needs for c in checks if c.state == state}
     each = ", ".join(f"{quantity} needs {n}" for quantity, n in few.items())
     return (
-        f"too few runs to show anything: {each} seeds a method, on both sides. Run them (--seeds 0..{needed - 1}), and "
-        "write the baseline anew with as many"
+        f"too few runs: {each} seeds a method, on both sides, before anything can be shown of it. Run them (--seeds "
+        f"0..{needed - 1}), and write the baseline anew with as many"
     )

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import main
+from harness.core.version import __version__
 from harness.results.frames import Results
 from harness.runs.execute import plan
 from harness.runs.study import load_study
@@ -49,7 +50,7 @@ def test_help_shows_examples_and_imports_nothing_heavy() -> None:
 
 
 def test_version() -> None:
-    assert call("--version").output == "harness, version 0.1.0\n"
+    assert call("--version").output == f"harness, version {__version__}\n"
 
 
 @pytest.mark.parametrize("verb", ["plan", "run", "status", "plot", "publish", "list", "conform", "tables"])

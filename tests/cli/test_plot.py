@@ -44,6 +44,9 @@ def test_one_architecture_without_any_run(tmp_path: Path) -> None:
     assert 0 < float(own["share"]) < 100
     assert call("plot", "--architecture", CELL, "--space", "nasbench201", "--to", tmp_path / "b").exit_code == 0
     assert "say --table TABLE, or --space SPACE" in sentence(call("plot", "--architecture", CELL))
+    by_index = call("plot", "--architecture", "1835", "--table", "nasbench201", "--to", tmp_path / "c")
+    assert by_index.exit_code == 0, by_index.output
+    assert "45.70 %" in (tmp_path / "c" / "architecture.svg").read_text()
 
 
 def test_two_studies(tmp_path: Path) -> None:
@@ -55,6 +58,7 @@ def test_two_studies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["runs.csv"], "runs.csv is no study: import its rows first, harness import runs.csv --table TABLE"),
         ([], "name a study or a folder of results, or an --architecture"),
         ([DIGITS, "--figure", "seed"], "unknown figure 'seed': did you mean 'seeds'?"),
         ([DIGITS, "--figure", "ranking"], "add [probes.ranking] to the study"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +17,8 @@ import click
 import pytest
 
 from harness.cli.main import main
+from harness.plots.base import FIGURES
+from harness.runs.study import StudyFile
 from harness.search.methods import methods
 from tests.conftest import ROOT
 
@@ -91,7 +96,7 @@ def test_every_block_runs(page: Path, desk: Path) -> None:
 
 def test_no_block_is_passed_over() -> None:
     """What is neither run nor a file is of a kind that another test looks at."""
-    assert {b.language for page in PAGES for b in blocks(page) if not b.title} <= {*RUN, "console", "py"}
+    assert {b.language for page in PAGES for b in blocks(page) if not b.title} <= {*RUN, "console", "py", "toml"}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,17 @@ def test_what_is_only_shown_is_at_least_a_command(page: Path) -> None:
             command.make_context(command.name, words, resilient_parsing=True)
 
 
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b.language == "toml" and not b.title for b in blocks(p))], ids=named
+)
+def test_a_part_of_a_study_is_valid(page: Path) -> None:
+    """Sections that are shown without the rest of their study."""
+    rest = {"name": "a", "space": "nasbench201", "dataset": "digits", "table": "none", "methods": ["darts"]}
+    for block in blocks(page):
+        if block.language == "toml" and not block.title:
+            StudyFile.model_validate(rest | {"seeds": "0", "epochs": 1} | tomllib.loads(block.text))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("mkdocs")
@@ -130,6 +146,25 @@ def test_the_site_is_built_strictly(site: Path) -> None:
     assert "--accept" in text
     api = (site / "reference" / "api.html").read_text()
     assert all(f'id="harness.api.{name}"' in api for name in ("studies.run", "loaded.load", "verdicts.compare"))
+
+
+def test_every_method_and_every_figure_has_its_place(site: Path) -> None:
+    """Figures with a picture, made by the command below it, and what to see."""
+    text = (site / "reference" / "figures.html").read_text()
+    for name, cls in FIGURES.classes.items():
+        assert f'src="figures/{name}.png"' in text, f"harness plot --all (docs/hooks.py) makes it: {name}"
+        assert f"--figure {name} " in re.sub("<[^>]+>", "", text)
+        assert cls.see.partition(".")[0].split(";")[0] in html.unescape(text)
+    text = (site / "reference" / "methods.html").read_text()
+    named = [name for name, entry in methods().items() if not entry.alias]
+    assert [name for name in named if f'<h2 id="{name}">' not in text] == []
+
+
+def test_the_search_works_from_the_disk(site: Path) -> None:
+    """The theme reads the index as a script where it may not fetch it, and needs a worker in a frame then."""
+    index = (site / "search" / "search_index.js").read_text()
+    assert json.loads(index.removeprefix("var __index = "))["docs"]
+    assert 'src="assets/iframe-worker.js"' in (site / "index.html").read_text()
 
 
 def test_the_site_asks_nobody_else_for_anything(site: Path) -> None:

@@ -91,6 +91,25 @@ def test_csv_rows_that_cannot_be_right_are_named(tmp_path: Path, old: str, new: 
     assert not (tmp_path / "to").exists()
 
 
+def test_a_csv_that_is_not_recognised_says_what_is_amiss(tmp_path: Path) -> None:
+    common = ("--table", TABLE.name, "--to", tmp_path / "to")
+    (tmp_path / "a.csv").write_text(ROWS.replace("method,", "algorithm,"))
+    code, text = run("import", tmp_path / "a.csv", *common)
+    assert (code, "line 1: there is no column 'method'" in text) == (2, True)
+    (tmp_path / "b.csv").write_text(ROWS.replace(",", ";"))
+    code, text = run("import", tmp_path / "b.csv", *common)
+    assert (code, "commas are to separate them, not ';'" in text.replace("\n", " ")) == (2, True)
+
+
+def test_missing_epochs_are_told(tmp_path: Path) -> None:
+    rows = [f"{method},0,{epoch},{SKIPS}" for method in ("a", "b") for epoch in range(0, 20, 5)]
+    whole = ["method,seed,epoch,arch", *rows]
+    (tmp_path / "whole.csv").write_text("\n".join(whole))
+    assert imported("csv", tmp_path / "whole.csv", tmp_path)[1] == []  # every fifth epoch is as good as every one
+    (tmp_path / "gap.csv").write_text("\n".join(whole[:2] + whole[3:]))
+    assert imported("csv", tmp_path / "gap.csv", tmp_path)[1] == ["a seed 0 has no epoch between 0 and 10"]
+
+
 def test_fractions_are_no_percentages(tmp_path: Path) -> None:
     (tmp_path / "runs.csv").write_text(ROWS.replace("60.5", "0.605").replace(",,10,", ",,0.1,"))
     code, text = run("import", tmp_path / "runs.csv", "--table", TABLE.name, "--to", tmp_path / "to")

@@ -37,6 +37,11 @@ def plan(verb: str, study: Path, out: Path, *settings: str) -> tuple[int, str]:
         ({"labels": np.full(64, 3)}, [], "the training half of npz has images of one class alone (3)"),
         ({"labels": np.arange(64) // 32}, [], "the search-validation half of npz has images of one class alone (1)"),
         ({"side": 7}, [], "images of 7 x 7 pixels do not go through the network of nasbench201"),
+        (
+            {},
+            ["table=none", 'methods=["darts"]', "probes.ranking.every=1"],
+            "the probe 'ranking' needs a table that holds every architecture",
+        ),
         ({}, ["supernet.channels=3", 'methods=["pc-darts"]'], "3 channels cannot be divided into 4 parts"),
         ({}, ["methods={random-search={random-search={schedule=7}}}"], "7"),
     ],

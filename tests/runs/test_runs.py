@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 from harness.core.arithmetic import resolve_device
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomically
+from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.store import TABLES
 from harness.runs.study import load_study
@@ -74,7 +76,8 @@ def test_records_are_complete(finished: tuple[Path, Path]) -> None:
         epochs, lookups, timing = (pd.read_parquet(planned.folder.final / f"{t}.parquet") for t in TABLES)
         assert epochs["epoch"].tolist() == [0, 1, 2]
         assert timing["wall_s"].is_monotonic_increasing
-        assert set(timing) == {"epoch", "wall_s", "cpu_s", "peak_memory_mb", "simulated_s", "simulated_epochs"}
+        counted = {"wall_s", "cpu_s", "probe_s", "lookup_s", "simulated_s", "simulated_epochs"}
+        assert set(timing) == {"epoch", "peak_memory_mb", *counted}
         counts = epochs.filter(like="count_").sum(axis=1)
         assert counts.tolist() == [6, 6, 6]
         table = planned.run.table
@@ -95,6 +98,21 @@ def test_records_are_complete(finished: tuple[Path, Path]) -> None:
         assert manifest["configuration"]["preset"] == "fixed"
         assert manifest["id"] == planned.run.id
         assert not list(planned.folder.final.glob("checkpoint*"))
+
+
+def test_probes_are_no_part_of_the_search_seconds(small_study: Path, tmp_path: Path) -> None:
+    """wall_s is all of it; what figures and tables call seconds of search is without probes and lookups."""
+    study = load_study(small_study, ['methods=["darts"]', "seeds=[0]", "probes.spectrum.every=2"])
+    planned = plan(study, tmp_path)
+    assert [o.error for o in run_all(planned, "cpu", 1)] == [None]
+    found = Results.of_runs(planned, study.table)
+    timing = found.timing
+    assert (timing["probe_s"].diff().fillna(timing["probe_s"]) > 0.001).tolist() == [True, False, True]
+    expected = timing["wall_s"] - timing["probe_s"] - timing["lookup_s"]
+    assert found.error_by_epoch()["seconds"].tolist() == pytest.approx(expected.tolist())
+    assert expected.is_monotonic_increasing
+    older = replace(found, timing=timing.drop(columns=["probe_s", "lookup_s"]))
+    assert older.error_by_epoch()["seconds"].tolist() == timing["wall_s"].tolist()
 
 
 def test_methods_share_their_first_epoch(finished: tuple[Path, Path]) -> None:

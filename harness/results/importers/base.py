@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +65,8 @@ class Importer(ABC):
     name: ClassVar[str] = ""
     tool: ClassVar[str]
     """Whose logs they are, for the manifest."""
+    endings: ClassVar[tuple[str, ...]] = ()
+    """How names of its files end: such a file that no format recognises is read by it, which says what is amiss."""
 
     @abstractmethod
     def recognises(self, source: Path) -> bool:
@@ -91,6 +95,9 @@ def importer_of(source: Path) -> Importer:
         return known[found[0]]
     if found:
         raise HarnessError(f"{source} can be read as {' and as '.join(found)}: say which, harness import {found[0]} ..")
+    for importer in known.values():
+        if source.is_file() and importer.endings and source.name.lower().endswith(importer.endings):
+            return importer
     raise HarnessError(f"{source} is in no format that is known: name one of {', '.join(known)}, or write a CSV")
 
 
@@ -214,12 +221,19 @@ def _append(rows: dict[str, list[dict[str, Any]]], epoch: Epoch, importer: Impor
 
 
 def remarks(epochs: list[Epoch]) -> list[str]:
-    """What is uneven between the runs."""
+    """What is uneven within and between the runs."""
+    runs: dict[str, list[int]] = {}
+    for e in epochs:
+        runs.setdefault(f"{e.method} seed {e.seed}", []).append(e.epoch)
+    steps = Counter(b - a for numbers in runs.values() for a, b in pairwise(numbers))
+    usual = max(steps, key=lambda step: steps[step], default=1)
+    gaps = [(who, a, b) for who, numbers in runs.items() for a, b in pairwise(numbers) if b - a > usual]
+    told = [f"{who} has no epoch between {a} and {b}" for who, a, b in gaps[:5]]
     ends: dict[int, list[str]] = {}
-    for (method, seed), last in {(e.method, e.seed): e.epoch for e in epochs}.items():
-        ends.setdefault(last, []).append(f"{method} seed {seed}")
-    if len(ends) < 2:
-        return []
-    most = max(ends, key=lambda end: len(ends[end]))
-    others = [f"{who} at {end}" for end, runs in sorted(ends.items()) if end != most for who in runs]
-    return [f"not all runs end at the same epoch: {len(ends[most])} at {most}, {', '.join(others[:5])}"]
+    for who, numbers in runs.items():
+        ends.setdefault(numbers[-1], []).append(who)
+    if len(ends) > 1:
+        most = max(ends, key=lambda end: len(ends[end]))
+        others = [f"{who} at {end}" for end, whose in sorted(ends.items()) if end != most for who in whose]
+        told.append(f"not all runs end at the same epoch: {len(ends[most])} at {most}, {', '.join(others[:5])}")
+    return told

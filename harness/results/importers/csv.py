@@ -28,6 +28,7 @@ class CSV(Importer):
 
     name = "csv"
     tool = "a CSV file"
+    endings = (".csv", ".csv.gz")
 
     def recognises(self, source: Path) -> bool:
         if not source.is_file():
@@ -47,9 +48,10 @@ class CSV(Importer):
         header = [name.strip().lower() for name in rows[0][1]] if rows else []
         missing = [name for name in NEEDED if name not in header]
         if missing:
+            other = next((f"; commas are to separate them, not {s!r}" for s in ";\t" if s in "".join(header)), "")
             raise HarnessError(
                 f"{source}, line 1: there is no column {missing[0]!r}: the first line names the columns, and "
-                f"{', '.join(NEEDED)} must be among them"
+                f"{', '.join(NEEDED)} must be among them{other}"
             )
         epochs = [epoch_of(f"{source}, line {line}", header, row) for line, row in rows[1:]]
         unread = [name for name in header if name not in (*NEEDED, *OPTIONAL)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -21,6 +21,9 @@ class Probe(Plugin):
 
     A probe draws from streams of its own and leaves the search as it was: with or without it, a search is the same.
     """
+
+    needs_table: ClassVar[bool] = False
+    """Whether it asks a table that holds every architecture; a study without one is refused before it runs."""
 
     every: int = Field(1, ge=1)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
@@ -29,13 +28,13 @@ class Ranking(Probe):
 
     name = "ranking"
     paper = "Yu et al., ICLR 2020 (1902.08142)"
+    needs_table: ClassVar[bool] = True
     samples: int = Field(100, ge=10)
     strata: int = Field(10, ge=1)
     images: int = Field(256, ge=2)
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
-        if table is None or not table.complete:
-            raise HarnessError("the probe 'ranking' needs a table that holds every architecture")
+        assert table is not None and table.complete
         stream = search.streams[f"probe-{self.name}"]
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
         truth = table.vector(table.test)
