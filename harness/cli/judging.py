@@ -53,8 +53,11 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     kind = "paired by seed, signed-rank" if pairs[0].paired else "unpaired, rank-sum"
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
     if form == "table":
-        emit(describe(ends, declared), form, f"{found.name}: {what} of every method")
-    told = "; ".join(filter(None, [told, f"{kind}, Holm", alike(ends.settings), *found.provenance]))
+        judge = found.results.judged_by
+        emit(describe(ends, declared), form, f"{found.name}: {what} of every method{judge and f' ({judge})'}")
+    told = "; ".join(
+        filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
+    )
     title = f"{found.name}: {what} ({told})"
     emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
     if form == "table":

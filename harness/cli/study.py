@@ -222,8 +222,8 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     finished = [p for p in planned if p.finished]
     manifests = [p.folder.manifest() for p in finished]
     found = Results.of_runs(finished, study.table, manifests)
-    trained = alike(found.settings)
-    emit(records(found.final()), form, f"{study.name}: final results{trained and f' ({trained})'}")
+    told = "; ".join(filter(None, [found.judged_by, alike(found.settings)]))
+    emit(records(found.final()), form, f"{study.name}: final results{told and f' ({told})'}")
     for clause in provenance(manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):

@@ -97,6 +97,11 @@ class Results:
         kept = {name: frame[frame["seed"].isin(seeds)] for name, frame in frames.items()}
         return replace(self, **kept)
 
+    @property
+    def judged_by(self) -> str:
+        """What errors are of where there is no table, for headings; nothing where a table tells them."""
+        return "" if self.table is not None else "no table: supernet validation error"
+
     def __len__(self) -> int:
         """Number of runs."""
         return 0 if self.epochs.empty else len(self.epochs[["method", "seed"]].drop_duplicates())

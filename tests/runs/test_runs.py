@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from harness.cli.main import main
 from harness.core.arithmetic import resolve_device
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomically
@@ -248,3 +250,6 @@ def test_second_order_and_1shot1_run_end_to_end(tmp_path: Path, small_study: Pat
             assert study.runs[0].space.parse(text).encoding == text
         assert pd.read_parquet(planned[0].folder.final / "lookups.parquet").empty
         assert json.loads((planned[0].folder.final / "manifest.json").read_text())["configuration"]["table"] is None
+    changes = [w for s in (*settings, "space=nasbench1shot1.s1", "supernet.cells=3") for w in ("--set", s)]
+    words = ["status", str(small_study), "--seeds", "0", "--out", str(tmp_path / "nasbench1shot1.s1"), *changes]
+    assert "no table: supernet validation error" in CliRunner().invoke(main, words).stdout
