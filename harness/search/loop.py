@@ -14,7 +14,7 @@ from harness.core.arithmetic import arithmetic
 from harness.core.errors import HarnessError
 from harness.datasets.base import Batches, Part
 from harness.search.clipping import alpha_gradients, clip, with_zeros
-from harness.search.regularizers.base import Regularizer
+from harness.search.regularizers.base import Regularizer, penalty
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Batch, WeightStep, cross_entropy, frozen_cross_entropy
 from harness.search.training import Training
@@ -106,7 +106,7 @@ class SupernetSearch(SearchState):
     def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""
         weights_first = self.training.order == "weights-first"
-        moves = self.counted_step(weights_first)
+        moves = self.training.weight_steps == 1 or self.training.alpha_moves_at(self.count_minibatch())
         if moves and not weights_first:
             self.architecture_step(train, valid, epoch, learning_rate)
         loss = self.weight_step(train, valid, epoch, learning_rate)
@@ -115,24 +115,10 @@ class SupernetSearch(SearchState):
         self.searcher.finish(self.alphas, self.alpha_optimizer)
         return loss
 
-    def counted_step(self, weights_first: bool) -> bool:
-        """Whether this minibatch has an architecture step, where there are several weight steps to one."""
-        every = self.training.weight_steps
-        if every == 1:
-            return True
-        count = self.memory["minibatches"] = self.memory.get("minibatches", 0) + 1
-        return bool(count % every == (0 if weights_first else 1))
-
     def architecture_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> None:
         moment = self.moment(epoch)
         if not (self.searcher.moves(moment) and all(r.alpha_moves(moment) for r in self.regularizers)):
             return
-
-        def penalty(alphas: Sequence[Tensor]) -> Tensor | None:
-            terms = [r.alpha_loss(list(alphas), moment) for r in self.regularizers]
-            present = [t for t in terms if t is not None]
-            return torch.stack(present).sum() if present else None
-
         step = ArchitectureStep(
             net=self.net,
             alphas=self.alphas,
@@ -140,7 +126,7 @@ class SupernetSearch(SearchState):
             train=train,
             valid=valid,
             loss=cross_entropy,
-            penalty=penalty,
+            penalty=partial(penalty, self.regularizers, moment),
             learning_rate=learning_rate,
             momentum=self.training.momentum,
             weight_decay=self.weight_optimizer.param_groups[0]["weight_decay"],

@@ -81,6 +81,12 @@ class SearchState(ABC):
     def moment(self, epoch: int) -> Moment:
         return Moment(self.streams, self.space, epoch, self.epochs, self.net.mixed_cells, self.memory)
 
+    def count_minibatch(self) -> int:
+        """The number of this minibatch, from 1, over all epochs."""
+        count: int = self.memory.get("minibatches", 0) + 1
+        self.memory["minibatches"] = count
+        return count
+
     # -- decided ---------------------------------------------------------------------------------------------
 
     def decide(self, tensor: int, row: int, kept: Sequence[int], *, frozen: bool = False, share: bool = False) -> None:

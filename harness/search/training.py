@@ -52,3 +52,8 @@ class Training(Settings):
         """Cosine from `learning_rate` at epoch 0, written out, so that no scheduler version shifts it by one."""
         span = self.learning_rate - self.learning_rate_min
         return self.learning_rate_min + span * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+    def alpha_moves_at(self, minibatch: int) -> bool:
+        """Whether there is an architecture step on this minibatch, counted from 1: the first of `weight_steps`, or the
+        last of them where the weights go first."""
+        return minibatch % self.weight_steps == (0 if self.order == "weights-first" else 1)

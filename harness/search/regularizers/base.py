@@ -100,6 +100,13 @@ class Regularizer(Plugin):
         return None
 
 
+def penalty(regularizers: Sequence[Regularizer], moment: Moment, alphas: Sequence[Tensor]) -> Tensor | None:
+    """The sum of all terms that are added to the validation loss; None where there are none."""
+    terms = [r.alpha_loss(list(alphas), moment) for r in regularizers]
+    present = [t for t in terms if t is not None]
+    return torch.stack(present).sum() if present else None
+
+
 def keep_only(search: SearchState, tensor: int, row: int, kept: Sequence[int]) -> None:
     """Drop every option of a choice but these, and put the logits of these at zero."""
     with torch.no_grad():

@@ -9,7 +9,8 @@ import torch
 from harness.core.errors import HarnessError
 from harness.core.memory import memory_limit
 from harness.spaces.base import Preset, Space
-from harness.spaces.blocks.supernet import Supernet, initialise
+from harness.spaces.blocks.initial import initialise
+from harness.spaces.blocks.supernet import Supernet
 
 Implementation = Literal["fast", "readable"]
 HELD = 3

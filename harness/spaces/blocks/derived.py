@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.core.errors import HarnessError
 from harness.core.streams import Make
 from harness.spaces.base import Architecture, Space
-from harness.spaces.blocks.supernet import initialise
+from harness.spaces.blocks.initial import initialise
 
 
 class Derived(nn.Module, ABC):

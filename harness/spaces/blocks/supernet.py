@@ -285,24 +285,3 @@ class ReluConvBn(nn.Sequential):
             nn.Conv2d(cin, cout, kernel, stride=stride, padding=kernel // 2, bias=False),
             nn.BatchNorm2d(cout, affine=affine, momentum=momentum),
         )
-
-
-def initialise(net: nn.Module, generator: torch.Generator) -> None:
-    """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
-
-    Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;
-    batch norm: scale 1, shift 0, running mean 0, running variance 1.
-    """
-    with torch.no_grad():
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                bound = module.weight[0].numel() ** -0.5
-                for tensor in (module.weight, module.bias):
-                    if tensor is not None:
-                        draw = torch.empty(tensor.shape, dtype=tensor.dtype)
-                        tensor.copy_(draw.uniform_(-bound, bound, generator=generator))
-            elif isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
-                if module.affine:
-                    nn.init.ones_(module.weight)
-                    nn.init.zeros_(module.bias)
