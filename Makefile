@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STUDY = benchmarks/trajectories/digits.toml
 JOBS ?= 2
 
-.PHONY: setup demo test test-engines coverage lint docs clean
+.PHONY: setup demo test test-long test-engines coverage lint docs clean
 
 setup: $(BIN)/.installed
 
@@ -37,6 +37,10 @@ coverage: setup
 # what takes minutes: a real SLURM (apt-get install slurm-wlm munge), Ray (pip install ray), and a short soak
 test-engines: setup
 	$(BIN)/python -m pytest -m engines tests/runs
+
+# more of what `make test` looks at in part: every method on a second space, every pair of parts, the attack's cases by hand
+test-long: setup
+	$(BIN)/python -m pytest -n $(JOBS) -m long
 
 # the site, in build/docs: strict, offline, nothing from elsewhere; open build/docs/index.html
 docs: setup

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,11 @@ RECORDS = Path(__file__).parent / "conformance" / "records"
 
 # every test process uses one thread, like every run
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def often(values: Iterable[Any], chosen: Callable[[Any], bool]) -> list[Any]:
+    """Parameters of a test, of which those that are not chosen are left to `make test-long`."""
+    return [v if chosen(v) else pytest.param(v, marks=pytest.mark.long) for v in values]
 
 
 @pytest.fixture(scope="session")
