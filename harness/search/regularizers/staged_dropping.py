@@ -168,7 +168,8 @@ def capped(
 ) -> NDArray[np.floating[Any]]:
     """One at the operations of the edges that a cell keeps, zero elsewhere: of each node the `keeps` edges of largest
     mixing weight [choices, options], those below zero not there, each with its largest operation; the later one of
-    equal ones. While there are more than `limit` skips, the weight of the smallest one becomes zero."""
+    equal ones. While there are more than `limit` skips, and something else is left to take, the weight of the smallest
+    becomes zero."""
     mix = mix.copy()
     names = [list(options) for options in choices.options]
     there = [[p for p, n in enumerate(own) if n != space.zero and mix[row, p] >= 0] for row, own in enumerate(names)]
@@ -180,9 +181,11 @@ def capped(
             strengths = [float(mix[row, there[row]].max()) for row in edges]
             kept += [edges[place] for place in largest(strengths, choices.keeps or len(edges))]
         skips = [row for row in kept if names[row][best[row]] == space.skip]
-        if limit is None or len(skips) <= limit:
+        # a skip of weight zero that is still kept has nothing beside it: the cell cannot have fewer
+        fewer = [row for row in skips if mix[row, best[row]] > 0]
+        if limit is None or len(skips) <= limit or not fewer:
             break
-        weakest = min(skips, key=lambda row: float(mix[row, best[row]]))
+        weakest = min(fewer, key=lambda row: float(mix[row, best[row]]))
         mix[weakest, best[weakest]] = 0.0
     found = np.zeros_like(mix)
     found[kept, [best[row] for row in kept]] = 1.0
