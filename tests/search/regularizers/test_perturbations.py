@@ -189,13 +189,3 @@ def test_partial_channels_mix_a_quarter_and_shuffle() -> None:
     x = torch.arange(8.0).view(1, 8, 1, 1)
     out = net.around(lambda x, _: 10 + x, x, torch.ones(1)).flatten().tolist()
     assert out == [10, 2, 4, 6, 11, 3, 5, 7]  # four groups of two, taken in turn
-
-
-def test_a_cell_of_nothing_but_skips_has_an_end() -> None:
-    """Where every other operation is dropped, there are as many skips as edges, whatever the limit."""
-    space = S2()
-    skip = [[options.index(str(space.skip)) for options in choices.options] for choices in space.tensors]
-    alphas = [np.full(shape, DROPPED) for shape in space.alpha_shapes]
-    for alpha, places in zip(alphas, skip, strict=True):
-        alpha[range(len(places)), places] = 0.0
-    assert derived(space, alphas, [2, None]).operations.count(str(space.skip)) == 16

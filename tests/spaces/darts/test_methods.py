@@ -1,9 +1,12 @@
 """Methods on DARTS' spaces: each searches, resumes to the same bytes, and leaves global random states alone."""
 
+import numpy as np
 import pytest
 import torch
 
 from harness.search.methods import method
+from harness.search.regularizers.base import DROPPED
+from harness.search.regularizers.staged_dropping import derived
 from harness.spaces.darts.space import S1, S2, S3, S4
 from harness.testing.contracts import MethodContract, small_search
 
@@ -34,3 +37,13 @@ def test_noise_has_a_stream_of_its_own() -> None:
         search.train_epoch(0, lambda: None)
     assert "alpha-noise" in other.streams.state_dict()
     assert torch.equal(*(search.streams.state_dict()["noise"] for search in (plain, other)))
+
+
+def test_a_cell_of_nothing_but_skips_has_an_end() -> None:
+    """Where every other operation is dropped, there are as many skips as edges, whatever the limit."""
+    space = S2()
+    skip = [[options.index(str(space.skip)) for options in choices.options] for choices in space.tensors]
+    alphas = [np.full(shape, DROPPED) for shape in space.alpha_shapes]
+    for alpha, places in zip(alphas, skip, strict=True):
+        alpha[range(len(places)), places] = 0.0
+    assert derived(space, alphas, [2, None]).operations.count(str(space.skip)) == 16
