@@ -81,7 +81,7 @@ def test_a_folder_of_folders_names_those_inside(tmp_path: Path) -> None:
     rows = ROOT / "results" / "published"
     result = CliRunner().invoke(main, ["compare", str(rows)])
     assert result.exit_code == 2
-    assert "holds no published results itself; did you mean" in result.output
+    assert "holds no finished run: name one of the folders inside: " in result.output
     (tmp_path / "runs.csv").write_text("method,seed,epoch,arch\n")
     result = CliRunner().invoke(main, ["plot", str(tmp_path / "runs.csv")])
     assert (result.exit_code, "harness import" in result.output) == (2, True)

@@ -20,7 +20,7 @@ from harness.cli.main import main
 from harness.plots.base import FIGURES
 from harness.runs.study import StudyFile
 from harness.search.methods import methods
-from tests.conftest import ROOT
+from tests.conftest import ROOT, often
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -87,7 +87,10 @@ def do(block: Block, desk: Path) -> None:
     assert done.returncode == 0, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=named)
+OFTEN = ("index", "method", "space", "logs", "data", "rederive", "recipes", "train")
+
+
+@pytest.mark.parametrize("page", often(TUTORIALS, lambda page: page.stem in OFTEN), ids=named)
 def test_every_block_runs(page: Path, desk: Path) -> None:
     for block in blocks(page):
         if block.title or block.language in RUN:

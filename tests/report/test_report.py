@@ -122,6 +122,7 @@ def test_methods_can_be_hidden_and_the_axis_turned(browser: Any, page: Path) -> 
     assert browser.find_element(By.ID, "axis").text == "against epochs"
 
 
+@pytest.mark.long
 def test_a_hundred_runs_of_a_hundred_epochs_are_drawn_at_once(browser: Any, tmp_path: Path) -> None:
     """The page of 10,000 points draws them all and answers; its size is stated."""
     from selenium.webdriver.common.by import By

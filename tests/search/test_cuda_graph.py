@@ -34,7 +34,9 @@ DRAWN = {n for n in SUPERNET_METHODS if method(n).searcher.evaluates != "all"}
 """Look on the host at what was drawn, to compute that alone."""
 WAITING = {"oles", "drnas", "drnas-progressive"} | DRAWN
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
-REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"}]
+DECIDING = {n for n in SUPERNET_METHODS if any(not r.replays for r in method(n).regularizers)} - WAITING
+"""Leave choices out that were decided."""
+REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"} | DECIDING]
 """iDARTS moves weights to another place and back."""
 WAITED = (RuntimeError, NotImplementedError)
 

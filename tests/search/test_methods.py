@@ -259,6 +259,7 @@ def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPAC
         yield search
 
 
+@pytest.mark.long
 def test_adaptive_decay_goes_back_and_decays_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule fires at 22 for 10: weights and logits are those after epoch 10, and decay grows to its limit."""
     rising = iter(2.0**i for i in range(100))

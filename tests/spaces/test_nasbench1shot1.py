@@ -44,6 +44,7 @@ def test_enumeration_is_complete(cls: type[NASBench1Shot1]) -> None:
     assert len(space.distinct_architectures()) == space.distinct
 
 
+@pytest.mark.long
 def test_s3_has_55854_distinct_cells() -> None:
     space = S3()
     assert len(space.distinct_architectures()) == space.distinct == 55_854

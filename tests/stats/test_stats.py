@@ -206,6 +206,7 @@ def test_rates_are_statsmodels() -> None:
     assert [round(highest_rate_of_none(n), 2) for n in (3, 4, 5, 10, 20)] == [0.63, 0.53, 0.45, 0.26, 0.14]
 
 
+@pytest.mark.long
 def test_bounds_of_changed_runs_hold() -> None:
     """Of 4,000 studies of 12 seeds each, at most 5 % miss the true difference, whatever the shares that change."""
     rng = np.random.default_rng(0)

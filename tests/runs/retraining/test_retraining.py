@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from harness.runs.retraining import fit, table
 from harness.runs.retraining.fit import Fit, Retraining, train
 from harness.runs.retraining.recipe import RECIPES, Recipe
 from harness.runs.retraining.table import RetrainedTable
+from harness.runs.store import RunFolder
 from harness.runs.study import load_study
 from harness.spaces.darts.space import S2, S4
 
@@ -64,20 +64,28 @@ def rows(one: Retraining, root: Path) -> bytes:
     return (one.folder(root).final / "epochs.parquet").read_bytes()
 
 
+def killed_at(epoch: int, one: Retraining, root: Path) -> None:
+    """Train until this epoch's checkpoint, and be killed: after it is written, or, in even epochs, before."""
+    save = RunFolder.save_checkpoint
+
+    def last(folder: RunFolder, state: Any, kept: Any, told: Any) -> None:
+        if told["epochs"] < epoch or epoch % 2:
+            save(folder, state, kept, told)
+        if told["epochs"] == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    RunFolder.save_checkpoint = last  # type: ignore[method-assign]
+    train(one, one.folder(root), CPU)
+
+
 def test_killed_five_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     whole, killed = job(), tmp_path / "killed"
     train(whole, whole.folder(tmp_path / "whole"), CPU)
-    forks = multiprocessing.get_context("fork")
-    for kill in range(1, 6):
-        worker = forks.Process(target=train, args=(whole, whole.folder(killed), CPU))
+    for epoch in range(1, 6):
+        worker = multiprocessing.get_context("fork").Process(target=killed_at, args=(epoch, whole, killed))
         worker.start()
-        limit = time.monotonic() + 120
-        while time.monotonic() < limit and worker.is_alive():
-            if (whole.folder(killed).progress() or {}).get("epochs", 0) >= kill:
-                break
-            time.sleep(0.002)
-        os.kill(worker.pid or 0, signal.SIGKILL)
-        worker.join()
+        worker.join(120)
+        assert worker.exitcode == -signal.SIGKILL
     train(whole, whole.folder(killed), CPU)
     assert rows(whole, killed) == rows(whole, tmp_path / "whole")
     found = whole.folder(killed).tables()
