@@ -39,6 +39,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 MANIFEST = "manifest.json"
+RECOMPUTE = "harness run --recompute-damaged computes it again"
 OTHER_BYTES = "is not what was written, its SHA-256 differs"
 RUNNING = ".running"
 """Ending of the folder of a run that is not finished."""
@@ -47,10 +48,10 @@ RUN_NAME = re.compile(r"_seed\d+_[0-9a-f]{12}$")
 
 
 class Damaged(HarnessError):
-    """A file of a finished run is not what was written. how: what is wrong with it."""
+    """A file of a finished run is not what was written. how: what is wrong with it. again: what computes it anew."""
 
-    def __init__(self, path: Path, how: str) -> None:
-        super().__init__(f"{path} {how}: harness run --recompute-damaged computes it again")
+    def __init__(self, path: Path, how: str, again: str = RECOMPUTE) -> None:
+        super().__init__(f"{path} {how}: {again}")
         self.path, self.how = path, how
 
 
@@ -79,6 +80,11 @@ class RunFolder:
     def __init__(self, root: Path, name: str) -> None:
         self.final = root / name
         self.running = root / f"{name}{RUNNING}"
+
+    @property
+    def again(self) -> str:
+        """What computes it anew, where it is damaged."""
+        return RECOMPUTE
 
     @property
     def finished(self) -> bool:
@@ -177,10 +183,10 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """The manifest of a finished run; `Damaged` where it is not what was written."""
         path = self.final / MANIFEST
-        content = whole(path, read_manifest(path))
+        content = whole(path, read_manifest(path, self.again), self.again)
         name = RUN_NAME.search(self.final.name)
         if name and not unsealed(content) and not name[0].endswith(f"_{content.get('id')}"):
-            raise Damaged(path, f"is that of another run, {content.get('id')}")
+            raise Damaged(path, f"is that of another run, {content.get('id')}", self.again)
         return content
 
     def rows(self, manifest: dict[str, Any]) -> dict[str, pa.Table]:
@@ -225,28 +231,28 @@ class RunFolder:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise Damaged(path, f"cannot be read ({error.strerror})") from None
+            raise Damaged(path, f"cannot be read ({error.strerror})", self.again) from None
         if not unsealed(manifest) and sha256(content) != manifest["files"].get(name):
-            raise Damaged(path, OTHER_BYTES)
+            raise Damaged(path, OTHER_BYTES, self.again)
         return content
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
     """What a manifest says, sealed or not; `Damaged` where it says nothing."""
     try:
         content = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else error
-        raise Damaged(path, f"cannot be read ({told})") from None
+        raise Damaged(path, f"cannot be read ({told})", again) from None
     if not isinstance(content, dict):
-        raise Damaged(path, "is no manifest")
+        raise Damaged(path, "is no manifest", again)
     return content
 
 
-def whole(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def whole(path: Path, manifest: dict[str, Any], again: str = RECOMPUTE) -> dict[str, Any]:
     """The manifest of a run, or `Damaged` where it breaks its seal. path: where it was read."""
     if not (manifest == sealed(manifest) or unsealed(manifest)):
-        raise Damaged(path, OTHER_BYTES)
+        raise Damaged(path, OTHER_BYTES, again)
     return manifest
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,12 @@ from harness.datasets.base import Batches, Dataset, Images, cut_out
 from harness.runs.machine import Clock, environment
 from harness.runs.retraining.recipe import Recipe
 from harness.runs.store import Rows, RunFolder
+from harness.search.steps import EVALUATION_BATCH, evaluated
 from harness.spaces.base import Architecture, Space
 from harness.spaces.blocks.derived import build_derived, size
 
 FORMAT = 1
 """Part of every training's identity: raised when the same configuration would give other rows."""
-EVALUATION_BATCH = 500
-PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,8 @@ class RetrainingFolder(RunFolder):
     """The folder of one training."""
 
     @property
-    def _again(self) -> str:
+    def again(self) -> str:
         return f"delete {self.final}, and it is trained again"
-
-    def progress_epochs(self) -> int:
-        """Epochs in the last checkpoint."""
-        return int((self.progress() or {}).get("epochs", 0))
 
 
 def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> None:
@@ -87,19 +81,11 @@ def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> No
             state, rows = saved
             fit.load_state_dict(state)
         clock = Clock(rows["timing"])
-        reported = time.monotonic()
-
-        def on_step(done: int) -> None:
-            nonlocal reported
-            if time.monotonic() - reported > PROGRESS_SECONDS:
-                reported = time.monotonic()
-                folder.save_progress({"epochs": len(rows["epochs"]), "steps": done, "steps_per_epoch": fit.steps})
-
         for epoch in range(len(rows["epochs"]), job.recipe.epochs):
-            rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch, on_step) | fit.test())
+            rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch) | fit.test())
             rows["timing"].append(clock.record(epoch + 1, device))
             lease.check()
-            folder.save_checkpoint(fit.state_dict(), rows, {"epochs": epoch + 1, "steps": 0})
+            folder.save_checkpoint(fit.state_dict(), rows, {"recorded": epoch + 1})
         lease.check()
         folder.finish(rows, manifest(job, fit.images, device))
 
@@ -138,13 +124,13 @@ class Fit:
             weight_decay=self.recipe.weight_decay,
         )
 
-    def train_epoch(self, epoch: int, on_step: Callable[[int], None] = lambda done: None) -> dict[str, float]:
+    def train_epoch(self, epoch: int) -> dict[str, float]:
         """The epoch of a number, counted from 0; the means of its training loss and accuracy."""
         rate = self.optimizer.param_groups[0]["lr"] = self.recipe.rate(epoch)
         self.net.drop_path = self.recipe.dropped(epoch)
         self.net.train()
         loss_sum, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        for step in range(self.steps):
+        for _ in range(self.steps):
             x, y = self._batch()
             logits, extra = self.net(x)
             loss = F.cross_entropy(logits, y)
@@ -155,7 +141,6 @@ class Fit:
             self.optimizer.step()
             loss_sum += loss.detach()
             right += (logits.detach().argmax(dim=1) == y).sum()
-            on_step(step + 1)
         mean = float(loss_sum) / self.steps
         if not math.isfinite(mean):
             raise HarnessError(f"the training diverged in epoch {epoch + 1}: lower recipe.learning_rate")
@@ -179,14 +164,8 @@ class Fit:
     def test(self) -> dict[str, float]:
         """Loss and accuracy on the test images, batch norm in eval mode."""
         self.net.eval()
-        loss, right = 0.0, 0
-        with torch.no_grad():
-            for x, y in zip(*(torch.split(t, EVALUATION_BATCH) for t in self.tested), strict=True):
-                logits = self.net(x.contiguous(memory_format=torch.channels_last))[0]
-                loss += float(F.cross_entropy(logits, y, reduction="sum"))
-                right += int((logits.argmax(dim=1) == y).sum())
-        count = len(self.tested[1])
-        return {"test_loss": loss / count, "test_accuracy_pct": 100 * right / count}
+        loss, accuracy = evaluated(lambda x: self.net(x.contiguous(memory_format=torch.channels_last))[0], *self.tested)
+        return {"test_loss": loss, "test_accuracy_pct": accuracy}
 
     def state_dict(self) -> dict[str, Any]:
         parts: dict[str, Any] = {

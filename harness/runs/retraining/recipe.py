@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
+from harness.core.settings import Settings
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """Size of the network, and its training: SGD on all training images, both halves of a search together, the
     learning rate falling to zero by a cosine over the epochs.
 
@@ -20,7 +21,6 @@ class Recipe(BaseModel):
     The defaults are those of DARTS (Liu et al. 2019, section 3.2; its code and SmoothDARTS', train.py).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     channels: int = Field(36, ge=1)
     cells: int = Field(20, ge=1)
     epochs: int = Field(600, ge=1)

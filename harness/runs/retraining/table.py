@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from harness.core.arithmetic import arithmetic, one_thread
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
 from harness.core.seeds import check_seeds, parse_seeds
+from harness.core.settings import Settings
 from harness.datasets.base import Dataset
 from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
@@ -34,11 +35,11 @@ JUDGES = "test"
 POLL_SECONDS = 1.0
 
 
-class Asked(BaseModel):
+class Asked(Settings):
     """How a study wants derived architectures to be trained: by which recipe, with which of its fields changed, and
     with which seeds."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
     recipe: str = "published"
     seeds: tuple[int, ...] = Field((0,), min_length=1)
 

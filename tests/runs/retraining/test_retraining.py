@@ -26,9 +26,9 @@ from harness.runs.execute import plan, run_all
 from harness.runs.price import measure
 from harness.runs.retraining import fit, table
 from harness.runs.retraining.fit import Fit, Retraining, train
-from harness.runs.retraining.recipe import RECIPES, Recipe
+from harness.runs.retraining.recipe import RECIPES, Recipe, recipe
 from harness.runs.retraining.table import RetrainedTable
-from harness.runs.store import RunFolder
+from harness.runs.store import Damaged, RunFolder
 from harness.runs.study import load_study
 from harness.spaces.darts.space import S2, S4
 
@@ -69,9 +69,9 @@ def killed_at(epoch: int, one: Retraining, root: Path) -> None:
     save = RunFolder.save_checkpoint
 
     def last(folder: RunFolder, state: Any, kept: Any, told: Any) -> None:
-        if told["epochs"] < epoch or epoch % 2:
+        if told["recorded"] < epoch or epoch % 2:
             save(folder, state, kept, told)
-        if told["epochs"] == epoch:
+        if told["recorded"] == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
 
     RunFolder.save_checkpoint = last  # type: ignore[method-assign]
@@ -92,6 +92,17 @@ def test_killed_five_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     assert found["epochs"]["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert found["timing"]["wall_s"].is_monotonic_increasing
     assert [p.name for p in killed.iterdir() if not p.name.startswith(".")] == [whole.folder(killed).final.name]
+
+
+def test_a_damaged_training_says_what_to_do(tmp_path: Path) -> None:
+    one = job(epochs=1)
+    folder = one.folder(tmp_path)
+    train(one, folder, CPU)
+    (folder.final / "epochs.parquet").write_bytes(b"")
+    with pytest.raises(Damaged, match=f"its SHA-256 differs: delete {folder.final}, and it is trained again"):
+        folder.tables()
+    with pytest.raises(HarnessError, match="weight_decay = 1e\\+300 is not usable"):
+        recipe("small", {"weight_decay": 1e300})
 
 
 def test_what_the_rows_depend_on(tmp_path: Path) -> None:
