@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.core.files import digest
 from harness.plots.distribution import save_distribution
 from harness.spaces.nasbench201.size import flops, parameters
 from harness.spaces.nasbench201.space import canonical, live_operations, official_cells, to_string
@@ -24,7 +25,7 @@ from harness.tables.formats.nasbench201 import NASBENCH201, NATS
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.table import Table
-from harness.tables.write import sha256, write_table
+from harness.tables.write import write_table
 
 Floats = NDArray[np.floating[Any]]
 HERE = Path(__file__).parents[2] / "harness" / "tables" / "embedded" / "nasbench201"
@@ -108,7 +109,7 @@ def read_costs(folder: Path) -> dict[Cost, Floats]:
 def about(folder: Path) -> dict[str, str]:
     """Where each number comes from, as `harness tables info` prints it."""
     own = [str(COLUMNS[name]) for name in COLUMNS if name.endswith("200_v10") or name.startswith("cifar10valid")]
-    files = {f"sha256 of {name}": sha256(folder / name) for name in (ACCURACY, ONE_TRIAL, HARDWARE)}
+    files = {f"sha256 of {name}": digest(folder / name, "sha256") for name in (ACCURACY, ONE_TRIAL, HARDWARE)}
     return {
         "title": "NAS-Bench-201: published accuracies of all 15,625 cells",
         "from NATS-Bench v1.0": f"{', '.join(str(COLUMNS[n]) for n in NATS_200)}, and all at 12 epochs",

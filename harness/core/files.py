@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import HarnessError
 
@@ -99,6 +100,11 @@ def sync_folder(folder: Path) -> None:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of(values: Any) -> str:
+    """The SHA-256 of plain values, whatever the order of their keys."""
+    return sha256(json.dumps(values, sort_keys=True).encode())
 
 
 def cache_folder() -> Path:

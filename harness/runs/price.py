@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
@@ -19,7 +18,7 @@ import torch
 
 from harness.core.download import Say
 from harness.core.errors import HarnessError
-from harness.core.files import cache_folder, write_atomically
+from harness.core.files import cache_folder, sha256_of, write_atomically
 from harness.core.version import __version__
 from harness.runs.machine import Clock
 from harness.runs.retraining.fit import seconds
@@ -97,7 +96,7 @@ def identity(run: Run, device: str) -> str:
     """Equal where the price is: the run without its seed, and the machine."""
     told = {k: v for k, v in run.describe().items() if k != "seed"}
     here = [__version__, torch.__version__, platform.node(), platform.processor(), device]
-    return sha256(json.dumps([told, here], sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_of([told, here])[:16]
 
 
 def measure(run: Run, device: str) -> Price:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, sha256, sync_folder, write_atomically
+from harness.core.files import disk, sha256, sha256_of, sync_folder, write_atomically
 from harness.core.notation import parse_json
 from harness.runs.lease import Lease
 
@@ -264,4 +264,4 @@ def unsealed(manifest: dict[str, Any]) -> bool:
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
     """The manifest with the SHA-256 of all else that it holds."""
     content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return content | {"sha256": sha256(json.dumps(content, sort_keys=True).encode())}
+    return content | {"sha256": sha256_of(content)}

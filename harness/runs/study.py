@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
+from harness.core.files import sha256_of
 from harness.core.notation import parse_toml, read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
@@ -158,7 +157,7 @@ class Run:
 
 def id_of(configuration: dict[str, Any]) -> str:
     """The id of the run with this resolved configuration."""
-    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
+    return sha256_of(configuration)[:12]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.files import digest as file_digest
+from harness.core.files import sha256_of
 from harness.core.version import __version__
 from harness.tables.blocks import curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
@@ -87,7 +88,7 @@ def write_table(
             ),
             "about": about,
             "written_by": f"harness {__version__}",
-            "arrays": {path.name: sha256(path) for path in sorted(partial.glob("*.npy"))},
+            "arrays": {path.name: file_digest(path, "sha256") for path in sorted(partial.glob("*.npy"))},
         }
         info["fingerprint"] = fingerprint(info)
         (partial / "table.json").write_text(json.dumps(info, indent=1) + "\n")
@@ -139,12 +140,7 @@ def fingerprint(info: dict[str, Any]) -> str:
         "arrays",
     )
     identity = {k: info[k] for k in seen if k in info}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(identity)
 
 
 def verify(table: Table) -> list[str]:
@@ -154,7 +150,7 @@ def verify(table: Table) -> list[str]:
         path = table.folder / name
         if not path.is_file():
             wrong.append(f"{path} is missing")
-        elif sha256(path) != recorded:
+        elif file_digest(path, "sha256") != recorded:
             wrong.append(f"{path} has changed since it was written")
     if fingerprint(table.info) != table.fingerprint:
         wrong.append(f"{table.folder / 'table.json'} does not have its own fingerprint: it was edited")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
+from harness.core.files import sha256_of
 from harness.core.streams import Streams
 from harness.datasets.base import Batches, Dataset, Images, cut_out
 from harness.runs.machine import Clock, environment
@@ -51,8 +50,7 @@ class Retraining:
 
     @property
     def id(self) -> str:
-        text = json.dumps(self.describe(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return sha256_of(self.describe())[:16]
 
     def folder(self, root: Path) -> RetrainingFolder:
         return RetrainingFolder(root, f"{self.space.name}_seed{self.seed}_{self.id}")

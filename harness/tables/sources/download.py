@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.core.download import Say, download
 from harness.core.errors import HarnessError
+from harness.core.files import digest
 from harness.tables.sources.published import downloads
 from harness.tables.sources.source import Source
-from harness.tables.write import sha256
 
 
 def fetch(source: Source, say: Say) -> Path:
@@ -19,11 +19,11 @@ def fetch(source: Source, say: Say) -> Path:
     if not source.by_pip:
         return download(source, folder, say)
     target = folder / source.file
-    if source.sha256 and target.is_file() and sha256(target) == source.sha256:
+    if source.sha256 and target.is_file() and digest(target, "sha256") == source.sha256:
         return target
     folder.mkdir(parents=True, exist_ok=True)
     by_pip(source, folder)
-    if source.sha256 and sha256(target) != source.sha256:
+    if source.sha256 and digest(target, "sha256") != source.sha256:
         target.unlink()
         raise HarnessError(f"{source.url} did not give the published file (another SHA-256): it was deleted")
     return target

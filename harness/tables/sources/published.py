@@ -11,7 +11,6 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import cache_folder, digest
 from harness.tables.formats.base import FORMATS
 from harness.tables.sources.source import Source
-from harness.tables.write import sha256
 
 NAMED_MD5 = re.compile(r"-v1_\d-([0-9a-f]{5,6})(?:-simple)?\.(?:pth|pickle\.pbz2|tar)$")
 """The benchmark authors' convention: file names end with the first digits of the MD5."""
@@ -86,6 +85,6 @@ def identify(path: Path) -> dict[str, str]:
 def content_sha256(path: Path) -> str:
     """SHA-256 of a file; of a folder, over its files' names and hashes in order."""
     if not path.is_dir():
-        return sha256(path)
-    listed = "".join(f"{p.name} {sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file())
+        return digest(path, "sha256")
+    listed = "".join(f"{p.name} {digest(p, 'sha256')}\n" for p in sorted(path.iterdir()) if p.is_file())
     return hashlib.sha256(listed.encode()).hexdigest()

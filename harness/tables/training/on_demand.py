@@ -7,8 +7,6 @@ to be there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.files import sha256, sha256_of
 from harness.datasets.base import DATASETS, Dataset
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.blocks import Block, Blocks
@@ -86,7 +85,7 @@ class TrainedTable(Table):
 
     @cached_property
     def fingerprint(self) -> str:  # type: ignore[override]
-        return hashlib.sha256(json.dumps(self.told, sort_keys=True).encode()).hexdigest()
+        return sha256_of(self.told)
 
     def _data(self) -> Any:
         """What is said of the images: the name of the embedded tables' own, or a name and fields."""
@@ -189,7 +188,7 @@ class StackTable(TrainedTable):
         from harness.core.arithmetic import one_thread
         from harness.tables.training.train import stack_class, train_stack
 
-        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+        path = self.folder / f"{sha256(key.encode())[:32]}.npz"
         if not path.exists():
             kind = stack_class(self.space)
             locks = self.folder / ".locks"
