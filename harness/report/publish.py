@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, sha256
+from harness.core.files import disk
 from harness.core.markup import markdown
 from harness.core.text import records
 from harness.plots.content import save
@@ -17,7 +17,7 @@ from harness.results.frames import Results
 from harness.runs.apart import alike
 from harness.runs.execute import Planned
 from harness.runs.preregistration import standing
-from harness.runs.store import TABLES
+from harness.runs.store import TABLES, write_tables
 from harness.runs.study import Study
 from harness.verdicts.compare import compare
 
@@ -33,8 +33,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
     results = Results.of_runs(planned, study.table)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in TABLES:
-            getattr(results, name).to_parquet(folder / f"{name}.parquet", index=False)
+        files = write_tables(folder, {name: getattr(results, name) for name in TABLES})
         manifests = [p.folder.manifest() for p in planned]
         figure = Trajectory(**study.file.figures.of(Trajectory.name))
         content = figure.content(Source.of(results, study.file.comparison, study.file.figures, manifests))
@@ -45,7 +44,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
             "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
             "table": table,
             "runs": manifests,
-            "files": {f"{name}.parquet": sha256((folder / f"{name}.parquet").read_bytes()) for name in TABLES},
+            "files": files,
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         (folder / "README.md").write_text(readme(study, results))

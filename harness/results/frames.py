@@ -77,7 +77,7 @@ class Results:
                 raise ValueError(f"its manifest has no {min(missing)!r}")
             bytes_of = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
             for name, content in bytes_of.items():
-                if manifest.get("files", {}).get(f"{name}.parquet", sha256(content)) != sha256(content):
+                if manifest.get("files", {}).get(f"{name}.parquet") not in (None, sha256(content)):
                     raise HarnessError(
                         f"{folder / name}.parquet is not what was published, its SHA-256 differs: publish it again"
                     )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, sha256
+from harness.core.files import disk
 from harness.core.notation import parse_json
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
-from harness.runs.run import architecture_record, lookup_records
-from harness.runs.store import TABLES
+from harness.runs.rows import architecture_record, lookup_records
+from harness.runs.store import write_tables
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -150,7 +150,5 @@ def write(folder: Path, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -
     """The folder's files, the manifest last."""
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in TABLES:
-            frames[name].to_parquet(folder / f"{name}.parquet", index=False)
-        files = {f"{name}.parquet": sha256((folder / f"{name}.parquet").read_bytes()) for name in TABLES}
+        files = write_tables(folder, frames)
         (folder / "manifest.json").write_text(json.dumps(told | {"files": files}, indent=1) + "\n")

@@ -23,7 +23,8 @@ from harness.core.version import __version__
 from harness.runs.machine import Clock
 from harness.runs.retraining.fit import seconds
 from harness.runs.retraining.table import RetrainedTable
-from harness.runs.run import Process, epoch_record, evaluated, lookup_records, manifest, spent, start
+from harness.runs.rows import lookup_records
+from harness.runs.run import Process, epoch_record, evaluated, manifest, spent, start
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import Run
 from harness.search.state import SearchState

@@ -14,13 +14,13 @@ import torch
 
 from harness.core.streams import Streams
 from harness.runs.machine import Clock, environment
+from harness.runs.rows import architecture_record, lookup_records
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.state import SearchState
-from harness.spaces.base import Architecture, Space
-from harness.tables.table import Table
+from harness.spaces.base import Architecture
 from harness.tables.training.on_demand import TrainedTable
 
 PROGRESS_SECONDS = 1.0
@@ -127,29 +127,6 @@ def epoch_record(
     record["entropy_nats"] = float(-(weights * logs).sum() / choices) if choices else float("nan")
     record["alphas"] = np.concatenate([a.ravel() for a in alphas]).tolist() if alphas else []
     return record | counts
-
-
-def architecture_record(architecture: Architecture, space: Space) -> dict[str, Any]:
-    """What a row says of a derived architecture: its string, its key, and how often it takes each operation."""
-    counts = {f"count_{op}": architecture.operations.count(op) for op in space.operations}
-    return {"architecture": architecture.encoding, "key": architecture.key, **counts}
-
-
-def lookup_records(epoch: int, architecture: Architecture, table: Table | None) -> list[dict[str, Any]]:
-    """One row for every dataset, split, schedule and trial that the table holds."""
-    if table is None:
-        return []
-    return [
-        {
-            "epoch": epoch,
-            "dataset": column.dataset,
-            "split": column.split,
-            "table_epochs": column.epochs,
-            "trial": str(column.trial),
-            "accuracy_pct": value,
-        }
-        for column, value in table.all_values(architecture)
-    ]
 
 
 def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,12 +155,7 @@ class RunFolder:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
         import pandas as pd
 
-        files = {}
-        for name in TABLES:
-            buffer = io.BytesIO()
-            pd.DataFrame(tables[name]).to_parquet(buffer, index=False)
-            write_atomically(self.running / f"{name}.parquet", buffer.getvalue())
-            files[f"{name}.parquet"] = sha256(buffer.getvalue())
+        files = write_tables(self.running, {name: pd.DataFrame(tables[name]) for name in TABLES})
         content = sealed(manifest | {"files": files})
         write_atomically(self.running / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
         with disk(self.final):
@@ -235,6 +231,17 @@ class RunFolder:
         if not unsealed(manifest) and sha256(content) != manifest["files"].get(name):
             raise Damaged(path, OTHER_BYTES, self.again)
         return content
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Write each table as a Parquet file; their SHA-256 by the files' names, as a manifest keeps them."""
+    files = {}
+    for name, table in tables.items():
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        write_atomically(folder / f"{name}.parquet", buffer.getvalue())
+        files[f"{name}.parquet"] = sha256(buffer.getvalue())
+    return files
 
 
 def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:

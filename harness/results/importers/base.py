@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.registry import Registry
-from harness.runs.store import TABLES
+from harness.runs.rows import architecture_record, lookup_records
+from harness.runs.store import TABLES, write_tables
 from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
 
@@ -130,8 +131,7 @@ def import_logs(
     folder = to / name
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, content in rows.items():
-            pd.DataFrame(content).to_parquet(folder / f"{kind}.parquet", index=False)
+        write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
         manifest = {
             "study": {"name": name, "comparison": {} if log.paired else {"paired": False}},
             "table": {"name": table.name, "fingerprint": table.fingerprint},
@@ -193,7 +193,7 @@ def _append(rows: dict[str, list[dict[str, Any]]], epoch: Epoch, importer: Impor
     space = table.space
     try:
         architecture = space.parse(epoch.architecture)
-        values = table.all_values(architecture)
+        looked_up = lookup_records(epoch.epoch, architecture, table)
     except HarnessError as error:
         raise HarnessError(f"{epoch.where}: {error}") from None
     importer.check(epoch, architecture, table)
@@ -201,22 +201,20 @@ def _append(rows: dict[str, list[dict[str, Any]]], epoch: Epoch, importer: Impor
     if epoch.alphas and len(epoch.alphas) != expected:
         raise HarnessError(f"{epoch.where}: {len(epoch.alphas)} alphas are there, {space.name} has {expected}")
     place = {"method": epoch.method, "seed": epoch.seed, "epoch": epoch.epoch}
+    counts = architecture_record(architecture, space)
     rows["epochs"].append(
         {
             **place,
             "train_loss": epoch.train_loss,
-            "architecture": architecture.encoding,
-            "key": architecture.key,
+            **{name: counts.pop(name) for name in ("architecture", "key")},
             "search_valid_loss": epoch.valid_loss,
             "supernet_accuracy_pct": epoch.accuracy,
             "entropy_nats": NAN,
             "alphas": list(epoch.alphas),
-            **{f"count_{o}": architecture.operations.count(o) for o in space.operations},
+            **counts,
         }
     )
-    for column, value in values:
-        told = {"dataset": column.dataset, "split": column.split, "table_epochs": column.epochs}
-        rows["lookups"].append({**place, **told, "trial": str(column.trial), "accuracy_pct": value})
+    rows["lookups"] += [{**place, **record} for record in looked_up]
     rows["timing"].append({**place, "wall_s": epoch.seconds})
 
 
