@@ -63,10 +63,11 @@ ALLOWED = {
         for family, names in {
             "blackbox": ("regularized-evolution", "nasbench201", "harness.search.searchers.hyperband"),
             "projected": ("harness.search.searchers.nasp",),
-            "parsing": ("darts", "harness.search.searchers.fairdarts"),
+            "derivation": ("darts",),
+            "parsing": ("harness.search.searchers.fairdarts",),
             "sampling": ("harness.search.regularizers.sampled_selection",),
-            "sequence": ("darts", "harness.search.regularizers.sequential_decisions"),
-            "stages": ("darts", "harness.search.regularizers.staged_dropping"),
+            "sequence": ("harness.search.regularizers.sequential_decisions",),
+            "stages": ("harness.search.regularizers.staged_dropping",),
             "stopping": ("harness.search.regularizers.operation_stopping",),
         }.items()
         for name in names

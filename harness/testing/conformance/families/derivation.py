@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from harness.spaces.base import SPACES
 from harness.testing.conformance.records import Check, Record, Skipped
 
@@ -36,3 +38,12 @@ def recorded_space(name: str, record: Record) -> Any:
     """The space on which a record that calls it so is replayed, or None."""
     found = (cls.of_record(name, record.arrays) for cls in SPACES.classes.values())
     return next((space for space in found if space is not None), None)
+
+
+def space_of_operations(record: Record) -> Any:
+    """The space of the cells with the operations that a record lists, or `Skipped` with the reason."""
+    names = record.meta["ops"]
+    found = recorded_space("darts", record.with_arrays(ops=np.array(names)))
+    if found is None:
+        return Skipped(record.name, f"no space of this version has the record's operations {names}")
+    return found

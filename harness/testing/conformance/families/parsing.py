@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import get_args
 
-import numpy as np
 import torch
 
 from harness.search.searchers.fairdarts import FairDARTS, Parsing, parsed
-from harness.testing.conformance.families.derivation import recorded_space
+from harness.testing.conformance.families.derivation import space_of_operations
 from harness.testing.conformance.records import Check, Found, Record, Skipped
 
 RULES = get_args(Parsing)
@@ -24,9 +23,9 @@ def takes(record: Record) -> bool:
 
 def replay(record: Record) -> Iterator[Check | Skipped]:
     names = record.meta["ops"]
-    space = recorded_space("darts", record.with_arrays(ops=np.array(names)))
-    if space is None:
-        yield Skipped(record.name, f"no space of this version has the record's operations {names}")
+    space = space_of_operations(record)
+    if isinstance(space, Skipped):
+        yield space
         return
     found, searcher = Found(record), FairDARTS()
     for case in record.content["cases"]:

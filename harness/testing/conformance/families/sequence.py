@@ -11,7 +11,7 @@ import torch
 
 from harness.search.regularizers.sequential_decisions import SequentialDecisions, empty, strengths
 from harness.spaces.base import Space
-from harness.testing.conformance.families.derivation import recorded_space
+from harness.testing.conformance.families.derivation import space_of_operations
 from harness.testing.conformance.records import Check, Found, Record, Skipped
 
 KINDS = ("normal", "reduce")
@@ -23,9 +23,9 @@ def takes(record: Record) -> bool:
 
 
 def replay(record: Record) -> Iterator[Check | Skipped]:
-    space = recorded_space("darts", record.with_arrays(ops=np.array(record.meta["ops"])))
-    if space is None:
-        yield Skipped(record.name, f"no space of this version has the record's operations {record.meta['ops']}")
+    space = space_of_operations(record)
+    if isinstance(space, Skipped):
+        yield space
         return
     found = Found(record)
     for run in record.content["runs"]:

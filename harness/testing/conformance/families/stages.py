@@ -14,7 +14,7 @@ from harness.search.regularizers.staged_dropping import StagedDropping, derived,
 from harness.search.state import DROPPED
 from harness.search.steps import Moment
 from harness.spaces.base import Space
-from harness.testing.conformance.families.derivation import recorded_space
+from harness.testing.conformance.families.derivation import space_of_operations
 from harness.testing.conformance.records import Check, Found, Record, Skipped
 
 KINDS = ("normal", "reduce")
@@ -27,10 +27,9 @@ def takes(record: Record) -> bool:
 
 
 def replay(record: Record) -> Iterator[Check | Skipped]:
-    names = record.meta["ops"]
-    space = recorded_space("darts", record.with_arrays(ops=np.array(names)))
-    if space is None:
-        yield Skipped(record.name, f"no space of this version has the record's operations {names}")
+    space = space_of_operations(record)
+    if isinstance(space, Skipped):
+        yield space
         return
     found = Found(record)
     for run in record.content["runs"]:
