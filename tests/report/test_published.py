@@ -51,13 +51,16 @@ def test_derived_architectures_follow_from_the_logits(results: Results) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
-def test_study_is_the_one_in_benchmarks(folder: Path) -> None:
+def test_study_is_the_one_in_benchmarks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (path,) = (ROOT / "benchmarks").rglob(f"{folder.name}.toml")
     study = load_study(path)
     assert StudyFile.model_validate(manifest["study"]) == study.file
     (form,) = {run["configuration"]["format"] for run in manifest["runs"]}
     if form == RECORD_FORMAT:
+        # a checkout holds no image files: the sum of one is what the manifest says
+        (images,) = {run["configuration"]["dataset"].get("sha256", "") for run in manifest["runs"]}
+        monkeypatch.setattr("harness.datasets.npz.known_digest", lambda *_: images)
         assert [run["id"] for run in manifest["runs"]] == [run.id for run in study.runs]
     else:
         assert f"record format {form}" in (folder / "README.md").read_text()
