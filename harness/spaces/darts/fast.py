@@ -92,11 +92,21 @@ class Inbox:
         self.sums: dict[str, Tensor] = {}
 
     def add(self, y: Tensor, to: str = "mixed") -> None:
-        self.sums[to] = self.sums[to] + y if to in self.sums else y
+        """y is the inbox's own from now on, unless it is beside: what comes later is written over it."""
+        total = self.sums.get(to)
+        if total is None:
+            self.sums[to] = y
+        else:
+            shared = to == "beside" or total.dtype != y.dtype
+            self.sums[to] = total + y if shared else total.add_(y)
 
     def add_scaled(self, x: Tensor, w: Tensor) -> None:
         """w x to the mixed channels, w a scalar."""
-        self.sums["mixed"] = torch.addcmul(self.sums["mixed"], x, w) if "mixed" in self.sums else x * w
+        if "mixed" not in self.sums:
+            self.sums["mixed"] = x * w
+            return
+        total = self.sums["mixed"]
+        self.sums["mixed"] = total.addcmul_(x, w) if total.dtype == x.dtype else torch.addcmul(total, x, w)
 
     def mixed(self) -> Tensor:
         if "quarters" in self.sums:
