@@ -36,8 +36,9 @@ WAITING = {"oles", "drnas", "drnas-progressive"} | DRAWN
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
 DECIDING = {n for n in SUPERNET_METHODS if any(not r.replays for r in method(n).regularizers)} - WAITING
 """Leave choices out that were decided."""
-REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"} | DECIDING]
-"""iDARTS moves weights to another place and back."""
+STEPPED = {"idarts", "zarts"}
+"""Move weights to another place and back, and draw minibatches in a step."""
+REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | STEPPED | DECIDING]
 WAITED = (RuntimeError, NotImplementedError)
 
 
