@@ -129,7 +129,8 @@ class SearchState(ABC):
         for (tensor, row), choice in self.decided.items():
             own = rows[tensor][row]
             kept = torch.zeros_like(own)
-            kept[..., choice["kept"]] = 1.0
+            for option in choice["kept"]:  # a list of them would be copied to the device, which captures do not allow
+                kept.select(-1, option).fill_(1.0)
             if "part" in choice:
                 rows[tensor][row] = choice["part"] * kept
                 continue

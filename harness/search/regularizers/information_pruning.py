@@ -73,7 +73,6 @@ class InformationPruning(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"shrinks": 0}
     status = "adapted"
     counts = "none"
-    replays = False
     shrinks: int = Field(4, ge=0)
     interval: int = Field(2, ge=1)
     at_once: bool = False
