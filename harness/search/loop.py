@@ -174,7 +174,8 @@ class SupernetSearch(SearchState):
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)
         if self.preset.unevaluated_weights_move:
-            gradients = with_zeros(self.net, self.weights, gradients, self.memory)
+            every = self.searcher.architecture_evaluates == "all"
+            gradients = with_zeros(self.net, self.weights, gradients, self.memory, every=every)
         beside = alpha_gradients(self.counts, sample, self.alphas, found[len(self.weights) :])
         self.last_norm = clip(self.weights, gradients, beside, self.training.gradient_clip)
         for group in self.weight_optimizer.param_groups:
