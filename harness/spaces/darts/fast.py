@@ -233,6 +233,8 @@ def trained(
                 inbox.add(dilated(operation, source, w, norms), "quarters" if source.apart else "mixed")
             elif name.startswith("sep"):
                 inbox.add(separable(operation, source, w, norms))
+            elif name != "none":
+                inbox.add_scaled(operation(source.x), w)
 
 
 def scales(norm: nn.BatchNorm2d, w: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.darts.depthwise import apart, depthwise, plain, together
 from tests.spaces.both import Both
 
-SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none"]
+SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none", "darts.nasp"]
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in SPACE_LIST),
     ("darts.full", {"size": (12, 20)}),  # 3 by 5 pixels after two reductions
