@@ -21,6 +21,8 @@ EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
 TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
+STACKED_RATIO = 0.6
+"""Height by width of panels that stand above each other."""
 
 
 class Picture(Plugin):
@@ -70,8 +72,10 @@ class Picture(Plugin):
         )  # fmt: skip
 
     def panel_height(self, content: Content, width: float) -> float:
-        """Inches of a row of panels, each `width` inches wide."""
-        return self.row_height
+        """Inches of a row of panels, each `width` inches wide: lower where several stand above each other, each as wide
+        as the page, as in one column of a paper."""
+        stacked = len(content.panels) > 1 and width == self.width
+        return min(self.row_height, STACKED_RATIO * width) if stacked else self.row_height
 
     def render(self, content: Content) -> Page:
         """The picture, as a matplotlib figure."""
