@@ -19,7 +19,7 @@ FIGURES_FROM = "results/published/ten-seeds"
 FIGURES_TO = "docs/reference/figures"
 PICTURES = """
 Every method searches the same thing from the same seed: NAS-Bench-201 with one cell a stage of 4 channels, 64 steps on
-handwritten digits, with a rate of alpha high enough that so few steps decide something. A picture shows one edge. A line
+handwritten digits, with a rate of alpha so high that these few steps decide something. A picture shows one edge: a line
 is an operation's mixing weight after each step; dots are the weights at which the network's own weights were trained in
 that step, where a method perturbs or draws them; the triangle is the operation that the search derives. The broad pale
 lines behind are `darts`: where a method lies on them, what it adds did not act, or not on this edge, in so short a

@@ -21,6 +21,8 @@ EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
 TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
+SETTLING = 3
+"""Layouts that panels of a fixed shape take to find their places."""
 STACKED_RATIO = 0.6
 """Height by width of panels that stand above each other."""
 
@@ -96,6 +98,9 @@ class Picture(Plugin):
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
             page.suptitle(wrapped(content.title if self.title is None else self.title, self.width), fontsize="medium")
+            if any(ax.get_aspect() != "auto" or ax.get_box_aspect() is not None for ax in axes):
+                for _ in range(SETTLING):  # or what is written first would be cut off
+                    page.draw_without_rendering()
         return page
 
 
