@@ -5,6 +5,7 @@ harness run benchmarks/comparisons/methods-1shot1.toml --jobs 1
 python benchmarks/comparisons/table.py
 
 Measures each method's peak memory on NAS-Bench-201 on the way (memory.py, a fresh process each, some seconds).
+`table.py --restate` measures nothing: papers, statuses and passes become what `harness list methods` says now.
 """
 
 import subprocess
@@ -15,8 +16,10 @@ from harness.cli.listing import listing
 from harness.results.frames import Results
 from harness.runs.execute import plan
 from harness.runs.study import load_study
+from harness.search.methods import methods
 
 HERE = Path(__file__).parent
+PAGE = HERE.parent.parent / "docs" / "explanation" / "methods.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
 STUDIES = ("methods-201", "methods-1shot1")
 
@@ -46,23 +49,48 @@ def memory(method: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def told(method: str) -> list[str]:
+    """Paper, status and passes of a method by any of its names; nothing of a combination, whose parts have rows."""
+    known = methods()
+    if method not in known:
+        return ["", "", ""]
+    own = known[method]
+    same = {n for n, e in known.items() if (e.searcher, e.regularizers) == (own.searcher, own.regularizers)}
+    row = next(row for row in listing("methods") if row["method"] in same)
+    return [row[key] for key in ("paper", "status", "passes")]
+
+
 def table() -> str:
     found = [measured(name) for name in STUDIES]
-    told = {row["method"]: row for row in listing("methods")}
     lines = [
         "| method | paper | status | passes | 201: test error % | x DARTS | s1: test error % | x DARTS | peak MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method in found[0]:
-        row = told.get(method, {"paper": "", "status": "", "passes": ""})
         cells = [cell for study in found for cell in study[method]]
-        told_of = " | ".join(row[key] for key in ("paper", "status", "passes"))
-        lines.append(f"| `{method}` | {told_of} | {' | '.join(cells)} | {memory(method):.0f} |")
+        lines.append(f"| `{method}` | {' | '.join([*told(method), *cells])} | {memory(method):.0f} |")
+    return "\n".join(lines)
+
+
+def parted(page: str) -> tuple[str, str, str]:
+    """A page before, in and after its table."""
+    before, _, rest = page.partition(BEGIN)
+    inside, _, after = rest.partition(END)
+    return before, inside.strip(), after
+
+
+def restated(measurements: str) -> str:
+    """The table with what was measured, and with papers, statuses and passes as they are now."""
+    lines = measurements.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("| `"):
+            method, _, _, _, *cells = line.strip("| ").split(" | ")
+            lines[number] = f"| {' | '.join([method, *told(method.strip('`')), *cells])} |"
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    path = HERE.parent.parent / "docs" / "explanation" / "methods.md"
-    before, _, rest = path.read_text().partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}")
-    print(path)
+    before, inside, after = parted(PAGE.read_text())
+    inside = restated(inside) if "--restate" in sys.argv else table()
+    PAGE.write_text(f"{before}{BEGIN}\n\n{inside}\n\n{END}{after}")
+    print(PAGE)

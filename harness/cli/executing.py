@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.core.errors import HarnessError
-from harness.core.notation import parse_toml
+from harness.core.notation import read_toml
 
 if TYPE_CHECKING:
     from harness.runs.executors.base import Executor
@@ -44,10 +44,7 @@ class Choice:
 
 def read_cluster(path: Path) -> dict[str, Any]:
     """The section [executor] of a cluster's file."""
-    try:
-        raw = parse_toml(path.read_text())
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{path} cannot be read as a cluster's file ({error})") from None
+    raw = read_toml(path, "cluster")
     section = raw.pop("executor", None)
     if raw or not isinstance(section, dict):
         raise HarnessError(

@@ -148,13 +148,13 @@ def run(
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.check import check_study
+    from harness.runs.execute import DEFAULT_EXECUTOR, run_all, study_folder, survey
     from harness.runs.execute import plan as make_plan
-    from harness.runs.execute import run_all, study_folder, survey
     from harness.runs.preregistration import declare
 
     planned = make_plan(study, out)
     standings = survey(planned)
-    executor = choice.executor("local")
+    executor = choice.executor(DEFAULT_EXECUTOR)
     check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
     if dry_run:
         title = f"{study.name}: {len(planned)} runs, nothing run (--dry-run)"

@@ -65,8 +65,9 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
         raise HarnessError("there are no finished runs to compare")
     optimum, random = results.levels(measure)
     rows = results.rows(measure).sort_values(["method", "seed", "epoch"])
+    rows["parameter_free"] = parameter_free(rows, results.space)
     found = [
-        {"method": method, "seed": seed, **of_run(run, optimum, random, declared, results.space)}
+        {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
         for (method, seed), run in rows.groupby(["method", "seed"], sort=False)
     ]
     runs = pd.DataFrame(found)
@@ -75,11 +76,15 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings)
 
 
-def of_run(
-    run: pd.DataFrame, optimum: float, random_median: float, declared: Declared, space: Space | None
-) -> dict[str, Any]:
-    """The endpoints of one run, whose rows are in the order of its epochs. space: says which operations are without
-    parameters; where it is unknown, no run is told to have collapsed by them."""
+def parameter_free(rows: pd.DataFrame, space: Space | None) -> pd.Series[Any]:
+    """How many operations of each row's architecture are without parameters; none where the space is unknown, so that
+    no run is told to have collapsed by them."""
+    known = (f"count_{operation}" for operation in (space.parameter_free if space else ()))
+    return rows[[column for column in known if column in rows]].sum(axis=1)
+
+
+def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
+    """The endpoints of one run, whose rows are in the order of its epochs, with `parameter_free` of them."""
     error = run["error_pct"].to_numpy()
     if np.isnan(error).all():
         raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
@@ -93,14 +98,10 @@ def of_run(
     for name, place in places.items():
         row[f"{name}_error_pct"] = float(error[place])
         row[f"{name}_architecture"] = run["architecture"].iloc[place]
-    free = sum(
-        (run[f"count_{o}"] for o in (space.parameter_free if space else ()) if f"count_{o}" in run),
-        start=run["epoch"] * 0,
-    )
     base = 0.0 if np.isnan(optimum) else optimum
     onsets = {
         "above-random": anytime.onset_above_random(error, random_median),
-        "parameter-free": anytime.onset_parameter_free(free, declared.parameter_free),
+        "parameter-free": anytime.onset_parameter_free(run["parameter_free"], declared.parameter_free),
         "degraded": anytime.onset_degraded(error, declared.degraded),
     }
     return row | {

@@ -72,6 +72,7 @@ def check_supernets(runs: list[Run]) -> list[str]:
         key = repr((run.supernet, sorted(run.method.supernet_options().items())))
         if key not in found:
             found[key] = told(partial(check_network, run, images))
+    found |= {run.method_name: told(partial(check_start, run)) for run in runs}
     return [sentence for sentences in found.values() for sentence in sentences]
 
 
@@ -103,6 +104,12 @@ def check_data(run: Run, images: Images) -> list[str]:
                 "nothing to tell apart: shuffle the file, or give other data"
             )
     return problems
+
+
+def check_start(run: Run) -> list[str]:
+    """Whether the space has what the searcher begins with."""
+    run.method.searcher.initial([torch.zeros(shape) for shape in run.space.alpha_shapes], run.space)
+    return []
 
 
 def check_network(run: Run, images: Images) -> list[str]:

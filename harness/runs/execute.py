@@ -14,6 +14,8 @@ from harness.runs.store import RunFolder, Seen, look
 from harness.runs.study import Run, Study
 from harness.runs.work import Task
 
+DEFAULT_EXECUTOR = "local"
+"""Where no executor is named."""
 ATTEMPTS = 3
 """A run whose worker is lost is begun again twice."""
 POLL_SECONDS = 1.0
@@ -111,7 +113,7 @@ def run_all(
     device: one, or one for each job at a time. A run that another process holds is left to it: with `wait` it is waited
     for, and taken over when its holder dies. A run whose worker was lost is tried again, twice. say: told what goes on.
     """
-    executor = executor or EXECUTORS.build("local", {})
+    executor = executor or EXECUTORS.build(DEFAULT_EXECUTOR, {})
     for p in planned:
         if p.finished and not p.folder.tidied:
             p.folder.tidy()

@@ -25,11 +25,17 @@ def alpha_gradients(counts: Counted, sample: Mix, alphas: Sequence[Tensor], slop
 
 
 def with_zeros(
-    net: Supernet, weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], memory: dict[str, Any]
+    net: Supernet,
+    weights: Sequence[nn.Parameter],
+    gradients: Sequence[Tensor | None],
+    memory: dict[str, Any],
+    *,
+    every: bool,
 ) -> list[Tensor | None]:
     """Zero for each weight that a step left out and that had a gradient before, in a step of either kind: the published
-    optimiser then goes on moving it, by its momentum and its decay."""
-    had: list[bool] = memory.setdefault("had-gradient", [False] * len(weights))
+    optimiser then goes on moving it, by its momentum and its decay. every: the architecture step before left out
+    none."""
+    had: list[bool] = memory.setdefault("had-gradient", [every] * len(weights))
     computed = net.computed() if net.evaluates != "all" else set()
     for place, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
         had[place] = had[place] or gradient is not None or weight in computed

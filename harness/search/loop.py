@@ -92,10 +92,20 @@ class SupernetSearch(SearchState):
         return self.batch("train", self.train_batches, epoch), self.batch("valid", self.valid_batches, epoch)
 
     def batch(self, part: Part, batches: Batches, epoch: int) -> Batch:
-        """The next minibatch of a half, augmented by the data set and then by the regularizers."""
-        images, labels = self.images.batch(part, batches.next(), self.streams[f"{part}-augment"])
+        """The next minibatch of a half."""
+        return self.augmented(part, batches.next(), part, epoch)
+
+    def further_batch(self, epoch: int) -> Batch:
+        """A minibatch from a fresh shuffle of the training half, by streams that no weight step draws from."""
+        order = torch.randperm(self.images.size("train"), generator=self.streams["further-order"])
+        return self.augmented("train", order[: self.training.batch_size], "further", epoch)
+
+    def augmented(self, part: Part, index: Tensor, streams: str, epoch: int) -> Batch:
+        """Images of a part, augmented by the data set and then by the regularizers. streams: how the names of the
+        streams of these draws begin."""
+        images, labels = self.images.batch(part, index, self.streams[f"{streams}-augment"])
         for regularizer in self.regularizers:
-            images = regularizer.augment(images, self.streams[f"{part}-{regularizer.name}"], self.moment(epoch))
+            images = regularizer.augment(images, self.streams[f"{streams}-{regularizer.name}"], self.moment(epoch))
         return images, labels
 
     # -- one minibatch ---------------------------------------------------------------------------------------
@@ -131,7 +141,9 @@ class SupernetSearch(SearchState):
             momentum=self.training.momentum,
             weight_decay=self.weight_optimizer.param_groups[0]["weight_decay"],
             momentum_buffers=[self.weight_optimizer.state[w].get("momentum_buffer") for w in self.weights],
+            gradient_clip=self.training.gradient_clip,
             finite_difference_moves_bn=self.preset.finite_difference_moves_bn,
+            further=partial(self.further_batch, epoch),
             moment=moment,
         )
         with self.net.evaluating(self.searcher.architecture_evaluates):
@@ -162,7 +174,8 @@ class SupernetSearch(SearchState):
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)
         if self.preset.unevaluated_weights_move:
-            gradients = with_zeros(self.net, self.weights, gradients, self.memory)
+            every = self.searcher.architecture_evaluates == "all"
+            gradients = with_zeros(self.net, self.weights, gradients, self.memory, every=every)
         beside = alpha_gradients(self.counts, sample, self.alphas, found[len(self.weights) :])
         self.last_norm = clip(self.weights, gradients, beside, self.training.gradient_clip)
         for group in self.weight_optimizer.param_groups:

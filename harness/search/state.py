@@ -89,12 +89,21 @@ class SearchState(ABC):
 
     # -- decided ---------------------------------------------------------------------------------------------
 
-    def decide(self, tensor: int, row: int, kept: Sequence[int], *, frozen: bool = False, share: bool = False) -> None:
-        """Take these options of a choice (or none at all), and no other one, from now on: in equal parts, or with
-        `share` by their own mixing weights. frozen: the choice's logits stay as they are; else their optimiser goes on
-        moving them."""
-        choices = self.memory.setdefault(DECIDED, {})
-        choices[tensor, row] = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
+    def decide(
+        self,
+        tensor: int,
+        row: int,
+        kept: Sequence[int],
+        *,
+        frozen: bool = False,
+        share: bool = False,
+        part: float | None = None,
+    ) -> None:
+        """Take these options of a choice (or none at all), and no other one, from now on: in equal parts of one, or
+        with `share` by their own mixing weights. part: the mixing weight of each, whatever they sum to. frozen: the
+        choice's logits stay as they are; else their optimiser goes on moving them."""
+        choice = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
+        self.memory.setdefault(DECIDED, {})[tensor, row] = choice if part is None else {**choice, "part": part}
 
     @property
     def decided(self) -> dict[tuple[int, int], dict[str, Any]]:
@@ -120,7 +129,11 @@ class SearchState(ABC):
         for (tensor, row), choice in self.decided.items():
             own = rows[tensor][row]
             kept = torch.zeros_like(own)
-            kept[..., choice["kept"]] = 1.0
+            for option in choice["kept"]:  # a list of them would be copied to the device, which captures do not allow
+                kept.select(-1, option).fill_(1.0)
+            if "part" in choice:
+                rows[tensor][row] = choice["part"] * kept
+                continue
             kept = own * kept if choice["share"] else kept
             total = kept.sum(dim=-1, keepdim=True)
             rows[tensor][row] = kept / total.where(total > 0, torch.ones_like(total))

@@ -40,8 +40,9 @@ class ArchitectureStep:
 
     alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
     cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
-    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step).
-    finite_difference_moves_bn: see `Preset`.
+    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step). gradient_clip:
+    the norm at which the weights' gradients are clipped. finite_difference_moves_bn: see `Preset`. further: gives a
+    training minibatch beside those of the weight steps, each time another one.
     """
 
     net: Supernet
@@ -55,7 +56,9 @@ class ArchitectureStep:
     momentum: float
     weight_decay: float
     momentum_buffers: list[Tensor | None]
+    gradient_clip: float
     finite_difference_moves_bn: bool
+    further: Callable[[], Batch]
     moment: Moment
 
     @contextmanager

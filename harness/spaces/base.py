@@ -119,6 +119,8 @@ class Space(ABC):
     """The one that gives its input."""
     short: ClassVar[Mapping[str, str]] = {}
     """Names of operations that are short enough for a figure; the others are short enough."""
+    weights: ClassVar[Mapping[str, int]] = {}
+    """How many each operation of the first architecture tensor has, as its code counts, for methods that charge."""
     tensors: ClassVar[tuple[Choices, ...]]
     """The architecture tensors."""
     alpha_shapes: ClassVar[tuple[tuple[int, int], ...]]

@@ -57,7 +57,7 @@ exit $code
         (("--set-executor", "partition"), "", "--set-executor 'partition' cannot be read: write --set-executor part"),
         (("--executor", "local", "--gpus", 2), "", "executor 'local' has no key 'gpus'"),
         (("--executor", "local"), "", "the executor 'local' has no queue to submit to: see harness list executors"),
-        ((), "x = [", "cluster.toml cannot be read as a cluster's file"),
+        ((), "x = [", "cluster.toml is not valid TOML: "),
         (
             (),
             'partition = "x"',

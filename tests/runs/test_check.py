@@ -43,6 +43,11 @@ def plan(verb: str, study: Path, out: Path, *settings: str) -> tuple[int, str]:
             "the probe 'ranking' needs a table that holds every architecture",
         ),
         ({}, ["supernet.channels=3", 'methods=["pc-darts"]'], "3 channels cannot be divided into 4 parts"),
+        (
+            {},
+            ["methods={nasp={nasp={l2=0.1}}}"],
+            "nasp.l2 charges for an operation's weights, which nasbench201 does not count: leave it out",
+        ),
         ({}, ["methods={random-search={random-search={schedule=7}}}"], "7"),
     ],
 )

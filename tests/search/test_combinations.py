@@ -8,6 +8,7 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
+from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method, method, methods
@@ -35,9 +36,13 @@ REASONS = (
 
 
 @functools.cache
+def images() -> Images:
+    return DigitPairs(evaluation_pairs=16).load(torch.device("cpu"))
+
+
+@functools.cache
 def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
-    images = DigitPairs(evaluation_pairs=16).load(torch.device("cpu"))
-    drawn = [images.batch("train", torch.arange(2) + 2 * i, Streams(0)["x"]) for i in range(2)]
+    drawn = [images().batch("train", torch.arange(2) + 2 * i, Streams(0)["x"]) for i in range(2)]
     return [(x[..., ::2, ::2], y) for x, y in drawn]
 
 
@@ -65,6 +70,7 @@ def step(chosen: Method) -> torch.Tensor:
         streams=Streams(0),
         epochs=60,
     )
+    search.bind(images())
     net.train()
     moment = search.moment(50)
     for regularizer in search.regularizers:

@@ -34,10 +34,9 @@ DRAWN = {n for n in SUPERNET_METHODS if method(n).searcher.evaluates != "all"}
 """Look on the host at what was drawn, to compute that alone."""
 WAITING = {"oles", "drnas", "drnas-progressive"} | DRAWN
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
-DECIDING = {n for n in SUPERNET_METHODS if any(not r.replays for r in method(n).regularizers)} - WAITING
-"""Leave choices out that were decided."""
-REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | {"idarts"} | DECIDING]
-"""iDARTS moves weights to another place and back."""
+STEPPED = {"idarts", "zarts"}
+"""Move weights to another place and back, and draw minibatches in a step."""
+REPLAYED = [n for n in SUPERNET_METHODS if n not in WAITING | STEPPED]
 WAITED = (RuntimeError, NotImplementedError)
 
 
@@ -56,21 +55,22 @@ class Tape(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.operations: list[tuple[Callable[..., Any], Any, Any, Any]] = []
-        self.before: dict[int, tuple[Tensor, Tensor]] = {}
+        self.before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self.own: set[int] = set()
 
     @contextmanager
     def capture(self) -> Iterator[None]:
         with self:
             yield
-        for tensor, value in self.before.values():
-            tensor.copy_(value)
+        for place, value in self.before.values():
+            place.copy_(value)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         assert func.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero", "equal"), (
             "the host looks at a number"
         )
+        assert func.overloadpacket.__name__ != "lift_fresh", "numbers of Python are copied to the device"
         self._keep(written(func, args))
         result = func(*args, **kwargs)
         places = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
@@ -82,9 +82,10 @@ class Tape(TorchDispatchMode):
         return result
 
     def _keep(self, tensors: list[Tensor]) -> None:
-        for tensor in tensors:
-            if tensor.untyped_storage().data_ptr() not in self.own:
-                self.before.setdefault(tensor.data_ptr(), (tensor.detach(), tensor.detach().clone()))
+        """What is about to be written, the first time: with all that shares its memory, as a view's rows do."""
+        for place in (tensor.untyped_storage() for tensor in tensors):
+            if place.data_ptr() not in self.own | self.before.keys():
+                self.before[place.data_ptr()] = place, place.clone()
 
     def replay(self) -> None:
         with torch.no_grad():
@@ -192,6 +193,20 @@ def test_no_step_waits_for_the_device(name: str, space: str) -> None:
     search.net.train()
     with Meetings() as meetings, pytest.raises(WAITED) if name in WAITING else nullcontext():
         for _ in range(2):  # the first makes the optimisers' state
+            search.advance(1, 0.01)
+    assert not meetings.seen, meetings.seen[0]
+
+
+@pytest.mark.usefixtures("no_autocast")
+def test_no_step_with_decided_choices_waits_for_the_device() -> None:
+    search = small_search(method("darts"), SPACES.find(SPACE_LIST[0])(), device="meta")
+    search.net.train()
+    search.decide(0, 0, [1], frozen=True)
+    search.decide(0, 1, [1, 3], share=True)
+    search.decide(0, 2, [2, 3], part=0.2)
+    search.decide(0, 3, [])
+    with Meetings() as meetings:
+        for _ in range(2):
             search.advance(1, 0.01)
     assert not meetings.seen, meetings.seen[0]
 

@@ -39,7 +39,6 @@ class SequentialDecisions(Regularizer):
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"start": 1}
     status = "adapted"
-    replays = False
     criterion: int = Field(1, ge=1, le=2)
     start: float = Field(0.18, ge=0, le=1)
     interval: float = Field(0.1, gt=0, le=1)

@@ -10,12 +10,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.search.naming import Named, Recorded
+from harness.core.errors import HarnessError
+from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.base import Architecture, Choices, Rows, Space
+from harness.spaces.base import Choices, Space
 from harness.spaces.blocks.supernet import Evaluated, one_hot
 
 
@@ -33,6 +34,17 @@ def nearest(alpha: Tensor, choices: Choices) -> Tensor:
     return found
 
 
+def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    """Records of NASP's own code have the term for size, SmoothDARTS' do not."""
+    return {"nasp": {"softened": False, "clip": "architecture", "l2": meta["l2"]}} if "l2" in meta else {}
+
+
+def recorded_points(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+    """The one-hot points of the weight step."""
+    told = numbered(arrays, f"{prefix}/weight/binarized")
+    return {} if search.searcher.softened or not told else {"one-hot points": (search.last_mix, told)}
+
+
 class NASP(SoftmaxSearcher):
     """Proximal steps: the network runs at the one-hot point nearest to alpha, its gradient moves the continuous alpha,
     which is then clipped to [0, 1] (paper, algorithm 2). Alpha begins at `begin`. The operation that gives nothing is
@@ -42,7 +54,8 @@ class NASP(SoftmaxSearcher):
     left; parents are mixed by the softmax of their values. clip: after the architecture
     step, or once the weight step has been taken too. softened: a softmax over the one-hot row, so that every operation
     runs in every step; as SmoothDARTS' code for NAS-Bench-1Shot1 has it, which also clips late. Else the weight step
-    computes the chosen operations alone.
+    computes the chosen operations alone. l2: what the validation loss charges for the operations of the first tensor
+    that run, by their shares of all operations' weights; the paper's size of the architecture, as its code has it.
     """
 
     name = "nasp"
@@ -51,17 +64,18 @@ class NASP(SoftmaxSearcher):
         "nasp": Named(),
         "nasp-1shot1": Named({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
     }
-    records: ClassVar[dict[str, Recorded]] = {"nasp": Recorded("nasp-1shot1")}
-    revision = 2
+    records: ClassVar[dict[str, Recorded]] = {
+        "nasp": Recorded("nasp-1shot1", recorded_fields, quantities=recorded_points)
+    }
+    revision = 3
     decisions = ("decision_nasp_proximal",)
+    status = "conforms"
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"
     begin: float = Field(0.5, ge=0, le=1)
     clip: Literal["architecture", "weights"] = "architecture"
     softened: bool = False
-
-    def proof(self) -> str:
-        return "conforms" if self.softened else "specified"
+    l2: float = Field(0.0, ge=0)
 
     @property
     def evaluates(self) -> Evaluated:
@@ -72,6 +86,10 @@ class NASP(SoftmaxSearcher):
         return None if self.softened else "all"
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
+        if self.l2 and not space.weights:
+            raise HarnessError(
+                f"{self.name}.l2 charges for an operation's weights, which {space.name} does not count: leave it out"
+            )
         found = [torch.full_like(a, self.begin) for a in alphas]
         for alpha, choices in zip(found, space.tensors, strict=True):
             for row, options in enumerate(choices.options):
@@ -80,9 +98,6 @@ class NASP(SoftmaxSearcher):
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
         return self._at(alphas, [one_hot(a.detach()) for a in alphas])
-
-    def derive(self, space: Space, logits: Rows) -> Architecture:
-        return space.strongest(logits)
 
     def mean(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         return self.sample(alphas, moment)
@@ -98,6 +113,16 @@ class NASP(SoftmaxSearcher):
             hard = alpha if point is None else point + (alpha - alpha.detach())
             found.append(hard if point is not None and not self.softened else hard.softmax(dim=-1))
         return found
+
+    def validation_loss(self, step: ArchitectureStep) -> Tensor:
+        loss = super().validation_loss(step)
+        return loss + self.l2 * self.size(step.alphas, step.moment) if self.l2 else loss
+
+    def size(self, alphas: Sequence[Tensor], moment: Moment) -> Tensor:
+        """The sum of the first tensor's squared mixing weights, each times its operation's share of all weights."""
+        space, point = moment.space, self.sample(alphas, moment)[0]
+        shares = [[space.weights[name] for name in options] for options in space.tensors[0].options]
+        return (point.square() * point.new_tensor(shares)).sum() / sum(space.weights.values())
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         super().move(step, gradients, optimizer)

@@ -30,6 +30,11 @@ NOTHING = 1e-10
 """A mixing weight up to which an operation counts as not drawn."""
 
 
+Listener = Callable[[Tensor, int, Tensor], None]
+"""Told of an operation: the mixing weights of its choice, where they lie in the mix, its place among them, and its
+output."""
+
+
 SKIP_DROPOUT = "skip-dropout"
 """The stream of what is drawn for skips."""
 
@@ -54,6 +59,7 @@ class MixedOperation(nn.Module):
     evaluates: Evaluated = "all"
     computed: set[int]
     """The places of the operations that were computed since this was last emptied, where not all are."""
+    listener: Listener | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +79,12 @@ class MixedOperation(nn.Module):
             return weights[first] * options[first](x) + torch.stack(others).sum()
         chosen = [i for i, w in enumerate(weights.tolist()) if w > NOTHING]
         self.computed.update(chosen)
-        terms = [weights[i] * options[i](x) for i in chosen]
+        terms = []
+        for i in chosen:
+            y = options[i](x)
+            if self.listener is not None:
+                self.listener(weights, i, y)
+            terms.append(weights[i] * y)
         return sum(terms[1:], terms[0]) if terms else self.nothing(x)
 
     def nothing(self, x: Tensor) -> Tensor:
@@ -122,6 +133,20 @@ class Supernet(nn.Module, ABC):
         yield
         if what is not None:
             self.evaluate(usual)
+
+    @contextmanager
+    def heard(self, listener: Listener) -> Iterator[None]:
+        """Tell what each operation gives while the block runs. Those whose mixing weight is zero are not computed."""
+        mixed = [module for module in self.modules() if isinstance(module, MixedOperation)]
+        with self.evaluating("drawn"):
+            for module in mixed:
+                module.listener = listener
+            try:
+                yield
+            finally:
+                for module in mixed:
+                    module.listener = None
+                    module.computed.clear()
 
     def drop_skips(self, probability: float) -> None:
         """Drop pixels of the skips that choices have, from now on."""

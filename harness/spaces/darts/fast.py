@@ -210,6 +210,8 @@ def trained(
                 inbox.add(dilated(operation, source, w, norms), "quarters" if source.apart else "mixed")
             elif name.startswith("sep"):
                 inbox.add(separable(operation, source, w, norms))
+            elif name != "none":
+                inbox.add_scaled(operation(source.x), w)
 
 
 def scaled(norm: nn.BatchNorm2d, z: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:

@@ -6,7 +6,9 @@ has scales and shifts; as published it has none in a search, and has them when a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -81,12 +83,29 @@ def separable(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Mo
     return nn.Sequential(*first, *second)
 
 
+def plain(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+    return ReluConvBn(channels, channels, kernel, stride=stride, affine=affine)
+
+
+def one_by_one(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+    """ReLU, a convolution along rows, one along columns, batch norm."""
+    half = kernel // 2
+    return nn.Sequential(
+        OrderedDict(
+            relu=nn.ReLU(),
+            along_row=nn.Conv2d(channels, channels, (1, kernel), (1, stride), (0, half), bias=False),
+            along_column=nn.Conv2d(channels, channels, (kernel, 1), (stride, 1), (half, 0), bias=False),
+            norm=nn.BatchNorm2d(channels, affine=affine),
+        )
+    )
+
+
 def skip(channels: int, stride: int, *, affine: bool) -> nn.Module:
     return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels, affine=affine)
 
 
-def max_pool(stride: int) -> nn.Module:
-    return nn.MaxPool2d(3, stride=stride, padding=1)
+def max_pool(stride: int, kernel: int = 3) -> nn.Module:
+    return nn.MaxPool2d(kernel, stride=stride, padding=kernel // 2)
 
 
 def average_pool(stride: int) -> nn.Module:
@@ -94,12 +113,24 @@ def average_pool(stride: int) -> nn.Module:
     return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
 
 
-POOLS = {"max_pool_3x3": max_pool, "avg_pool_3x3": average_pool}
+POOLS: dict[str, Callable[[int], nn.Module]] = {
+    "max_pool_3x3": max_pool,
+    "avg_pool_3x3": average_pool,
+    "max_pool_5x5": partial(max_pool, kernel=5),
+    "max_pool_7x7": partial(max_pool, kernel=7),
+}
 CONVOLUTIONS = {
     "sep_conv_3x3": (separable, 3),
     "sep_conv_5x5": (separable, 5),
     "dil_conv_3x3": (dilated, 3),
     "dil_conv_5x5": (dilated, 5),
+    # as NASP's code calls them
+    "sep_3x3": (separable, 3),
+    "sep_5x5": (separable, 5),
+    "sep_7x7": (separable, 7),
+    "conv 1x1": (plain, 1),
+    "conv 3x3": (plain, 3),
+    "conv_3x1_1x3": (one_by_one, 3),
 }
 
 

@@ -44,7 +44,7 @@ SHORT = {
 }
 """DARTS' seven operations, in its order, as a figure writes them."""
 SEVEN = tuple(SHORT)
-PARAMETER_FREE = (NONE, NOISE, SKIP, "max_pool_3x3", "avg_pool_3x3")
+PARAMETER_FREE = (NONE, NOISE, SKIP, "max_pool_3x3", "avg_pool_3x3", "max_pool_5x5", "max_pool_7x7")
 
 
 class DARTSSpace(Space):

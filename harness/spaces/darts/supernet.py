@@ -101,6 +101,9 @@ class DARTSSupernet(Supernet):
         (r"\.edges\.(\d+)\.(\d+)\.([01234567])\.", r"._ops.\1._ops.\2.op.\3."),
         (r"\.edges\.(\d+)\.", r"._ops.\1._ops."),
         (r"\.op\.1\.(running|num)", r".1.\1"),  # batch norm after a pooling
+        (r"\.along_row\.", r".1."),
+        (r"\.along_column\.", r".2."),
+        (r"\.norm\.", r".3."),
         (r"\.preprocess([01])\.([12])\.", r".preprocess\1.op.\2."),
         (r"^auxiliaries\.(\d+)\.(\d+)\.", r"cells.\1._ops.\2.auxiliary_op."),
     )

@@ -51,6 +51,8 @@ def step_of(net: nn.Module, alphas: list[Tensor], train: object, valid: object, 
         "momentum": 0.9,
         "weight_decay": 0.01,
         "momentum_buffers": [None for _ in net.parameters()],
+        "gradient_clip": 5.0,
+        "further": lambda: "train",
         "finite_difference_moves_bn": False,
         "moment": Moment(Streams(0), NASBench201(), 1, 3),
     } | changes

@@ -13,7 +13,7 @@ from harness.spaces.blocks.build import build_supernet
 from harness.spaces.darts.depthwise import apart, depthwise, plain, together
 from tests.spaces.both import Both
 
-SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none"]
+SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none", "darts.nasp"]
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in SPACE_LIST),
     ("darts.full", {"size": (12, 20)}),  # 3 by 5 pixels after two reductions

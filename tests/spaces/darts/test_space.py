@@ -10,6 +10,8 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.spaces.base import SPACES, enumerable
 from harness.spaces.darts.genotype import Genotype, in_order, isomorph, parse
+from harness.spaces.darts.nasp import CHANNELS, NASPCells
+from harness.spaces.darts.operations import operation
 from harness.spaces.darts.space import S1, S2, S3, S4, DARTSSpace, Full, FullNone
 from harness.testing.contracts import SpaceContract
 
@@ -53,9 +55,20 @@ class TestFullNone(SpaceContract):
     probe = 30
 
 
+class TestNASPCells(SpaceContract):
+    space = NASPCells()
+    probe = 30
+
+
+def test_weights_are_counted_as_the_operations_have_them() -> None:
+    for name, count in NASPCells.weights.items():
+        made = operation(name, CHANNELS, 1, affine=False)
+        assert sum(weight.numel() for weight in made.parameters()) == count, name
+
+
 def test_every_space_is_registered() -> None:
     names = [name for name in SPACES.classes if name.startswith("darts.")]
-    assert names == ["darts.full", "darts.full-none", "darts.s1", "darts.s2", "darts.s3", "darts.s4"]
+    assert names == ["darts.full", "darts.full-none", "darts.nasp", "darts.s1", "darts.s2", "darts.s3", "darts.s4"]
 
 
 def test_operations_are_the_published_ones(records: Path) -> None:

@@ -1,0 +1,151 @@
+"""ZARTS (Wang et al., NeurIPS 2022, arXiv 2110.04743), by maximum-likelihood guided parameter search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Optimizer
+
+from harness.measures.hessian import flat
+from harness.search.naming import DARTS_CODE, Named, Recipe
+from harness.search.searchers.base import SoftmaxSearcher
+from harness.search.searchers.products import kept_weights
+from harness.search.steps import ArchitectureStep, Batch, Moment
+from harness.spaces.blocks.supernet import kept_buffers
+
+
+class ZARTS(SoftmaxSearcher):
+    """alpha <- alpha + sum_i c_i u_i / sum_i c_i over `samples` steps u_i from a proposal q, with
+    c_i = exp(-L(alpha + u_i) / temperature) / q(u_i).
+
+    L(alpha) = L_valid(w(alpha), alpha), where w(alpha) are the network's weights after `iterations` steps of SGD on
+    L_train at alpha (with the weight step's rate, momentum, decay and clipping, without Nesterov's), after which they
+    are taken back. So no approximation of dw/dalpha is made: alpha's gradient g of L_valid at the present weights is
+    used for the proposal alone, q = (1 - plain) N(-g, s^2) + plain N(0, s^2), whose weights c_i are those of importance
+    sampling for the density proportional to exp(-L / temperature) (Welleck & Cho, arXiv 2006.03158, whose parameter
+    search this is). Of the paper's three ways this is the one that it finds best; random search and GLD are not here.
+    All candidates see the same minibatches. alpha has neither optimiser nor decay.
+
+    s: `spread`, falling to zero by half a cosine over the epochs after the first `warmup` (a share of them), which move
+    no alpha: as the scripts of its code (vicFigure/ZARTS cnn/script/run_search.sh: 10 of 50 epochs).
+
+    The published code is not this algorithm. It steps an optimiser that owns the searched network's weights, not the
+    candidate's: candidates are compared at the present weights (`iterations` 0; before PyTorch 2, momentum and decay
+    also moved the searched weights meanwhile). It would train candidates on the validation half. proposal `sum`, as it
+    has it: u = (1 - plain) a + plain b with a and b from the two Gaussians; and in place of q
+    (1 - plain) exp(-|u + g|^2 / (2 s^2)) + plain exp(-|u|^2 s^2 / 2) + 1e-4, which for more than a few logits is the
+    same number for all u, so that the loss alone decides.
+    """
+
+    name = "zarts"
+    paper = "Wang et al., NeurIPS 2022 (2110.04743)"
+    recipes: ClassVar = {
+        "": Recipe("vicFigure/ZARTS cnn/script/run_search.sh", {**DARTS_CODE, "weight_steps": 10}, 16, 50)
+    }
+    methods: ClassVar = {"zarts": Named(official={"iterations": 0, "proposal": "sum"})}
+    lacks = "no record of published code, which computes something else"
+    replays = False
+    samples: int = Field(4, ge=1)
+    iterations: int = Field(10, ge=0)
+    temperature: float = Field(0.01, gt=0)
+    spread: float = Field(0.025, gt=0)
+    plain: float = Field(1e-3, ge=0, le=1)
+    warmup: float = Field(0.2, ge=0, lt=1)
+    proposal: Literal["mixture", "sum"] = "mixture"
+
+    def passes(self) -> tuple[int, int]:
+        return (1 + self.samples * (self.iterations + 1), 1 + self.samples * self.iterations)
+
+    def moves(self, moment: Moment) -> bool:
+        return moment.epoch >= round(self.warmup * moment.epochs)
+
+    def gradient(self, step: ArchitectureStep) -> list[Tensor]:
+        """Minus the move of alpha."""
+        slope, spread = flat(super().gradient(step)), self.spread_at(step.moment)
+        batches = [step.further() for _ in range(self.iterations)]
+        moves = torch.stack([self.proposed(slope, spread, step.moment) for _ in range(self.samples)])
+        losses = torch.stack([self.loss_after(step, move, batches) for move in moves])
+        total = guided_mean(moves, losses / self.temperature, self.log_density(moves, slope, spread))
+        return [-part for part in like(total, step.alphas)]
+
+    def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
+        with torch.no_grad():
+            for alpha, gradient in zip(step.alphas, gradients, strict=True):
+                alpha.sub_(gradient)
+
+    def spread_at(self, moment: Moment) -> float:
+        """The standard deviation of the proposal in this epoch."""
+        first = round(self.warmup * moment.epochs)
+        return self.spread * (1 + math.cos(math.pi * (moment.epoch - first) / (moment.epochs - first))) / 2
+
+    def proposed(self, slope: Tensor, spread: float, moment: Moment) -> Tensor:
+        """A step of all logits, [logits]. slope: the gradient of the validation loss, [logits]."""
+        count, dtype = len(slope), slope.dtype
+
+        def drawn(generator: torch.Generator) -> Tensor:
+            noise = torch.randn(2, count, generator=generator, dtype=dtype)
+            return torch.cat([noise.flatten(), torch.rand(1, generator=generator, dtype=dtype)])
+
+        found = moment.streams.draw(self.name, drawn, slope.device)
+        guided, blind = torch.split(spread * found[:-1], count)
+        guided = guided - slope
+        summed: Tensor = (1 - self.plain) * guided + self.plain * blind
+        return summed if self.proposal == "sum" else blind.where(found[-1] < self.plain, guided)
+
+    def log_density(self, moves: Tensor, slope: Tensor, spread: float) -> Tensor:
+        """The logarithm of the proposal's density up to a constant, [samples], at moves [samples, logits]."""
+        guided, blind = ((moves - centre).square().sum(dim=1) / 2 for centre in (-slope, torch.zeros_like(slope)))
+        if self.proposal == "sum":
+            near, far = (-guided / spread**2).exp(), (-blind * spread**2).exp()
+            return ((1 - self.plain) * near + self.plain * far + 1e-4).log()
+        near, far = logarithm(1 - self.plain) - guided / spread**2, logarithm(self.plain) - blind / spread**2
+        return torch.logaddexp(near, far)
+
+    def loss_after(self, step: ArchitectureStep, move: Tensor, batches: Sequence[Batch]) -> Tensor:
+        """L(alpha + move), a scalar; the weights are those of before again."""
+        alphas = [(a + m).detach() for a, m in zip(step.alphas, like(move, step.alphas), strict=True)]
+        with kept_weights(step.weights), kept_buffers(step.net):
+            buffers = list(step.momentum_buffers)
+            for batch in batches:
+                buffers = self.trained(step, alphas, batch, buffers)
+            with torch.no_grad():
+                loss = step.loss(step.net, self.sample(alphas, step.moment), step.valid)
+        penalty = step.penalty(alphas)
+        return loss if penalty is None else loss + penalty
+
+    def trained(
+        self, step: ArchitectureStep, alphas: Sequence[Tensor], batch: Batch, buffers: Sequence[Tensor | None]
+    ) -> list[Tensor | None]:
+        """Take one step of SGD in place; the new momentum buffers."""
+        loss = step.loss(step.net, self.sample(alphas, step.moment), batch)
+        slopes = torch.autograd.grad(loss, step.weights)
+        scale = (step.gradient_clip / (torch.nn.utils.get_total_norm(slopes) + 1e-6)).clamp(max=1.0)
+        found: list[Tensor | None] = []
+        with torch.no_grad():
+            for weight, slope, buffer in zip(step.weights, slopes, buffers, strict=True):
+                change = scale * slope + step.weight_decay * weight
+                change = change if buffer is None else step.momentum * buffer + change
+                weight.sub_(step.learning_rate * change)
+                found.append(change)
+        return found
+
+
+def logarithm(share: float) -> float:
+    return math.log(share) if share else -math.inf
+
+
+def guided_mean(moves: Tensor, losses: Tensor, log_density: Tensor) -> Tensor:
+    """The mean [logits] of moves [samples, logits] under the density exp(-loss), by importance weights that sum to one;
+    losses and the logarithm of the density that the moves are drawn from: [samples]."""
+    return (-losses - log_density).softmax(dim=0) @ moves
+
+
+def like(vector: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The parts of a vector, with the shapes of these tensors."""
+    parts = torch.split(vector, [t.numel() for t in tensors])
+    return [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]
