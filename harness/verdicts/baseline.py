@@ -119,7 +119,7 @@ def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
 def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
     """What differs in the rows of the baseline's runs, to the last bit, in every column that both have (what probes
     measured, and the table's values, too); one line a run."""
-    columns = [*EXACT, *(c for c in baseline if c in now and c not in (*EXACT, *ELSEWHERE))]
+    columns = [*EXACT, *(c for c in map(str, baseline) if c in now and c not in (*EXACT, *ELSEWHERE))]
     differences = []
     for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
         before = old_rows.sort_values("epoch")
