@@ -25,7 +25,7 @@ that step, where a method perturbs or draws them; the triangle is the operation 
 lines behind are `darts`: where a method lies on them, what it adds did not act, or not on this edge, in so short a
 search. Methods that ask a table show what they asked: a dot is an architecture's validation error (small: asked for
 before its training had ended), the line the incumbent's. One seed and 64 steps: the pictures say what a method does,
-never how good it is. Made by
+never how good it is. (`shapley-nas` and `zarts` draw fewer samples here than by default.) Made by
 """
 
 

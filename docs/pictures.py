@@ -38,7 +38,7 @@ STUDY = {
     "supernet": {"channels": 4, "cells": 1},
     "training": {"batch_size": 16, "steps_per_epoch": 4, "alpha_learning_rate": 0.08},
 }
-CHEAPER = {"shapley-nas": {"shapley": {"samples": 1}}}
+CHEAPER = {"shapley-nas": {"shapley": {"samples": 1}}, "zarts": {"zarts": {"samples": 2, "iterations": 2}}}
 """Fields with which a method takes seconds, too."""
 CHOICE = 3
 """The edge that is looked at."""
