@@ -7,6 +7,7 @@ in a process of its own with limits of time and memory. Prints every fault, and 
 from __future__ import annotations
 
 import argparse
+import re
 import os
 import random
 import shutil
@@ -85,7 +86,9 @@ def fuzzed(kind: str, count: int) -> Iterator[Case]:
 
 
 def sort_of(fault: str) -> str:
-    return next((w for w in ("traceback", "hang", "wrong number") if w in fault), "other")
+    found = re.search(r"\b(traceback|hang|wrong number|found identical)", fault)
+    sort = found[1] if found else "other"
+    return "wrong number" if sort == "found identical" else sort
 
 
 def attack(cases: Iterable[Case], say: Callable[[str], None]) -> tuple[Counter[str], dict[str, Counter[str]]]:
