@@ -126,7 +126,8 @@ def attack(folder: Path, root: Path, verb: str, harm: Callable[[Path], object], 
     ended = called(verb, folder, **how)
     if fault := ended.fault((0, 1, 2)):
         return f"{verb}: {fault}"
-    whole = "not finished" not in ended.err and "of 4 runs finished before" not in ended.err.replace("4 of 4", "")
+    said = (ended.err + ended.out).replace("4 of 4", "")
+    whole = "not finished" not in ended.err and "of 4 runs finished" not in said
     if ended.code == 0 and whole and result(ended, folder) != undamaged(root, verb):
         return f"wrong numbers: {verb} says {result(ended, folder)[:300]!r}"
     if ended.code == 1 and "error: " not in ended.err and not ended.out:

@@ -23,7 +23,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "sdarts-rs": {"random-smoothing": {"epsilon": EPSILON, "epsilon_start": EPSILON}},
     "sdarts-adv": {"adversarial": {"epsilon": EPSILON, "epsilon_start": EPSILON, "random_start": False}},
 }
-SIZES = {"nasbench201": 5, "nasbench1shot1.s1": 9, "nasbench1shot1.s2": 9, "nasbench1shot1.s3": 9, "darts.full": 8}
+SIZES = {"nasbench201": 5, **{f"nasbench1shot1.s{n}": 9 for n in (1, 2, 3)}, "darts.s1": 8, "darts.full": 8}
 """Published numbers of cells; with 16 channels, batches of 64 and images of 32x32."""
 
 

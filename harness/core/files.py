@@ -110,7 +110,12 @@ def sha256_of(values: Any) -> str:
 def cache_folder() -> Path:
     """Where added tables and fetched files are kept: $NASBENCH_HARNESS_CACHE, else the platform's cache folder."""
     if chosen := os.environ.get("NASBENCH_HARNESS_CACHE"):
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:
+            raise HarnessError(
+                f"NASBENCH_HARNESS_CACHE={chosen} names the home of nobody here: write the folder out"
+            ) from None
     from platformdirs import user_cache_path
 
     return user_cache_path("nasbench-harness")

@@ -100,6 +100,9 @@ def read_baseline(path: Path) -> pd.DataFrame:
         for column in NUMBERS:
             if not pd.api.types.is_numeric_dtype(rows[column]):
                 raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")
+        for column in ("seed", "epoch"):  # a row without would be one of no run, and compared with none
+            if not (rows[column] % 1 == 0).all():
+                raise ValueError(f"its column {column} holds what is no whole number")
     except FileNotFoundError:
         raise HarnessError(
             f"there is no baseline at {path}: write one with harness gate STUDY --write {path}"

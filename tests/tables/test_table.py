@@ -207,4 +207,8 @@ def test_unknown_table_and_named_folder(tmp_path: Path, monkeypatch: pytest.Monk
         open_table("nasbench201.digit")
     tiny(tmp_path / "tables" / "tiny")
     assert "tiny" in table_folders()
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", "~nobodyatall/x")
+    with pytest.raises(HarnessError, match="=~nobodyatall/x names the home of nobody here: write the folder out"):
+        open_table("tiny")
+    monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path))
     assert open_table("tiny").name == open_table(str(tmp_path / "tables" / "tiny")).name == "tiny"

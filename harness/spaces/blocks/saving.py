@@ -131,14 +131,14 @@ def through_1x1(gradient: Tensor | None, x: Tensor, weight: Tensor, dx: bool, dw
 
 
 class ConvolutionNorm(torch.autograd.Function):
-    """w batch_norm(convolution(x)), 1x1, batch statistics, w a factor for each channel.
+    """w batch_norm(convolution(x)), 1x1, batch statistics, w a factor for each channel, or None for none.
 
-    Keeps x, which other operations keep too, and computes the convolution again: it is the cheap one.
+    Keeps x and computes the convolution again: it is the cheap one.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, w: Tensor, statistics: tuple[Tensor, Tensor], eps: float
+        ctx: Any, x: Tensor, weight: Tensor, w: Tensor | None, statistics: tuple[Tensor, Tensor], eps: float
     ) -> Tensor:
         """statistics: as for `NormRelu`."""
         y, mean, spread = torch.native_batch_norm(F.conv2d(x, weight), w, None, *statistics, True, 1.0, eps)
@@ -153,7 +153,7 @@ class ConvolutionNorm(torch.autograd.Function):
         dx, dweight, dw = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
 
-            def plain(x: Tensor, weight: Tensor, w: Tensor) -> Tensor:
+            def plain(x: Tensor, weight: Tensor, w: Tensor | None) -> Tensor:
                 return F.batch_norm(F.conv2d(x, weight), None, None, w, None, True, eps=ctx.eps)
 
             return *by_plain(plain, (x, weight, w), (dx, dweight, dw), gradient), None, None

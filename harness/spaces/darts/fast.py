@@ -16,10 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.spaces.blocks.fused import BatchNorms, Fast, average_pool, channels_last
+from harness.spaces.blocks.fused import BatchNorms, Fast, autocasts, average_pool, channels_last
+from harness.spaces.blocks.saving import ConvolutionNorm
 from harness.spaces.blocks.supernet import Mix
 from harness.spaces.darts.depthwise import apart, depthwise, together
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
+from harness.spaces.darts.operations import FactorizedReduction
 from harness.spaces.darts.supernet import DARTSSupernet, MixedCell
 
 
@@ -90,11 +92,21 @@ class Inbox:
         self.sums: dict[str, Tensor] = {}
 
     def add(self, y: Tensor, to: str = "mixed") -> None:
-        self.sums[to] = self.sums[to] + y if to in self.sums else y
+        """y is the inbox's own from now on, unless it is beside: what comes later is written over it."""
+        total = self.sums.get(to)
+        if total is None:
+            self.sums[to] = y
+        else:
+            shared = to == "beside" or total.dtype != y.dtype
+            self.sums[to] = total + y if shared else total.add_(y)
 
     def add_scaled(self, x: Tensor, w: Tensor) -> None:
         """w x to the mixed channels, w a scalar."""
-        self.sums["mixed"] = torch.addcmul(self.sums["mixed"], x, w) if "mixed" in self.sums else x * w
+        if "mixed" not in self.sums:
+            self.sums["mixed"] = x * w
+            return
+        total = self.sums["mixed"]
+        self.sums["mixed"] = total.addcmul_(x, w) if total.dtype == x.dtype else torch.addcmul(total, x, w)
 
     def mixed(self) -> Tensor:
         if "quarters" in self.sums:
@@ -132,11 +144,13 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
 
     def _through(self, x: Tensor, mix: Mix, leave: Leave) -> Tensor:
         rows = [iter(self.of_cells(tensor)) for tensor in mix]
-        before = last = x
+        before = r = F.relu(x, inplace=True)
         for index, cell in enumerate(self.mixed()):
-            inputs = [cell.preprocess0(before), cell.preprocess1(last)]
-            before, last = last, self._cell(index, cell, inputs, next(rows[cell.reduction]), leave)
-        return last
+            inputs = [entered(cell.preprocess0, before), entered(cell.preprocess1, r)]
+            y = self._cell(index, cell, inputs, next(rows[cell.reduction]), leave)
+            if index < self.mixed_cells - 1:  # two cells read it, and both through ReLU
+                before, r = r, F.relu(y, inplace=True)
+        return y
 
     def _cell(self, index: int, cell: MixedCell, nodes: list[Tensor], rows: Tensor, leave: Leave) -> Tensor:
         inboxes = [Inbox() for _ in range(INPUTS + NODES)]
@@ -181,6 +195,15 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         return y + inbox.sums["skips"] if self.auxiliary_skip else y
 
 
+def entered(preprocessing: Any, r: Tensor) -> Tensor:
+    """What a cell makes of an input, of whose ReLU r is the output."""
+    if isinstance(preprocessing, FactorizedReduction):
+        y: Tensor = preprocessing.bn(preprocessing.convolved(r))
+        return y
+    _, convolution, norm = preprocessing
+    return norm(convolution(r))  # type: ignore[no-any-return]
+
+
 def trained(
     fan: Fan,
     source: Source,
@@ -214,26 +237,34 @@ def trained(
                 inbox.add_scaled(operation(source.x), w)
 
 
-def scaled(norm: nn.BatchNorm2d, z: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
-    """w batch_norm(z), w a scalar. (PyTorch's gradients are wrong where the scales are an expanded tensor.)"""
-    return norms([norm], z, w.repeat(norm.num_features), None)
+def scales(norm: nn.BatchNorm2d, w: Tensor) -> Tensor:
+    """A scalar as a batch norm's scales. (PyTorch's gradients are wrong where they are an expanded tensor.)"""
+    return w.repeat(norm.num_features)
+
+
+def normalized(norm: nn.BatchNorm2d, x: Tensor, weight: Tensor, w: Tensor | None, norms: BatchNorms) -> Tensor:
+    """batch_norm(convolution(x)), 1x1, with the scales w. In train mode the convolution is computed again in the
+    backward pass: its output is as large as its input, and takes little to compute."""
+    if not norm.training or autocasts(x):
+        return norms([norm], F.conv2d(x, weight), w, None)
+    return ConvolutionNorm.apply(x, weight, w, norms.fresh([norm]), norm.eps)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def reduced(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
     """A skip connection that shrinks, times its mixing weight."""
-    return scaled(operation.bn, operation.convolved(source.relu), w, norms)
+    return norms([operation.bn], operation.convolved(source.relu), scales(operation.bn, w), None)
 
 
 def dilated(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
     """A dilated convolution times its mixing weight, where `source` has dilated convolutions computed."""
     _, spatial, pointwise, norm = operation
-    z = F.conv2d(depthwise(source.dilated, spatial.weight, source.dilation), pointwise.weight)
-    return scaled(norm, z, w, norms)
+    y = depthwise(source.dilated, spatial.weight, source.dilation)
+    return normalized(norm, y, pointwise.weight, scales(norm, w), norms)
 
 
 def separable(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
     """A separable convolution times its mixing weight."""
     _, spatial, pointwise, norm, _, again, pointwise_again, last = operation
     first = spatial(source.relu) if source.stride == 2 else depthwise(source.relu, spatial.weight)
-    r = F.relu(norms([norm], F.conv2d(first, pointwise.weight), None, None), inplace=True)
-    return scaled(last, F.conv2d(depthwise(r, again.weight), pointwise_again.weight), w, norms)
+    r = F.relu(normalized(norm, first, pointwise.weight, None, norms), inplace=True)
+    return normalized(last, depthwise(r, again.weight), pointwise_again.weight, scales(last, w), norms)

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.measures.hessian import hessian
 from harness.spaces.base import SPACES
 from harness.spaces.blocks.build import build_supernet
+from harness.spaces.blocks.saving import ConvolutionNorm
+from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.darts.depthwise import apart, depthwise, plain, together
 from tests.spaces.both import Both
 
@@ -39,6 +42,42 @@ def test_same_curvature(name: str) -> None:
     pair = both(name)
     found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
+
+
+def kept(pair: Both, net: Supernet) -> int:
+    """Bytes that a forward pass keeps for the backward pass."""
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def pack(x: torch.Tensor) -> torch.Tensor:
+        storages[x.untyped_storage().data_ptr()] = x.untyped_storage()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        pair.loss(net, pair.mix)
+    return sum(s.nbytes() for s in storages.values())
+
+
+@pytest.mark.parametrize(("name", "share"), [("darts.s1", 0.6), ("darts.s2", 0.55), ("darts.full", 0.45)])
+def test_it_keeps_less_than_the_readable_one(name: str, share: float) -> None:
+    pair = Both(name, cells=4, batch=(8, 3, 16, 16))
+    readable, fast = (kept(pair, net.train()) for net in pair.nets)
+    assert fast < share * readable
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_computing_a_convolution_again_changes_no_bit(scaled: bool) -> None:
+    """A seed's rows are those that they were before it was computed again."""
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(8, 16, 8, 8, generator=g).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(16, 16, 1, 1, generator=g).contiguous(memory_format=torch.channels_last).requires_grad_()
+    w = torch.rand(16, generator=g).requires_grad_() if scaled else None
+    gradient = torch.randn(8, 16, 8, 8, generator=g).contiguous(memory_format=torch.channels_last)
+    leaves = [x, weight, *([w] if w is not None else [])]
+    kept, again = ((torch.zeros(16), torch.zeros(16)) for _ in range(2))
+    y = F.batch_norm(F.conv2d(x, weight), *kept, w, None, training=True, momentum=1.0, eps=1e-5)
+    z = ConvolutionNorm.apply(x, weight, w, again, 1e-5)
+    found = [[out, *torch.autograd.grad(out, leaves, gradient), *s] for out, s in ((y, kept), (z, again))]
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_state_is_the_readable_one_s() -> None:
