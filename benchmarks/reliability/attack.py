@@ -7,9 +7,9 @@ in a process of its own with limits of time and memory. Prints every fault, and 
 from __future__ import annotations
 
 import argparse
-import re
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile

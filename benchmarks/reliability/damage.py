@@ -127,11 +127,15 @@ def attack(folder: Path, root: Path, verb: str, harm: Callable[[Path], object], 
     harm(folder / "out" / "attacked")
     if how.get("nobody"):
         folder.chmod(0o777)
-    there = sum((p / "manifest.json").exists() for p in (folder / "out" / "attacked").iterdir())
+    there = len(list((folder / "out" / "attacked").glob("*/manifest.json")))
     ended = called(verb, folder, **how)
     if fault := ended.fault((0, 1, 2)):
         return f"{verb}: {fault}"
-    whole = there == RUNS and "not finished" not in ended.err and "of 4 runs finished before" not in ended.err.replace("4 of 4", "")
+    whole = (
+        there == RUNS
+        and "not finished" not in ended.err
+        and "of 4 runs finished before" not in ended.err.replace("4 of 4", "")
+    )
     if ended.code == 0 and whole and result(ended, folder) != undamaged(root, verb):
         return f"wrong numbers: {verb} says {result(ended, folder)[:300]!r}"
     if ended.code == 1 and "error: " not in ended.err and not ended.out:
