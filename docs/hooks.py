@@ -1,12 +1,15 @@
-"""What `make docs` adds to the pages that are written: one of every figure and one of every method, from the classes,
-and a search that works where pages are opened from the disk."""
+"""What `make docs` adds to the pages that are written: of every figure, every method and every key of a study, from the
+classes, and a search that works where pages are opened from the disk."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -14,10 +17,20 @@ from mkdocs.structure.files import File, Files
 FIGURES_FROM = "results/published/ten-seeds"
 """The results of which every figure of the reference is drawn."""
 FIGURES_TO = "docs/reference/figures"
+PICTURES = """
+Every method searches the same thing from the same seed: NAS-Bench-201 with one cell a stage of 4 channels, 64 steps on
+handwritten digits, with a rate of alpha so high that these few steps decide something. A picture shows one edge: a line
+is an operation's mixing weight after each step; dots are the weights at which the network's own weights were trained in
+that step, where a method perturbs or draws them; the triangle is the operation that the search derives. The broad pale
+lines behind are `darts`: where a method lies on them, what it adds did not act, or not on this edge, in so short a
+search. Methods that ask a table show what they asked: a dot is an architecture's validation error (small: asked for
+before its training had ended), the line the incumbent's. One seed and 64 steps: the pictures say what a method does,
+never how good it is. (`shapley-nas` and `zarts` draw fewer samples here than by default.) Made by
+"""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    for name, page in (("figures", figures()), ("methods", methods())):
+    for name, page in (("figures", figures()), ("methods", methods()), ("study", study())):
         files.append(File.generated(config, f"reference/{name}.md", content="\n".join(page)))
     return files
 
@@ -35,8 +48,7 @@ def figures() -> Iterator[str]:
     yield "# Figures\n"
     yield "Every figure of finished runs, as SVG, PDF and PNG with its numbers as CSV. `--width 3.25` is a column of a"
     yield "paper, `--title none` leaves the title to the caption, `--methods a,b` draws some methods in order. Labels,"
-    yield "order, colours and limits of all figures of a study are in its section `[figures]`:\n"
-    yield "::: harness.runs.appearance.Appearance\n    options:\n      heading_level: 2\n      members: false\n"
+    yield "order, colours and limits of all figures of a study are in its section [`[figures]`](study.md#figures).\n"
     for name, cls in FIGURES.classes.items():
         yield f"## {name}\n\n{described(cls)}\n\nIt needs {cls.needs}.\n"
         yield f"![{name}](figures/{name}.png)\n\n{cls.see}\n"
@@ -45,7 +57,7 @@ def figures() -> Iterator[str]:
 
 
 def methods() -> Iterator[str]:
-    """Every method: its parts, paper and proof."""
+    """Every method: its parts, paper and proof, and a picture of what it does (made by pictures.py)."""
     from harness.cli.listing import listing
     from harness.search.methods import method
 
@@ -53,14 +65,89 @@ def methods() -> Iterator[str]:
     yield "Every name of `harness list methods`. Each is a searcher with regularizers, which can be combined otherwise:"
     yield "`beta-darts + sdarts-adv`. What the status says, what each costs and where it departs from its paper:"
     yield "[Methods](../explanation/methods.md).\n"
+    yield f"## The pictures\n\n{PICTURES}\n"
+    yield "```console\n$ python docs/pictures.py\n```\n"
     for row in sorted(listing("methods"), key=lambda row: str(row["method"])):
         made = method(row["method"])
         yield f"## {row['method']}\n\n{row['paper']}. Status: **{row['status']}**; passes a step (forward + backward):"
         yield f"{row['passes']}. Made of `{row['searcher']}`, regularizers: `{row['regularizers']}`.\n"
+        if (Path(__file__).parent / "reference" / "methods" / f"{row['method']}.png").is_file():
+            yield f"![{row['method']}](methods/{row['method']}.png)\n"
         # of a plain searcher with regularizers, these are what the method is
         for part in made.regularizers or made.searchers:
             yield described(type(part)) + "\n"
             yield from fields(type(part), None)
+
+
+def study() -> Iterator[str]:
+    """Every key of a study file, section by section."""
+    from pydantic import BaseModel
+
+    from harness.runs.study import StudyFile
+
+    yield "# Study files\n"
+    yield "A study is a TOML file with these keys and sections. Any of them can be changed from the command line, as in"
+    yield "`--set training.batch_size=32`; a key that is not known ends in a sentence that says which one was meant.\n"
+    sections = {
+        key: f.annotation
+        for key, f in StudyFile.model_fields.items()
+        if isinstance(f.annotation, type) and issubclass(f.annotation, BaseModel)
+    }
+    yield 'Seeds may be written `"0..9"`.\n'
+    yield f"{listed(StudyFile)}\n"
+    yield from keys(StudyFile, without=sections)
+    for key, model in sections.items():
+        yield f"## [{key}] {{ #{key} }}\n\n{listed(model)}\n"
+        yield from keys(model)
+
+
+def listed(model: type[Any]) -> str:
+    """A docstring, what it says of keys as a list."""
+    key = "|".join(sorted(model.model_fields, key=len, reverse=True))
+    return re.sub(rf"\s+((?:{key})(?:, (?:{key}))*): ", r"\n\n- `\1`: ", described(model))
+
+
+def keys(model: type[Any], without: Iterable[str] = ()) -> Iterator[str]:
+    """A table of the keys of a section: what each takes, and its default."""
+    yield "| key | takes | default |\n| --- | --- | --- |"
+    for key, field in model.model_fields.items():
+        if key not in without:
+            bounds = [f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in BOUNDS if hasattr(m, name)]
+            takes = ", ".join([told(field.annotation), *bounds]).replace("|", "\\|")
+            default = "required" if field.is_required() else f"`{toml(field.get_default(call_default_factory=True))}`"
+            yield f"| `{key}` | {takes} | {default.replace('`None`', 'none')} |"
+    yield ""
+
+
+BOUNDS = (("ge", "\u2265"), ("gt", ">"), ("le", "\u2264"), ("lt", "<"))
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "NoneType": "", "Any": "any"}
+
+
+def told(kind: Any) -> str:
+    """A type, in words."""
+    of = [a for a in get_args(kind) if a is not ...]
+    origin = get_origin(kind)
+    if origin is Literal:
+        return ", ".join(f"`{toml(a)}`" for a in of)
+    if origin is Annotated:
+        return told(of[0])
+    if origin in (list, tuple):
+        return f"list of: {' and '.join(dict.fromkeys(told(a) for a in of))}"
+    if origin is dict:
+        return f"table of: {told(of[1])}"
+    if origin in (Union, UnionType):
+        return " or ".join(filter(None, map(told, of)))
+    name = getattr(kind, "__name__", str(kind))
+    return WORDS.get(name, name)
+
+
+def toml(value: Any) -> str:
+    """A default as a study file writes it."""
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def described(cls: type[Any]) -> str:

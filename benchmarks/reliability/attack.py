@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -85,7 +86,9 @@ def fuzzed(kind: str, count: int) -> Iterator[Case]:
 
 
 def sort_of(fault: str) -> str:
-    return next((w for w in ("traceback", "hang", "wrong number") if w in fault), "other")
+    found = re.search(r"\b(traceback|hang|wrong number|found identical)", fault)
+    sort = found[1] if found else "other"
+    return "wrong number" if sort == "found identical" else sort
 
 
 def attack(cases: Iterable[Case], say: Callable[[str], None]) -> tuple[Counter[str], dict[str, Counter[str]]]:

@@ -94,6 +94,10 @@ def called_here(there: Path, *, verbs: bool) -> None:
             main([named_in(there, word) for word in each], standalone_mode=False)
 
 
+RUNS = 4
+"""Those that are finished before they are harmed."""
+
+
 def named_in(folder: Path, word: str) -> str:
     places = {"STUDY": folder / "study.toml", "OUT": folder / "out", "BASE": folder / "base.parquet"}
     return str(places.get(word, word)).replace("OUT/", f"{folder / 'out'}/")
@@ -130,7 +134,7 @@ def attack(folder: Path, root: Path, verb: str, harm: Callable[[Path], object], 
     said = (ended.err + ended.out).replace("4 of 4", "")
     whole = "not finished" not in ended.err and "of 4 runs finished" not in said
     if f"OUT/{study.name}" in VERBS[verb]:  # without the study's file nobody knows of a run whose folder is gone
-        whole = whole and sum(p.is_dir() for p in study.glob("*_seed*")) == 4
+        whole = whole and sum(p.is_dir() for p in study.glob("*_seed*")) == RUNS
     if ended.code == 0 and whole and result(ended, folder) != undamaged(root, verb):
         return f"wrong numbers: {verb} says {result(ended, folder)[:300]!r}"
     if ended.code == 1 and "error: " not in ended.err and not ended.out:

@@ -73,7 +73,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file in one step that survives a power cut (where durable: what is only shown need not)."""
-    if not path.name:
+    if not path.name:  # "" is the folder where the command runs
         raise HarnessError(f"{path} is a folder: name a file inside of it")
     # a name of this process: one that was thought dead and wakes up must not write into what others write
     partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")

@@ -21,6 +21,10 @@ EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
 TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
+SETTLING = 3
+"""Layouts that panels of a fixed shape take to find their places."""
+STACKED_RATIO = 0.6
+"""Height by width of panels that stand above each other."""
 
 
 class Picture(Plugin):
@@ -70,8 +74,10 @@ class Picture(Plugin):
         )  # fmt: skip
 
     def panel_height(self, content: Content, width: float) -> float:
-        """Inches of a row of panels, each `width` inches wide."""
-        return self.row_height
+        """Inches of a row of panels, each `width` inches wide: lower where several stand above each other, each as wide
+        as the page, as in one column of a paper."""
+        stacked = len(content.panels) > 1 and width == self.width
+        return min(self.row_height, STACKED_RATIO * width) if stacked else self.row_height
 
     def render(self, content: Content) -> Page:
         """The picture, as a matplotlib figure."""
@@ -92,6 +98,9 @@ class Picture(Plugin):
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
             page.suptitle(wrapped(content.title if self.title is None else self.title, self.width), fontsize="medium")
+            if any(ax.get_aspect() != "auto" or ax.get_box_aspect() is not None for ax in axes):
+                for _ in range(SETTLING):  # or what is written first would be cut off
+                    page.draw_without_rendering()
         return page
 
 

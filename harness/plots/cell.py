@@ -44,6 +44,7 @@ class Cell(Figure):
         runs = content.of(panel)["runs"].iloc[0]
         ax.set_title(f"{content.look.label(str(panel))} ({runs})", fontsize="medium")
         draw_cell(edges_in(content, panel), ax, 5.5 if self.width > 5 else 4.5)
+        ax.set_anchor("N")  # titles of a row on one line, whatever the heights of its cells
 
 
 def edges_in(content: Content, panel: str | None) -> list[Edge]:

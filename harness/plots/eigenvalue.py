@@ -20,7 +20,7 @@ class Eigenvalue(Figure):
     needs: ClassVar[str] = "[probes.spectrum]"
     see: ClassVar[str] = (
         "A dominant eigenvalue that grows says that the loss gets sharp around alpha, so that rounding alpha to "
-        "an architecture costs accuracy; whether the error follows is in the left panel."
+        "an architecture costs accuracy; whether the error follows is in the other panel."
     )
     row_height: ClassVar[float] = 2.4
     narrowest: ClassVar[float] = 2.4

@@ -64,11 +64,11 @@ class Preset(BaseModel):
     construction. A subclass's own fields are options of the space's networks.
 
     clip_counts_alpha: the norm of weight and architecture gradients is clipped together, as where the published
-        architecture tensor is among `model.parameters()`: weights are clipped harder than stated. Fixed: weights only.
+    architecture tensor is among `model.parameters()`: weights are clipped harder than stated. Fixed: weights only.
     finite_difference_moves_bn: the two finite-difference passes of second-order DARTS move the network's batch-norm
-        running statistics (published), or leave them (fixed).
+    running statistics (published), or leave them (fixed).
     unevaluated_weights_move: a weight that a step does not compute with still moves by its momentum and its decay, once
-        it had a gradient (published: gradients were set to zero before PyTorch 2), or stays (fixed).
+    it had a gradient (published: gradients were set to zero before PyTorch 2), or stays (fixed).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

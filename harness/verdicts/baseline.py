@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT = ("epoch", "architecture", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "alphas")
-"""Columns that a search on the same machine gives again to the last bit."""
+"""Columns that a search on the same machine gives again to the last bit, in the order in which they are told of."""
+ELSEWHERE = ("method", "seed", "seconds", "measure")
+"""Columns that say which run a row is of, or that no machine gives again."""
 NUMBERS = (
     "seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss",
     "supernet_accuracy_pct",
@@ -118,7 +120,9 @@ def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
 
 
 def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
-    """What differs in the rows of the baseline's runs, to the last bit; one line a run."""
+    """What differs in the rows of the baseline's runs, to the last bit, in every column that both have (what probes
+    measured, and the table's values, too); one line a run."""
+    columns = [*EXACT, *(c for c in map(str, baseline) if c in now and c not in (*EXACT, *ELSEWHERE))]
     differences = []
     for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
         before = old_rows.sort_values("epoch")
@@ -128,7 +132,7 @@ def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
             differences.append(f"{who}: {len(after)} epochs are there, the baseline has {len(before)}")
             continue
         for row, old in zip(after.to_dict("records"), before.to_dict("records"), strict=True):
-            changed = [c for c in EXACT if not same(row[c], old[c])]
+            changed = [c for c in columns if not same(row[c], old[c])]
             if changed:
                 differences.append(f"{who}: from epoch {row['epoch']} on, first in {', '.join(changed)}")
                 break

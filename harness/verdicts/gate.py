@@ -147,8 +147,8 @@ def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
 
 
 def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> dict[str, Floats]:
-    """Of every run: final error, whether it failed, the epoch of its collapse, and the logarithm of its last dominant
-    eigenvalue where it was measured."""
+    """Of every run: final error, whether it failed, the epoch of its collapse, and, where it was measured in all of
+    them, the logarithm of its last dominant eigenvalue."""
     found = []
     rows = rows.assign(parameter_free=parameter_free(rows, space))
     for _, run in rows.sort_values("epoch").groupby("seed"):
@@ -163,7 +163,8 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> d
         if measured:
             row["eigenvalue"] = float(np.log(max(measured[-1], 1e-12)))
         found.append(row)
-    return {key: np.array([row[key] for row in found]) for key in found[0]}
+    shared = [key for key in found[0] if all(key in row for row in found)]
+    return {key: np.array([row[key] for row in found]) for key in shared}
 
 
 def shift(

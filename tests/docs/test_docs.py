@@ -148,6 +148,10 @@ def test_the_site_is_built_strictly(site: Path) -> None:
     text = (site / "reference" / "cli.html").read_text()
     assert "harness gate" in text
     assert "--accept" in text
+    # a line of a docstring that ends before an indented one is taken for a note's heading
+    assert [p.name for p in (site / "reference").glob("*.html") if "<details class" in p.read_text()] == []
+    text = (site / "reference" / "study.html").read_text()
+    assert all(f"<td><code>{key}</code></td>" in text for key in StudyFile.model_fields if f'id="{key}"' not in text)
     api = (site / "reference" / "api.html").read_text()
     assert all(f'id="harness.api.{name}"' in api for name in ("studies.run", "loaded.load", "verdicts.compare"))
 
@@ -162,6 +166,9 @@ def test_every_method_and_every_figure_has_its_place(site: Path) -> None:
     text = (site / "reference" / "methods.html").read_text()
     named = [name for name, entry in methods().items() if not entry.alias]
     assert [name for name in named if f'<h2 id="{name}">' not in text] == []
+    for name in named:
+        assert f'src="methods/{name}.png"' in text
+        assert (site / "reference" / "methods" / f"{name}.png").is_file(), f"python docs/pictures.py {name} makes it"
 
 
 def test_the_search_works_from_the_disk(site: Path) -> None:

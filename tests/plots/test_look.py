@@ -149,6 +149,21 @@ def test_fonts_are_embedded_as_type_42(tmp_path: Path) -> None:
     assert b"Type3" in fonts((tmp_path / "plain.pdf").read_bytes())
 
 
+def test_no_committed_figure_has_type_3_fonts() -> None:
+    paths = [p for folder in ("results", "docs", "benchmarks") for p in (ROOT / folder).rglob("*.pdf")]
+    assert {PUBLISHED / n / "trajectory.pdf" for n in ("digits", "digits-1shot1", "ten-seeds")} <= set(paths)
+    assert [p for p in paths if "runs" not in p.parts and b"Type3" in fonts(p.read_bytes())] == []
+
+
+def test_panels_of_a_fixed_shape_stand_where_they_will_from_the_first_file_on() -> None:
+    """Else the first file, the SVG, has its labels cut off."""
+    figure = FIGURES.build("landscape", {})
+    page = figure.render(figure.content(Source.of(Results.of_folder(PUBLISHED / "ten-seeds"))))
+    places = [[ax.get_position().bounds for ax in page.axes] for _ in range(2) if page.draw_without_rendering() is None]
+    assert np.allclose(*places, atol=0.002)
+    assert min(ax.get_tightbbox().y0 for ax in page.axes) > 0
+
+
 def test_dashes_differ() -> None:
     assert len({str(d) for d in DASHES}) == len(DASHES)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from harness.runs.preregistration import Declared, declare, standing
 from harness.tables.catalog import open_table
 from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
 from harness.verdicts.compare import compare
-from harness.verdicts.gate import Margins, gate, overall, summary
+from harness.verdicts.gate import Margins, gate, margins_of, overall, summary
 from harness.verdicts.paper import paper_table
 from tests.conftest import ROOT
 
@@ -309,6 +310,52 @@ def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
         before = baseline_rows(made_up({"darts": ranks}))
         now = made_up({"darts": [[*run[:-1], run[-1] + 1] for run in ranks]})
         assert overall(gate(now, before, Margins(error=5), Declared())) == expected
+
+
+def with_eigenvalues(results: Results, factor: float, after: int = 3) -> Results:
+    """The dominant eigenvalue of every run at epoch 1, always the same, and at epoch `after`, times a factor."""
+    rows = results.epochs
+    last = factor * (1 + 0.01 * rows["seed"])
+    measured = np.select([rows["epoch"] == 1, rows["epoch"] == after], [5.0, last], NAN)
+    return replace(results, epochs=rows.assign(hessian_largest=measured))
+
+
+@pytest.mark.parametrize(
+    ("factor", "margin", "state"),
+    [(1.9, 2, "stable"), (1 / 1.9, 2, "stable"), (2.1, 2, "moved"), (1 / 2.1, 2, "moved"), (1.9, 1.5, "moved")],
+)
+def test_gate_holds_the_last_eigenvalue_to_a_factor(factor: float, margin: float, state: str) -> None:
+    """Up and down alike, whatever was measured before the last time."""
+    runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
+    before, now = baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.3 * factor)
+    (check,) = gate(now, before, Margins(eigenvalue=margin), Declared(), ["eigenvalue"])
+    assert (check.state, check.margin, check.quantity) == (state, f"factor {margin:g}", "log eigenvalue")
+    assert float(check.today) - float(check.baseline) == pytest.approx(np.log(factor), abs=0.02)
+
+
+def test_runs_are_not_identical_where_a_probe_or_the_table_says_otherwise() -> None:
+    """The search's own rows are the same to the last bit, and still something has moved."""
+    runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
+    before, measured = baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.6)
+    assert [c.identical for c in gate(measured, before, Margins(), Declared())] == [False] * 3
+    assert exact(measured, before)[0] == "darts, seed 0: from epoch 3 on, first in hessian_largest"
+    other = baseline_rows(runs).assign(error_pct=lambda rows: rows["error_pct"] + 5)
+    assert overall(gate(runs, other, Margins(error=2), Declared(), ["error"])) == "moved"
+    assert exact(runs, other)[0] == "darts, seed 0: from epoch 0 on, first in error_pct"
+
+
+def test_gate_checks_the_eigenvalue_where_every_run_has_it() -> None:
+    """Neither where a side was not measured, nor where one run of it was not. A factor of 1 would allow no change."""
+    runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
+    measured = with_eigenvalues(runs, 0.3)
+    partly = replace(measured, epochs=measured.epochs.assign(
+        hessian_largest=measured.epochs["hessian_largest"].where(measured.epochs["seed"] != 0)
+    ))  # fmt: skip
+    for today, before in ((measured, runs), (runs, measured), (partly, measured), (measured, partly)):
+        found = gate(today, baseline_rows(before), Margins(), Declared())
+        assert "log eigenvalue" not in {c.quantity for c in found}
+    with pytest.raises(HarnessError, match=r"eigenvalue.*greater than 1"):
+        margins_of({"eigenvalue": 1.0})
 
 
 def test_gate_checks_what_is_asked_for_alone(baseline: Path) -> None:

@@ -24,7 +24,7 @@ class Dask(Executor):
             from distributed import Client, LocalCluster
             from distributed.scheduler import KilledWorker
         except ImportError:
-            raise HarnessError("the executor 'dask' needs Dask: pip install nasbench-harness[dask]") from None
+            raise HarnessError("the executor 'dask' needs Dask: pip install distributed") from None
         cluster = None
         try:
             if self.scheduler is None:

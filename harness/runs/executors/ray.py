@@ -26,7 +26,7 @@ class Ray(Executor):
         try:
             import ray
         except ImportError:
-            raise HarnessError("the executor 'ray' needs Ray: pip install nasbench-harness[ray]") from None
+            raise HarnessError("the executor 'ray' needs Ray: pip install ray") from None
         local = {} if self.address else {"num_cpus": len(places), "_node_ip_address": "127.0.0.1"}
         try:
             ray.init(address=self.address, include_dashboard=False, log_to_driver=False, **local)

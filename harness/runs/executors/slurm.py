@@ -75,7 +75,7 @@ class Slurm(Executor):
         try:
             import submitit
         except ImportError:
-            raise HarnessError("the executor 'slurm' needs submitit: pip install nasbench-harness[slurm]") from None
+            raise HarnessError("the executor 'slurm' needs submitit: pip install submitit") from None
         folder = tasks[0].folder.final.parent / ".slurm"
         chunks = [list(tasks[i : i + self.runs]) for i in range(0, len(tasks), self.runs)]
         try:

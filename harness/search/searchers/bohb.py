@@ -52,7 +52,7 @@ class BOHB(Hyperband):
         try:
             import optuna
         except ImportError:
-            raise HarnessError("bohb takes its model from Optuna: pip install nasbench-harness[bohb]") from None
+            raise HarnessError("bohb takes its model from Optuna: pip install optuna") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
