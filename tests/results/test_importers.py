@@ -101,6 +101,22 @@ def test_a_csv_that_is_not_recognised_says_what_is_amiss(tmp_path: Path) -> None
     assert (code, "commas are to separate them, not ';'" in text.replace("\n", " ")) == (2, True)
 
 
+def test_a_folder_that_is_there_is_replaced_where_that_is_said_alone(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text(ROWS)
+    words = ("import", tmp_path / "runs.csv", "--table", TABLE.name, "--to", tmp_path / "to")
+    assert run(*words)[0] == 0
+    (tmp_path / "runs.csv").write_text(ROWS.replace("60.5", "61.5"))
+    code, text = run(*words)
+    assert (code, "is there, and logs of another source may have that name" in text.replace("\n", " ")) == (2, True)
+    folder = tmp_path / "to" / "runs"
+    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 60.5]
+    assert run(*words, "--replace")[0] == 0
+    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 61.5]
+    assert run("verify", folder)[0] == 0
+    (folder / "epochs.parquet").write_bytes(b"")
+    assert run("verify", folder)[0] == 1
+
+
 def test_missing_epochs_are_told(tmp_path: Path) -> None:
     rows = [f"{method},0,{epoch},{SKIPS}" for method in ("a", "b") for epoch in range(0, 20, 5)]
     whole = ["method,seed,epoch,arch", *rows]
