@@ -33,7 +33,8 @@ class Formats(click.Command):
 @click.option("--to", type=click.Path(path_type=Path), default=Path("results/imported"), show_default=True)
 @click.option("--method", help="Call the method this, where the source holds one.")
 @click.option("--seed", type=click.IntRange(0), help="Number the run this, where the source holds one.")
-def import_(what: tuple[str, ...], table: str, to: Path, method: str | None, seed: int | None) -> None:
+@click.option("--replace", is_flag=True, help="Write over a folder of that name.")
+def import_(what: tuple[str, ...], table: str, to: Path, method: str | None, seed: int | None, replace: bool) -> None:
     """Import the logs of other tools as a folder that plot, compare, gate and report read.
 
     The format is found by itself, or named first: harness import csv runs.csv --table nasbench201.digits. Every row is
@@ -46,7 +47,8 @@ def import_(what: tuple[str, ...], table: str, to: Path, method: str | None, see
         raise HarnessError(f"one file or folder at a time, not {len(what)}: harness import [FORMAT] FILE|FOLDER")
     source = Path(what[-1])
     importer = IMPORTERS.find(what[0])() if len(what) == 2 else importer_of(source)
-    folder, notes = import_logs(importer, source, open_table(table), to, method=method, seed=seed)
+    opened = open_table(table)
+    folder, notes = import_logs(importer, source, opened, to, method=method, seed=seed, replace_older=replace)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     click.echo(folder)

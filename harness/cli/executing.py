@@ -29,8 +29,8 @@ class Choice:
 
     def executor(self, default: str) -> Executor:
         """The one that is chosen; the command line wins over the cluster's file, a name over the default."""
+        from harness.runs.changes import apply_settings
         from harness.runs.executors.base import EXECUTORS
-        from harness.runs.study import apply_settings
 
         raw = {} if self.cluster is None else read_cluster(self.cluster)
         apply_settings(raw, list(self.fields), "--set-executor")

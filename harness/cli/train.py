@@ -53,11 +53,11 @@ def train(
     from harness.core.arithmetic import resolve_device
     from harness.core.seeds import parse_seeds
     from harness.core.signals import Stopped, stoppable
+    from harness.runs.changes import apply_settings
     from harness.runs.retraining.asked import cells as named
     from harness.runs.retraining.fit import Retraining
     from harness.runs.retraining.recipe import recipe
     from harness.runs.retraining.table import networks, train_all
-    from harness.runs.study import apply_settings
 
     raw: dict[str, Any] = {"dataset": dataset} if dataset else {}
     apply_settings(raw, list(settings))

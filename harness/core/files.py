@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +21,8 @@ LARGE = 1 << 22
 """Bytes of a file whose hash is worth keeping."""
 
 
+HERE, EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of Linux."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DO = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or name another"),
@@ -88,6 +92,33 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
             raise
 
 
+def replace_folder(new: Path, folder: Path) -> None:
+    """Give a folder the name of another, which is removed: at every moment one of the two is whole under that name.
+
+    Where the file system cannot exchange two names in one step (Linux' can, NFS cannot), the older one lies beside for
+    the moment between two renamings.
+    """
+    if not folder.exists():
+        new.rename(folder)
+        return
+    before = new
+    if not exchanged(new, folder):
+        before = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.before")
+        folder.rename(before)
+        try:
+            new.rename(folder)
+        except BaseException:
+            before.rename(folder)
+            raise
+    shutil.rmtree(before)
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; False where the system or the file system cannot."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return call is not None and call(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a renaming is on disk only when its folder is."""
     handle = os.open(folder, os.O_RDONLY)
@@ -106,7 +137,12 @@ def sha256(content: bytes) -> str:
 
 def sha256_of(values: Any) -> str:
     """The SHA-256 of plain values, whatever the order of their keys."""
-    return sha256(json.dumps(values, sort_keys=True).encode())
+    return sha256(text_of(values).encode())
+
+
+def text_of(values: Any) -> str:
+    """Plain values as the text that `sha256_of` hashes."""
+    return json.dumps(values, sort_keys=True)
 
 
 def cache_folder() -> Path:

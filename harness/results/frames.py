@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import sha256
 from harness.core.notation import parse_json
 from harness.measures.anytime import agreement
-from harness.runs.apart import Settings, by_method
+from harness.runs.apart import Settings, by_method, of_runs
 from harness.runs.execute import Planned
 from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
@@ -61,7 +61,7 @@ class Results:
         finished = [p for p in planned if p.finished]
         known = [p.folder.manifest() for p in finished] if manifests is None else manifests
         runs = [(p.folder, m, p.run.method_name, p.run.seed) for p, m in zip(finished, known, strict=True)]
-        settings = by_method((p.run.method_name, p.run.describe()) for p in finished)
+        settings = of_runs(p.run for p in finished)
         space = planned[0].run.space if planned else None
         return cls(**stacked(runs), table=table, space=space, settings=settings)
 

@@ -15,9 +15,10 @@ from harness.core.seeds import parse_seeds
 from harness.results.frames import Results
 from harness.results.provenance import provenance
 from harness.runs.appearance import Appearance
+from harness.runs.changes import apply_settings
 from harness.runs.execute import plan, study_folder, survey
 from harness.runs.preregistration import Declared, standing
-from harness.runs.study import Study, apply_settings
+from harness.runs.study import Study
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
+from harness.runs.store import MANIFEST, look
 from harness.runs.study import RECORD_FORMAT
 
 
@@ -60,15 +61,13 @@ def left_out(root: Path, names: Iterable[str]) -> list[str]:
     """
     known = set(names)
     found: dict[int, list[Path]] = defaultdict(list)
-    folders = sorted(root.iterdir()) if root.is_dir() else []
-    for folder in folders:
-        if folder.name not in known and not folder.name.startswith("."):
-            try:
-                other = record_format(parse_json((folder / "manifest.json").read_bytes()))
-            except (OSError, ValueError, AttributeError):
-                continue
-            if other not in (None, RECORD_FORMAT):
-                found[other].append(folder)
+    for name in sorted(look(root).finished - known):
+        try:
+            other = record_format(parse_json((root / name / MANIFEST).read_bytes()))
+        except (OSError, ValueError, AttributeError):
+            continue
+        if other not in (None, RECORD_FORMAT):
+            found[other].append(root / name)
     sentences = []
     for other, paths in found.items():
         many = len(paths) > 1

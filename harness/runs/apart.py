@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 
 Settings = Mapping[str, Any]
 """How a network is trained, by the study's keys."""
+
+
+class Described(Protocol):
+    """A run, as far as it is looked at here."""
+
+    @property
+    def method_name(self) -> str: ...
+    def describe(self) -> dict[str, Any]: ...
 
 
 def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +37,14 @@ def by_method(configurations: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[s
         if method not in found:
             found[method] = settings_of(configuration)
     return {method: settings for method, settings in found.items() if settings}
+
+
+def of_runs(runs: Iterable[Described]) -> dict[str, Settings]:
+    """The same of runs, of which the first of each method alone is asked what it is."""
+    first: dict[str, Described] = {}
+    for run in runs:
+        first.setdefault(run.method_name, run)
+    return by_method((method, run.describe()) for method, run in first.items())
 
 
 def differing(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +13,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256_of
-from harness.core.notation import parse_toml, read_toml
+from harness.core.files import sha256, sha256_of, text_of
+from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
 from harness.datasets.base import DATASETS, Dataset
-from harness.runs.apart import by_method, differing
+from harness.runs.apart import differing, of_runs
 from harness.runs.appearance import Appearance
+from harness.runs.changes import apply_settings
 from harness.runs.preregistration import Declared
 from harness.runs.retraining.table import NO_TABLE, Asked, study_table
 from harness.runs.trained import Common, RecipeName, SupernetSize
@@ -120,6 +121,14 @@ class Run:
     probes: tuple[Probe, ...] = ()
     recipe: str = ""
     judge: int | Literal["last"] = 1
+    first: Run | None = field(default=None, init=False, repr=False, compare=False)
+    """The one that this is `of_seed` of."""
+
+    def of_seed(self, seed: int) -> Run:
+        """The same search with another seed. What their identities have in common is computed once for all seeds."""
+        other = replace(self, seed=seed)
+        object.__setattr__(other, "first", self)
+        return other
 
     def judged(self, epoch: int) -> bool:
         """Whether the table is asked for what is derived after an epoch; it always is after the last."""
@@ -145,9 +154,18 @@ class Run:
         }
 
     @cached_property
+    def around_seed(self) -> tuple[str, str]:
+        """What `sha256_of` makes of the configuration, before and after the seed."""
+        told = self.describe()
+        before = text_of({key: value for key, value in told.items() if key < "seed"})
+        after = text_of({key: value for key, value in told.items() if key > "seed"})
+        return before.removesuffix("}"), after.removeprefix("{")
+
+    @cached_property
     def id(self) -> str:
         """Hash of the resolved configuration: equal configurations are one run, whatever their study is called."""
-        return id_of(self.describe())
+        before, after = (self.first or self).around_seed
+        return sha256(f'{before}, "seed": {self.seed}, {after}'.encode())[:12]
 
     @property
     def folder_name(self) -> str:
@@ -177,40 +195,12 @@ class Study:
     def apart(self) -> dict[str, dict[str, Any]]:
         """Of each method that trains a network, the settings in which the methods differ, and where published ones are
         from; empty where all are trained alike."""
-        settings = by_method((run.method_name, run.describe()) for run in self.runs)
+        settings = of_runs(self.runs)
         apart = differing(settings)
         if self.file.recipe == "shared":
             return apart
         recipes = {run.method_name: run.recipe for run in self.runs}
         return {method: apart.get(method, {}) | {"recipe": recipes[method]} for method in settings}
-
-
-EXAMPLES = {"--set": "training.batch_size=32", "--set-executor": "partition=main"}
-
-
-def apply_settings(raw: dict[str, Any], settings: list[str], option: str = "--set") -> None:
-    """Change the raw study by settings written a.b=value; the value is TOML, or a bare string. option: what gave them,
-    for the errors."""
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        if not equals or not path.strip():
-            raise HarnessError(f"{option} {setting!r} cannot be read: write {option} {EXAMPLES[option]}")
-        try:
-            value = parse_toml(f"value = {text}")["value"]
-        except ValueError:
-            value = text
-        *parents, key = path.strip().split(".")
-        node = raw
-        for parent in parents:
-            # the short forms of a study stand for tables
-            if parent == "methods" and isinstance(node.get(parent), list):
-                node[parent] = {name: {} for name in node[parent]}
-            if parent == "dataset" and isinstance(node.get(parent), str):
-                node[parent] = {"name": node[parent]}
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise HarnessError(f"{option} {setting!r} goes below {parent!r}, which is a single value")
-        node[key] = value
 
 
 def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
@@ -264,11 +254,11 @@ def expand(file: StudyFile, source: Path) -> Study:
     for label, each in trained.items():
         if table is None and not isinstance(each.method.searcher, SupernetSearcher):
             raise HarnessError(f"method {label!r} searches the table itself, and study {source} names none")
-    runs = [
-        Run(
+    first = {
+        label: Run(
             method_name=label,
             method=each.method,
-            seed=seed,
+            seed=file.seeds[0],
             space=space,
             dataset=dataset,
             table=table,
@@ -281,7 +271,7 @@ def expand(file: StudyFile, source: Path) -> Study:
             judge=file.judge,
             recipe=each.recipe,
         )
-        for seed in file.seeds
         for label, each in trained.items()
-    ]
-    return Study(file, tuple(runs), table, source)
+    }
+    runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
+    return Study(file, runs, table, source)

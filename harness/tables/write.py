@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.files import digest as file_digest
-from harness.core.files import sha256_of
+from harness.core.files import replace_folder, sha256_of
 from harness.core.version import __version__
 from harness.tables.blocks import curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
@@ -93,9 +93,7 @@ def write_table(
         info["fingerprint"] = fingerprint(info)
         (partial / "table.json").write_text(json.dumps(info, indent=1) + "\n")
         partial.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
+        replace_folder(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -168,6 +168,12 @@ def test_conform_exits_with_1_beyond_the_limit(tmp_path: Path) -> None:
     bad = call("conform", tmp_path / "changed.json", "--format", "json")
     assert bad.exit_code == 1
     assert any(r["conforms"] == "NO" for r in json.loads(bad.stdout))
+    (tmp_path / "half.npz").write_bytes((RECORDS / "nasbench201_darts1.npz").read_bytes()[:100_000])
+    damaged = call("conform", tmp_path / "half.npz", RECORDS / "nasbench201_darts1.npz")
+    assert damaged.exit_code == 2
+    assert damaged.stdout == good.stdout
+    assert "1 records, 9 quantities, 0 beyond 1e-09" in damaged.stderr
+    assert "error: 1 of the files could not be replayed to the end (the first: half)" in damaged.stderr
     only_other = call("conform", other)
     assert "none of the files is a record that this version can replay" in sentence(only_other)
 

@@ -36,7 +36,7 @@ def imported(kind: str, source: Path, to: Path) -> tuple[Results, list[str]]:
     """The rows of a source that must be recognised as this kind."""
     importer = importer_of(source)
     assert importer.name == kind
-    folder, notes = import_logs(importer, source, TABLE, to)
+    folder, notes = import_logs(importer, source, TABLE, to, replace_older=True)
     return Results.of_folder(folder), notes
 
 
@@ -99,6 +99,22 @@ def test_a_csv_that_is_not_recognised_says_what_is_amiss(tmp_path: Path) -> None
     (tmp_path / "b.csv").write_text(ROWS.replace(",", ";"))
     code, text = run("import", tmp_path / "b.csv", *common)
     assert (code, "commas are to separate them, not ';'" in text.replace("\n", " ")) == (2, True)
+
+
+def test_a_folder_that_is_there_is_replaced_where_that_is_said_alone(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text(ROWS)
+    words = ("import", tmp_path / "runs.csv", "--table", TABLE.name, "--to", tmp_path / "to")
+    assert run(*words)[0] == 0
+    (tmp_path / "runs.csv").write_text(ROWS.replace("60.5", "61.5"))
+    code, text = run(*words)
+    assert (code, "is there, and logs of another source may have that name" in text.replace("\n", " ")) == (2, True)
+    folder = tmp_path / "to" / "runs"
+    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 60.5]
+    assert run(*words, "--replace")[0] == 0
+    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 61.5]
+    assert run("verify", folder)[0] == 0
+    (folder / "epochs.parquet").write_bytes(b"")
+    assert run("verify", folder)[0] == 1
 
 
 def test_missing_epochs_are_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from harness.results.provenance import left_out, provenance
 from harness.runs.execute import damaged, plan, run_all
 from harness.runs.lease import Held, Lease
 from harness.runs.store import Damaged
-from harness.runs.study import RECORD_FORMAT, load_study
+from harness.runs.study import RECORD_FORMAT, id_of, load_study
 from harness.search.regularizers.base import REGULARIZERS
 from tests.conftest import ROOT
 
@@ -61,6 +62,17 @@ def test_pinned_ids(small_study: Path) -> None:
     new field is one of its `later` ones (CONTRIBUTING)."""
     runs = load_study(small_study, [f"methods={json.dumps([*IDS])}"], "0").runs
     assert {r.method_name: r.id for r in runs} == IDS
+
+
+def test_an_id_is_of_the_whole_configuration_whatever_else_was_computed(small_study: Path) -> None:
+    """Seeds share what they have in common; a run that is changed afterwards shares nothing."""
+    settings = ['methods=["darts", "random-search"]', 'probes=["discretisation"]', 'judge="last"']
+    runs = load_study(small_study, settings, "3,0..2,11").runs
+    assert [r.seed for r in runs[::2]] == [3, 0, 1, 2, 11]
+    assert len({r.id for r in runs}) == len(runs)
+    changed = [replace(r, epochs=r.epochs + 1) for r in runs]
+    assert not {r.id for r in changed} & {r.id for r in runs}
+    assert [r.id for r in (*runs, *changed)] == [id_of(r.describe()) for r in (*runs, *changed)]
 
 
 def test_a_revision_makes_other_runs_of_its_part_alone(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

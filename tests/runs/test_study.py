@@ -4,7 +4,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
-from harness.runs.study import apply_settings, load_study
+from harness.runs.changes import apply_settings
+from harness.runs.study import load_study
 from harness.search.methods import method, methods
 from tests.conftest import SMALL_STUDY, STUDIES
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core import files
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.space import NASBench201, official_cells, to_string
 from harness.tables.catalog import open_table, table_folders
@@ -164,6 +166,38 @@ def test_trials_means_and_curves(tmp_path: Path) -> None:
         table.lookup(a, measure, at=5)
     with pytest.raises(HarnessError, match="table tiny does not hold"):
         table.row(COLLAPSE)
+
+
+def test_a_table_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies as soon as it has removed anything leaves a table of that name."""
+    before = tiny(tmp_path / "tiny").fingerprint
+    real = shutil.rmtree
+
+    def removed_and_killed(path: Path, **how: bool) -> None:
+        real(path, **how)
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(shutil, "rmtree", removed_and_killed)
+        tiny(tmp_path / "tiny")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert Table(tmp_path / "tiny").fingerprint == before
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_where_names_cannot_be_exchanged_the_older_table_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tiny(tmp_path / "tiny")
+    monkeypatch.setattr(files, "exchanged", lambda one, other: False)
+    tiny(tmp_path / "tiny")
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
+    with pytest.raises(FileNotFoundError):
+        files.replace_folder(tmp_path / "absent", table.folder)
+    assert Table(table.folder).fingerprint == table.fingerprint
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
 
 
 def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import disk, write_atomically
 from harness.core.registry import Registry
 from harness.runs.rows import architecture_record, lookup_records
-from harness.runs.store import TABLES, write_tables
+from harness.runs.store import MANIFEST, TABLES, write_tables
 from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
 
@@ -103,23 +103,39 @@ def importer_of(source: Path) -> Importer:
 
 
 def import_logs(
-    importer: Importer, source: Path, table: Table, to: Path, *, method: str | None = None, seed: int | None = None
+    importer: Importer,
+    source: Path,
+    table: Table,
+    to: Path,
+    *,
+    method: str | None = None,
+    seed: int | None = None,
+    replace_older: bool = False,
 ) -> tuple[Path, list[str]]:
     """Check and look up every epoch of foreign logs, and write them as a folder of results `<to>/<name of source>`.
 
     Args:
         method, seed: instead of the log's own; for a source that holds one method, or one run.
+        replace_older: write over what lies in that folder.
 
     Returns:
         The folder, and sentences that a reader has to know.
 
     Raises:
-        HarnessError: nothing is written where any row is wrong; the sentence names file and line.
+        HarnessError: nothing is written where any row is wrong (the sentence names file and line), or where the folder
+            is there.
     """
     import pandas as pd
 
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
+    name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.resolve().name
+    folder = to / name
+    if folder.is_dir() and any(folder.iterdir()) and not replace_older:
+        raise HarnessError(
+            f"{folder} is there, and logs of another source may have that name: --replace writes over it, --to names "
+            "another place"
+        )
     log = importer.read(source, table.space)
     epochs = sorted(relabelled(log.epochs, method, seed), key=lambda e: (e.method, e.seed, e.epoch))
     if not epochs:
@@ -127,18 +143,17 @@ def import_logs(
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for epoch in checked(epochs):
         _append(rows, epoch, importer, table)
-    name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.resolve().name
-    folder = to / name
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
+        files = write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
         manifest = {
             "study": {"name": name, "comparison": {} if log.paired else {"paired": False}},
             "table": {"name": table.name, "fingerprint": table.fingerprint},
             "imported": {"from": importer.tool, "files": [relative(p, source) for p in log.files], "notes": log.notes},
             "runs": [],
+            "files": files,
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return folder, [*log.notes, *remarks(epochs)]
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 MOST_CELLS, SPARSE = 10_000_000, 100
 """A larger table is refused where it would hold fewer than one value in so many."""
+WIDEST = 1000
+"""Columns of a CSV file; those that are not needed are left unread."""
 COLUMNS = ("arch", "dataset", "split", "epochs", "trial", "accuracy")
 
 
@@ -110,6 +112,9 @@ def read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path).astype(str)
+        wide = pd.read_csv(path, header=None, nrows=1, dtype=str).shape[1]
+        if wide > WIDEST:  # the time to tell their names apart grows with the square
+            raise HarnessError(f"{path} has {wide:,} columns: a tidy table has {', '.join(COLUMNS)}")
         return pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except FileNotFoundError:
         raise HarnessError(f"no table file at {path}: check the path") from None
