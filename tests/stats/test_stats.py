@@ -92,6 +92,29 @@ def test_rank_sum_without_ties_is_scipy_s() -> None:
         assert rank_sum(x, y).p == pytest.approx(stats.mannwhitneyu(x, y, method="exact").pvalue, rel=1e-9)
 
 
+def test_beyond_what_can_be_counted_the_normal_distribution_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 runs, many of them tied, counted and not; and 2,500 pairs, whose counts no number
+    could hold: p was 0."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 12, 80) - 0.8, rng.integers(0, 12, 80) + rng.integers(0, 2, 80)
+    for test in (rank_sum, signed_rank):
+        counted = test(x, y)
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.stats.tests.MOST", 0)
+            close = test(x, y)
+            assert test([1, 1, 1], [1, 1, 1])[:3] == (1, 1, 1)
+        assert 0.001 < counted.p < 0.5
+        assert close[:3] == pytest.approx(counted[:3], rel=0.02)
+        assert close[3:] == counted[3:]
+    many = rng.normal(size=2500)
+    for test in (rank_sum, signed_rank):
+        found = test(many, many + rng.normal(0.05, 1, size=2500))
+        assert 0 < found.p < 1
+        assert found.less + found.greater == pytest.approx(1, abs=0.01)
+        assert found.smallest == 0
+    assert signed_rank(many, many + 1).p < 1e-300
+
+
 def test_signed_rank_is_exact_with_ties_and_zeros() -> None:
     """Against every sign of every difference; without ties against scipy."""
     rng = np.random.default_rng(3)
