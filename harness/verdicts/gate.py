@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
-from harness.results.endpoints import of_run, parameter_free
+from harness.results.endpoints import columns_of, of_run, parameter_free
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
@@ -152,7 +152,7 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> d
     found = []
     rows = rows.assign(parameter_free=parameter_free(rows, space))
     for _, run in rows.sort_values("epoch").groupby("seed"):
-        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        ends = of_run(columns_of(run), run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
         row = {
             "error": ends["final_error_pct"],

@@ -92,6 +92,43 @@ def test_rank_sum_without_ties_is_scipy_s() -> None:
         assert rank_sum(x, y).p == pytest.approx(stats.mannwhitneyu(x, y, method="exact").pvalue, rel=1e-9)
 
 
+def test_beyond_what_can_be_counted_the_normal_distribution_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 runs, many of them tied, counted and not; and 2,500 pairs, whose counts no number could hold."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 12, 80) - 0.8, rng.integers(0, 12, 80) + rng.integers(0, 2, 80)
+    for test in (rank_sum, signed_rank):
+        counted = test(x, y)
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.stats.tests.MOST", 0)
+            close = test(x, y)
+            assert test([1, 1, 1], [1, 1, 1])[:3] == (1, 1, 1)
+        assert 0.001 < counted.p < 0.5
+        assert close[:3] == pytest.approx(counted[:3], rel=0.02)
+        assert close[3:] == counted[3:]
+    many = rng.normal(size=2500)
+    for test in (rank_sum, signed_rank):
+        found = test(many, many + rng.normal(0.05, 1, size=2500))
+        assert 0 < found.p < 1
+        assert found.less + found.greater == pytest.approx(1, abs=0.01)
+        assert found.smallest == 0
+    assert signed_rank(many, many + 1).p < 1e-300
+
+
+def test_runs_that_are_drawn_in_parts_are_those_that_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = np.random.default_rng(1).normal(size=(7, 3))
+    new, base = np.arange(40) % 7, np.arange(31) % 5
+
+    def found() -> list[object]:
+        rng = np.random.default_rng(2)
+        apart = difference(new, base, trials, median, rng, draws=999)
+        pairs = difference(new, new[::-1], trials, iqm, rng, draws=999, paired=True)
+        return [apart, pairs, single(base, trials, iqm, rng, draws=999), rng.integers(0, 1000, 5).tolist()]
+
+    at_once = found()
+    monkeypatch.setattr("harness.stats.intervals.AT_ONCE", 100)
+    assert found() == at_once
+
+
 def test_signed_rank_is_exact_with_ties_and_zeros() -> None:
     """Against every sign of every difference; without ties against scipy."""
     rng = np.random.default_rng(3)
