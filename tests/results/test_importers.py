@@ -36,7 +36,7 @@ def imported(kind: str, source: Path, to: Path) -> tuple[Results, list[str]]:
     """The rows of a source that must be recognised as this kind."""
     importer = importer_of(source)
     assert importer.name == kind
-    folder, notes = import_logs(importer, source, TABLE, to)
+    folder, notes = import_logs(importer, source, TABLE, to, replace_older=True)
     return Results.of_folder(folder), notes
 
 

@@ -1,4 +1,5 @@
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
         import_tidy(tmp_path / "cut.csv.gz", tmp_path / "t", NASBench201(), about={})
     with pytest.raises(HarnessError, match="holds no d/valid@10: it holds d/test@10"):
         add(tmp_path, HEAD + f"{A},d,test,10,1,50\n", validation=Measure("d", "valid", 10))
+
+
+def test_a_line_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None:
+    """Telling 100,000 columns of one name apart took minutes."""
+    began = time.process_time()
+    with pytest.raises(HarnessError, match="has 100,000 columns: a tidy table has arch, dataset"):
+        add(tmp_path, ",".join(["a"] * 100_000) + "\n")
+    assert time.process_time() - began < 10
 
 
 def test_measures_are_written_as_text() -> None:
