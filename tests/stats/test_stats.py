@@ -93,7 +93,8 @@ def test_rank_sum_without_ties_is_scipy_s() -> None:
 
 
 def test_beyond_what_can_be_counted_the_normal_distribution_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """80 runs, many of them tied, counted and not; and 2,500 pairs, whose counts no number could hold."""
+    """80 runs, many of them tied, counted and not; and 2,500 pairs, whose counts no number
+    could hold: p was 0."""
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 12, 80) - 0.8, rng.integers(0, 12, 80) + rng.integers(0, 2, 80)
     for test in (rank_sum, signed_rank):
