@@ -131,8 +131,8 @@ def attack(folder: Path, root: Path, verb: str, harm: Callable[[Path], object], 
     ended = called(verb, folder, **how)
     if fault := ended.fault((0, 1, 2)):
         return f"{verb}: {fault}"
-    said = (ended.err + ended.out).replace("4 of 4", "")
-    whole = "not finished" not in ended.err and "of 4 runs finished" not in said
+    said = (ended.err + ended.out).replace(f"{RUNS} of {RUNS}", "")
+    whole = "not finished" not in ended.err and f"of {RUNS} runs finished" not in said
     if f"OUT/{study.name}" in VERBS[verb]:  # without the study's file nobody knows of a run whose folder is gone
         whole = whole and sum(p.is_dir() for p in study.glob("*_seed*")) == RUNS
     if ended.code == 0 and whole and result(ended, folder) != undamaged(root, verb):

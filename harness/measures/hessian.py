@@ -13,6 +13,12 @@ def flat(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([t.flatten() for t in tensors])
 
 
+def shaped(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """What `flat` makes of tensors, as tensors of these shapes again."""
+    parts = torch.split(vector, [t.numel() for t in like])
+    return [part.view_as(t) for part, t in zip(parts, like, strict=True)]
+
+
 def derivatives(vector: Tensor, leaves: Sequence[Tensor]) -> Tensor:
     """d vector / d leaves: [entries of the vector, entries of the leaves]."""
     rows = [torch.autograd.grad(v, list(leaves), retain_graph=True, materialize_grads=True) for v in vector]

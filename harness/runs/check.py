@@ -72,8 +72,8 @@ def check_supernets(runs: list[Run]) -> list[str]:
         key = repr((run.supernet, sorted(run.method.supernet_options().items())))
         if key not in found:
             found[key] = told(partial(check_network, run, images))
-    found |= {run.method_name: told(partial(check_start, run)) for run in runs}
-    return [sentence for sentences in found.values() for sentence in sentences]
+    started = [sentence for run in runs for sentence in told(partial(check_start, run))]
+    return [*(sentence for sentences in found.values() for sentence in sentences), *started]
 
 
 def check_data(run: Run, images: Images) -> list[str]:

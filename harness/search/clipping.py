@@ -43,13 +43,18 @@ def with_zeros(
     return [torch.zeros_like(w) if g is None and moved else g for w, g, moved in pairs]
 
 
+def norm_and_scale(gradients: Sequence[Tensor], limit: float) -> tuple[Tensor, Tensor]:
+    """The joint norm of gradients, and the factor that makes it at most `limit`, as PyTorch clips; scalars."""
+    norm = torch.nn.utils.get_total_norm(gradients)
+    return norm, (limit / (norm + 1e-6)).clamp(max=1.0)
+
+
 def clip(
     weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], beside: Sequence[Tensor], limit: float
 ) -> Tensor:
     """Give the weights their gradients, scaled so that the norm of all, and of those `beside` them, is at most `limit`.
     Returns the norm before."""
-    norm = torch.nn.utils.get_total_norm([*(g for g in gradients if g is not None), *beside])
-    scale = (limit / (norm + 1e-6)).clamp(max=1.0)
+    norm, scale = norm_and_scale([*(g for g in gradients if g is not None), *beside], limit)
     for weight, gradient in zip(weights, gradients, strict=True):
         weight.grad = None if gradient is None else gradient * scale
     return norm

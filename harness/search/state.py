@@ -23,6 +23,14 @@ DROPPED = -1e4
 DECIDED = "decided"
 
 
+def drop_zero(logits: Sequence[Tensor], space: Space) -> None:
+    """Put the logits of the operation that gives nothing at `DROPPED`, in place; logits: as the space's tensors."""
+    for rows, choices in zip(logits, space.tensors, strict=True):
+        for row, options in enumerate(choices.options):
+            if space.zero in options:
+                rows[row, options.index(space.zero)] = DROPPED
+
+
 class SearchState(ABC):
     """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams.
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
-from harness.measures.hessian import flat
+from harness.measures.hessian import flat, shaped
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.spaces.blocks.supernet import kept_buffers
@@ -49,9 +48,3 @@ class Landscape(Probe):
                     for x in at.tolist()
                 ]
         return {"landscape_loss": losses, "landscape_at": at.tolist()}
-
-
-def shaped(vector: Tensor, like: list[Tensor]) -> list[Tensor]:
-    """A flat vector as tensors of these shapes."""
-    parts = torch.split(vector, [t.numel() for t in like])
-    return [part.view_as(t) for part, t in zip(parts, like, strict=True)]

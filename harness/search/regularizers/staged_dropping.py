@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
@@ -102,7 +103,7 @@ class StagedDropping(Regularizer):
     def alpha_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
         if self.clip is None:
             return gradients
-        scale = (self.clip / (torch.nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+        _, scale = norm_and_scale(gradients, self.clip)
         return [g * scale for g in gradients]
 
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:

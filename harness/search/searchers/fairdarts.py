@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
-from harness.search.state import DROPPED
+from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
 from harness.spaces.base import Architecture, Rows, Space
 from harness.spaces.blocks.supernet import kept_buffers
@@ -115,9 +115,7 @@ class FairDARTS(SupernetSearcher):
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
         found = [torch.zeros_like(a) for a in alphas]
-        for alpha, choices in zip(found, space.tensors, strict=True):
-            for row, options in enumerate(choices.options):
-                alpha[row, [i for i, name in enumerate(options) if name == space.zero]] = DROPPED
+        drop_zero(found, space)
         return found
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:

@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
+from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
-from harness.search.state import DROPPED
+from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
 from harness.spaces.base import Architecture, Rows, Space
 
@@ -82,15 +83,11 @@ class GAEA(SoftmaxSearcher):
     zero: bool = False
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
-        found = []
-        for alpha, choices in zip(alphas, space.tensors, strict=True):
-            rows = torch.zeros_like(alpha)
-            if not self.zero:
-                for row, options in enumerate(choices.options):
-                    for place, name in enumerate(options):
-                        if name == space.zero:
-                            rows[row, place] = DROPPED
-            rows = rows.log_softmax(dim=-1)
+        found, zeros = [], [torch.zeros_like(a) for a in alphas]
+        if not self.zero:
+            drop_zero(zeros, space)
+        for even, choices in zip(zeros, space.tensors, strict=True):
+            rows = even.log_softmax(dim=-1)
             if self.edge_rate is not None and choices.nodes:
                 inputs = [choices.nodes.count(node) for node in choices.nodes]
                 rows = rows - torch.tensor(inputs, dtype=rows.dtype).log()[:, None].to(rows.device)
@@ -124,9 +121,7 @@ class GAEA(SoftmaxSearcher):
             parts = [self._parts(a, g, n) for a, g, n in zip(step.alphas, gradients, nodes, strict=True)]
             scale = 1.0
             if self.clip is not None:
-                scale = float(
-                    (self.clip / (torch.nn.utils.get_total_norm([s for _, s, *_ in parts]) + 1e-6)).clamp(max=1)
-                )
+                scale = float(norm_and_scale([s for _, s, *_ in parts], self.clip)[1])
             for alpha, (mix, slope, edges, edge_slope), node in zip(step.alphas, parts, nodes, strict=True):
                 alpha.grad = slope
                 moved = self.moved(mix, scale * slope).log()

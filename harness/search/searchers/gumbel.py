@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
+from harness.search.clipping import norm_and_scale
 from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded, numbered
 from harness.search.schedules import until_the_end, until_the_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
@@ -127,6 +128,6 @@ class Gumbel(SoftmaxSearcher):
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         if self.clip is not None:
-            norm = torch.nn.utils.get_total_norm(list(gradients))
-            gradients = [g * (self.clip / (norm + 1e-6)).clamp(max=1.0) for g in gradients]
+            _, scale = norm_and_scale(gradients, self.clip)
+            gradients = [g * scale for g in gradients]
         super().move(step, gradients, optimizer)

@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
-from harness.search.state import DROPPED
+from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.base import Choices, Space
 from harness.spaces.blocks.supernet import Evaluated, one_hot
@@ -91,9 +91,7 @@ class NASP(SoftmaxSearcher):
                 f"{self.name}.l2 charges for an operation's weights, which {space.name} does not count: leave it out"
             )
         found = [torch.full_like(a, self.begin) for a in alphas]
-        for alpha, choices in zip(found, space.tensors, strict=True):
-            for row, options in enumerate(choices.options):
-                alpha[row, [place for place, name in enumerate(options) if name == space.zero]] = DROPPED
+        drop_zero(found, space)
         return found
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:

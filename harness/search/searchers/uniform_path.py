@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.measures.hessian import flat, shaped
 from harness.search.naming import Arrays
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import ArchitectureStep, Moment
@@ -57,11 +58,9 @@ class UniformPath(SupernetSearcher):
         def drawn(generator: torch.Generator) -> Tensor:
             seed = int(torch.randint(2**62, (), generator=generator))
             mix = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
-            return torch.cat([torch.as_tensor(m, dtype=alphas[0].dtype).flatten() for m in mix])
+            return flat([torch.as_tensor(m, dtype=alphas[0].dtype) for m in mix])
 
-        entries = moment.streams.draw("paths", drawn, alphas[0].device)
-        split = torch.split(entries, [a.numel() for a in alphas])
-        return [e.view_as(a) for e, a in zip(split, alphas, strict=True)]
+        return shaped(moment.streams.draw("paths", drawn, alphas[0].device), alphas)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """Zero; no architecture step is taken."""

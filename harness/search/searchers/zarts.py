@@ -11,7 +11,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from harness.measures.hessian import flat
+from harness.measures.hessian import flat, shaped
+from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import kept_weights
@@ -71,7 +72,7 @@ class ZARTS(SoftmaxSearcher):
         moves = torch.stack([self.proposed(slope, spread, step.moment) for _ in range(self.samples)])
         losses = torch.stack([self.loss_after(step, move, batches) for move in moves])
         total = guided_mean(moves, losses / self.temperature, self.log_density(moves, slope, spread))
-        return [-part for part in like(total, step.alphas)]
+        return [-part for part in shaped(total, step.alphas)]
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         with torch.no_grad():
@@ -108,7 +109,7 @@ class ZARTS(SoftmaxSearcher):
 
     def loss_after(self, step: ArchitectureStep, move: Tensor, batches: Sequence[Batch]) -> Tensor:
         """L(alpha + move), a scalar; the weights are those of before again."""
-        alphas = [(a + m).detach() for a, m in zip(step.alphas, like(move, step.alphas), strict=True)]
+        alphas = [(a + m).detach() for a, m in zip(step.alphas, shaped(move, step.alphas), strict=True)]
         with kept_weights(step.weights), kept_buffers(step.net):
             buffers = list(step.momentum_buffers)
             for batch in batches:
@@ -124,7 +125,7 @@ class ZARTS(SoftmaxSearcher):
         """Take one step of SGD in place; the new momentum buffers."""
         loss = step.loss(step.net, self.sample(alphas, step.moment), batch)
         slopes = torch.autograd.grad(loss, step.weights)
-        scale = (step.gradient_clip / (torch.nn.utils.get_total_norm(slopes) + 1e-6)).clamp(max=1.0)
+        _, scale = norm_and_scale(slopes, step.gradient_clip)
         found: list[Tensor | None] = []
         with torch.no_grad():
             for weight, slope, buffer in zip(step.weights, slopes, buffers, strict=True):
@@ -143,9 +144,3 @@ def guided_mean(moves: Tensor, losses: Tensor, log_density: Tensor) -> Tensor:
     """The mean [logits] of moves [samples, logits] under the density exp(-loss), by importance weights that sum to one;
     losses and the logarithm of the density that the moves are drawn from: [samples]."""
     return (-losses - log_density).softmax(dim=0) @ moves
-
-
-def like(vector: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The parts of a vector, with the shapes of these tensors."""
-    parts = torch.split(vector, [t.numel() for t in tensors])
-    return [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]

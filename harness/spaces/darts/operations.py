@@ -84,10 +84,11 @@ def separable(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Mo
 
 
 def plain(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+    """ReLU, a whole convolution, batch norm."""
     return ReluConvBn(channels, channels, kernel, stride=stride, affine=affine)
 
 
-def one_by_one(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+def row_and_column(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
     """ReLU, a convolution along rows, one along columns, batch norm."""
     half = kernel // 2
     return nn.Sequential(
@@ -130,7 +131,7 @@ CONVOLUTIONS = {
     "sep_7x7": (separable, 7),
     "conv 1x1": (plain, 1),
     "conv 3x3": (plain, 3),
-    "conv_3x1_1x3": (one_by_one, 3),
+    "conv_3x1_1x3": (row_and_column, 3),
 }
 
 

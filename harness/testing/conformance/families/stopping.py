@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from harness.search.clipping import norm_and_scale
 from harness.search.regularizers.operation_stopping import OperationStopping, empty, recorded_fields
 from harness.testing.conformance.records import Check, Found, Record
 
@@ -32,8 +33,7 @@ def replay(record: Record) -> Iterator[Check]:
         ]
         rule.note(memory, [[(valid[n][step], last[n]) for n in group if n in last] for group in groups])
         new = {n: train[n][step] for n, owner in zip(names, owners, strict=True) if not memory["frozen"][owner]}
-        norm = torch.nn.utils.get_total_norm(list(new.values()))
-        scale = (record.meta["grad_clip"] / (norm + 1e-6)).clamp(max=1.0)
+        norm, scale = norm_and_scale(list(new.values()), record.meta["grad_clip"])
         last = {n: g * scale for n, g in new.items()}
         found.add("gradient norms", norm, record.arrays["grad_norm"][step])
         for quantity, ours, theirs in (
