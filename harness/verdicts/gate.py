@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
+from harness.core.text import rounded_p
 from harness.results.endpoints import columns_of, of_run, parameter_free
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
@@ -66,6 +67,12 @@ class Check:
     identical: bool = False
 
     def row(self) -> dict[str, object]:
+        """What a page has room for."""
+        told = {"p moved": rounded_p(self.moved, 2), "p stable": rounded_p(self.equivalent, 2)}
+        return self.numbers() | told
+
+    def numbers(self) -> dict[str, object]:
+        """The same, with every p a number."""
         return {
             "method": self.method,
             "quantity": f"{self.quantity} (margin {self.margin})",
