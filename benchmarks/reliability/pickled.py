@@ -57,6 +57,11 @@ def named() -> Iterator[Case]:
             yield Case(
                 "pickles", f"{form}: {field}", lambda f, o=form, c=changed: attack(f, o, whole(o, c), numbers)
             )  # fmt: skip
+        untrained = entry()
+        untrained["200"]["all_results"] = {}
+        yield Case(
+            "pickles", f"{form}: no training", lambda f, o=form, c=untrained: attack(f, o, whole(o, c), numbers)
+        )  # fmt: skip
     wheel = frozenset((60.5, 50.25))
     yield Case("pickles", "wheel: as it should be", lambda f: attack(f, "wheel", wheel_content(), wheel))
     for name, opcodes in BOMBS.items():
