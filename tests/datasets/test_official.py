@@ -275,3 +275,14 @@ def test_published_data_sets_need_no_root() -> None:
             with pytest.raises(HarnessError, match=f"get the data by 'harness datasets fetch {kind.name}', or put the"):
                 kind().load(torch.device("cpu"))
     assert ImageNet16(classes=10).describe() != ImageNet16().describe()
+
+
+def test_noise_stands_for_images_that_are_not_here() -> None:
+    """As many as published, of the same size, in as many classes, through the same augmentation."""
+    noise = ImageNet16(classes=3).noise(torch.device("cpu"))
+    assert (noise.shape, noise.classes) == ((3, 16, 16), 3)
+    assert [noise.size(part) for part in ("train", "valid", "test")] == [1896, 1896, 150]
+    x, labels = noise.batch("train", torch.arange(64), torch.Generator().manual_seed(0))
+    assert x.shape == (64, 3, 16, 16)
+    assert set(labels.tolist()) == {0, 1, 2}
+    assert {kind().images.training for kind in (CIFAR10, CIFAR100)} == {50_000}
