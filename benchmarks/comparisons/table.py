@@ -1,10 +1,11 @@
-"""Rewrite the table of docs/explanation/methods.md from the finished studies beside this file.
+"""Rewrite the table of docs/explanation/methods.md from finished studies beside this file.
 
 harness run benchmarks/comparisons/methods-201.toml --jobs 1
-harness run benchmarks/comparisons/methods-1shot1.toml --jobs 1
-python benchmarks/comparisons/table.py
+harness run benchmarks/comparisons/methods-201-published.toml --jobs 1
+python benchmarks/comparisons/table.py methods-201 methods-201-published
 
-Measures each method's peak memory on NAS-Bench-201 on the way (memory.py, a fresh process each, some seconds).
+The first study says the methods, and what each costs beside DARTS; the others add a column of errors each. Measures
+every method's peak memory on the way (memory.py, a fresh process each, some seconds).
 `table.py --restate` measures nothing: papers, statuses and passes become what `harness list methods` says now.
 """
 
@@ -21,31 +22,32 @@ from harness.search.methods import methods
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "explanation" / "methods.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
-STUDIES = ("methods-201", "methods-1shot1")
 
 
-def measured(name: str) -> dict[str, tuple[str, str]]:
-    """Of each method: final test error (median, lowest to highest), and processor seconds relative to DARTS."""
+def finished(name: str) -> Results:
+    """The results of a study, all of whose runs have to be there."""
     study = load_study(HERE / f"{name}.toml")
     planned = plan(study, Path("results/runs"))
-    missing = [p.run.folder_name for p in planned if not p.finished]
-    if missing:
+    if missing := [p.run.folder_name for p in planned if not p.finished]:
         sys.exit(f"{len(missing)} runs of {name} are missing: harness run {HERE / name}.toml")
-    results = Results.of_runs(planned, study.table)
+    return Results.of_runs(planned, study.table)
+
+
+def errors(results: Results) -> dict[str, str]:
+    """Of each method: final test error, median and lowest to highest."""
     rows = {row["method"]: row for row in results.final()}
+    return {m: f"{r['final_error_pct']:.1f} ({r['lowest']:.1f} to {r['highest']:.1f})" for m, r in rows.items()}
+
+
+def costs(results: Results) -> dict[str, str]:
+    """Of each method: processor seconds of a run, relative to DARTS."""
     seconds = results.timing.groupby(["method", "seed"])["cpu_s"].max().groupby("method").median()
-    return {
-        method: (
-            f"{row['final_error_pct']:.1f} ({row['lowest']:.1f} to {row['highest']:.1f})",
-            f"{seconds[method] / seconds['darts']:.1f}" if seconds[method] > 0.2 else "0",
-        )
-        for method, row in rows.items()
-    }
+    return {m: f"{s / seconds['darts']:.1f}" if s > 0.2 else "0" for m, s in seconds.items()}
 
 
-def memory(method: str) -> float:
+def memory(study: str, method: str) -> float:
     """Peak memory in MB that a method adds (see memory.py)."""
-    command = [sys.executable, HERE / "memory.py", HERE / f"{STUDIES[0]}.toml", method]
+    command = [sys.executable, HERE / "memory.py", HERE / f"{study}.toml", method]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -60,15 +62,15 @@ def told(method: str) -> list[str]:
     return [row[key] for key in ("paper", "status", "passes")]
 
 
-def table() -> str:
-    found = [measured(name) for name in STUDIES]
-    lines = [
-        "| method | paper | status | passes | 201: test error % | x DARTS | s1: test error % | x DARTS | peak MB |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for method in found[0]:
-        cells = [cell for study in found for cell in study[method]]
-        lines.append(f"| `{method}` | {' | '.join([*told(method), *cells])} | {memory(method):.0f} |")
+def table(first: str, *others: str) -> str:
+    """A row a method of the first study."""
+    results = finished(first)
+    columns = [errors(results), costs(results), *(errors(finished(name)) for name in others)]
+    heads = [f"{first}: test error %", "x DARTS", *(f"{name}: test error %" for name in others), "peak MB"]
+    lines = [f"| method | paper | status | passes | {' | '.join(heads)} |", f"|{' --- |' * (4 + len(heads))}"]
+    for method in columns[0]:
+        cells = [column.get(method, "") for column in columns]
+        lines.append(f"| `{method}` | {' | '.join([*told(method), *cells])} | {memory(first, method):.0f} |")
     return "\n".join(lines)
 
 
@@ -91,6 +93,7 @@ def restated(measurements: str) -> str:
 
 if __name__ == "__main__":
     before, inside, after = parted(PAGE.read_text())
-    inside = restated(inside) if "--restate" in sys.argv else table()
+    asked = sys.argv[1:]
+    inside = restated(inside) if asked == ["--restate"] else table(*asked)
     PAGE.write_text(f"{before}{BEGIN}\n\n{inside}\n\n{END}{after}")
     print(PAGE)

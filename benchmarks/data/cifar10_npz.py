@@ -1,12 +1,14 @@
-"""CIFAR-10 in small, for studies that two cores can carry: from an archive of JPEGs to a file of the dataset `npz`.
+"""CIFAR-10 in small, for studies that two cores can carry: a file of the dataset `npz`.
 
-    python benchmarks/data/cifar10_npz.py cifar10_jpeg.npz 16 cifar10-16.npz
+    harness datasets fetch cifar10
+    python benchmarks/data/cifar10_npz.py 16 data/cifar10-16.npz
 
-The archive holds `header` and `payload` (uint8), `offsets` (image i is header + payload[offsets[i]:offsets[i+1]]),
-`label` (0 to 9), `split` (0 train, 1 test) and `number` (of an image within its class and split). It is sorted by
-class; here images go by number, then by class, so each half of the training images (`npz` splits them in the middle)
-holds as many of every class. The original order is lost, so published split indices do not apply. Images are averaged
-over whole blocks of pixels. The same archive and JPEG decoder give the same arrays; the SHA-256 that is printed tells.
+Images are averaged over whole blocks of pixels. Those of the official archive keep their order. --jpegs takes them from
+an archive of JPEGs, as the published results did, whose pixels are other ones: `header` and `payload` (uint8),
+`offsets` (image i is header + payload[offsets[i]:offsets[i+1]]), `label` (0 to 9), `split` (0 train, 1 test) and
+`number` (of an image within its class and split). That is sorted by class; here its images go by number, then by class,
+so each half of the training images (`npz` splits them in the middle) holds as many of every class. The same source
+gives the same arrays; the SHA-256 that is printed tells.
 """
 
 from __future__ import annotations
@@ -14,18 +16,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from harness.core.errors import HarnessError
+from harness.datasets.cifar10 import CIFAR10
+from harness.datasets.official import OfficialDataset
 
 SIDE = 32
 FIELDS = ("header", "payload", "offsets", "label", "split", "number")
-PARTS = {"train": 0, "test": 1}
+PARTS = ("train", "test")
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Images [n, 32, 32, 3] and labels [n]."""
 
 
 def decode(jpeg: bytes) -> NDArray[np.uint8]:
@@ -45,33 +51,43 @@ def shrink(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.rint(blocks.mean(axis=(2, 4), dtype=np.float64)).astype(np.uint8)
 
 
-def convert(archive: Path, side: int) -> dict[str, NDArray[Any]]:
-    """Arrays of the dataset `npz`: {train,test}_images uint8 [n, side, side, 3], {train,test}_labels uint8 [n]."""
+def of_official(data: OfficialDataset) -> Iterator[Pair]:
+    """The training and the test images of the official batches."""
+    parts = data.read()
+    for names in (("train", "valid"), ("test",)):
+        images, labels = (np.concatenate([parts[name][i].numpy() for name in names]) for i in (0, 1))
+        yield images.transpose(0, 2, 3, 1), labels.astype(np.uint8)
+
+
+def of_jpegs(archive: Path) -> Iterator[Pair]:
+    """The training and the test images of an archive of JPEGs."""
     try:
         with np.load(archive, allow_pickle=False) as content:
             header, payload, offsets, label, split, number = (content[name] for name in FIELDS)
     except (OSError, KeyError, ValueError) as error:
         raise HarnessError(f"{archive} is no archive of JPEGs with {', '.join(FIELDS)} ({error})") from None
     start, data = header.tobytes(), payload.tobytes()
-    arrays = {}
-    for part, code in PARTS.items():
+    for code in (0, 1):
         chosen = np.flatnonzero(split == code)
         order = chosen[np.lexsort((label[chosen], number[chosen]))]
-        images = np.stack([decode(start + data[offsets[i] : offsets[i + 1]]) for i in order])
-        arrays |= {f"{part}_images": shrink(images, side), f"{part}_labels": label[order]}
-    return arrays
+        yield np.stack([decode(start + data[offsets[i] : offsets[i + 1]]) for i in order]), label[order]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("archive", type=Path, help="the .npz of JPEGs")
     parser.add_argument("side", type=int, help="pixels of a side: 32, 16, 8 or 4")
     parser.add_argument("output", type=Path, help="the .npz to write")
+    parser.add_argument("--root", type=Path, help="folder of the official batches, if they were not fetched")
+    parser.add_argument("--jpegs", type=Path, help="an .npz of JPEGs in their place")
     asked = parser.parse_args()
+    arrays = {}
     try:
-        arrays = convert(asked.archive, asked.side)
+        source = of_jpegs(asked.jpegs) if asked.jpegs else of_official(CIFAR10(root=asked.root))
+        for part, (images, labels) in zip(PARTS, source, strict=True):
+            arrays |= {f"{part}_images": shrink(images, asked.side), f"{part}_labels": labels}
     except HarnessError as error:
         parser.error(str(error))
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez(asked.output, **arrays)
     digest = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
     sizes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())

@@ -6,6 +6,7 @@ entry point on real files; nothing of it is replaced.
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import resource
@@ -41,6 +42,7 @@ def warm(*, verbs: bool = True) -> None:
 
     torch.set_num_threads(1)
     official_cells()
+    codecs.lookup("utf-8-sig")  # a file of Python's own, whose folder may be closed to a user without rights
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

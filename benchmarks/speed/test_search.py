@@ -39,6 +39,7 @@ def beside(benchmark: Any, ours: Callable[[], Any], plain: Callable[[], Any], ro
 
 STEPS = [("darts", space) for space in SIZES]
 STEPS += [(method, space) for method in ("sdarts-rs", "sdarts-adv") for space in ("nasbench201", "nasbench1shot1.s1")]
+STEPS += [("sdarts-adv", "darts.s1")]
 
 
 @pytest.mark.parametrize(("method", "space"), STEPS)

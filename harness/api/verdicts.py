@@ -75,7 +75,7 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
     found = runs_of(source).found
     baseline = read_baseline(Path(against))
     checks = check(found.results, baseline, margins_of(margins), found.declared)
-    frame = pd.DataFrame([c.row() for c in checks])
+    frame = pd.DataFrame([c.numbers() for c in checks])
     frame.attrs["changes"] = changes(found.manifests, baseline)
     return frame
 

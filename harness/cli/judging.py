@@ -145,7 +145,7 @@ def gate(
         else:
             emit([{"difference": line} for line in differences], form)
         sys.exit(1 if differences else 0)
-    emit([c.row() for c in checks], form, f"{found.name} against {against}")
+    emit([c.numbers() if form in ("csv", "json") else c.row() for c in checks], form, f"{found.name} against {against}")
     click.echo(summary(checks), err=form != "table")
     state = overall(checks)
     sys.exit(0 if accept and state != "moved" else EXITS[state])

@@ -35,9 +35,22 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         from harness.runs.study import load_study
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
-        command(study=load_study(study, changes, seeds), out=out, **rest)
+        if rest.get("price"):
+            command(study=priceable(study, changes, seeds), out=out, **rest)
+        else:
+            command(study=load_study(study, changes, seeds), out=out, **rest)
 
     return wrapped
+
+
+def priceable(study: Path, changes: Sequence[str], seeds: str | None) -> Study:
+    """A study to be measured, also where its published table or images are not here, which is said."""
+    from harness.runs.absent import load_priceable
+
+    loaded, absent = load_priceable(study, changes, seeds)
+    for sentence in absent:
+        click.echo(f"note: priced without what is not here, all runs taken for missing: {sentence}", err=True)
+    return loaded
 
 
 MANY = 200
@@ -94,7 +107,8 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
     """Show the runs of a study and which are missing; runs nothing.
 
     Before, it looks whether data, batches, networks and table fit; where methods are trained differently, it shows by
-    what. With --price, what the missing runs cost on this machine: measured once, then known from the cache.
+    what. With --price, what the missing runs cost on this machine: measured once, then known from the cache. A
+    published table and images need not be here for that.
     """
     from harness.cli.printing import emit
     from harness.runs.check import check_study

@@ -10,6 +10,10 @@ class HarnessError(Exception):
     """Bad input or a bad environment. The command line prints the sentence and exits with code 2."""
 
 
+class NotHere(HarnessError):
+    """What is published was not fetched yet; the sentence says how."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause that names the closest known names, or lists all when none is close."""
     options = sorted(known)

@@ -29,6 +29,8 @@ LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
+        "<": "$<$",
+        ">": "$>$",
         "|": r"\textbar{}",
         "\\": r"\textbackslash{}",
     }

@@ -23,6 +23,21 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+SMALLEST_P = 1e-4
+"""Below it no p is told in digits: they would say more than a test's assumptions can, and those of thousands of runs
+end in a zero."""
+
+
+def rounded_p(p: float, digits: int = 3) -> float | str:
+    """A p as a table's cell: 0.0586, < 0.0001."""
+    return f"< {SMALLEST_P}" if p < SMALLEST_P else float(f"{p:.{digits}g}")
+
+
+def told_p(p: float) -> str:
+    """A p within a sentence: p = 0.059, p < 0.0001."""
+    return f"p < {SMALLEST_P}" if p < SMALLEST_P else f"p = {p:.2g}"
+
+
 class _Brief(reprlib.Repr):
     """Representations of anything: never long, never deep, and of numbers of any length."""
 

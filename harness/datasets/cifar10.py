@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import torch
+from torch import Tensor
 
-from harness.datasets.base import Images, StoredImages
-from harness.datasets.official import Archive, OfficialDataset
+from harness.datasets.base import Part
+from harness.datasets.official import Archive, OfficialDataset, Published
 from harness.datasets.pickled import halves, read_batches
 
 SIDE = 32
@@ -43,13 +43,17 @@ class CIFAR10(OfficialDataset):
         ),
     )
 
-    def load(self, device: torch.device) -> Images:
-        def read(*names: str) -> tuple[object, object]:
+    @property
+    def images(self) -> Published:
+        return Published(
+            50_000, 10_000, SIDE, classes=10, mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), pad=4
+        )
+
+    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
+        def read(*names: str) -> tuple[Any, Any]:
             return read_batches([self.path(n) for n in names], "labels", SIDE)
 
-        parts = halves(*read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
-        mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-        return StoredImages(parts, classes=10, mean=mean, std=std, pad=4, flip=True, device=device)
+        return halves(*read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
 
 
 class CIFAR100(OfficialDataset):
@@ -72,10 +76,14 @@ class CIFAR100(OfficialDataset):
         ),
     )
 
-    def load(self, device: torch.device) -> Images:
-        def read(name: str) -> tuple[object, object]:
+    @property
+    def images(self) -> Published:
+        return Published(
+            50_000, 10_000, SIDE, classes=100, mean=(0.5071, 0.4867, 0.4408), std=(0.2675, 0.2565, 0.2761), pad=4
+        )
+
+    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
+        def read(name: str) -> tuple[Any, Any]:
             return read_batches([self.path(name)], "fine_labels", SIDE)
 
-        parts = halves(*read("train"), read("test"))
-        mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
-        return StoredImages(parts, classes=100, mean=mean, std=std, pad=4, flip=True, device=device)
+        return halves(*read("train"), read("test"))

@@ -6,15 +6,21 @@ import hashlib
 import shutil
 import tarfile
 import zipfile
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar, cast
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from harness.core.download import Say, Source, download
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder, digest, disk, known_digest
-from harness.datasets.base import DATASETS, Dataset
+from harness.datasets.base import DATASETS, Dataset, Images, Part, StoredImages
+from harness.datasets.pickled import halves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +29,20 @@ class Archive(Source):
     by its name without folders."""
 
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the images of a data set are like: how many, of how many pixels a side, in how many classes; mean and
+    standard deviation of each channel, of pixels in [0, 1]; pixels of padding before a random crop. All are flipped."""
+
+    training: int
+    test: int
+    side: int
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    pad: int
 
 
 class OfficialDataset(Dataset):
@@ -34,6 +54,33 @@ class OfficialDataset(Dataset):
 
     archives: ClassVar[tuple[Archive, ...]]
     root: Path | None = None
+
+    @property
+    @abstractmethod
+    def images(self) -> Published:
+        """What its images are like."""
+
+    @abstractmethod
+    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
+        """The images [n, 3, side, side] (uint8) and labels [n] of each part."""
+
+    def load(self, device: torch.device) -> Images:
+        return self._stored(self.read(), device)
+
+    def noise(self, device: torch.device) -> Images:
+        """As many images of the same size, of random pixels and labels: a step on them costs what it does on the real
+        ones, which need not be there."""
+        rng = np.random.default_rng(0)
+        of = self.images
+        train, test = (
+            (rng.integers(0, 256, (n, 3, of.side, of.side), np.uint8), rng.integers(0, of.classes, n))
+            for n in (of.training, of.test)
+        )
+        return self._stored(halves(*train, test), device)
+
+    def _stored(self, parts: dict[Part, tuple[Tensor, Tensor]], device: torch.device) -> Images:
+        of = self.images
+        return StoredImages(parts, classes=of.classes, mean=of.mean, std=of.std, pad=of.pad, flip=True, device=device)
 
     @classmethod
     def published(cls) -> dict[str, str]:
@@ -52,11 +99,11 @@ class OfficialDataset(Dataset):
         packed = next(a.file for a in self.archives if name in a.files)
         fetched = f"'harness datasets fetch {self.name}'"
         if self.root:
-            raise HarnessError(
+            raise NotHere(
                 f"no {name} in {self.root}: name the folder that holds the files of {packed}, or leave out root and "
                 f"get the data by {fetched}"
             )
-        raise HarnessError(f"no {name} in {self.folder}: get the data by {fetched}, or put the files of {packed} there")
+        raise NotHere(f"no {name} in {self.folder}: get the data by {fetched}, or put the files of {packed} there")
 
     def describe(self) -> dict[str, Any]:
         """The files by their content: `md5` is over their names and MD5s. Those that are not here, where runs are only

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from harness.core.errors import HarnessError
-from harness.datasets.base import Images, StoredImages
-from harness.datasets.official import Archive, OfficialDataset
+from harness.datasets.base import Part
+from harness.datasets.official import Archive, OfficialDataset, Published
 from harness.datasets.pickled import halves
 
 
@@ -42,10 +42,14 @@ class SVHN(OfficialDataset):
         published("test", "64 MB", "eb5a983be6a315427106f1b164d9cef3"),
     )
 
-    def load(self, device: torch.device) -> Images:
-        parts = halves(*read(self.path("train_32x32.mat")), read(self.path("test_32x32.mat")))
-        mean, std = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
-        return StoredImages(parts, classes=10, mean=mean, std=std, pad=4, flip=True, device=device)
+    @property
+    def images(self) -> Published:
+        return Published(
+            73_257, 26_032, 32, classes=10, mean=(0.4377, 0.4438, 0.4728), std=(0.1980, 0.2010, 0.1970), pad=4
+        )
+
+    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
+        return halves(*read(self.path("train_32x32.mat")), read(self.path("test_32x32.mat")))
 
 
 def read(path: Path) -> tuple[Any, Any]:

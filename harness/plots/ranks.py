@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
+from harness.core.text import told_p
 from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.source import Source
@@ -32,7 +33,7 @@ class Ranks(Figure):
         costs = [found.values(m, "final") for m in methods]
         ranks = mean_ranks(list(zip(*costs, strict=True)))
         rows = pd.DataFrame({"method": methods, "mean_rank": ranks.ranks}).sort_values("mean_rank", ignore_index=True)
-        title = f"mean rank over {len(costs[0])} seeds; Friedman p = {ranks.p:.2g}; bars: not told apart (Nemenyi, 5 %)"
+        title = f"mean rank over {len(costs[0])} seeds; Friedman {told_p(ranks.p)}; bars: not told apart (Nemenyi, 5 %)"
         return Content(rows, title, reference={"critical difference": ranks.critical_difference})
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:

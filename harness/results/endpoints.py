@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
@@ -19,6 +21,10 @@ from harness.tables.measure import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Columns = dict[str, NDArray[Any]]
+"""Rows in the order of epochs, column by column."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,28 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     rows["parameter_free"] = parameter_free(rows, results.space)
     found = [
         {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
-        for (method, seed), run in rows.groupby(["method", "seed"], sort=False)
+        for method, seed, run in runs_in(rows)
     ]
     runs = pd.DataFrame(found)
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
     runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
     return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings)
+
+
+def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
+    """Method, seed and columns of each run in rows that are sorted by method, seed and epoch. Arrays, as a DataFrame a
+    run would take longer than all that is computed of it."""
+    method, seed = rows["method"].to_numpy(), rows["seed"].to_numpy()
+    columns = columns_of(rows)
+    first = np.flatnonzero((method[1:] != method[:-1]) | (seed[1:] != seed[:-1])) + 1
+    for start, end in pairwise([0, *first.tolist(), len(rows)]):
+        yield method[start], int(seed[start]), {name: column[start:end] for name, column in columns.items()}
+
+
+def columns_of(rows: pd.DataFrame) -> Columns:
+    """The columns that `of_run` looks at."""
+    names = ("epoch", "seconds", "error_pct", "supernet_accuracy_pct", "architecture", "parameter_free")
+    return {name: rows[name].to_numpy() for name in names}
 
 
 def parameter_free(rows: pd.DataFrame, space: Space | None) -> pd.Series[Any]:
@@ -83,21 +105,21 @@ def parameter_free(rows: pd.DataFrame, space: Space | None) -> pd.Series[Any]:
     return rows[[column for column in known if column in rows]].sum(axis=1)
 
 
-def of_run(run: pd.DataFrame, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
+def of_run(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
     """The endpoints of one run, whose rows are in the order of its epochs, with `parameter_free` of them."""
-    error = run["error_pct"].to_numpy()
+    error = run["error_pct"]
     if np.isnan(error).all():
         raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
-    accuracy = run["supernet_accuracy_pct"].to_numpy()
+    accuracy = run["supernet_accuracy_pct"]
     places = {
-        "final": len(run) - 1,
-        "selected": len(run) - 1 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy)),
+        "final": len(error) - 1,
+        "selected": len(error) - 1 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy)),
         "oracle": int(np.nanargmin(error)),
     }
     row: dict[str, Any] = {}
     for name, place in places.items():
         row[f"{name}_error_pct"] = float(error[place])
-        row[f"{name}_architecture"] = run["architecture"].iloc[place]
+        row[f"{name}_architecture"] = run["architecture"][place]
     base = 0.0 if np.isnan(optimum) else optimum
     onsets = {
         "above-random": anytime.onset_above_random(error, random_median),

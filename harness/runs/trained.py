@@ -48,6 +48,11 @@ class Trained:
     recipe: str
 
 
+def added_by(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says of a method's parts, and those that it adds, with their fields."""
+    return {part.name: part.model_dump() for part in recipe.beside} | dict(recipe.fields)
+
+
 @dataclass(frozen=True)
 class Common:
     """What all methods of a study have in common. epochs: None, where each recipe says its own. where: for errors."""
@@ -77,7 +82,7 @@ class Common:
             told = "" if self.recipe == "shared" else f" (method {label!r} has no published number of epochs here)"
             raise HarnessError(f"{self.where} needs the key 'epochs': add it{told}")
         parts = {name: fields for name, fields in changes.items() if name not in ("method", *OWN)}
-        chosen = chosen.override(parts)
+        chosen = chosen.override({part: dict(fields) for part, fields in recipe.fields.items()}).override(parts)
         if recipe.beside:
             self._check_moves(label, chosen, epochs)
         of_recipe = {} if recipe.channels is None else {"channels": recipe.channels}
@@ -87,7 +92,7 @@ class Common:
             epochs,
             self._changed(self.supernet, depth | of_recipe | own["supernet"], f"methods.{label}.supernet"),
             self._changed(self.training, {**recipe.training, **own["training"]}, f"methods.{label}.training"),
-            recipe.source + "".join(f", with {part.name} {part.model_dump()}" for part in recipe.beside),
+            recipe.source + "".join(f", with {name} {fields}" for name, fields in added_by(recipe).items()),
         )
 
     def _check_moves(self, label: str, chosen: Method, epochs: int) -> None:

@@ -182,6 +182,14 @@ def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: 
             f"method {expression!r} makes no sense: {whole[0]!r} needs the gradient of every operation, and "
             f"{omitting[0]!r} leaves operations out of a step"
         )
+    holding = [r.name for r in regularizers if r.holds_alpha]
+    moving = [] if searcher == PLAIN else [searcher.name]
+    moving += [r.name for r in regularizers if r.of_alpha and not r.holds_alpha]
+    if holding and moving:
+        raise HarnessError(
+            f"method {expression!r} makes no sense: {moving[0]!r} is about how alpha moves, and {holding[0]!r} lets it "
+            "not move at all"
+        )
     selecting = [r.name for r in regularizers if type(r).select is not Regularizer.select]
     if len(selecting) > 1:
         names = " and ".join(map(repr, selecting))

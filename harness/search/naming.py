@@ -18,7 +18,7 @@ class Recipe:
 
     source: where the numbers are from. training: fields of `Training`; channels: of the one-shot network; epochs: of
     the search: those that are known to differ from a study's defaults, or to be what the code has. beside: parts that
-    belong to the training, such as a warm-up.
+    belong to the training, such as a warm-up. fields: of the method's own parts, {part: {field: value}}.
     """
 
     source: str
@@ -26,6 +26,7 @@ class Recipe:
     channels: int | None = None
     epochs: int | None = None
     beside: tuple[Plugin, ...] = ()
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 Recipes = Mapping[str, Recipe]

@@ -67,4 +67,5 @@ def both(expression: str, one: tuple[str, Recipe], other: tuple[str, Recipe], de
         first.channels or second.channels,
         first.epochs or second.epochs,
         tuple(beside.values()),
+        {**first.fields, **second.fields},
     )

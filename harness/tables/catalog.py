@@ -6,7 +6,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
 from harness.tables.sources.published import sources
@@ -37,7 +37,7 @@ def open_table(name: str) -> Table:
     if makers := [n for n, s in sources().items() if any(f"{t}.".startswith(f"{name}.") for t in (s.table, *s.views))]:
         told = f"harness tables fetch {makers[0]}, then harness tables add {makers[0]}"
         others = f" (or of {', '.join(makers[1:])})" if len(makers) > 1 else ""
-        raise HarnessError(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
+        raise NotHere(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
     raise HarnessError(
         f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"

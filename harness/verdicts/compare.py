@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.seeds import derive_seed
+from harness.core.text import rounded_p, told_p
 from harness.results.endpoints import Endpoints
 from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
@@ -80,7 +81,7 @@ class Pair:
             )
         effect = (
             f"median difference {self.points.estimate:+.2f} points [{self.points.low:+.2f}, {self.points.high:+.2f}], "
-            f"probability of improvement {self.improvement:.2f}, p = {self.p_holm:.2g}"
+            f"probability of improvement {self.improvement:.2f}, {told_p(self.p_holm)}"
         )
         if self.p_holm <= self.level:
             better = "lower" if self.improvement > 0.5 else "higher"
@@ -131,7 +132,7 @@ class Pair:
             "n": f"{self.test.n[0]}" if self.paired else f"{self.test.n[0]}+{self.test.n[1]}",
             "difference (points)": shown(self.points),
             "P(better)": round(self.improvement, 2),
-            "p": significant(self.p_holm),
+            "p": rounded_p(self.p_holm),
             "failed": f"{a}/{n} vs {b}/{m}",
         }
 
@@ -153,10 +154,6 @@ class Pair:
 def shown(interval: Interval, sign: str = "+") -> str:
     estimate, low, high = (f"{value:{sign}.2f}" for value in interval)
     return f"{estimate} [{low}, {high}]"
-
-
-def significant(p: float) -> float:
-    return float(f"{p:.3g}")
 
 
 def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = None) -> list[Pair]:

@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
-from harness.results.endpoints import of_run, parameter_free
+from harness.core.text import rounded_p
+from harness.results.endpoints import columns_of, of_run, parameter_free
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
@@ -66,6 +67,12 @@ class Check:
     identical: bool = False
 
     def row(self) -> dict[str, object]:
+        """What a page has room for."""
+        told = {"p moved": rounded_p(self.moved, 2), "p stable": rounded_p(self.equivalent, 2)}
+        return self.numbers() | told
+
+    def numbers(self) -> dict[str, object]:
+        """The same, with every p a number."""
         return {
             "method": self.method,
             "quantity": f"{self.quantity} (margin {self.margin})",
@@ -152,7 +159,7 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> d
     found = []
     rows = rows.assign(parameter_free=parameter_free(rows, space))
     for _, run in rows.sort_values("epoch").groupby("seed"):
-        ends = of_run(run, run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        ends = of_run(columns_of(run), run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
         row = {
             "error": ends["final_error_pct"],

@@ -17,6 +17,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from benchmarks.data import cifar10_npz
 from harness.cli.main import main
 from harness.core import files as hashes
 from harness.core.download import Source
@@ -24,6 +25,7 @@ from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.imagenet16 import ImageNet16
+from harness.datasets.npz import NpzImages
 from harness.datasets.official import Archive, OfficialDataset, fetch, official
 from harness.runs.study import load_study
 from tests.conftest import SMALL_STUDY
@@ -275,3 +277,36 @@ def test_published_data_sets_need_no_root() -> None:
             with pytest.raises(HarnessError, match=f"get the data by 'harness datasets fetch {kind.name}', or put the"):
                 kind().load(torch.device("cpu"))
     assert ImageNet16(classes=10).describe() != ImageNet16().describe()
+
+
+def test_noise_stands_for_images_that_are_not_here() -> None:
+    """As many as published, of the same size, in as many classes, through the same augmentation."""
+    noise = ImageNet16(classes=3).noise(torch.device("cpu"))
+    assert (noise.shape, noise.classes) == ((3, 16, 16), 3)
+    assert [noise.size(part) for part in ("train", "valid", "test")] == [1896, 1896, 150]
+    x, labels = noise.batch("train", torch.arange(64), torch.Generator().manual_seed(0))
+    assert x.shape == (64, 3, 16, 16)
+    assert set(labels.tolist()) == {0, 1, 2}
+    assert {kind().images.training for kind in (CIFAR10, CIFAR100)} == {50_000}
+
+
+def test_cifar10_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What studies for two cores take: the official images in their order, averaged over blocks."""
+    rng = np.random.default_rng(0)
+    pixels = {name: rng.integers(0, 256, (4, 3, 32, 32), dtype=np.uint8) for name in CIFAR10.published()}
+    for number, (name, each) in enumerate(pixels.items()):
+        labels = [(number + i) % 10 for i in range(4)]
+        (tmp_path / name).write_bytes(pickle.dumps({b"data": each.reshape(4, -1), b"labels": labels}, protocol=2))
+    words = ["cifar10_npz.py", "8", str(tmp_path / "data" / "small.npz"), "--root", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    cifar10_npz.main()
+    assert "train_images (20, 8, 8, 3)" in capsys.readouterr().out
+    small = NpzImages(path=tmp_path / "data" / "small.npz").load(torch.device("cpu"))
+    x, labels = small.batch("valid", torch.tensor([0]), torch.Generator())
+    assert labels.tolist() == [4]  # the third image of data_batch_3
+    mean = pixels["data_batch_3"][2].reshape(3, 8, 4, 8, 4).mean(axis=(2, 4)).round()
+    assert np.abs(((x[0] * small.std + small.mean) * 255).numpy() - mean).max() < 1e-3
+    monkeypatch.setattr("sys.argv", [*words[:-1], str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        cifar10_npz.main()
+    assert "no data_batch_1 in" in capsys.readouterr().err

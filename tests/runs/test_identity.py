@@ -136,7 +136,9 @@ def test_what_is_mixed_is_said(finished) -> None:  # type: ignore[no-untyped-def
 
 
 def test_published_results_name_their_format() -> None:
-    assert load_folder(ROOT / "results/published/digits").provenance == ["record format 1, older than this version's 2"]
+    assert load_folder(ROOT / "results/published/digits-1shot1").provenance == [
+        "record format 1, older than this version's 2"
+    ]
 
 
 def test_an_unexpected_exception_ends_its_run_alone(

@@ -57,3 +57,30 @@ def test_plan_shows_the_price(small_study: Path, tmp_path: Path) -> None:
     assert (row["method"], row["missing"], row["steps/epoch"]) == ("random-search", 2, 1)
     assert "2 runs, 2 at a time:" in CliRunner().invoke(main, [*words, "--jobs", "2"]).output
     assert not (tmp_path / "out").exists()
+
+
+def test_price_of_what_is_not_here(small_study: Path, tmp_path: Path) -> None:
+    """A published table and images that were not fetched: the price is told, and what was left out of it."""
+    sizes = ['methods=["darts"]', "supernet.channels=1", "supernet.cells=3", "training.batch_size=4", "epochs=2"]
+    asked = ["space=nasbench1shot1.s1", "table=nasbench1shot1.s1", "dataset=cifar10", "evaluation.images=20", *sizes]
+    words = ["plan", str(small_study), "--out", str(tmp_path / "out"), "--device", "cpu", "--seeds", "0"]
+    words += [word for setting in asked for word in ("--set", setting)]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2
+    assert "harness tables fetch nasbench101-only108" in refused.stderr
+    done = CliRunner().invoke(main, [*words, "--price", "--format", "json"])
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["missing"] == 1
+    assert row["ms/step"] > 0
+    assert "priced without what is not here" in done.stderr
+    assert "harness tables fetch nasbench101-only108" in done.stderr
+    assert "get the data by 'harness datasets fetch cifar10'" in done.stderr
+
+
+def test_no_price_of_a_search_in_a_table_that_is_not_here(small_study: Path) -> None:
+    asked = ["space=nasbench1shot1.s1", "table=nasbench1shot1.s1", 'methods=["random-search"]']
+    words = ["plan", str(small_study), "--price", *(word for setting in asked for word in ("--set", setting))]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2
+    assert "harness tables fetch nasbench101-only108" in refused.stderr

@@ -74,6 +74,16 @@ def test_a_recipe_is_of_its_space() -> None:
     assert "alpha-warmup" not in found["pc-darts"].method.parts()
 
 
+def test_a_recipe_may_say_fields_of_the_methods_parts() -> None:
+    """IS-DARTS shrinks seven times, three epochs apart, on DARTS' cells, and four, two apart, on NAS-Bench-201."""
+    own = {"is-darts": {}, "five": {"method": "is-darts", "information-pruning": {"shrinks": 5}}}
+    where = {"space": "darts.s3", "recipe": "published", "epochs": None}
+    found = {name: run.method.parts()["information-pruning"].model_dump() for name, run in runs(own, **where).items()}
+    assert {name: (f["shrinks"], f["interval"]) for name, f in found.items()} == {"is-darts": (7, 3), "five": (5, 3)}
+    here = runs(["is-darts"], recipe="published")["is-darts"]
+    assert here.method.parts()["information-pruning"].model_dump()["shrinks"] == 4
+
+
 def test_a_method_wins_over_its_recipe_which_wins_over_the_study() -> None:
     own = {"training": {"batch_size": 32}, "supernet": {"channels": 4}, "alpha-warmup": {"length": 2}}
     study: dict[str, Any] = {"training": {"batch_size": 8, "alpha_learning_rate": 1e-2, "steps_per_epoch": 3}}

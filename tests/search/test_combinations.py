@@ -31,7 +31,7 @@ OF_SEARCHERS = [
 OF_REGULARIZERS = list(REGULARIZERS.classes)
 REASONS = (
     r"needs [a-z ]+, which the searcher '[\w-]+' does not have|leaves operations out of a step|"
-    r"selects its architecture twice, by|two go together"
+    r"selects its architecture twice, by|two go together|is about how alpha moves, and '[\w-]+' lets it not move at all"
 )
 
 
@@ -107,4 +107,17 @@ def test_every_later_regularizer_goes_with_it_or_is_refused(regularizer: str) ->
     selecting = [name for name in OF_REGULARIZERS if REGULARIZERS.find(name).select is not Regularizer.select]
     whole, omits = ([n for n, c in REGULARIZERS.classes.items() if getattr(c, w)] for w in ("whole", "omits"))
     clashes = [(a, b) for a in selecting for b in selecting] + [(a, b) for a in whole for b in omits]
+    kinds = {name: REGULARIZERS.find(name)() for name in OF_REGULARIZERS}
+    clashes += [(a, b) for a in kinds for b in kinds if kinds[a].holds_alpha and kinds[b].of_alpha]
     assert all((regularizer, other) in clashes or (other, regularizer) in clashes for other in refused)
+
+
+@pytest.mark.parametrize("other", ["zarts", "darts-2nd", "gdas", "beta-darts", "darts-es", "oles", "alpha-warmup"])
+def test_nothing_of_alpha_goes_with_what_never_moves_it(other: str) -> None:
+    with pytest.raises(HarnessError, match=r"is about how alpha moves, and 'information-pruning' lets it not move"):
+        method(f"{other} + is-darts")
+
+
+@pytest.mark.parametrize("other", ["pc-darts", "sdarts-rs", "cutout"])
+def test_what_is_of_the_weights_goes_with_what_never_moves_alpha(other: str) -> None:
+    assert method(f"{other} + is-darts").passes()

@@ -115,6 +115,21 @@ def test_beyond_what_can_be_counted_the_normal_distribution_stands_for_it(monkey
     assert signed_rank(many, many + 1).p < 1e-300
 
 
+def test_runs_that_are_drawn_in_parts_are_those_that_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = np.random.default_rng(1).normal(size=(7, 3))
+    new, base = np.arange(40) % 7, np.arange(31) % 5
+
+    def found() -> list[object]:
+        rng = np.random.default_rng(2)
+        apart = difference(new, base, trials, median, rng, draws=999)
+        pairs = difference(new, new[::-1], trials, iqm, rng, draws=999, paired=True)
+        return [apart, pairs, single(base, trials, iqm, rng, draws=999), rng.integers(0, 1000, 5).tolist()]
+
+    at_once = found()
+    monkeypatch.setattr("harness.stats.intervals.AT_ONCE", 100)
+    assert found() == at_once
+
+
 def test_signed_rank_is_exact_with_ties_and_zeros() -> None:
     """Against every sign of every difference; without ties against scipy."""
     rng = np.random.default_rng(3)

@@ -1,6 +1,7 @@
 """NAS-Bench-201's official files: every number that the official packages return, from every form of the files."""
 
 import bz2
+import copy
 import io
 import os
 import pickle
@@ -21,6 +22,7 @@ from harness.spaces.nasbench201.space import official_cells, to_string
 from harness.tables.formats.nasbench201 import convert_nasbench201
 from harness.tables.formats.nats import read_entry
 from harness.tables.formats.official import read_stream
+from harness.tables.measure import Measure
 from harness.tables.table import Table
 
 INDICES = (0, 11, 284)
@@ -240,6 +242,22 @@ def test_official_order_is_checked(contents: dict[int, Any], tmp_path: Path) -> 
     source = single_pickle(tmp_path / "a.pickle.pbz2", {12: moved})
     with pytest.raises(HarnessError, match=r"architecture 12 of it is '.*', which is not the official one"):
         convert(source, tmp_path / "t")
+
+
+def test_architectures_without_trainings_are_refused_and_those_without_curves_taken(
+    contents: dict[int, Any], tmp_path: Path
+) -> None:
+    def of(results: dict[Any, Any], name: str) -> Path:
+        entry = {k: v | {"all_results": copy.deepcopy(results)} for k, v in contents[11].items()}
+        return single_pickle(tmp_path / f"{name}.pickle.pbz2", {11: entry})
+
+    with pytest.raises(HarnessError, match="holds no accuracy: none of its architectures was trained"):
+        convert(of({}, "none"), tmp_path / "none")
+    result = {"epochs": 1, "flop": 1.0, "params": 1.0, "latency": []}
+    result |= {"train_acc1es": {0: 20.5}, "train_losses": {0: 2.0}, "train_times": {0: 1.0}}
+    result |= {"eval_acc1es": {"ori-test@0": 10.5}, "eval_losses": {"ori-test@0": 2.0}, "eval_times": {}}
+    found = convert(of({("cifar10", 777): result}, "short"), tmp_path / "short")
+    assert found.vector(Measure("cifar10", "ori-test", 1), 777).tolist() == [10.5]
 
 
 def test_size_space_is_refused(shared_data: Path, tmp_path: Path) -> None:

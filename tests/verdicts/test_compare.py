@@ -20,7 +20,7 @@ from harness.runs.preregistration import Declared, declare, standing
 from harness.tables.catalog import open_table
 from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
 from harness.verdicts.compare import compare
-from harness.verdicts.gate import Margins, gate, margins_of, overall, summary
+from harness.verdicts.gate import Check, Margins, gate, margins_of, overall, summary
 from harness.verdicts.paper import paper_table
 from tests.conftest import ROOT
 
@@ -121,6 +121,23 @@ def test_a_difference_that_ten_seeds_carry_is_said() -> None:
     assert unpaired.p_holm < pair.p_holm
     (reversed_,) = compare(found, Declared(baseline="new"))
     assert reversed_.verdict.startswith("darts has a higher error than new")
+
+
+def test_a_p_that_no_digits_can_tell_is_told_as_small_and_kept_as_a_number() -> None:
+    """Also where it is 0: that of thousands of pairs is beyond all numbers."""
+    rng = np.random.default_rng(0)
+    made = made_up({"darts": seeds(rng, 20, 9_000, 15_000), "new": seeds(rng, 20, 0, 2_000)})
+    (pair,) = compare(endpoints(made, Declared()), Declared())
+    for card in (pair, replace(pair, p_holm=0.0)):
+        assert ", p < 0.0001 (20 pairs of runs)" in card.verdict
+        assert card.row()["p"] == "< 0.0001"
+        assert "| < 0.0001 |" in markdown([card.row()])
+        assert "& $<$ 0.0001 &" in latex([card.row()])
+    assert pair.numbers()["p_holm"] == pytest.approx(2 / 2**20)
+    assert replace(pair, p_holm=1e-4).row()["p"] == 1e-4
+    check = Check("new", "final error", "", "", "2", moved=0.0, equivalent=0.123, runs=20, needs=5)
+    assert (check.row()["p moved"], check.row()["p stable"]) == ("< 0.0001", 0.12)
+    assert check.numbers()["p moved"] == 0.0
 
 
 def test_three_seeds_carry_no_claim() -> None:

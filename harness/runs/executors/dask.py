@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,6 +11,17 @@ from typing import Any, ClassVar
 from harness.core.errors import HarnessError
 from harness.runs.executors.base import Executor, Submit, translated
 from harness.runs.work import Ended
+
+
+def dask_setup(worker: object) -> None:
+    """Dask calls it in each worker that is started here. Where the program is killed, its workers tell a traceback of
+    the scheduler that they lost before they end: the sentence above it is enough."""
+    logging.getLogger("distributed.worker").addFilter(in_a_sentence)
+
+
+def in_a_sentence(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
 
 
 class Dask(Executor):
@@ -29,7 +41,12 @@ class Dask(Executor):
         try:
             if self.scheduler is None:
                 cluster = LocalCluster(
-                    n_workers=len(places), threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+                    n_workers=len(places),
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # a second one is not warned of the first
+                    preload=[__name__],
                 )
             client = Client(cluster or self.scheduler, timeout="20s")
         except (OSError, ValueError) as error:

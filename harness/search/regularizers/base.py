@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.core.registry import Plugin, Registry
 from harness.search.naming import Recipes
-from harness.search.searchers.base import Counted
+from harness.search.searchers.base import ARCHITECTURE_STEPS, Counted
 from harness.search.state import DROPPED, SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.search.training import Training
@@ -41,6 +41,14 @@ class Regularizer(Plugin):
     def holds_alpha(self) -> bool:
         """Whether it lets no architecture step be taken, ever."""
         return False
+
+    @property
+    def of_alpha(self) -> bool:
+        """Whether it is of no use where alpha never moves: it needs architecture steps, or changes them. What selects
+        the architecture by itself is of use there, too."""
+        own, base = type(self), Regularizer
+        steps = ARCHITECTURE_STEPS in self.needs and own.select is base.select
+        return steps or own.alpha_loss is not base.alpha_loss
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes that it adds to a step."""

@@ -60,6 +60,7 @@ class InformationPruning(Regularizer):
             {**AUTODL, **BOTH_HALVES},
             16,
             50,
+            fields={"information-pruning": {"shrinks": 7, "interval": 3}},
         ),
         "nasbench201": Recipe(
             "HY-HE/IS-DARTS isdarts_nasbench.sh, configs/nas-benchmark/algos/DARTS.config",

@@ -201,13 +201,15 @@ def assemble(work: Path, folder: Path, about: dict[str, Any], source: Path) -> T
     for kind, quantity, column in sorted(whole):
         grouped[kind][quantity][column] = whole.pop((kind, quantity, column))
     finals, curves = grouped["final"], grouped["curve"]
+    if not finals["accuracy"]:
+        raise HarnessError(f"{source} holds no accuracy: none of its architectures was trained")
     cells = official_cells()
     return write_table(
         folder,
         space="nasbench201",
         keys=[to_string(cells[i]) for i in order],
         accuracy=finals.pop("accuracy"),
-        curves=curves.pop("accuracy"),
+        curves=curves.pop("accuracy", {}),
         more=finals,
         more_curves=curves,
         costs=grouped["cost"][""],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from harness.runs.execute import Planned, plan
+from harness.runs.executors.base import EXECUTORS
 from harness.runs.study import load_study
 from tests.conftest import ROOT
 from tests.runs.executors.conftest import compute, kill_one, rows_of, wait_for
@@ -23,6 +28,31 @@ def test_a_killed_worker_costs_its_epoch(name: str, tiny: Path, straight: list[s
     assert rows == straight
     if name != "dask":  # which begins the task again by itself
         assert [line for line in said if "darts seed 0 lost its worker and will be begun again" in line]
+
+
+def logged_in_the_worker() -> str:
+    """What a Dask worker's log says of a scheduler that is gone."""
+    heard = io.StringIO()
+    log = logging.getLogger("distributed.worker")
+    log.addHandler(logging.StreamHandler(heard))
+    try:
+        raise OSError("the stream is closed")
+    except OSError:
+        log.exception("Failed to communicate")
+    return heard.getvalue()
+
+
+def test_dask_says_nothing_of_its_own_beside_another_and_where_the_program_is_killed(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    pytest.importorskip("distributed", reason="the engine dask is not installed")
+    with socket.socket() as another:
+        with suppress(OSError):  # there may be one
+            another.bind(("127.0.0.1", 8787))
+        another.listen()
+        with EXECUTORS.build("dask", {}).open(["cpu"]) as submit:
+            assert submit(0, logged_in_the_worker).result(120) == "Failed to communicate\n"
+    assert not [w for w in recwarn if "Port" in str(w.message)]
 
 
 @pytest.mark.engines

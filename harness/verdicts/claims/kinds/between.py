@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from harness.core.text import told_p
 from harness.results.endpoints import endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
@@ -72,7 +73,7 @@ class QuantityRises(RunClaim):
             shown, refuted = test.less, test.greater
             told = f"{self.column} ends at {np.median(last):.3g}, {self.against} at {np.median(other):.3g}"
         state = decided(shown <= self.level, refuted <= self.level)
-        why = f"{told} (medians of {len(last)} runs of {runs.name}), one-sided p = {min(shown, refuted):.2g}"
+        why = f"{told} (medians of {len(last)} runs of {runs.name}), one-sided {told_p(min(shown, refuted))}"
         return Verdict(state, why, float(np.median(last)), len(last))
 
 

@@ -1,0 +1,51 @@
+"""A study whose published table or images are not here, as far as its steps can be measured without them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.core.errors import HarnessError, NotHere
+from harness.datasets.base import Dataset, Images
+from harness.datasets.official import OfficialDataset
+from harness.runs.retraining.table import NO_TABLE
+from harness.runs.study import Study, load_study
+
+
+class Noise(Dataset):
+    """Random pixels in place of a published data set."""
+
+    name = "noise"
+    of: OfficialDataset
+
+    def load(self, device: torch.device) -> Images:
+        return self.of.noise(device)
+
+
+def load_priceable(
+    source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None
+) -> tuple[Study, list[str]]:
+    """A study to be measured, and a sentence on each thing that is published and not here: nothing is looked up, or
+    images are random ones of the same number and size. Not to be run: its runs have other ids."""
+    absent = []
+    try:
+        study = load_study(source, settings, seeds)
+    except NotHere as missing:
+        absent.append(str(missing))
+        try:
+            study = load_study(source, [*settings, f"table={NO_TABLE}"], seeds)
+        except HarnessError:  # what needs the table cannot be measured without
+            raise missing from None
+    dataset = study.runs[0].dataset
+    if isinstance(dataset, OfficialDataset):
+        try:
+            for file in dataset.published():
+                dataset.path(file)
+        except NotHere as missing:
+            absent.append(str(missing))
+            study = replace(study, runs=tuple(replace(run, dataset=Noise(of=dataset)) for run in study.runs))
+    return study, absent
