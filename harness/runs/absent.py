@@ -19,7 +19,7 @@ from harness.runs.study import Study, load_study
 class Noise(Dataset):
     """Random pixels in place of a published data set."""
 
-    name = "noise"
+    name = "random-pixels"
     of: OfficialDataset
 
     def load(self, device: torch.device) -> Images:
