@@ -74,7 +74,8 @@ class NpzImages(Dataset):
                 f"{kind}_images of {self.path} are {images.dtype} {images.shape}: "
                 "they must be uint8 [n, height, width] or [n, height, width, channels]"
             )
-        if images.ndim == 4 and images.shape[1] in COLOURS and images.shape[3] not in COLOURS:
+        _, first, *sides = images.shape if images.ndim == 4 else (0, 0)
+        if first in COLOURS and sides[0] == sides[1] and sides[1] not in COLOURS:
             raise HarnessError(
                 f"{kind}_images of {self.path} are {images.shape}, and look like [n, channels, height, width]: the "
                 "channels stand last here, images.transpose(0, 2, 3, 1)"

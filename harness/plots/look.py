@@ -73,7 +73,8 @@ def check_colours(colours: Mapping[str, str]) -> None:
 
 def strangers(appearance: Appearance, methods: Collection[str]) -> list[str]:
     """A sentence on every name in the section that none of these methods has: it was meant for one."""
-    named = {"labels": appearance.labels, "colours": appearance.colours, "order": appearance.order}
+    own = appearance.own or ()
+    named = {"labels": appearance.labels, "colours": appearance.colours, "order": appearance.order, "own": own}
     return [
         f"figures.{field} names {name!r}, which is no method of these runs: {did_you_mean(name, methods)}"
         for field, names in named.items()

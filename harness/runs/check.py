@@ -140,9 +140,10 @@ def check_network(run: Run, images: Images) -> list[str]:
         raise
     except Exception as error:  # a network of one's own can fail in any way
         return [why_not(run, images, error)]
-    if tuple(given.shape) != (SHOWN, images.classes):
+    shape = list(given.shape) if isinstance(given, torch.Tensor) else f"a {type(given).__name__}"
+    if shape != [SHOWN, images.classes]:
         return [
-            f"the network of {run.space.name} gives {list(given.shape)} for {SHOWN} images of {images.classes} "
+            f"the network of {run.space.name} gives {shape} for {SHOWN} images of {images.classes} "
             f"classes: it has to give [{SHOWN}, {images.classes}]"
         ]
     for weight in net.parameters():

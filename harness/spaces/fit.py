@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,19 @@ def check_space(space: Space) -> None:
         HarnessError: a declared operation that no choice has, or architectures that do not come back from their string
             or their mixing weights. `testing.contracts.SpaceContract` looks at far more.
     """
+    try:
+        check_names(space)
+        rng = np.random.default_rng(0)
+        for _ in range(DRAWN):
+            check_architecture(space, rng)
+    except HarnessError:
+        raise
+    except Exception as error:  # a space of one's own can fail in any way
+        raise HarnessError(f"the space {space.name} fails: {located(error)}") from error
+
+
+def check_names(space: Space) -> None:
+    """Whether the operations that the space names are those of its choices."""
     offered = {name for t in space.tensors if t.kind == "operations" for row in t.options for name in row}
     declared: dict[str, set[str | None]] = {
         "zero": {space.zero},
@@ -34,14 +46,6 @@ def check_space(space: Space) -> None:
             raise HarnessError(f"{field} of the space {space.name} names {absent[0]!r}, which no choice offers")
     if unlisted := sorted(offered - {*space.operations}):
         raise HarnessError(f"a choice of the space {space.name} offers {unlisted[0]!r}, which `operations` lacks")
-    try:
-        rng = np.random.default_rng(0)
-        for _ in range(DRAWN):
-            check_architecture(space, rng)
-    except HarnessError:
-        raise
-    except Exception as error:  # a space of one's own can fail in any way
-        raise HarnessError(f"the space {space.name} fails: {located(error)}") from error
 
 
 def check_architecture(space: Space, rng: np.random.Generator) -> None:
@@ -56,8 +60,9 @@ def check_architecture(space: Space, rng: np.random.Generator) -> None:
     space.graph(drawn), space.canonical_key(drawn)
     for what, found in (("derive(mix(..))", space.derive(mix)), ("parse", parsed(space, drawn.encoding))):
         if found != drawn:
+            told = repr(found.encoding) if isinstance(found, Architecture) else repr(found)
             raise HarnessError(
-                f"{what} of the space {space.name} makes {found.encoding!r} of {drawn.encoding!r}: it has to give the "
+                f"{what} of the space {space.name} makes {told} of {drawn.encoding!r}: it has to give the "
                 "architecture back"
             )
 
@@ -74,5 +79,5 @@ def located(error: BaseException) -> str:
     """The error with the last place in the code, PyTorch's left aside, where it arose."""
     frames = traceback.extract_tb(error.__traceback__)
     last = next((f for f in reversed(frames) if "torch" not in Path(f.filename).parts), frames[-1])
-    words: list[Any] = str(error).splitlines() or [""]
+    words = str(error).splitlines() or [""]
     return f"{type(error).__name__} in {last.filename}, line {last.lineno}: {words[0]:.160}"

@@ -78,8 +78,8 @@ class Check:
             "quantity": f"{self.quantity} (margin {self.margin})",
             "before": self.baseline,
             "today": self.today,
-            "p moved": float(f"{self.moved:.2g}"),
-            "p stable": float(f"{self.equivalent:.2g}"),
+            "p moved": self.moved,
+            "p stable": self.equivalent,
             "verdict": self.verdict,
         }
 

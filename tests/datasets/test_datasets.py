@@ -246,6 +246,8 @@ def test_npz_images(tmp_path: Path) -> None:
         tmp_path / "g.npz", train_images=np.zeros((20, 5, 5), np.uint8), test_images=np.zeros((6, 5, 5), np.uint8)
     )
     assert NpzImages(path=grey).load(CPU).shape == (1, 5, 5)
+    signals = {kind: np.zeros((n, 1, 16, 9), np.uint8) for kind, n in (("train_images", 20), ("test_images", 6))}
+    assert NpzImages(path=npz(tmp_path / "s.npz", **signals)).load(CPU).shape == (9, 1, 16)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_npz_images(tmp_path: Path) -> None:
         ({"test_labels": np.array([])}, "lacks the array 'test_labels'"),
         ({"train_images": np.zeros((20, 7, 9, 3))}, "train_images of .* are float64"),
         (
-            {"train_images": np.zeros((20, 3, 7, 9), np.uint8)},
+            {"train_images": np.zeros((20, 3, 9, 9), np.uint8)},
             r"look like \[n, channels, height, width\]: the channels",
         ),
         ({"train_labels": np.arange(19)}, "must be one whole number from 0 up for each image"),

@@ -31,11 +31,13 @@ def test_what_is_here_fits() -> None:
         ({"mix": lambda self, a: [np.zeros((6, 4))]}, r"shapes \(\(6, 4\),\), and its tensors declare \(\(6, 5\),\)"),
         ({"mix": lambda self, a: [np.eye(5)[[0] * 6]]}, r"derive\(mix\(\.\.\)\) of the space nasbench201 makes .* of "),
         ({"parse": lambda self, e: self.at(0)}, r"parse of the space nasbench201 makes .* it has to give the arch"),
+        ({"parse": lambda self, e: None}, r"parse of the space nasbench201 makes None of "),
+        ({"operations": None}, r"the space nasbench201 fails: TypeError in "),
         ({"graph": lambda self, a: a.edges}, r"fails: AttributeError in .*test_fit\.py, line \d+: 'Architecture'"),
     ],
 )  # fmt: skip
 def test_a_slip_is_a_sentence(slip: dict[str, Any], message: str) -> None:
-    if "operations" in slip:
+    if slip.get("operations"):
         slip |= {"parameter_free": (), "zero": "none", "skip": None}
     with pytest.raises(HarnessError, match=message):
         check_space(type("Own", (NASBench201,), slip)())
@@ -72,6 +74,7 @@ def study_with(study: Path, monkeypatch: pytest.MonkeyPatch, network: type[Super
     [
         ({}, r"fails on 2 images of .*: RuntimeError in .*test_fit\.py, line \d+: Given groups=1"),
         ({"expected": 1, "scores": 7}, r"gives \[2, 7\] for 2 images of \d+ classes: it has to give \[2, \d+\]"),
+        ({"forward": lambda self, x, mix: (x, None)}, r"gives a tuple for 2 images of \d+ classes: it has to give"),
         ({"__init__": lambda self, **sizes: sizes["depth"]}, r"KeyError in .*test_fit\.py, line \d+: 'depth'"),
     ],
 )  # fmt: skip

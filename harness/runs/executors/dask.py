@@ -16,11 +16,13 @@ from harness.runs.work import Ended
 def dask_setup(worker: object) -> None:
     """Dask calls it in each worker that is started here. Where the program is killed, its workers tell a traceback of
     the scheduler that they lost before they end: the sentence above it is enough."""
-    logging.getLogger("distributed.worker").addFilter(in_a_sentence)
+    logging.getLogger("distributed.worker").addFilter(without_lost_connection)
 
 
-def in_a_sentence(record: logging.LogRecord) -> bool:
-    record.exc_info = None
+def without_lost_connection(record: logging.LogRecord) -> bool:
+    """Keep a record, without its traceback where that is of a connection (Dask's errors of those are OSErrors)."""
+    if record.exc_info and isinstance(record.exc_info[1], OSError):
+        record.exc_info = None
     return True
 
 
