@@ -93,7 +93,7 @@ def restated(measurements: str) -> str:
 
 if __name__ == "__main__":
     before, inside, after = parted(PAGE.read_text())
-    asked = sys.argv[1:]
+    asked = sys.argv[1:] or sys.exit("usage: python benchmarks/comparisons/table.py STUDY [STUDY ...] | --restate")
     inside = restated(inside) if asked == ["--restate"] else table(*asked)
     PAGE.write_text(f"{before}{BEGIN}\n\n{inside}\n\n{END}{after}")
     print(PAGE)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Published
+from harness.datasets.official import Archive, OfficialDataset, Pictures
 from harness.datasets.pickled import halves, read_batches
 
 SIDE = 32
@@ -44,8 +44,8 @@ class CIFAR10(OfficialDataset):
     )
 
     @property
-    def images(self) -> Published:
-        return Published(
+    def pictures(self) -> Pictures:
+        return Pictures(
             50_000, 10_000, SIDE, classes=10, mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), pad=4
         )
 
@@ -77,8 +77,8 @@ class CIFAR100(OfficialDataset):
     )
 
     @property
-    def images(self) -> Published:
-        return Published(
+    def pictures(self) -> Pictures:
+        return Pictures(
             50_000, 10_000, SIDE, classes=100, mean=(0.5071, 0.4867, 0.4408), std=(0.2675, 0.2565, 0.2761), pad=4
         )
 

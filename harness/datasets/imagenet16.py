@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.core.download import DRIVE
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Published
+from harness.datasets.official import Archive, OfficialDataset, Pictures
 from harness.datasets.pickled import halves, read_batches
 
 FILES = {
@@ -57,11 +57,11 @@ class ImageNet16(OfficialDataset):
     classes: int = Field(120, ge=2, le=1000)
 
     @property
-    def images(self) -> Published:
+    def pictures(self) -> Pictures:
         """As many of 120 classes as NAS-Bench-201 says, and of others in proportion."""
         training, test = (n * self.classes // 120 for n in (151_700, 6_000))
         mean, std = (0.4811, 0.4575, 0.4079), (0.2479, 0.2402, 0.2553)
-        return Published(training, test, 16, self.classes, mean, std, pad=2)
+        return Pictures(training, test, 16, self.classes, mean, std, pad=2)
 
     def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
         return halves(*self._read(*BATCHES), self._read(TEST))

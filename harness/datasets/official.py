@@ -32,7 +32,7 @@ class Archive(Source):
 
 
 @dataclass(frozen=True)
-class Published:
+class Pictures:
     """What the images of a data set are like: how many, of how many pixels a side, in how many classes; mean and
     standard deviation of each channel, of pixels in [0, 1]; pixels of padding before a random crop. All are flipped."""
 
@@ -57,7 +57,7 @@ class OfficialDataset(Dataset):
 
     @property
     @abstractmethod
-    def images(self) -> Published:
+    def pictures(self) -> Pictures:
         """What its images are like."""
 
     @abstractmethod
@@ -68,10 +68,10 @@ class OfficialDataset(Dataset):
         return self._stored(self.read(), device)
 
     def noise(self, device: torch.device) -> Images:
-        """As many images of the same size, of random pixels and labels: a step on them costs what it does on the real
-        ones, which need not be there."""
+        """About as many images of the same size, of random pixels and labels: a step on them costs what it does on the
+        real ones, which need not be there."""
         rng = np.random.default_rng(0)
-        of = self.images
+        of = self.pictures
         train, test = (
             (rng.integers(0, 256, (n, 3, of.side, of.side), np.uint8), rng.integers(0, of.classes, n))
             for n in (of.training, of.test)
@@ -79,7 +79,7 @@ class OfficialDataset(Dataset):
         return self._stored(halves(*train, test), device)
 
     def _stored(self, parts: dict[Part, tuple[Tensor, Tensor]], device: torch.device) -> Images:
-        of = self.images
+        of = self.pictures
         return StoredImages(parts, classes=of.classes, mean=of.mean, std=of.std, pad=of.pad, flip=True, device=device)
 
     @classmethod

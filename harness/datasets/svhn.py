@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Published
+from harness.datasets.official import Archive, OfficialDataset, Pictures
 from harness.datasets.pickled import halves
 
 
@@ -43,8 +43,8 @@ class SVHN(OfficialDataset):
     )
 
     @property
-    def images(self) -> Published:
-        return Published(
+    def pictures(self) -> Pictures:
+        return Pictures(
             73_257, 26_032, 32, classes=10, mean=(0.4377, 0.4438, 0.4728), std=(0.1980, 0.2010, 0.1970), pad=4
         )
 

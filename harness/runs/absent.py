@@ -12,8 +12,9 @@ import torch
 from harness.core.errors import HarnessError, NotHere
 from harness.datasets.base import Dataset, Images
 from harness.datasets.official import OfficialDataset
-from harness.runs.retraining.table import NO_TABLE
+from harness.runs.retraining.table import NO_TABLE, trained_table
 from harness.runs.study import Study, load_study
+from harness.tables.training.on_demand import TrainedTable
 
 
 class Noise(Dataset):
@@ -47,5 +48,9 @@ def load_priceable(
                 dataset.path(file)
         except NotHere as missing:
             absent.append(str(missing))
-            study = replace(study, runs=tuple(replace(run, dataset=Noise(of=dataset)) for run in study.runs))
+            noise, table, space = Noise(of=dataset), study.table, study.runs[0].space
+            if isinstance(table, TrainedTable):  # it judges by the same images
+                table = trained_table(space, noise, study.file.retraining)
+            runs = tuple(replace(run, dataset=noise, table=table) for run in study.runs)
+            study = replace(study, runs=runs, table=table)
     return study, absent

@@ -48,9 +48,11 @@ class Trained:
     recipe: str
 
 
-def added_by(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe says of a method's parts, and those that it adds, with their fields."""
-    return {part.name: part.model_dump() for part in recipe.beside} | dict(recipe.fields)
+def of_parts(recipe: Recipe, chosen: Method) -> dict[str, Any]:
+    """What a recipe decides of a method's parts, as the method has it in the end."""
+    fields = {part.name: part.model_dump() for part in recipe.beside} | dict(recipe.fields)
+    parts = chosen.parts()
+    return {name: {key: getattr(parts[name], key) for key in own} for name, own in fields.items()}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,6 @@ class Common:
             decided = {f"{section}.{key}" for section in OWN for key in own[section]}
             recipe = published(expression, self.space.name, decided | ({"epochs"} if self.epochs else set()))
             added: tuple[Any, ...] = tuple(part for part in recipe.beside if part.name not in chosen.parts())
-            refuse_senseless(expression, chosen.searcher, added)
             chosen = replace(chosen, regularizers=(*chosen.regularizers, *added))
         epochs = self.epochs or recipe.epochs
         if epochs is None:
@@ -83,6 +84,8 @@ class Common:
             raise HarnessError(f"{self.where} needs the key 'epochs': add it{told}")
         parts = {name: fields for name, fields in changes.items() if name not in ("method", *OWN)}
         chosen = chosen.override({part: dict(fields) for part, fields in recipe.fields.items()}).override(parts)
+        if isinstance(chosen.searcher, SupernetSearcher):
+            refuse_senseless(expression, chosen.searcher, chosen.regularizers)
         if recipe.beside:
             self._check_moves(label, chosen, epochs)
         of_recipe = {} if recipe.channels is None else {"channels": recipe.channels}
@@ -92,7 +95,7 @@ class Common:
             epochs,
             self._changed(self.supernet, depth | of_recipe | own["supernet"], f"methods.{label}.supernet"),
             self._changed(self.training, {**recipe.training, **own["training"]}, f"methods.{label}.training"),
-            recipe.source + "".join(f", with {name} {fields}" for name, fields in added_by(recipe).items()),
+            recipe.source + "".join(f", with {name} {fields}" for name, fields in of_parts(recipe, chosen).items()),
         )
 
     def _check_moves(self, label: str, chosen: Method, epochs: int) -> None:

@@ -148,7 +148,8 @@ def method(expression: str, preset: PresetName = "fixed") -> Method:
             f"method {expression!r} regularizes {built[0].name!r}, which trains no supernet: leave that out"
         )
     built = sorted(built, key=lambda searcher: getattr(searcher, "role", "whole"), reverse=True)  # relaxation first
-    found = made(built, tuple(regularizers.values()))
+    # what sets the mixing weights goes before what perturbs them
+    found = made(built, tuple(sorted(regularizers.values(), key=lambda regularizer: not regularizer.without_alpha)))
     if isinstance(found.searcher, SupernetSearcher):
         refuse_senseless(expression, found.searcher, found.regularizers)
     return found.override(official) if preset == "official" and official else found
@@ -182,13 +183,12 @@ def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: 
             f"method {expression!r} makes no sense: {whole[0]!r} needs the gradient of every operation, and "
             f"{omitting[0]!r} leaves operations out of a step"
         )
-    holding = [r.name for r in regularizers if r.holds_alpha]
-    moving = [] if searcher == PLAIN else [searcher.name]
-    moving += [r.name for r in regularizers if r.of_alpha and not r.holds_alpha]
-    if holding and moving:
+    without = [r.name for r in regularizers if r.without_alpha]
+    about = [] if searcher == PLAIN else [searcher.name]
+    about += [r.name for r in regularizers if r.of_alpha and not r.without_alpha]
+    if without and about:
         raise HarnessError(
-            f"method {expression!r} makes no sense: {moving[0]!r} is about how alpha moves, and {holding[0]!r} lets it "
-            "not move at all"
+            f"method {expression!r} makes no sense: {about[0]!r} is about alpha, and {without[0]!r} searches without it"
         )
     selecting = [r.name for r in regularizers if type(r).select is not Regularizer.select]
     if len(selecting) > 1:

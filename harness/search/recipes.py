@@ -43,10 +43,11 @@ def fitting(recipes: Recipes, space: str) -> Recipe | None:
 
 
 def told(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe says of training, network and epochs, by the study's keys."""
+    """What a recipe says of training, network, epochs and the method's parts, by the study's keys."""
     found: dict[str, Any] = {f"training.{key}": value for key, value in recipe.training.items()}
     rest = {"supernet.channels": recipe.channels, "epochs": recipe.epochs}
-    return found | {key: value for key, value in rest.items() if value is not None}
+    found |= {key: value for key, value in rest.items() if value is not None}
+    return found | {f"{part}.{key}": value for part, own in recipe.fields.items() for key, value in own.items()}
 
 
 def both(expression: str, one: tuple[str, Recipe], other: tuple[str, Recipe], decided: Collection[str]) -> Recipe:
@@ -67,5 +68,5 @@ def both(expression: str, one: tuple[str, Recipe], other: tuple[str, Recipe], de
         first.channels or second.channels,
         first.epochs or second.epochs,
         tuple(beside.values()),
-        {**first.fields, **second.fields},
+        {p: {**first.fields.get(p, {}), **second.fields.get(p, {})} for p in {**first.fields, **second.fields}},
     )

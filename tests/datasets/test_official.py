@@ -287,7 +287,7 @@ def test_noise_stands_for_images_that_are_not_here() -> None:
     x, labels = noise.batch("train", torch.arange(64), torch.Generator().manual_seed(0))
     assert x.shape == (64, 3, 16, 16)
     assert set(labels.tolist()) == {0, 1, 2}
-    assert {kind().images.training for kind in (CIFAR10, CIFAR100)} == {50_000}
+    assert {kind().pictures.training for kind in (CIFAR10, CIFAR100)} == {50_000}
 
 
 def test_cifar10_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

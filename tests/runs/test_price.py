@@ -84,3 +84,15 @@ def test_no_price_of_a_search_in_a_table_that_is_not_here(small_study: Path) -> 
     refused = CliRunner().invoke(main, words)
     assert refused.exit_code == 2
     assert "harness tables fetch nasbench101-only108" in refused.stderr
+
+
+def test_price_where_the_judge_trains_on_images_that_are_not_here(small_study: Path, tmp_path: Path) -> None:
+    sizes = ['methods=["darts"]', "supernet.channels=1", "supernet.cells=3", "training.batch_size=4", "epochs=1"]
+    small = ["retraining.recipe=small", "retraining.channels=1", "retraining.cells=3", "retraining.batch_size=8"]
+    asked = ["space=darts.s3", "table=trained", "judge=last", "dataset=cifar10", "evaluation.images=20", *sizes, *small]
+    words = ["plan", str(small_study), "--out", str(tmp_path / "out"), "--device", "cpu", "--seeds", "0", "--price"]
+    words += [word for setting in asked for word in ("--set", setting)]
+    done = CliRunner().invoke(main, [*words, "--format", "json"])
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["s judging/run"] > 0

@@ -80,8 +80,19 @@ def test_a_recipe_may_say_fields_of_the_methods_parts() -> None:
     where = {"space": "darts.s3", "recipe": "published", "epochs": None}
     found = {name: run.method.parts()["information-pruning"].model_dump() for name, run in runs(own, **where).items()}
     assert {name: (f["shrinks"], f["interval"]) for name, f in found.items()} == {"is-darts": (7, 3), "five": (5, 3)}
+    told = runs(own, **where)["five"].recipe
+    assert told.endswith(", with information-pruning {'shrinks': 5, 'interval': 3}")  # what it has in the end
     here = runs(["is-darts"], recipe="published")["is-darts"]
     assert here.method.parts()["information-pruning"].model_dump()["shrinks"] == 4
+
+
+def test_what_is_senseless_with_its_own_fields_or_its_recipe_is_refused() -> None:
+    with pytest.raises(HarnessError, match="'darts' is about alpha, and 'information-pruning' searches without it"):
+        runs({"x": {"method": "is-darts", "darts": {"order": 2}}})
+    decided = {"training": {"batch_size": 64, "learning_rate": 0.1, "learning_rate_min": 0.0, "order": "alpha-first"}}
+    decided["training"] |= {"nesterov": False, "weight_decay": 3e-4, "alpha_learning_rate": 6e-4, "sampling": "pass"}
+    with pytest.raises(HarnessError, match="'alpha-warmup' is about alpha, and 'information-pruning' searches without"):
+        runs({"pc-darts + is-darts": decided}, recipe="published")
 
 
 def test_a_method_wins_over_its_recipe_which_wins_over_the_study() -> None:

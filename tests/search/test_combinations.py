@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ OF_SEARCHERS = [
 OF_REGULARIZERS = list(REGULARIZERS.classes)
 REASONS = (
     r"needs [a-z ]+, which the searcher '[\w-]+' does not have|leaves operations out of a step|"
-    r"selects its architecture twice, by|two go together|is about how alpha moves, and '[\w-]+' lets it not move at all"
+    r"selects its architecture twice, by|two go together|is about alpha, and '[\w-]+' searches without it"
 )
 
 
@@ -108,16 +109,36 @@ def test_every_later_regularizer_goes_with_it_or_is_refused(regularizer: str) ->
     whole, omits = ([n for n, c in REGULARIZERS.classes.items() if getattr(c, w)] for w in ("whole", "omits"))
     clashes = [(a, b) for a in selecting for b in selecting] + [(a, b) for a in whole for b in omits]
     kinds = {name: REGULARIZERS.find(name)() for name in OF_REGULARIZERS}
-    clashes += [(a, b) for a in kinds for b in kinds if kinds[a].holds_alpha and kinds[b].of_alpha]
+    clashes += [(a, b) for a in kinds for b in kinds if kinds[a].without_alpha and kinds[b].of_alpha]
     assert all((regularizer, other) in clashes or (other, regularizer) in clashes for other in refused)
 
 
-@pytest.mark.parametrize("other", ["zarts", "darts-2nd", "gdas", "beta-darts", "darts-es", "oles", "alpha-warmup"])
-def test_nothing_of_alpha_goes_with_what_never_moves_it(other: str) -> None:
-    with pytest.raises(HarnessError, match=r"is about how alpha moves, and 'information-pruning' lets it not move"):
+@pytest.mark.parametrize(
+    "other", ["zarts", "darts-2nd", "gdas", "beta-darts", "darts-es", "oles", "alpha-warmup", "darts-pt", "shapley"]
+)
+def test_nothing_of_alpha_goes_with_a_search_without_it(other: str) -> None:
+    with pytest.raises(HarnessError, match=r"is about alpha, and 'information-pruning' searches without it"):
         method(f"{other} + is-darts")
 
 
-@pytest.mark.parametrize("other", ["pc-darts", "sdarts-rs", "cutout"])
-def test_what_is_of_the_weights_goes_with_what_never_moves_alpha(other: str) -> None:
-    assert method(f"{other} + is-darts").passes()
+@pytest.mark.parametrize("other", ["darts-es", "sgas", "gdas", "p-darts"])
+def test_what_reads_alpha_goes_where_it_moves_without_a_gradient(other: str) -> None:
+    method(f"{other} + shapley-nas")
+
+
+@pytest.mark.parametrize("expression", ["sdarts-rs + is-darts", "is-darts + sdarts-rs"])
+def test_what_perturbs_the_mixing_weights_does_so_after_they_are_set(
+    expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def watched(search: SupernetSearch, *given: Any) -> list[torch.Tensor]:
+        seen.extend(mix := perturbed_mix(search, *given))
+        return mix
+
+    perturbed_mix = SupernetSearch.perturbed_mix
+    monkeypatch.setattr(SupernetSearch, "perturbed_mix", watched)
+    step(method(expression))
+    (mix,) = seen
+    off = (mix - 1 / mix.shape[1]).abs()
+    assert 0 < off.max() < 0.5

@@ -27,6 +27,7 @@ class Regularizer(Plugin):
     must offer (see `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's
     code differs. replays: whether a step with it may be captured and replayed (see there, too). omits: whether steps
     come to leave operations out, which then have no gradient; whole: whether it needs that of every operation.
+    without_alpha: whether it searches without alpha, at mixing weights of its own.
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -36,6 +37,7 @@ class Regularizer(Plugin):
     replays: ClassVar[bool] = True
     omits: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    without_alpha: ClassVar[bool] = False
 
     @property
     def holds_alpha(self) -> bool:
@@ -44,11 +46,8 @@ class Regularizer(Plugin):
 
     @property
     def of_alpha(self) -> bool:
-        """Whether it is of no use where alpha never moves: it needs architecture steps, or changes them. What selects
-        the architecture by itself is of use there, too."""
-        own, base = type(self), Regularizer
-        steps = ARCHITECTURE_STEPS in self.needs and own.select is base.select
-        return steps or own.alpha_loss is not base.alpha_loss
+        """Whether it is of no use where there is no alpha: it moves it, reads it, or changes its steps."""
+        return ARCHITECTURE_STEPS in self.needs or type(self).alpha_loss is not Regularizer.alpha_loss
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes that it adds to a step."""

@@ -73,6 +73,8 @@ class InformationPruning(Regularizer):
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"shrinks": 0}
     status = "adapted"
+    revision = 2
+    without_alpha = True
     counts = "none"
     shrinks: int = Field(4, ge=0)
     interval: int = Field(2, ge=1)

@@ -58,6 +58,10 @@ class Shapley(Regularizer):
     pretrain: float = Field(0.5, ge=0, le=1)
     images: int = Field(1024, ge=2)
 
+    @property
+    def of_alpha(self) -> bool:
+        return True  # it moves alpha itself, after epochs
+
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         done = moment.epoch + 1
         if self.step == 0 or done < round(self.pretrain * moment.epochs) or done == moment.epochs:
