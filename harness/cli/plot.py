@@ -78,6 +78,7 @@ def draw_runs(
     there."""
     from harness.plots.base import FIGURES
     from harness.plots.gallery import make, save_all
+    from harness.plots.look import strangers
     from harness.plots.source import Source
     from harness.plots.together import together
     from harness.tables.measure import Measure
@@ -93,6 +94,8 @@ def draw_runs(
     if other is not None:
         second = open_runs(other, (), seeds, out)
         source = together(source, source_of(second), (found.name, second.name))
+    for sentence in strangers(found.figures, source.look.lines):
+        click.echo(f"note: {sentence}", err=True)
     names = list(FIGURES.classes) if every else list(figures or ("trajectory",))
     each = {name: found.figures.of(name) | fields for name in names}
     if metric is not None:

@@ -111,6 +111,11 @@ class Registry:
             ) from None
         if not (isinstance(cls, type) and isinstance(vars(cls).get("name"), str) and vars(cls)["name"]):
             raise HarnessError(f"the entry point {point.value!r} of {self.group} is no class with a `name` of its own")
+        if lacking := sorted(getattr(cls, "__abstractmethods__", ())):
+            raise HarnessError(
+                f"the entry point {point.value!r} of {self.group} lacks {', '.join(lacking)}: write "
+                f"{'it' if len(lacking) == 1 else 'them'}; the base class says what each gives"
+            )
         return cls
 
     def find(self, name: str) -> type[Any]:

@@ -15,6 +15,8 @@ from harness.core.files import known_digest
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+COLOURS = (1, 3)
+"""Channels that pictures mostly have."""
 
 
 class NpzImages(Dataset):
@@ -71,6 +73,11 @@ class NpzImages(Dataset):
             raise HarnessError(
                 f"{kind}_images of {self.path} are {images.dtype} {images.shape}: "
                 "they must be uint8 [n, height, width] or [n, height, width, channels]"
+            )
+        if images.ndim == 4 and images.shape[1] in COLOURS and images.shape[3] not in COLOURS:
+            raise HarnessError(
+                f"{kind}_images of {self.path} are {images.shape}, and look like [n, channels, height, width]: the "
+                "channels stand last here, images.transpose(0, 2, 3, 1)"
             )
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or len(labels) < 2 or labels.min() < 0:
             raise HarnessError(f"{kind}_labels of {self.path} must be one whole number from 0 up for each image")

@@ -15,6 +15,11 @@ from harness.plots.source import Source
 from harness.plots.style import first_column
 from harness.spaces.base import Space
 
+ROW_INCHES, AXIS_INCHES, TALLEST = 0.08, 0.7, 8.0
+"""Of the height: for the name of an option, for what stands around the rows, and of a panel at the most."""
+SMALLEST, LETTER = 4.0, 3.0
+"""Points of a row below which its name cannot be read, and is left out; of the width of a letter of a choice."""
+
 
 class Alphas(Figure):
     """The mixing weights of every choice over epochs, against equal weights, in the first seed of each method."""
@@ -28,8 +33,8 @@ class Alphas(Figure):
     row_height: ClassVar[float] = 3.4
 
     def data(self, source: Source) -> Content:
-        """panel (a method, its first seed), epoch, choice, option, weight: softmax of the logits; times_equal: the
-        weight over what it is when all options of the choice weigh the same."""
+        """panel (a method, its first seed), epoch, cell (its kind, where there are several), choice, option, weight:
+        softmax of the logits; times_equal: the weight over what it is when all options of the choice weigh the same."""
         import pandas as pd
 
         epochs = source.results.epochs
@@ -68,17 +73,41 @@ class Alphas(Figure):
         ax.set_xticks([e + 0.5 for e in range(0, last + 1, every)], range(0, last + 1, every), rotation=0)
         ax.set(xlabel="epoch", ylabel="")
         if first_column(ax):
-            size = min(5.5, 72 * 0.8 * self.row_height / len(choices))
-            ax.set_yticks(np.arange(len(choices)) + 0.5, rows["option"], fontsize=size)
-            ax.tick_params(axis="y", length=0, pad=1)
-            for start, end in itertools.pairwise(starts):
-                letters = int(0.75 * 72 * self.row_height * (end - start) / len(choices) / 3)
-                told = textwrap.fill(choices[start], max(6, letters), break_long_words=False)
-                ax.annotate(
-                    told, (0, (start + end) / 2), (-30, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", rotation=90, ha="right", va="center", fontsize=5,
-                    linespacing=0.9, multialignment="center",
-                )  # fmt: skip
+            cells = part.drop_duplicates(["choice", "option"])["cell"].to_numpy()
+            self._name_rows(ax, rows["option"].to_numpy(), choices, cells, starts)
+
+    def panel_height(self, content: Content, width: float) -> float:
+        rows = len(content.of(content.panels[0])[["choice", "option"]].drop_duplicates())
+        return min(max(self.row_height, ROW_INCHES * rows + AXIS_INCHES), TALLEST)
+
+    def _name_rows(self, ax: Any, options: Any, choices: Any, cells: Any, starts: list[int]) -> None:
+        """Names of options, of choices (across, where they do not fit along their rows), and of kinds of cells."""
+        points = 72 * min(max(self.row_height - AXIS_INCHES, ROW_INCHES * len(options)), TALLEST) / len(options)
+        readable = points >= SMALLEST
+        told = options if readable else [""] * len(options)
+        ax.set_yticks(np.arange(len(options)) + 0.5, told, fontsize=min(5.5, points))
+        ax.tick_params(axis="y", length=0, pad=1)
+        names = [str(choices[s]).removeprefix(f"{cells[s]} ") for s in starts[:-1]]
+        rooms = [(end - start) * points for start, end in itertools.pairwise(starts)]
+        along = all(max(map(len, name.split())) * LETTER <= room for name, room in zip(names, rooms, strict=True))
+        left = -30 if readable else -4
+        for name, room, start in zip(names, rooms, starts, strict=False):
+            lines = textwrap.fill(name, max(6, int(room / LETTER)), break_long_words=False) if along else name
+            self._beside(ax, lines, start + room / points / 2, left, along)
+        edges = [0, *(np.flatnonzero(cells[1:] != cells[:-1]) + 1), len(cells)]
+        for start, end in itertools.pairwise(edges) if cells[0] else ():
+            across = 10 if along else LETTER * max(map(len, names)) + 4
+            self._beside(ax, cells[start], (start + end) / 2, left - across, True)
+            if start:
+                ax.axhline(start, color="0.2", linewidth=1.6)
+
+    @staticmethod
+    def _beside(ax: Any, told: str, row: float, left: float, along: bool) -> None:
+        """A name at the left of a panel, so many points from it."""
+        ax.annotate(
+            told, (0, row), (left, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            rotation=90 if along else 0, ha="right", va="center", fontsize=5, linespacing=0.9, multialignment="center",
+        )  # fmt: skip
 
     def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
         bar = page.colorbar(
@@ -95,7 +124,7 @@ class Alphas(Figure):
 
 
 def mixing(logits: Any, space: Space) -> list[dict[str, Any]]:
-    """choice, option, weight, times_equal of every option. logits: all architecture tensors, flat."""
+    """cell, choice, option, weight, times_equal of every option. logits: all architecture tensors, flat."""
     ends = np.cumsum([a * b for a, b in space.alpha_shapes])[:-1]
     found = []
     for part, tensor in zip(np.split(logits, ends), space.tensors, strict=True):
@@ -108,6 +137,7 @@ def mixing(logits: Any, space: Space) -> list[dict[str, Any]]:
             option = tensor.options[row][column]
             found.append(
                 {
+                    "cell": tensor.cell if several else "",
                     "choice": f"{tensor.cell} {label}" if several else label,
                     "option": space.short.get(option, option),
                     "weight": float(weights[row, column]),

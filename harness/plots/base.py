@@ -73,6 +73,10 @@ class Picture(Plugin):
             fontsize="small", columnspacing=1.2,
         )  # fmt: skip
 
+    def least_width(self, content: Content) -> float:
+        """Inches that a panel needs."""
+        return self.narrowest
+
     def panel_height(self, content: Content, width: float) -> float:
         """Inches of a row of panels, each `width` inches wide: lower where several stand above each other, each as wide
         as the page, as in one column of a paper."""
@@ -82,7 +86,7 @@ class Picture(Plugin):
     def render(self, content: Content) -> Page:
         """The picture, as a matplotlib figure."""
         panels: tuple[str | None, ...] = content.panels or (None,)
-        columns = max(1, min(self.per_row, len(panels), int(self.width / self.narrowest)))
+        columns = max(1, min(self.per_row, len(panels), int(self.width / self.least_width(content))))
         rows, width = -(-len(panels) // columns), self.width / columns
         with theme():
             height = self.height or rows * self.panel_height(content, width)

@@ -10,6 +10,8 @@ from harness.plots.source import Source
 from harness.plots.wiring import Edge, draw_cell, edges_of, layout
 
 TITLE_INCHES = 0.25
+NODE_INCHES = 0.36
+"""Of the width, for a node and the name of an operation beside it."""
 
 
 class Cell(Figure):
@@ -36,6 +38,9 @@ class Cell(Figure):
             rows += [{"panel": method, "runs": told, **edge._asdict()} for edge in found]
         frame = pd.DataFrame(rows)
         return Content(frame, "the cell that was derived most often", panels=tuple(frame["panel"].unique()))
+
+    def least_width(self, content: Content) -> float:
+        return max(self.narrowest, NODE_INCHES * max(layout(edges_in(content, p)).right for p in content.panels))
 
     def panel_height(self, content: Content, width: float) -> float:
         return TITLE_INCHES + width * max(layout(edges_in(content, panel)).ratio for panel in content.panels)

@@ -52,7 +52,13 @@ class Eigenvalue(Figure):
                 markersize=4, markevery=max(1, part["epoch"].nunique() // 8), err_kws={"alpha": 0.15, "linewidth": 0},
             )  # fmt: skip
             ax.lines[-1].set_label(content.look.label(name))
+            known = part.dropna(subset=["value"])
+            if known["epoch"].nunique() == 1:  # judged after the last epoch alone
+                low, high = known["value"].quantile([0.25, 0.75])
+                ax.vlines(known["epoch"].iloc[0], low, high, color=line.colour, alpha=0.5, linewidth=1.2)
         ax.xaxis.get_major_locator().set_params(integer=True)
+        last = content.rows["epoch"].max()
+        ax.set_xlim(-0.05 * last, 1.05 * last)  # of both panels, also where one has a single epoch
         ax.set(xlabel="epoch", ylabel="")
         if panel == EIGENVALUE and (content.of(panel)["value"] > 0).all():
             ax.set_yscale("log")

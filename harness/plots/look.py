@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
+from harness.core.errors import HarnessError, did_you_mean
 from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, Line
 from harness.runs.appearance import Appearance
 
@@ -32,6 +34,7 @@ class Look:
         own = set(own) if chosen.own is None else set(chosen.own)
         if baseline is None and len(methods) > 1 and methods[0] not in own:
             baseline = methods[0]
+        check_colours(chosen.colours)
         strong = [LOUD, *COLOURS] if own else [*COLOURS, LOUD]
         # own methods are asked first, so that the first of them has the strongest colour whatever its place
         ranked = sorted((m for m in methods if m != baseline), key=lambda m: m not in own)
@@ -53,6 +56,30 @@ class Look:
         for axis, what in shown.items():
             if what in self.limits:
                 ax.set(**{f"{axis}lim": self.limits[what]})
+
+
+def check_colours(colours: Mapping[str, str]) -> None:
+    """Raise an error that names the first that is none."""
+    from matplotlib.colors import get_named_colors_mapping, is_color_like
+
+    for method, colour in colours.items():
+        if not is_color_like(colour):
+            close = get_close_matches(colour, get_named_colors_mapping(), n=2)
+            hint = (
+                "did you mean " + " or ".join(map(repr, close)) + "?" if close else "write a name, or one as '#D55E00'"
+            )
+            raise HarnessError(f"figures.colours.{method} = {colour!r} is no colour of matplotlib's: {hint}")
+
+
+def strangers(appearance: Appearance, methods: Collection[str]) -> list[str]:
+    """A sentence on every name in the section that none of these methods has: it was meant for one."""
+    named = {"labels": appearance.labels, "colours": appearance.colours, "order": appearance.order}
+    return [
+        f"figures.{field} names {name!r}, which is no method of these runs: {did_you_mean(name, methods)}"
+        for field, names in named.items()
+        for name in names
+        if name not in methods
+    ]
 
 
 def own_methods(manifests: Iterable[dict[str, Any]]) -> set[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from harness.plots.base import Figure
+from harness.plots.base import EM_POINTS, Figure
 from harness.plots.content import Content
 from harness.plots.source import Source
 from harness.plots.trajectory import draw_reference
 from harness.results.endpoints import Endpoints
 
+AXIS_POINTS = 40
+"""Of the width, for what stands left of the panel."""
 SPREAD = 0.28
 """Width over which points of one method are laid out."""
 
@@ -43,7 +45,8 @@ class Seeds(Figure):
             ax.plot(at, values, linestyle="", marker=line.marker, color=line.colour, markersize=3.5, alpha=0.85)
             counts.append(f"{content.look.label(name)}\nn = {len(values)}")
         draw_reference(content, ax)
-        crowded = max(len(c) for c in counts) * len(counts) * 4.5 > 72 * self.width * 1.6
+        longest = max(len(line) for c in counts for line in c.splitlines())
+        crowded = (longest + 1) * len(counts) * EM_POINTS > 72 * self.width - AXIS_POINTS
         ax.set_xticks(
             range(len(counts)), counts, rotation=35 if crowded else 0, ha="right" if crowded else "center",
             rotation_mode="anchor",

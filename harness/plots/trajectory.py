@@ -46,12 +46,16 @@ class Trajectory(Figure):
         """method, axis ("epoch" or "seconds"), x, median, low, high (quartiles), n; more, the seeds: method, seed,
         epoch, seconds, value.
 
-        Against seconds, a run's value holds until its next epoch ends; a method ends where its shortest run does.
+        Against seconds, a run's value holds until its next epoch ends; a method ends where its shortest run does. Where
+        architectures are judged after one epoch alone, x is the median of the seconds.
         """
         import pandas as pd
 
         table = source.results.table
         seeds = source.results.error_by_epoch().rename(columns={"error_pct": "value"})
+        judged = seeds.loc[seeds["value"].notna(), "epoch"].unique()
+        if len(judged):
+            seeds = seeds[seeds["epoch"].isin(judged)].copy()
         reference: dict[str, float] = {}
         if table is None:
             label, title = "supernet validation error (%)", "no table: error of the one-shot network"
@@ -75,18 +79,27 @@ class Trajectory(Figure):
             parts.append(summarise(name, "epoch", by_seed.index.to_numpy(), by_seed.to_numpy()))
             if part["seconds"].isna().any():  # foreign logs may have none
                 continue
-            grid = np.linspace(0, part.groupby("seed")["seconds"].max().min(), GRID)
+            if len(judged) == 1:
+                parts.append(summarise(name, "seconds", [part["seconds"].median()], by_seed.to_numpy()))
+                continue
+            grid = np.linspace(first_judged(part), part.groupby("seed")["seconds"].max().min(), GRID)
             steps = [held(run["seconds"].to_numpy(), run["value"].to_numpy(), grid) for _, run in part.groupby("seed")]
             parts.append(summarise(name, "seconds", grid, np.stack(steps, axis=1)))
         rows = pd.concat(parts, ignore_index=True)
         told = f"{title}; median and quartiles over seeds"
-        panels = ("epoch", "seconds") if (rows["axis"] == "seconds").any() else ("epoch",)
+        panels: tuple[str, ...] = ("epoch", "seconds") if (rows["axis"] == "seconds").any() else ("epoch",)
+        if len(judged) == 1:
+            told = f"{title} after epoch {judged[0]}; median and quartiles over seeds"
+            panels = panels[-1:]
         return Content(rows, told, panels, reference, label, {"seeds": seeds})
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         ax.set_title("")
         rows = content.rows[content.rows["axis"] == panel]
         few = len(content.more["seeds"].drop_duplicates(["method", "seed"])) <= FEW
+        if (rows.groupby("method").size() == 1).all():
+            draw_once(content, ax, str(panel))
+            return
         for method, part in rows.groupby("method", sort=False):
             line = content.look[str(method)]
             if few if self.runs is None else self.runs:
@@ -116,10 +129,40 @@ class Trajectory(Figure):
             ax.plot(run[axis], run["value"], color=line.colour, alpha=0.45, linewidth=0.6, drawstyle=style)
 
 
+def draw_once(content: Content, ax: Any, axis: str) -> None:
+    """What was judged after one epoch alone: every run a faint marker, the median of a method with its quartiles."""
+    rows, seeds = content.rows[content.rows["axis"] == axis], content.more["seeds"]
+    apart = 0.12 if axis == "epoch" else 0.0  # equal epochs would hide each other
+    for place, (method, row) in enumerate(rows.set_index("method").iterrows()):
+        line = content.look[str(method)]
+        move = apart * (place - (len(rows) - 1) / 2)
+        runs = seeds[seeds["method"] == method]
+        ax.plot(
+            runs[axis] + move, runs["value"], linestyle="", color=line.colour, marker=line.marker, markersize=3,
+            alpha=0.4, markeredgewidth=0,
+        )  # fmt: skip
+        spread = [[row["median"] - row["low"]], [row["high"] - row["median"]]]
+        ax.errorbar(
+            [row["x"] + move], [row["median"]], yerr=spread, color=line.colour, marker=line.marker, markersize=6,
+            capsize=3, linewidth=line.width, linestyle="", label=f"{content.look.label(str(method))} (n = {row['n']})",
+        )  # fmt: skip
+    draw_reference(content, ax)
+    ax.set(xlabel="epoch" if axis == "epoch" else "seconds of search", ylabel=content.value)
+    if axis == "epoch":
+        ax.set_xticks(rows["x"].unique())
+    ax.margins(x=0.3 if axis == "epoch" else 0.08, y=0.08)
+
+
 def draw_reference(content: Content, ax: Any) -> None:
     """Levels to see results against, as lines across."""
     for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):
         ax.axhline(level, color="0.2", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}", zorder=0.5)
+
+
+def first_judged(runs: pd.DataFrame) -> float:
+    """The seconds from which on every run has a value: 0 where the beginning is judged."""
+    starts = runs.groupby("seed")[["epoch", "seconds"]].min()
+    return float(starts["seconds"].max()) if starts["epoch"].max() > 0 else 0.0
 
 
 def held(seconds: Any, values: Any, grid: Any) -> Any:

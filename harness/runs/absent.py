@@ -20,7 +20,7 @@ from harness.tables.training.on_demand import TrainedTable
 class Noise(Dataset):
     """Random pixels in place of a published data set."""
 
-    name = "noise"
+    name = "random-pixels"
     of: OfficialDataset
 
     def load(self, device: torch.device) -> Images:

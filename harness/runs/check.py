@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -15,17 +15,23 @@ from harness.datasets.base import Images, Part
 from harness.runs.study import Run, Study
 from harness.search.searchers.base import SupernetSearcher
 from harness.spaces.blocks.build import build_supernet
-from harness.spaces.blocks.supernet import as_mix
+from harness.spaces.blocks.supernet import Supernet, as_mix
+from harness.spaces.fit import check_space, located
 
 SAMPLE = 2048
 """Images of a half that are looked at."""
+SHOWN = 2
+"""Images that are put through a network."""
+USUAL = 32
+"""Pixels of a side that every network takes."""
 
 
 def check_study(study: Study, runs: Iterable[Run]) -> None:
     """An error that says, in a sentence each, what is wrong with these runs of the study. Writes nothing."""
     first = {run.method_name: run for run in runs}
     supernets = [run for run in first.values() if isinstance(run.method.searcher, SupernetSearcher)]
-    checks = [partial(check_table_search, run) for run in first.values() if run not in supernets]
+    checks: list[Callable[[], list[str]]] = [partial(check_declared, run) for run in list(first.values())[:1]]
+    checks += [partial(check_table_search, run) for run in first.values() if run not in supernets]
     if supernets:
         checks += [partial(check_probes, supernets[0]), partial(check_supernets, supernets)]
     if problems := [sentence for check in checks for sentence in told(check)]:
@@ -38,6 +44,12 @@ def told(check: Callable[[], list[str]]) -> list[str]:
         return check()
     except HarnessError as error:
         return [str(error)]
+
+
+def check_declared(run: Run) -> list[str]:
+    """Whether the space fits together in itself."""
+    check_space(run.space)
+    return []
 
 
 def check_table_search(run: Run) -> list[str]:
@@ -114,6 +126,39 @@ def check_start(run: Run) -> list[str]:
 
 def check_network(run: Run, images: Images) -> list[str]:
     """Whether images of this size go through the network, and what a step keeps of a batch fits into memory."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    try:
+        net = network_of(run, images)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            given = once(net, run, images.shape)
+    except HarnessError:
+        raise
+    except Exception as error:  # a network of one's own can fail in any way
+        return [why_not(run, images, error)]
+    if tuple(given.shape) != (SHOWN, images.classes):
+        return [
+            f"the network of {run.space.name} gives {list(given.shape)} for {SHOWN} images of {images.classes} "
+            f"classes: it has to give [{SHOWN}, {images.classes}]"
+        ]
+    for weight in net.parameters():
+        kept.pop(weight.untyped_storage().data_ptr(), None)
+    needed, limit = sum(kept.values()) * run.training.batch_size / SHOWN, memory_limit()
+    if needed > limit:
+        return [
+            f"a batch of {run.training.batch_size} images needs {needed / 1e9:.3g} GB in the network of "
+            f"{run.space.name}, more than the {limit / 1e9:.3g} GB of this machine: lower training.batch_size, "
+            "supernet.channels or supernet.cells"
+        ]
+    return []
+
+
+def network_of(run: Run, images: Images) -> Supernet:
+    """The run's network, with random weights."""
     net = build_supernet(
         run.space,
         run.space.presets[run.preset],
@@ -126,32 +171,26 @@ def check_network(run: Run, images: Images) -> list[str]:
         **run.method.supernet_options(),
     )
     net.draw = lambda _, make: make(torch.Generator().manual_seed(0))
-    x = torch.zeros(2, *images.shape)
-    mix = as_mix(
-        [torch.full(shape, 1 / shape[1]) for shape in run.space.alpha_shapes], [x] * len(run.space.alpha_shapes)
-    )
-    kept: dict[int, int] = {}
+    return net
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
 
+def once(net: Supernet, run: Run, shape: Sequence[int]) -> torch.Tensor:
+    """What the network gives for images of this shape, with every choice undecided."""
+    x = torch.zeros(SHOWN, *shape)
+    shapes = run.space.alpha_shapes
+    scores: torch.Tensor = net(x, as_mix([torch.full(each, 1 / each[1]) for each in shapes], [x] * len(shapes)))
+    return scores
+
+
+def why_not(run: Run, images: Images, error: Exception) -> str:
+    """Whether it is the images that do not fit, or the network that fails whatever they are."""
+    channels, height, width = images.shape
     try:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            net(x, mix)
-    except (RuntimeError, ValueError) as error:
-        height, width = images.shape[1:]
-        return [
-            f"images of {height} x {width} pixels do not go through the network of {run.space.name}, which halves them "
-            f"stage by stage ({str(error).splitlines()[0]:.120}): give images whose sides can be halved"
-        ]
-    for weight in net.parameters():
-        kept.pop(weight.untyped_storage().data_ptr(), None)
-    needed, limit = sum(kept.values()) * run.training.batch_size / len(x), memory_limit()
-    if needed > limit:
-        return [
-            f"a batch of {run.training.batch_size} images needs {needed / 1e9:.3g} GB in the network of "
-            f"{run.space.name}, more than the {limit / 1e9:.3g} GB of this machine: lower training.batch_size, "
-            "supernet.channels or supernet.cells"
-        ]
-    return []
+        once(network_of(run, images), run, (channels, USUAL, USUAL))
+    except Exception:
+        size = f"{channels} x {height} x {width}"
+        return f"the network of {run.space.name} fails on {SHOWN} images of {size}: {located(error)}"
+    return (
+        f"images of {height} x {width} pixels do not go through the network of {run.space.name}, which halves them "
+        f"stage by stage ({str(error).splitlines()[0]:.120}): give images whose sides can be halved"
+    )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from harness.core.streams import Streams
@@ -31,10 +32,12 @@ from harness.spaces.blocks.supernet import Supernet
 
 
 class SpaceContract:
-    """A space decodes and parses consistently. `probe`: how many architectures are looked at."""
+    """A space decodes and parses consistently, and its network can be searched. `probe`: how many architectures are
+    looked at; `counted`: up to which size all of them are."""
 
     space: Space
     probe = 300
+    counted = 20_000
 
     def some(self) -> Iterator[Architecture]:
         """The first of an enumerable space, random ones of another."""
@@ -55,6 +58,44 @@ class SpaceContract:
         named = {*space.parameter_free, *space.short, *(n for n in (space.zero, space.skip) if n)}
         assert named <= set(space.operations)
         assert set(space.presets) == {"official", "fixed"}
+
+    def test_sizes_are_as_declared(self) -> None:
+        if isinstance(self.space, Enumerable) and self.space.size <= self.counted:
+            found = list(self.space.enumerate())
+            assert len({a.encoding for a in found}) == len(found) == self.space.size
+            kept = self.space.distinct_architectures()
+            assert {self.space.canonical_key(a) for a in found} == kept.keys()
+            assert len(kept) == self.space.distinct
+
+    def test_its_cells_can_be_drawn(self) -> None:
+        for architecture in itertools.islice(self.some(), 20):
+            for source, target, operation in self.space.graph(architecture):
+                assert 0 <= source <= target
+                assert operation in {*self.space.operations, ""}
+
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_its_network_is_differentiable(self, parts: int) -> None:
+        """In whole, and where a part of the channels is mixed: every choice has a gradient."""
+        drawn = torch.Generator().manual_seed(0)
+        partial: dict[str, Any] = {"partial_channels": parts} if parts > 1 else {}
+        net = build_supernet(
+            self.space,
+            channels=4,
+            cells=self.space.least_cells,
+            classes=3,
+            image_channels=1,
+            generator=drawn,
+            **partial,
+        )
+        net.draw = lambda _, make: make(drawn)
+        mix = [torch.rand(shape, generator=drawn).softmax(dim=-1) for shape in self.space.alpha_shapes]
+        scores = net(torch.randn(4, 1, 8, 8, generator=drawn), [m.requires_grad_() for m in mix])
+        assert scores.shape == (4, 3)
+        scores.square().sum().backward()
+        for rows in mix:
+            assert rows.grad is not None
+            assert torch.isfinite(rows.grad).all()
+            assert all(row.any() for row in rows.grad)
 
     def test_encodings_parse_back(self) -> None:
         for architecture in self.some():

@@ -60,7 +60,10 @@ def paper_table(
         rows.append({"method": "best in the table", "n": None} | best)
     middle = {names[c]: f"{100 - results.levels(c)[1]:.2f}" for c in chosen}
     rows.append({"method": "random (median)", "n": None} | middle)
-    return rows, caption(table, declared, statistic, methods)
+    under = caption(table, declared, statistic, methods)
+    if any(columns[c][m].rstrip(BETTER + WORSE) == UNKNOWN for c in chosen for m in methods):
+        under += f" {UNKNOWN}: the table has no value there of any architecture that the method derived."
+    return rows, under
 
 
 def default_measures(table: Table) -> list[Measure]:

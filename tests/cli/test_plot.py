@@ -37,6 +37,20 @@ def test_settings_of_figures_do_not_change_the_standing(tmp_path: Path) -> None:
     )
 
 
+def test_names_and_colours_that_nothing_has_are_told(tmp_path: Path) -> None:
+    told = sentence(call("plot", DIGITS, "--set", 'figures.colours={darts = "oringe"}', "--to", tmp_path))
+    assert "figures.colours.darts = 'oringe' is no colour of matplotlib's: did you mean 'orange'" in told
+    assert list(tmp_path.iterdir()) == []
+    label = ["--set", 'figures.labels={drats = "Ours", sdarts-rs = "RS"}', "--set", 'figures.order=["sdarts-rs", "rs"]']
+    done = call("plot", DIGITS, "--figure", "seeds", "--methods", "darts", *label, "--to", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert [line for line in done.stderr.splitlines() if line.startswith("note: figures.")] == [
+        "note: figures.labels names 'drats', which is no method of these runs: did you mean 'darts' or 'sdarts-rs' or "
+        "'sdarts-adv'?",
+        "note: figures.order names 'rs', which is no method of these runs: did you mean 'darts'?",
+    ]
+
+
 def test_one_architecture_without_any_run(tmp_path: Path) -> None:
     assert call("plot", "--architecture", CELL, "--table", "nasbench201.digits", "--to", tmp_path).exit_code == 0
     rows = list(csv.DictReader((tmp_path / "architecture.csv").open()))

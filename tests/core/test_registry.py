@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError, did_you_mean
+from harness.core.registry import Registry
 from harness.datasets.base import DATASETS
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
-from harness.spaces.base import SPACES
+from harness.spaces.base import SPACES, Space
 
 PLUGIN = '''
 from pydantic import Field
@@ -65,3 +66,20 @@ def test_unknown_names_and_fields() -> None:
 def test_suggestions() -> None:
     assert did_you_mean("sdart-rs", ["sdarts-rs", "zzz"]) == "did you mean 'sdarts-rs'?"
     assert did_you_mean("q", ["b", "a"]) == "choose from: a, b"
+
+
+def test_a_class_that_lacks_a_method_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = type("Own", (Space,), {"name": "own", "mix": None, "networks": None})
+
+    class Point:
+        value = "own.space:Own"
+
+        def load(self) -> type:
+            return lacking
+
+    monkeypatch.setattr("harness.core.registry.entry_points", lambda group: [Point()])
+    wanted = (
+        r"'own\.space:Own' of nasbench_harness\.spaces lacks canonical_key, derive, graph, neighbours, parse, random: "
+    )
+    with pytest.raises(HarnessError, match=wanted + "write them"):
+        Registry("spaces", "harness.spaces").find("own")

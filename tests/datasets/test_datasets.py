@@ -253,6 +253,10 @@ def test_npz_images(tmp_path: Path) -> None:
     [
         ({"test_labels": np.array([])}, "lacks the array 'test_labels'"),
         ({"train_images": np.zeros((20, 7, 9, 3))}, "train_images of .* are float64"),
+        (
+            {"train_images": np.zeros((20, 3, 7, 9), np.uint8)},
+            r"look like \[n, channels, height, width\]: the channels",
+        ),
         ({"train_labels": np.arange(19)}, "must be one whole number from 0 up for each image"),
         ({"train_labels": np.arange(20) - 1}, "must be one whole number from 0 up for each image"),
     ],

@@ -1,5 +1,6 @@
 """Every figure's numbers, and that each is drawn."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from harness.plots.profile import Profile
 from harness.plots.ranks import Ranks, cliques
 from harness.plots.seeds import Seeds
 from harness.plots.source import Source
+from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.spaces.base import SPACES
+from tests.conftest import ROOT
 from tests.verdicts.test_compare import TABLE, made_up
 from tests.verdicts.test_compare import seeds as random_seeds
 
@@ -162,3 +165,26 @@ def test_cells_are_those_derived_most_often() -> None:
     assert set(content.rows["runs"]) == {"2 of 3"}
     architecture = TABLE.space.parse(same.ends.runs["final_architecture"][0])
     assert content.rows["operation"].tolist() == list(architecture.operations)
+
+
+@pytest.mark.parametrize(("study", "width"), [("smoothdarts-s2-small", 3.25), ("digits", 6.75)])
+def test_names_beside_mixing_weights_do_not_touch(study: str, width: float) -> None:
+    found = load_folder(ROOT / "results" / "published" / study)
+    figure = FIGURES.find("alphas")(width=width)
+    page = figure.render(figure.content(Source.of(found.results)))
+    page.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in page.axes[0].texts]
+    boxes += [label.get_window_extent() for label in page.axes[0].get_yticklabels() if label.get_text()]
+    assert len(boxes) > 10
+    touching = [(a, b) for a, b in itertools.combinations(boxes, 2) if a.padded(-1).overlaps(b.padded(-1))]
+    assert not touching
+    assert min(box.x0 for box in boxes) >= 0
+
+
+def test_a_cell_of_many_nodes_has_a_column_of_a_paper_for_itself() -> None:
+    found = load_folder(ROOT / "results" / "published" / "smoothdarts-s2-small")
+    source = Source.of(found.results)
+    for width, columns in ((3.25, 1), (6.75, 2)):
+        figure = FIGURES.find("cell")(width=width)
+        axes = figure.render(figure.content(source)).axes
+        assert len({round(ax.get_subplotspec().colspan.start) for ax in axes}) == columns

@@ -102,3 +102,38 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     first = paths[0].read_bytes()
     save(Trajectory().render(content), content, tmp_path, "trajectory")
     assert paths[0].read_bytes() == first  # no date, no random ids
+
+
+def judged_late(planned, epochs: tuple[int, ...]) -> Source:  # type: ignore[no-untyped-def]
+    """The same runs, looked up after these epochs alone."""
+    found = Results.of_runs(planned, planned[0].run.table)
+    late = found.lookups[found.lookups["epoch"].isin(epochs)]
+    return Source.of(Results(found.epochs, late, found.timing, found.table, found.space))
+
+
+def test_what_is_judged_after_the_last_epoch_alone_is_shown(planned) -> None:  # type: ignore[no-untyped-def]
+    source = judged_late(planned, (2,))
+    content = Trajectory().content(source)
+    assert content.panels == ("seconds",)
+    assert "derived architecture after epoch 2" in content.title
+    seeds = content.more["seeds"]
+    assert set(seeds["epoch"]) == {2}
+    ((ax, *_),) = [Trajectory().render(content).axes]
+    low, high = ax.get_xlim()
+    for method, row in content.rows[content.rows["axis"] == "seconds"].set_index("method").iterrows():
+        own = seeds[seeds["method"] == method]
+        assert row["x"] == own["seconds"].median()
+        assert row["median"] == own["value"].median()
+        assert low < own["seconds"].min() <= own["seconds"].max() < high
+    shown = {tuple(xy) for line in ax.lines for xy in line.get_xydata()}
+    assert {(s, v) for s, v in seeds[["seconds", "value"]].to_numpy()} <= shown
+
+
+def test_epochs_that_nobody_judged_leave_no_gap(planned) -> None:  # type: ignore[no-untyped-def]
+    content = Trajectory().content(judged_late(planned, (1, 2)))
+    assert content.panels == ("epoch", "seconds")
+    assert content.rows["median"].notna().all()
+    assert set(content.rows.loc[content.rows["axis"] == "epoch", "x"]) == {1, 2}
+    starts = content.rows[content.rows["axis"] == "seconds"].groupby("method")["x"].min()
+    first = content.more["seeds"].groupby(["method", "seed"])["seconds"].min().groupby("method").max()
+    assert starts.to_dict() == pytest.approx(first.to_dict())

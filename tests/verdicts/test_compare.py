@@ -218,6 +218,7 @@ def test_the_table_of_a_paper() -> None:
     assert rows[3]["digits100 x-test"] == f"{TABLE.optimum(TABLE.test).accuracy_pct:.2f}"
     assert rows[4]["digits100 x-test"] == f"{TABLE.random_median(TABLE.test):.2f}"
     assert "* better, † worse than darts" in caption
+    assert "no value" not in caption
     (alone, *_), _ = paper_table(results, Declared(baseline="new"), [TABLE.test])
     assert alone["digits100 x-test"].endswith("†")
     rows, _ = paper_table(results, Declared(), [TABLE.test], "median")
@@ -225,6 +226,10 @@ def test_the_table_of_a_paper() -> None:
     assert told
     middle, low, high = map(float, told.groups())
     assert low <= middle <= high
+    unknown = results.lookups.assign(accuracy_pct=np.nan)
+    nothing, caption = paper_table(Results(results.epochs, unknown, results.timing, TABLE), Declared(), [TABLE.test])
+    assert nothing[0]["digits100 x-test"] == "-"
+    assert "-: the table has no value there" in caption
     with pytest.raises(HarnessError, match=r"has no digits100/x-test@200: it has digits100/x-valid@4"):
         paper_table(results, Declared(), [TABLE.test._replace(epochs=200)])
     with pytest.raises(HarnessError, match="'area' is no architecture's"):
