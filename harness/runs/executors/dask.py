@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -42,14 +42,16 @@ class Dask(Executor):
         cluster = None
         try:
             if self.scheduler is None:
-                cluster = LocalCluster(
-                    n_workers=len(places),
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # a second one is not warned of the first
-                    preload=[__name__],
-                )
+                with ThreadPoolExecutor(1) as beside:  # a signal is not to leave it half made: Dask could not end it
+                    cluster = beside.submit(
+                        LocalCluster,
+                        n_workers=len(places),
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of its own, not that of another one
+                        preload=[__name__],
+                    ).result()
             client = Client(cluster or self.scheduler, timeout="20s")
         except (OSError, ValueError) as error:
             raise HarnessError(f"no Dask scheduler answers at {self.scheduler} ({error}): check the address") from None

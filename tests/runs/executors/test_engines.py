@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from harness.core.signals import Stopped, stoppable
 from harness.runs.execute import Planned, plan
 from harness.runs.executors.base import EXECUTORS
 from harness.runs.study import load_study
@@ -53,6 +57,23 @@ def test_dask_says_nothing_of_its_own_beside_another_and_where_the_program_is_ki
         with EXECUTORS.build("dask", {}).open(["cpu"]) as submit:
             assert submit(0, logged_in_the_worker).result(120) == "Failed to communicate\n"
     assert not [w for w in recwarn if "Port" in str(w.message)]
+
+
+def test_a_signal_leaves_no_half_made_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask closes what there is at the end of the program, and fails where workers are about to start."""
+    pytest.importorskip("distributed", reason="the engine dask is not installed")
+    made = []
+
+    def slowly(**options: object) -> None:
+        time.sleep(0.3)  # until it is waited for
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.3)
+        made.append(options["n_workers"])
+
+    monkeypatch.setattr("distributed.LocalCluster", slowly)
+    with pytest.raises(Stopped), stoppable(), EXECUTORS.build("dask", {}).open(["cpu"]):
+        pass
+    assert made == [1]
 
 
 @pytest.mark.engines
