@@ -82,7 +82,9 @@ class Trajectory(Figure):
             if len(judged) == 1:
                 parts.append(summarise(name, "seconds", [part["seconds"].median()], by_seed.to_numpy()))
                 continue
-            grid = np.linspace(first_judged(part), part.groupby("seed")["seconds"].max().min(), GRID)
+            end = part.groupby("seed")["seconds"].max().min()
+            # a run may have ended before another was first judged
+            grid = np.linspace(min(first_judged(part), end), end, GRID)
             steps = [held(run["seconds"].to_numpy(), run["value"].to_numpy(), grid) for _, run in part.groupby("seed")]
             parts.append(summarise(name, "seconds", grid, np.stack(steps, axis=1)))
         rows = pd.concat(parts, ignore_index=True)

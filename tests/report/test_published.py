@@ -93,6 +93,9 @@ def test_results_of_another_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="were looked up in another version of table"):
         Results.of_folder(tmp_path)
     (tmp_path / "epochs.parquet").write_bytes(b"half")
+    with pytest.raises(HarnessError, match=r"epochs\.parquet is not what was published, its SHA-256 differs"):
+        Results.of_folder(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
     with pytest.raises(HarnessError, match="holds no published results"):
         Results.of_folder(tmp_path)
 

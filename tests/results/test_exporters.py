@@ -114,7 +114,7 @@ def test_weights_and_biases_offline(tmp_path: Path) -> None:
     frames = {name: getattr(results, name) for name in ("epochs", "lookups", "timing")}
     for name, frame in frames.items():
         frame[frame["method"].isin(["darts", "sdarts-rs"])].to_parquet(study / f"{name}.parquet")
-    manifest = json.loads((PUBLISHED / "manifest.json").read_text()) | {"runs": []}
+    manifest = json.loads((PUBLISHED / "manifest.json").read_text()) | {"runs": [], "files": {}}
     (study / "manifest.json").write_text(json.dumps(manifest))
     for _ in range(2):
         result = CliRunner().invoke(main, ["export", str(study), "--format", "wandb", "--to", str(tmp_path / "out")])
