@@ -35,8 +35,8 @@ def finished(name: str) -> Results:
 
 def errors(results: Results) -> dict[str, str]:
     """Of each method: final test error, median and lowest to highest."""
-    rows = {row["method"]: row for row in results.final()}
-    return {m: f"{r['final_error_pct']:.1f} ({r['lowest']:.1f} to {r['highest']:.1f})" for m, r in rows.items()}
+    rows = results.final().to_dict("records")
+    return {r["method"]: f"{r['final_error_pct']:.1f} ({r['lowest']:.1f} to {r['highest']:.1f})" for r in rows}
 
 
 def costs(results: Results) -> dict[str, str]:
