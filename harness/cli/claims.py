@@ -81,6 +81,6 @@ def write(to: Path, folder: Path) -> None:
 
 
 def show(checked: Any, form: Any, title: str) -> None:
-    from harness.cli.printing import emit
+    from harness.cli.printing import emit_cards
 
-    emit([c.numbers() if form in ("csv", "json") else c.row() for c in checked], form, title)
+    emit_cards(checked, form, title)

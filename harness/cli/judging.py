@@ -32,7 +32,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
-    from harness.cli.printing import emit
+    from harness.cli.printing import emit, emit_cards
     from harness.results.endpoints import endpoints
     from harness.runs.apart import alike
     from harness.tables.measure import Measure
@@ -59,7 +59,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
         filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
     )
     title = f"{found.name}: {what} ({told})"
-    emit([p.numbers() if form in ("csv", "json") else p.row() for p in pairs], form, title)
+    emit_cards(pairs, form, title)
     if form == "table":
         for pair in pairs:
             click.echo(f"{pair.verdict}.")
@@ -120,7 +120,7 @@ def gate(
       3  neither is shown: the runs differ too much among themselves
       4  neither can be shown: there are too few runs, whatever they give
     """
-    from harness.cli.printing import emit
+    from harness.cli.printing import emit, emit_cards
     from harness.verdicts.baseline import changes, read_baseline, write_baseline
     from harness.verdicts.baseline import exact as compare_rows
     from harness.verdicts.gate import gate as run_gate
@@ -145,7 +145,7 @@ def gate(
         else:
             emit([{"difference": line} for line in differences], form)
         sys.exit(1 if differences else 0)
-    emit([c.numbers() if form in ("csv", "json") else c.row() for c in checks], form, f"{found.name} against {against}")
+    emit_cards(checks, form, f"{found.name} against {against}")
     click.echo(summary(checks), err=form != "table")
     state = overall(checks)
     sys.exit(0 if accept and state != "moved" else EXITS[state])

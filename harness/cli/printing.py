@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from harness.core.markup import is_number, latex, markdown, shown
 
@@ -22,6 +22,16 @@ LONG = 12
 """Rows from which a table that is too wide loses columns instead of being turned."""
 
 
+class Card(Protocol):
+    """A result that can be told in two ways."""
+
+    def row(self) -> dict[str, Any]:
+        """As a page has room for it."""
+
+    def numbers(self) -> dict[str, Any]:
+        """The same, in full."""
+
+
 def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
     """Print rows to standard output in the chosen format."""
     if form == "json":
@@ -34,6 +44,11 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         print(markdown(rows) if form == "markdown" else latex(rows))
     else:
         show(rows, title)
+
+
+def emit_cards(cards: Sequence[Card], form: Format, title: str = "") -> None:
+    """Print results: their numbers where a program reads, else what a page has room for."""
+    emit([card.numbers() if form in ("csv", "json") else card.row() for card in cards], form, title)
 
 
 def show(rows: Sequence[dict[str, Any]], title: str) -> None:

@@ -35,10 +35,8 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         from harness.runs.study import load_study
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
-        if rest.get("price"):
-            command(study=priceable(study, changes, seeds), out=out, **rest)
-        else:
-            command(study=load_study(study, changes, seeds), out=out, **rest)
+        load = priceable if rest.get("price") else load_study
+        command(study=load(study, changes, seeds), out=out, **rest)
 
     return wrapped
 

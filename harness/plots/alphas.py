@@ -78,11 +78,15 @@ class Alphas(Figure):
 
     def panel_height(self, content: Content, width: float) -> float:
         rows = len(content.of(content.panels[0])[["choice", "option"]].drop_duplicates())
-        return min(max(self.row_height, ROW_INCHES * rows + AXIS_INCHES), TALLEST)
+        return self._rows_inches(rows) + AXIS_INCHES
+
+    def _rows_inches(self, count: int) -> float:
+        """The height of so many rows together."""
+        return min(max(self.row_height, ROW_INCHES * count + AXIS_INCHES), TALLEST) - AXIS_INCHES
 
     def _name_rows(self, ax: Any, options: Any, choices: Any, cells: Any, starts: list[int]) -> None:
         """Names of options, of choices (across, where they do not fit along their rows), and of kinds of cells."""
-        points = 72 * min(max(self.row_height - AXIS_INCHES, ROW_INCHES * len(options)), TALLEST) / len(options)
+        points = 72 * self._rows_inches(len(options)) / len(options)
         readable = points >= SMALLEST
         told = options if readable else [""] * len(options)
         ax.set_yticks(np.arange(len(options)) + 0.5, told, fontsize=min(5.5, points))
