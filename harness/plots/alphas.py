@@ -66,14 +66,14 @@ class Alphas(Figure):
         )  # fmt: skip
         choices = rows["choice"].to_numpy()
         starts = [0, *(np.flatnonzero(choices[1:] != choices[:-1]) + 1), len(choices)]
+        cells = part.drop_duplicates(["choice", "option"])["cell"].to_numpy()
         for start in starts[1:-1]:
-            ax.axhline(start, color="0.2", linewidth=0.7)
+            ax.axhline(start, color="0.2", linewidth=0.7 if cells[start] == cells[start - 1] else 1.6)
         last = int(part["epoch"].max())
         every = max(1, -(-last // 4))
         ax.set_xticks([e + 0.5 for e in range(0, last + 1, every)], range(0, last + 1, every), rotation=0)
         ax.set(xlabel="epoch", ylabel="")
         if first_column(ax):
-            cells = part.drop_duplicates(["choice", "option"])["cell"].to_numpy()
             self._name_rows(ax, rows["option"].to_numpy(), choices, cells, starts)
 
     def panel_height(self, content: Content, width: float) -> float:
@@ -102,8 +102,6 @@ class Alphas(Figure):
         for start, end in itertools.pairwise(edges) if cells[0] else ():
             across = 10 if along else LETTER * max(map(len, names)) + 4
             self._beside(ax, cells[start], (start + end) / 2, left - across, True)
-            if start:
-                ax.axhline(start, color="0.2", linewidth=1.6)
 
     @staticmethod
     def _beside(ax: Any, told: str, row: float, left: float, along: bool) -> None:
