@@ -23,7 +23,7 @@ def runs_of(source: Source) -> Runs:
 
 
 def compare(source: Source, *, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
-    """Compare methods with a baseline: difference with interval, exact test, chance of improvement, a sentence.
+    """Compare methods with a baseline: one shift with its interval and exact test, effect size, a sentence.
 
     Args:
         source: runs, or a folder of them.
@@ -68,11 +68,13 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from harness.results.provenance import check_code
     from harness.verdicts.baseline import changes, read_baseline
     from harness.verdicts.gate import gate as check
     from harness.verdicts.gate import margins_of
 
     found = runs_of(source).found
+    check_code(found.manifests, found.name)
     baseline = read_baseline(Path(against))
     checks = check(found.results, baseline, margins_of(margins), found.declared)
     frame = pd.DataFrame([c.numbers() for c in checks])

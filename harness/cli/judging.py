@@ -28,7 +28,7 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
 @click.option("--measure", help="Another measure than the table's test, dataset/split@epochs: exploratory.")
 @form
 def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> None:
-    """Compare methods: difference with interval, exact test, chance of improvement, failures, and a sentence a pair.
+    """Compare methods: the shift of the error with its interval and exact test, and a sentence a pair.
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
@@ -36,6 +36,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     from harness.results.endpoints import endpoints
     from harness.runs.apart import alike
     from harness.tables.measure import Measure
+    from harness.verdicts.collapse import base_rate, told_rule
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
@@ -50,17 +51,20 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
-    kind = "paired by seed, signed-rank" if pairs[0].paired else "unpaired, rank-sum"
+    kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
+    kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by
-        emit(describe(ends, declared), form, f"{found.name}: {what} of every method{judge and f' ({judge})'}")
+        base = base_rate(found.results, declared)
+        emit(describe(ends, declared, base), form, f"{found.name}: {what} of every method{judge and f' ({judge})'}")
     told = "; ".join(
         filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
     )
     title = f"{found.name}: {what} ({told})"
     emit_cards(pairs, form, title)
     if form == "table":
+        click.echo(f"Collapsed: {told_rule(declared)}{'; so are ' + base.told() if base.told() else ''}.")
         for pair in pairs:
             click.echo(f"{pair.verdict}.")
 
@@ -92,8 +96,8 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
 @click.option("--against", type=click.Path(path_type=Path), help="The baseline, a Parquet file.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write these runs as a baseline, and stop.")
 @click.option("--error", type=float, help="Margin of the final error, percentage points  [default: 2]")
-@click.option("--failure", type=float, help="Margin of the share of collapsed runs  [default: 0.3]")
-@click.option("--onset", type=float, help="Margin of the epoch of collapse  [default: 10]")
+@click.option("--failure", type=float, help="Margin of the share of runs that collapse, or end far beyond the worst before  [default: 0.3]")
+@click.option("--onset", type=float, help="Margin of the epoch of collapse  [default: a quarter of the epochs]")
 @click.option("--eigenvalue", type=float, help="Factor by which the dominant eigenvalue may change  [default: 2]")
 @click.option("--level", type=float, help="Level of the tests  [default: 0.05]")
 @click.option("--only", multiple=True, metavar="NAME", help="Check this method, or this quantity, alone.")
@@ -121,17 +125,22 @@ def gate(
       4  neither can be shown: there are too few runs, whatever they give
     """
     from harness.cli.printing import emit, emit_cards
+    from harness.results.provenance import check_code
     from harness.verdicts.baseline import changes, read_baseline, write_baseline
     from harness.verdicts.baseline import exact as compare_rows
     from harness.verdicts.gate import gate as run_gate
-    from harness.verdicts.gate import margins_of, overall, summary
+    from harness.verdicts.gate import margins_of, overall, summary, warn_of_few
 
     if write is not None:
+        few = warn_of_few(found.results, margins_of(margins), found.declared)
         write_baseline(found.results, write, found.manifests)
         click.echo(write)
+        if few:
+            click.echo(f"note: {few}", err=True)
         return
     if against is None:
         raise HarnessError("a gate needs a baseline: --against FILE.parquet, or --write FILE.parquet to make one")
+    check_code(found.manifests, found.name)
     baseline = read_baseline(against)
     checks = [] if exact else run_gate(found.results, baseline, margins_of(margins), found.declared, only)
     for line in changes(found.manifests, baseline):

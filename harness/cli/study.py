@@ -140,6 +140,7 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 @executor_options
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
 @click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
+@click.option("--again", is_flag=True, help="Compute runs again that other code has computed or begun.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @form
 def run(
@@ -148,6 +149,7 @@ def run(
     choice: Choice,
     no_wait: bool,
     recompute_damaged: bool,
+    again: bool,
     dry_run: bool,
     form: Any,
     **places: Any,
@@ -174,6 +176,8 @@ def run(
         return
     devices = executor.places(places["device"], places["jobs"], places["jobs_per_device"])
     check_finished(planned, recompute_damaged)
+    if again:
+        set_aside_other_code(planned)
     tell_left_out(study, planned, out)
     executor.check([p.run for p in planned], devices)
     declare(study_folder(out, study), study.file.comparison, begun=any(s.recorded for s in standings))
@@ -221,6 +225,16 @@ def check_finished(planned: Sequence[Planned], recompute: bool) -> None:
     for p in planned:
         if p.run.folder_name in found:
             click.echo(f"{found[p.run.folder_name]}; it is kept in {p.folder.set_aside()}", err=True)
+
+
+def set_aside_other_code(planned: Sequence[Planned]) -> None:
+    """Move the runs aside that other code has computed or begun, so that they are computed again."""
+    from harness.runs.code import changed_code, code_of
+
+    for p in planned:
+        begun = not p.finished and p.folder.running.is_dir() and p.folder.begun_by_other(code_of(p.run.describe()))
+        if begun or (p.finished and changed_code(p.folder.manifest())):
+            click.echo(f"{p.run.folder_name} is of other code; it is kept in {p.folder.set_aside('.other-code')}", err=True)
 
 
 def results(study: Study, planned: Sequence[Planned], form: Any) -> None:

@@ -24,8 +24,8 @@ def onset_above_random(error: ArrayLike, random_median: float) -> float:
     return since(np.asarray(error) > random_median)
 
 
-def onset_parameter_free(count: ArrayLike, most: int) -> float:
-    """Collapse, second definition: it stays with `most` or more operations without parameters."""
+def onset_of_many(count: ArrayLike, most: int) -> float:
+    """Collapse, second definition: it stays with `most` or more operations of a kind (without parameters, or skips)."""
     return since(np.asarray(count) >= most)
 
 

@@ -26,6 +26,7 @@ from harness.runs.preregistration import Endpoint
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
+from harness.verdicts.collapse import base_rate
 from harness.verdicts.compare import Pair, compare, describe
 from harness.verdicts.paper import paper_table
 
@@ -50,11 +51,11 @@ def build(found: Finished, to: Path) -> Path:
         checklist=checklist(found, cards),
         checklist_source=SOURCE,
         standing=f"Endpoint: {found.declared.primary} error, {'; '.join(filter(None, standing))}.",
-        verdicts=[(p.verdict, p.reachable and p.p_holm <= p.level) for p in cards],
+        verdicts=[(p.verdict, p.state in ("lower", "higher")) for p in cards],
         problem=problem,
         comparison=[p.row() for p in cards],
         exploratory=exploratory,
-        results=[describe(ends, found.declared), found.results.final().to_dict("records")],
+        results=[described(found, ends), found.results.final().to_dict("records")],
         paper=accuracies(found),
         figures=made,
         missing=[{"figure": n, "not drawn because": r} for n, r in missing.items()],
@@ -88,6 +89,11 @@ def judged(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str,
         return cards, [p.row() | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)], ""
     except HarnessError as error:
         return [], [], str(error)
+
+
+def described(found: Finished, ends: Endpoints) -> Rows:
+    """A row a method, with how often it collapsed."""
+    return describe(ends, found.declared, base_rate(found.results, found.declared))
 
 
 def accuracies(found: Finished) -> tuple[Rows, str]:

@@ -12,74 +12,101 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.frames import Results, one_mean, select
+from harness.results.frames import LeftOut, Results, one_mean, select
 from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
-from harness.stats.intervals import Codes, Floats, as_codes
+from harness.stats.intervals import Floats
 from harness.tables.measure import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+NO_VALUE = "has no value there"
 Columns = dict[str, NDArray[Any]]
 """Rows in the order of epochs, column by column."""
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
-    `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the three
-    collapse onsets in epochs (NaN: none) and `failed`. trials: error in % of every architecture that occurs, one
-    column a trial of the table, indexed by architecture; empty without a table. optimum, random_median: errors in %,
-    NaN where unknown. settings: how each method's network was trained, where that is known."""
+    """What every run ended at.
+
+    runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
+    `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
+    collapse onsets in epochs (NaN: none) and `failed`. left_out: runs that are not among them, and why. optimum,
+    random_median: errors in %, NaN where unknown. noise: points that do not matter (see `trial_noise`). settings: how each method's network was trained, where that is known.
+    """
 
     runs: pd.DataFrame
-    trials: pd.DataFrame
     optimum: float
     random_median: float
+    noise: float = float("nan")
+    left_out: tuple[LeftOut, ...] = ()
     settings: Mapping[str, Settings] = field(default_factory=dict)
 
-    def values(self, method: str, endpoint: Endpoint) -> Floats:
-        """Error in % (area: mean regret in percentage points) of every run of a method, in the order of its seeds."""
+    @property
+    def methods(self) -> list[str]:
+        """Those with runs, in their order, and those whose runs are all left out."""
+        return list(dict.fromkeys([*self.runs["method"], *(run.method for run in self.left_out)]))
+
+    def by_seed(self, method: str, endpoint: Endpoint) -> dict[int, float]:
+        """Error in % (area: mean regret in percentage points) of every run of a method that has a value."""
         part = self.runs[self.runs["method"] == method].sort_values("seed")
-        found: Floats = part["area_regret" if endpoint == "area" else f"{endpoint}_error_pct"].to_numpy()
-        return found
+        values = part["area_regret" if endpoint == "area" else f"{endpoint}_error_pct"]
+        return {int(s): float(v) for s, v in zip(part["seed"], values, strict=True) if not np.isnan(v)}
 
-    def coded(self, methods: tuple[str, ...], endpoint: Endpoint) -> tuple[list[Codes], Floats]:
-        """The runs of each method as rows of a matrix [architectures, trials] of errors in %."""
-        import pandas as pd
+    def values(self, method: str, endpoint: Endpoint) -> Floats:
+        """The same as an array [runs], in the order of the seeds."""
+        return np.array(list(self.by_seed(method, endpoint).values()))
 
-        if endpoint == "area" or self.trials.empty:
-            return as_codes(*(self.values(m, endpoint) for m in methods))
-        codes = []
-        for method in methods:
-            part = self.runs[self.runs["method"] == method].sort_values("seed")
-            codes.append(self.trials.index.get_indexer(pd.Index(part[f"{endpoint}_architecture"])))
-        return codes, self.trials.to_numpy()
+    def absent(self, method: str, endpoint: Endpoint) -> list[LeftOut]:
+        """The runs of a method that have no value, and why."""
+        known = self.by_seed(method, endpoint)
+        seeds = sorted(self.runs[self.runs["method"] == method]["seed"])
+        unknown = [LeftOut(method, int(s), NO_VALUE) for s in seeds if s not in known]
+        return [run for run in self.left_out if run.method == method] + unknown
 
-    def seeds(self, method: str) -> list[int]:
-        return sorted(self.runs[self.runs["method"] == method]["seed"].tolist())
+    def failures(self, method: str) -> tuple[int, int]:
+        """How many runs of a method failed, and of how many."""
+        failed = self.runs[self.runs["method"] == method]["failed"]
+        return int(failed.sum()), len(failed)
 
 
 def endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:
-    """The endpoints of every finished run, in a measure of the table (its test, if none is named)."""
+    """The endpoints of every finished run, in a measure of the table (its test, if none is named).
+
+    Runs that end before the last epoch of their method's other runs are left out, and so are those whose cells have no
+    value at any epoch.
+    """
     import pandas as pd
 
     if not len(results):
         raise HarnessError("there are no finished runs to compare")
     optimum, random = results.levels(measure)
-    rows = results.rows(measure).sort_values(["method", "seed", "epoch"])
-    rows["parameter_free"] = parameter_free(rows, results.space)
-    found = [
-        {"method": method, "seed": seed, **of_run(run, optimum, random, declared)}
-        for method, seed, run in runs_in(rows)
-    ]
-    runs = pd.DataFrame(found)
+    short = {(run.method, run.seed): run for run in results.short_runs()}
+    rows = count_operations(results.rows(measure).sort_values(["method", "seed", "epoch"]), results.space)
+    found: list[dict[str, Any]] = []
+    left_out = list(short.values())
+    for method, seed, run in runs_in(rows):
+        if (method, seed) in short:
+            continue
+        if np.isnan(run["error_pct"]).all():
+            left_out.append(LeftOut(method, seed, "has no value at any epoch"))
+            continue
+        found.append({"method": method, "seed": seed, **of_run(run, optimum, random, declared)})
+    if not found:
+        raise HarnessError(
+            f"no run has a value {f'in {measure}' if measure else 'at any epoch'}: the table holds nothing of what they "
+            f"derived; the first is {left_out[0].method!r}, seed {left_out[0].seed}"
+        )
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
-    runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
-    return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings)
+    runs = pd.DataFrame(found).sort_values(
+        ["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c
+    )
+    left_out.sort(key=lambda run: (order[run.method], run.seed))
+    noise = trial_noise(results, measure)
+    return Endpoints(runs.reset_index(drop=True), optimum, random, noise, tuple(left_out), results.settings)
 
 
 def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
@@ -94,22 +121,24 @@ def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
 
 def columns_of(rows: pd.DataFrame) -> Columns:
     """The columns that `of_run` looks at."""
-    names = ("epoch", "seconds", "error_pct", "supernet_accuracy_pct", "architecture", "parameter_free")
+    names = ("epoch", "seconds", "error_pct", "supernet_accuracy_pct", "architecture", "parameter_free", "skips")
     return {name: rows[name].to_numpy() for name in names}
 
 
-def parameter_free(rows: pd.DataFrame, space: Space | None) -> pd.Series[Any]:
-    """How many operations of each row's architecture are without parameters; none where the space is unknown, so that
-    no run is told to have collapsed by them."""
-    known = (f"count_{operation}" for operation in (space.parameter_free if space else ()))
-    return rows[[column for column in known if column in rows]].sum(axis=1)
+def count_operations(rows: pd.DataFrame, space: Space | None) -> pd.DataFrame:
+    """The rows with how many operations of each architecture are without parameters, and how many are skips; none where
+    the space is unknown, so that no run is told to have collapsed by them."""
+    kinds = {
+        "parameter_free": space.parameter_free if space else (),
+        "skips": (space.skip,) if space and space.skip else (),
+    }
+    columns = {kind: [f"count_{o}" for o in operations if f"count_{o}" in rows] for kind, operations in kinds.items()}
+    return rows.assign(**{kind: rows[names].sum(axis=1) for kind, names in columns.items()})
 
 
 def of_run(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
-    """The endpoints of one run, whose rows are in the order of its epochs, with `parameter_free` of them."""
+    """The endpoints of one run, whose rows are in the order of its epochs; one of them has an error at least."""
     error = run["error_pct"]
-    if np.isnan(error).all():
-        raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
     accuracy = run["supernet_accuracy_pct"]
     places = {
         "final": len(error) - 1,
@@ -123,7 +152,8 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
     base = 0.0 if np.isnan(optimum) else optimum
     onsets = {
         "above-random": anytime.onset_above_random(error, random_median),
-        "parameter-free": anytime.onset_parameter_free(run["parameter_free"], declared.parameter_free),
+        "parameter-free": anytime.onset_of_many(run["parameter_free"], declared.parameter_free),
+        "skips": anytime.onset_of_many(run["skips"], declared.skips),
         "degraded": anytime.onset_degraded(error, declared.degraded),
     }
     return row | {
@@ -135,19 +165,17 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
     }
 
 
-def trial_errors(results: Results, measure: Measure | None = None) -> pd.DataFrame:
-    """Error in % of every architecture that was derived, [architectures, trials], in a measure (the table's test).
+def trial_noise(results: Results, measure: Measure | None = None) -> float:
+    """Twice the standard error of the table's mean over trials, percentage points: the median over the cells that the
+    runs derived (that of one cell, from three trials, may be anything). NaN where the table does not tell its noise.
 
-    Where the source gives its own mean, that is the one column, and the noise of the table stays unknown: the distance
-    between a mean and one of the trials in it is not a difference between two trials.
+    Where the source gives its own mean the noise stays unknown: the distance between a mean and one of the trials in it
+    is not a difference between two trials.
     """
-    import pandas as pd
-
-    if results.table is None:
-        return pd.DataFrame()
-    keys = ["method", "seed", "epoch"]
-    rows = select(results.lookups, measure or results.table.test).merge(
-        results.epochs[[*keys, "architecture"]], on=keys
-    )
-    rows = one_mean(rows).drop_duplicates(["architecture", "trial"])
-    return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")
+    if results.table is None or results.lookups.empty:
+        return float("nan")
+    rows = one_mean(select(results.lookups, measure or results.table.test))
+    cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
+    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")["accuracy_pct"]
+    errors = (trials.std(ddof=1) / trials.count() ** 0.5)[trials.count() > 1]
+    return 2 * float(errors.median()) if len(errors) else float("nan")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from harness.runs.apart import Settings, by_method, of_runs
 from harness.runs.execute import Planned
 from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
+from harness.stats.random_search import best_of_random
 from harness.tables.catalog import open_table
 from harness.tables.measure import Measure, percentile_among
 from harness.tables.table import Table
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 
 READERS = 8
 """Files read at a time: on a file server each is a wait of its own."""
+
+
+class LeftOut(NamedTuple):
+    """A run that is not compared. why: what is said of it after its method and seed."""
+
+    method: str
+    seed: int
+    why: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,16 @@ class Results:
         """Number of runs."""
         return 0 if self.epochs.empty else len(self.epochs[["method", "seed"]].drop_duplicates())
 
+    def short_runs(self) -> list[LeftOut]:
+        """Runs that end before the last epoch of their method: they had another budget, and are compared with none."""
+        last = self.epochs.groupby(["method", "seed"], sort=False)["epoch"].max()
+        longest = last.groupby(level="method").max()
+        return [
+            LeftOut(method, int(seed), f"ends after epoch {epoch} of {longest[method]}")
+            for (method, seed), epoch in last.items()
+            if epoch < longest[method]
+        ]
+
     def error_by_epoch(self, measure: Measure | None = None) -> pd.DataFrame:
         """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
 
@@ -139,19 +158,23 @@ class Results:
         return optimum, median
 
     def final(self) -> pd.DataFrame:
-        """One row a method: number of seeds, median and range of the last epoch's error, median of the best epoch's
-        (chosen in hindsight: no result of a search), different architectures at the last, its percentile in the table,
-        seconds of search a run, and of its probes, where there are any."""
+        """One row a method: number of runs with a value, median and range of the last epoch's error, median of the best
+        epoch's (chosen in hindsight: no result of a search) beside the best of as many random cells, different
+        architectures at the last epoch, its percentile in the table, seconds of search a run, and of its probes, where
+        there are any. Runs that ended before their method's last epoch are left out (see `short_runs`)."""
         import pandas as pd
 
         if not len(self):
             return pd.DataFrame()
+        short = pd.MultiIndex.from_tuples([(run.method, run.seed) for run in self.short_runs()], names=["method", "seed"])
         errors = self.error_by_epoch()
+        errors = errors[~pd.MultiIndex.from_frame(errors[["method", "seed"]]).isin(short)]
         rows = []
         for name, part in errors.groupby("method", sort=False):
             end = part["epoch"].max()  # methods may have different numbers of epochs
-            last = part[part["epoch"] == end]["error_pct"]
+            last = part[part["epoch"] == end]["error_pct"].dropna()
             own = self.epochs[(self.epochs["method"] == name) & (self.epochs["epoch"] == end)]
+            judged = int(part.groupby("seed")["error_pct"].count().median())
             row: dict[str, Any] = {
                 "method": name,
                 "n": len(last),
@@ -159,13 +182,16 @@ class Results:
                 "lowest": round(float(last.min()), 2),
                 "highest": round(float(last.max()), 2),
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
-                "distinct": agreement(own["architecture"].tolist())[0],
             }
+            if self.table is not None and self.table.complete and judged:
+                cells = 100 - self.table.vector(self.table.test)
+                row["best_of_random_pct"] = round(best_of_random(cells, judged), 2)
+            row["distinct"] = agreement(own["architecture"].tolist())[0]
             if self.table is not None and self.table.complete:
                 values = self.table.vector(self.table.test)
                 # means over trials, read from rows and from arrays, may differ in the last bits
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
-                row["percentile"] = round(float(np.median(ranks)), 1)
+                row["percentile"] = round(float(np.median(ranks)), 1) if ranks else float("nan")
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
             if "probe_s" in self.timing and self.timing["probe_s"].max() >= 0.05:  # without probes none takes so long
                 probing = self.timing[self.timing["method"] == name].groupby("seed")["probe_s"].max().median()

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
+from harness.runs.code import changed_code
 from harness.runs.store import MANIFEST, look
 from harness.runs.study import RECORD_FORMAT
 
@@ -41,7 +42,29 @@ def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
     clauses = [f"record format {f}, older than this version's {RECORD_FORMAT}" for f in formats if f != RECORD_FORMAT]
     clauses += mixed("on", map(device_class, manifests))
     clauses += mixed("in", (m["environment"].get("precision", "fp32") for m in manifests))
-    return clauses + mixed("by harness", (m["environment"]["harness"] for m in manifests))
+    clauses += mixed("by harness", (m["environment"]["harness"] for m in manifests))
+    return clauses + told_code(manifests)
+
+
+def told_code(manifests: Sequence[dict[str, Any]]) -> list[str]:
+    """Which runs were computed by other code than is installed now, a clause a group of parts; none where none was, or
+    where no digests were kept."""
+    groups: dict[tuple[str, ...], int] = Counter(tuple(changed_code(m)) for m in manifests)
+    return [
+        f"{n} of {len(manifests)} runs by other code of {', '.join(parts)} than is installed now (harness run --again computes them anew)"
+        for parts, n in sorted(groups.items())
+        if parts
+    ]
+
+
+def check_code(manifests: Sequence[dict[str, Any]], what: str) -> None:
+    """Refuse runs of other code than is installed now: a verdict on them would be none on this code.
+
+    Raises:
+        HarnessError: says which parts differ, and what computes the runs anew.
+    """
+    if told := told_code(manifests):
+        raise HarnessError(f"{what}: {'; '.join(told)}")
 
 
 def mixed(word: str, values: Iterable[str]) -> list[str]:

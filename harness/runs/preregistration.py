@@ -13,7 +13,7 @@ from harness.core.settings import Settings
 
 FILE = "declared.json"
 Endpoint = Literal["final", "selected", "oracle", "area"]
-Failure = Literal["above-random", "parameter-free", "degraded"]
+Failure = Literal["above-random", "parameter-free", "skips", "degraded"]
 
 
 class Declared(Settings):
@@ -23,9 +23,10 @@ class Declared(Settings):
     `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
     `area`: mean regret over epochs. baseline: the method that all others are compared with (the first one, if neither
     it nor pairs are said). pairs: [new, base] instead. level: of the family of comparisons. rope: percentage points
-    that do not matter in practice (twice the standard error of the table's trials, if not said). paired: by seed (if
-    not said: where all methods have the same seeds). failure, degraded, parameter_free: what counts as a collapsed
-    run; percentage points above the run's best; operations without parameters.
+    that do not matter in practice (twice the standard error of the table's mean over trials, if not said; unknown where
+    the table does not tell its noise). paired: by seed (if not said: two methods that share most of their seeds).
+    failure: what counts as a collapsed run, of which the other three are parameters: degraded, percentage points above
+    the run's best; parameter_free, skips: so many operations of the last cell or more.
     """
 
     primary: Endpoint = "final"
@@ -37,6 +38,7 @@ class Declared(Settings):
     failure: Failure = "above-random"
     degraded: float = Field(5.0, gt=0)
     parameter_free: int = Field(4, ge=1)
+    skips: int = Field(4, ge=1)
 
 
 def declare(folder: Path, declared: Declared, *, begun: bool) -> None:

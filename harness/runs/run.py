@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from harness.core.streams import Streams
+from harness.runs.code import code_of
 from harness.runs.machine import Clock, environment
 from harness.runs.rows import architecture_record, lookup_records
 from harness.runs.store import Rows, RunFolder
@@ -73,7 +74,8 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             run.table.device = device
         process = start(run, device)
         rows: Rows = {"epochs": [], "lookups": [], "timing": []}
-        saved = folder.load_checkpoint()
+        code = code_of(run.describe())
+        saved = folder.load_checkpoint(code)
         if saved is not None:
             state, rows = saved
             process.load_state_dict(state)
@@ -99,7 +101,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
                 rows["lookups"] += lookup_records(epoch, architecture, run.table if run.judged(epoch) else None)
             rows["timing"].append(clock.record(epoch, device) | spent(process))
             lease.check()
-            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch))
+            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch), code)
         lease.check()
         folder.finish(rows, manifest(run, device))
 
@@ -167,6 +169,7 @@ def manifest(run: Run, device: torch.device) -> dict[str, Any]:
         "record_format": RECORD_FORMAT,
         "method_name": run.method_name,
         "configuration": run.describe(),
+        "code": code_of(run.describe()),
         "environment": environment(device, run.training.precision),
         "epoch_convention": "epoch 0 is before any training; epoch e is after e epochs",
     }

@@ -112,18 +112,21 @@ class RunFolder:
         self.running.mkdir(parents=True, exist_ok=True)
         write_atomically(self.error_file, text.encode())
 
-    def save_checkpoint(self, process: dict[str, Any], rows: Rows, progress: dict[str, Any]) -> None:
-        """State and rows to go on from, and where the run is, readable without torch."""
+    def save_checkpoint(
+        self, process: dict[str, Any], rows: Rows, progress: dict[str, Any], code: Mapping[str, str] | None = None
+    ) -> None:
+        """State and rows to go on from, and where the run is, readable without torch. code: what computes it."""
         import torch
 
         buffer = io.BytesIO()
         # rows as one text: torch.save looks at every number of a list by itself
-        torch.save({"process": process, "rows": json.dumps(rows)}, buffer)
+        torch.save({"process": process, "rows": json.dumps(rows), "code": dict(code or {})}, buffer)
         write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
         self.save_progress(progress)
 
-    def load_checkpoint(self) -> tuple[dict[str, Any], Rows] | None:
-        """State and rows of the last complete checkpoint, or None at a run's beginning."""
+    def load_checkpoint(self, code: Mapping[str, str] | None = None) -> tuple[dict[str, Any], Rows] | None:
+        """State and rows of the last complete checkpoint, or None at a run's beginning. code: what goes on with it,
+        which must be what wrote it."""
         import torch
 
         path = self.running / "checkpoint.pt"
@@ -134,11 +137,25 @@ class RunFolder:
                 if wrong := archive.testzip():
                     raise ValueError(f"{wrong} in it is not what was written")
             saved: dict[str, Any] = torch.load(path, weights_only=True)
-            return saved["process"], json.loads(saved["rows"])
+            found = saved["process"], json.loads(saved["rows"])
+            wrote = saved.get("code") or {}
         except Exception as error:
             raise HarnessError(
                 f"{path} cannot be read ({error}): delete {self.running} to start this run over"
             ) from None
+        if changed := sorted(part for part in wrote if code and code.get(part) != wrote[part]):
+            raise HarnessError(
+                f"{self.running} was begun with other code of {', '.join(changed)}: harness run --again starts it over"
+            )
+        return found
+
+    def begun_by_other(self, code: Mapping[str, str]) -> bool:
+        """Whether other code wrote the checkpoint of an unfinished run."""
+        try:
+            self.load_checkpoint(code)
+        except HarnessError:
+            return True
+        return False
 
     def save_progress(self, progress: dict[str, Any]) -> None:
         write_atomically(self.running / "progress.json", json.dumps(progress).encode(), durable=False)
@@ -212,13 +229,14 @@ class RunFolder:
                 found.append(error)
         return found
 
-    def set_aside(self) -> Path:
-        """Move a finished run that is damaged out of the way, so that it can be computed again."""
-        with disk(self.final):
-            aside = self.final.parent / ".damaged" / self.final.name
+    def set_aside(self, to: str = ".damaged") -> Path:
+        """Move a run out of the way, finished or not, so that it can be computed again. to: a folder beside the runs."""
+        present = self.final if self.finished else self.running
+        with disk(present):
+            aside = present.parent / to / present.name
             aside.parent.mkdir(exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)
-            self.final.rename(aside)
+            present.rename(aside)
         return aside
 
     def read(self, name: str, manifest: dict[str, Any]) -> bytes:

@@ -22,6 +22,7 @@ from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import differing, of_runs
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
+from harness.runs.code import foreign_code
 from harness.runs.preregistration import Declared
 from harness.runs.retraining.table import NO_TABLE, Asked, study_table
 from harness.runs.trained import Common, RecipeName, SupernetSize
@@ -135,8 +136,9 @@ class Run:
         return epoch == self.epochs or (self.judge != LAST and epoch % int(self.judge) == 0)
 
     def describe(self) -> dict[str, Any]:
-        """The resolved configuration: plain values, every default written out."""
-        return {
+        """The resolved configuration: plain values, every default written out; and which code parts of other packages
+        are of, since nobody raises a number of ours where it changes."""
+        told = {
             "format": RECORD_FORMAT,
             "space": self.space.name,
             "dataset": {"name": self.dataset.name} | self.dataset.describe(),
@@ -152,6 +154,8 @@ class Run:
             # only where it is said, so that runs from before it could be said keep their ids
             **({} if self.judge == 1 else {"judge": self.judge}),
         }
+        foreign = foreign_code(told)
+        return told | ({"code": foreign} if foreign else {})
 
     @cached_property
     def around_seed(self) -> tuple[str, str]:

@@ -21,8 +21,8 @@ def iqm(values: Floats) -> Floats:
     return mean
 
 
-def probability_of_improvement(new: ArrayLike, base: ArrayLike) -> float:
-    """P(new < base) + P(new = base) / 2 over all pairs of runs: A12 (Vargha & Delaney 2000), 1/2 for equals."""
+def a12(new: ArrayLike, base: ArrayLike) -> float:
+    """P(new < base) + P(new = base) / 2 over all pairings of runs (Vargha & Delaney 2000); 1/2 for equals."""
     difference = np.asarray(base)[None, :] - np.asarray(new)[:, None]
     return float((np.sign(difference) + 1).mean() / 2)
 

@@ -19,11 +19,13 @@ Counts = NDArray[np.floating[Any]]
 MOST = 10**9
 """Additions of a null distribution that is counted: up to 999 pairs, or 105 runs against as many. Counts stay far below
 the largest number that there is."""
+DIGITS = 9
+"""Values that agree in so many digits of the largest one are equal: sums of decimal fractions differ in the last."""
 
 
 class Test(NamedTuple):
-    """p: two-sided. less, greater: one-sided, for new below and above base. smallest: the least two-sided p that these
-    numbers of runs could give at all, without ties; n: runs of new and of base."""
+    """p: two-sided, twice the smaller one-sided p. less, greater: one-sided, for new below and above base. smallest:
+    the least two-sided p that these numbers of runs could give at all, without ties; n: runs of new and of base."""
 
     p: float
     less: float
@@ -32,69 +34,84 @@ class Test(NamedTuple):
     n: tuple[int, int]
 
 
-def rank_sum(new: ArrayLike, base: ArrayLike) -> Test:
-    """Wilcoxon's rank-sum test (Mann-Whitney), exact and conditional on the ties."""
-    x, y = np.asarray(new, dtype=float), np.asarray(base, dtype=float)
+def rank_sum(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
+    """Wilcoxon's rank-sum test (Mann-Whitney), exact and conditional on the ties.
+
+    Args:
+        new, base: values of the runs of two methods.
+        most: additions from which the normal distribution is taken.
+    """
+    x, y = round_equal(new, base)
     doubled = np.rint(2 * rankdata(np.concatenate([x, y]))).astype(int)  # whole numbers
     n, both = len(x), len(doubled)
-    if n * both * int(doubled.sum()) > MOST:
+    smallest = smallest_rank_sum_p(n, both - n)
+    if n * both * int(doubled.sum()) > most:
         variance = n * (both - n) / (both - 1) * float(doubled.var())
         at, mean = float(doubled[:n].sum()), n * float(doubled.mean())
-        return _normal(at - mean, variance, smallest_rank_sum_p(n, both - n), (n, both - n))
-    table = np.zeros((len(x) + 1, int(doubled.sum()) + 1))
+        return _approximate(at - mean, variance, smallest, (n, both - n))
+    table = np.zeros((n + 1, int(doubled.sum()) + 1))
     table[0, 0] = 1.0
     for rank in doubled:
         table[1:, rank:] += table[:-1, : table.shape[1] - rank].copy()
-    observed = int(doubled[: len(x)].sum())
-    return _tails(table[-1], observed, smallest_rank_sum_p(len(x), len(y)), (len(x), len(y)))
+    return _count_tails(table[-1], int(doubled[:n].sum()), smallest, (n, both - n))
 
 
-def signed_rank(new: ArrayLike, base: ArrayLike) -> Test:
-    """Wilcoxon's signed-rank test of paired runs, exact; pairs without a difference are left out (Wilcoxon 1945)."""
-    difference = np.asarray(new, dtype=float) - np.asarray(base, dtype=float)
-    changed = difference[difference != 0]
+def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
+    """Wilcoxon's signed-rank test of paired runs, exact and conditional on the ties.
+
+    Pairs without a difference take the lowest ranks, and count for neither side (Pratt, JASA 54, 1959); where they are
+    left out before the ranking, a pair that gets worse can make a method better.
+
+    Args:
+        new, base: values of the runs of two methods, in the order of their pairs.
+        most: additions from which the normal distribution is taken.
+    """
+    x, y = round_equal(new, base)
+    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
     n = len(difference)
-    if not len(changed):
-        return Test(1.0, 1.0, 1.0, smallest_signed_rank_p(n), (n, n))
-    doubled = np.rint(2 * rankdata(np.abs(changed))).astype(int)
-    if len(doubled) * int(doubled.sum()) > MOST:
-        above = float(doubled[changed > 0].sum() - doubled.sum() / 2)
-        return _normal(above, float((doubled.astype(float) ** 2).sum()) / 4, smallest_signed_rank_p(n), (n, n))
-    counts = np.zeros(int(doubled.sum()) + 1)
+    ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
+    doubled, above = ranks[difference != 0], difference[difference != 0] > 0
+    smallest = smallest_signed_rank_p(n)
+    if not len(doubled):
+        return Test(1.0, 1.0, 1.0, smallest, (n, n))
+    observed, total = int(doubled[above].sum()), int(doubled.sum())
+    if len(doubled) * total > most:
+        return _approximate(observed - total / 2, float((doubled.astype(float) ** 2).sum()) / 4, smallest, (n, n))
+    counts = np.zeros(total + 1)
     counts[0] = 1.0
     for rank in doubled:
         counts[rank:] += counts[: len(counts) - rank].copy()
-    return _tails(counts, int(doubled[changed > 0].sum()), smallest_signed_rank_p(n), (n, n))
+    return _count_tails(counts, observed, smallest, (n, n))
 
 
-def _tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:
-    """Tail probabilities of a symmetric null distribution of whole numbers."""
+def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
+    """The groups, with values that differ in the last bits alone made equal. scale: the largest value, if not theirs."""
+    arrays = [np.asarray(group, dtype=float) for group in groups]
+    largest = max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0) if scale is None else scale
+    if not largest:
+        return arrays
+    decimals = DIGITS - 1 - int(np.floor(np.log10(largest)))
+    return [np.round(a, decimals) + 0.0 for a in arrays]
+
+
+def _count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:
+    """Tail probabilities of a null distribution of whole numbers."""
     counts = counts / counts.sum()
-    values = np.arange(len(counts))
-    mean = float((counts * values).sum())
-    far = np.abs(values - mean) >= abs(observed - mean) - 1e-9
-    return Test(
-        min(1.0, float(counts[far].sum())),
-        min(1.0, float(counts[: observed + 1].sum())),
-        min(1.0, float(counts[observed:].sum())),
-        smallest,
-        n,
-    )
+    return _both_sides(float(counts[: observed + 1].sum()), float(counts[observed:].sum()), smallest, n)
 
 
-def _normal(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:
+def _approximate(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:
     """The same of so many ranks that their sum is normal. above: observed minus mean, in doubled ranks, of which most
     neighbouring sums are two apart."""
     if not variance:
         return Test(1.0, 1.0, 1.0, smallest, n)
     deviation = variance**0.5
-    return Test(
-        min(1.0, float(2 * norm.sf((abs(above) - 1) / deviation))),
-        float(norm.cdf((above + 1) / deviation)),
-        float(norm.sf((above - 1) / deviation)),
-        smallest,
-        n,
-    )
+    return _both_sides(float(norm.cdf((above + 1) / deviation)), float(norm.sf((above - 1) / deviation)), smallest, n)
+
+
+def _both_sides(less: float, greater: float, smallest: float, n: tuple[int, int]) -> Test:
+    less, greater = min(1.0, less), min(1.0, greater)
+    return Test(min(1.0, 2 * min(less, greater)), less, greater, smallest, n)
 
 
 def smallest_rank_sum_p(n: int, m: int) -> float:
@@ -109,10 +126,17 @@ def smallest_signed_rank_p(n: int) -> float:
 
 def holm(p: Sequence[float]) -> list[float]:
     """Adjusted p-values (Holm 1979): compare them with the level of the family."""
+    return [min(1.0, m * value) for m, value in zip(holm_multipliers(p), p, strict=True)]
+
+
+def holm_multipliers(p: Sequence[float]) -> list[float]:
+    """What Holm's correction multiplies each p by, at least 1; an interval at the level divided by it says what the
+    adjusted p says."""
     order = np.argsort(p, kind="stable")
-    adjusted = [0.0] * len(p)
+    multipliers = [1.0] * len(p)
     largest = 0.0
     for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p) - place) * p[index]))
-        adjusted[index] = largest
-    return adjusted
+        own = float(len(p) - place)
+        largest = max(largest, own * p[index])
+        multipliers[index] = max(own, largest / p[index]) if p[index] > 0 else own
+    return multipliers

@@ -37,6 +37,7 @@ def assert_stable(
     Fails with the table of checks when one has moved, and when the runs are too few to show either.
     """
     from harness.results.folders import open_finished
+    from harness.results.provenance import check_code
     from harness.verdicts.baseline import exact as compare_rows
     from harness.verdicts.baseline import read_baseline
     from harness.verdicts.gate import gate, margins_of, overall
@@ -45,6 +46,7 @@ def assert_stable(
     if run and not source.is_dir():
         run_missing(source, seeds, Path(out))
     found = open_finished(source, [], seeds, Path(out))
+    check_code(found.manifests, str(source))
     if exact:
         differences = compare_rows(found.results, kept)
         if differences:

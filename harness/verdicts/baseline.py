@@ -51,8 +51,8 @@ def made(manifests: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
     for manifest in manifests:
         if manifest["method_name"] not in found:
             configuration = {k: v for k, v in manifest["configuration"].items() if k != "seed"}
-            environment = {"environment": manifest.get("environment", {})}
-            found[manifest["method_name"]] = dict(flat(configuration | environment))
+            others = {"environment": manifest.get("environment", {}), "digest": manifest.get("code", {})}
+            found[manifest["method_name"]] = dict(flat(configuration | others))
     return found
 
 
@@ -83,9 +83,11 @@ def changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list
                 differing.setdefault(f"{key} {old} -> {new}", []).append(method)
     told = [c if len(m) == len(both) else f"{c} ({', '.join(m)})" for c, m in differing.items()]
     environment = [c.removeprefix("environment.") for c in told if c.startswith("environment.")]
-    configuration = [c for c in told if not c.startswith("environment.")]
+    code = [c.removeprefix("digest.") for c in told if c.startswith("digest.")]
+    configuration = [c for c in told if not c.startswith(("environment.", "digest."))]
     lines = [f"configuration: {'; '.join(configuration) or 'the same'}"]
-    return [*lines, f"made with: {'; '.join(environment)}"] if environment else lines
+    lines += [f"made with: {'; '.join(environment)}"] if environment else []
+    return lines + ([f"code: {'; '.join(code)}"] if code else [])
 
 
 def read_baseline(path: Path) -> pd.DataFrame:

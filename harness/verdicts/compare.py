@@ -1,127 +1,163 @@
-"""Comparing the methods of a study with its baseline: effect, interval, exact test, and a sentence."""
+"""Comparing the methods of a study with its baseline: one shift, its interval and test, and a sentence about them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Literal
 
 import numpy as np
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.core.seeds import derive_seed
 from harness.core.text import rounded_p, told_p
 from harness.results.endpoints import Endpoints
+from harness.results.frames import LeftOut
 from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
-from harness.stats.effects import iqm, normalised_regret, probability_of_improvement
-from harness.stats.intervals import Interval, difference, highest_rate_of_none, median, rate, rate_difference, single
-from harness.stats.power import smallest_detectable
-from harness.stats.rope import Rope, rope
-from harness.stats.tests import (
-    Test,
-    holm,
-    rank_sum,
-    signed_rank,
-    smallest_rank_sum_p,
-    smallest_signed_rank_p,
-)
+from harness.stats.effects import a12, iqm, normalised_regret
+from harness.stats.intervals import Interval, median_interval, rate, rate_difference
+from harness.stats.shift import Shift, runs_to_notice, shift_of
+from harness.stats.tests import holm_multipliers, smallest_rank_sum_p, smallest_signed_rank_p
+from harness.verdicts.collapse import BaseRate, told_failures
 
-CERTAIN = 0.95
-"""Posterior probability from which the ROPE's verdict is said."""
-UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
-UNKNOWN_NOISE = 0.5
-"""Percentage points that do not matter where the table has one trial, or only a mean, and so tells no noise."""
+State = Literal["lower", "higher", "equivalent", "open", "too few"]
+"""What is shown of the error of one method against another's; open: nothing."""
+CLEAR = 0.9
+"""The share of comparisons that a method wins which is told to be worth noticing."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One method against the baseline. Differences are new minus base, so below zero is better.
+    """One method against the baseline. Shifts are new minus base, so below zero is better.
 
-    points: median error, percentage points; normalised: interquartile mean of normalised regret. p_holm: adjusted
-    over all pairs. rates: shares of failed runs, and their difference. apart: how the methods were trained otherwise,
-    which every verdict says.
+    shift: of the error, percentage points. interval: of it, at the level divided by `multiplier`, which is what the
+    correction for the number of pairs multiplies this p by; so it is without zero where the corrected p is at most the
+    level. a12: the chance that a run of the new method beats one of the baseline, whatever their seeds, ties half.
+    width: points that do not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
+    difference of their shares. left_out: runs that are not compared. apart: how the methods were trained otherwise.
     """
 
     new: str
     base: str
     endpoint: Endpoint
-    paired: bool
-    test: Test
-    p_holm: float
+    shift: Shift
+    interval: Interval
+    multiplier: float
     level: float
-    points: Interval
-    normalised: Interval
-    improvement: float
-    practice: Rope
+    pairs: int
+    a12: float
     width: float
     failures: tuple[tuple[int, int], tuple[int, int]]
     rates: Interval
-    pairs: int
+    left_out: tuple[LeftOut, ...] = ()
     apart: str = ""
+
+    @property
+    def paired(self) -> bool:
+        return self.shift.paired
+
+    @property
+    def n(self) -> tuple[int, int]:
+        return self.shift.test.n
+
+    @property
+    def p_holm(self) -> float:
+        """p, corrected for the number of pairs."""
+        return min(1.0, self.multiplier * self.shift.test.p)
 
     @property
     def reachable(self) -> bool:
         """Whether these numbers of runs could show a difference at all."""
-        return self.test.smallest * self.pairs <= self.level
+        return self.shift.test.smallest * self.pairs <= self.level
+
+    @property
+    def state(self) -> State:
+        if not self.reachable:
+            return "too few"
+        if self.p_holm <= self.level:
+            return "lower" if self.shift.direction == "lower" else "higher"
+        inside = -self.width <= self.interval.low and self.interval.high <= self.width
+        return "equivalent" if inside else "open"
 
     @property
     def verdict(self) -> str:
-        return f"{self.finding}; {self.apart}" if self.apart else self.finding
+        return "; ".join(filter(None, [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]))
 
     @property
     def finding(self) -> str:
         """What the numbers show, whatever the methods were trained with."""
-        n = self.told_n
-        if not self.reachable:
-            among = f", among {self.pairs} comparisons {self.level / self.pairs:.3g}" if self.pairs > 1 else ""
+        if self.state in ("lower", "higher"):
+            return f"{self.new} has a {self.state} error than {self.base}: {self.numbers_told}"
+        if self.state == "too few":
+            return f"{self.new} against {self.base}: no claim: {self.too_few}"
+        if self.state == "equivalent":
             return (
-                f"{self.new} against {self.base}: no claim: with {n} no difference, however large, can be significant "
-                f"(the smallest p that they can give is {self.test.smallest:.3g}; it has to be {self.level:g} or less"
-                f"{among}); run at least {self.seeds_for_any} seeds a method"
+                f"{self.new} and {self.base} are equivalent in practice, within {self.width:.2f} points: "
+                f"{self.numbers_told}"
             )
-        effect = (
-            f"median difference {self.points.estimate:+.2f} points [{self.points.low:+.2f}, {self.points.high:+.2f}], "
-            f"probability of improvement {self.improvement:.2f}, {told_p(self.p_holm)}"
-        )
-        if self.p_holm <= self.level:
-            better = "lower" if self.improvement > 0.5 else "higher"
-            return f"{self.new} has a {better} error than {self.base}: {effect} ({n}){self.none_failed}"
-        return f"{self.new} against {self.base}: no difference shown: {effect} ({n}){self.means}{self.none_failed}"
+        return f"{self.new} against {self.base}: no difference shown: {self.numbers_told}; {self.overlooked}"
 
     @property
-    def means(self) -> str:
-        """What it means that no difference is shown: equality in practice, or that so few runs may miss one."""
-        inside = -self.width <= self.points.low and self.points.high <= self.width
-        if inside and self.practice.equivalent >= CERTAIN:
-            return (
-                f"; they are equivalent in practice: within {self.width:.2f} points with probability "
-                f"{self.practice.equivalent:.2f}"
-            )
-        seen = 100 * smallest_detectable(min(self.test.n), self.level / self.pairs)
+    def numbers_told(self) -> str:
+        return f"shift {told_interval(self.interval)} points, {told_p(self.p_holm)} ({self.told_n})"
+
+    @property
+    def too_few(self) -> str:
+        """Why so few runs show nothing, and how many would."""
+        smallest = f"the smallest p that they can give is {self.shift.test.smallest:.3g}"
+        among = f", divided by {self.pairs} comparisons" if self.pairs > 1 else ""
+        unit = "pairs of runs" if self.paired else "runs of each method"
+        better = "pairs" if self.paired else "comparisons of two runs"
         return (
-            f"; that is no proof that there is none: to be noticed in four of five such studies, one method has to win "
-            f"{seen:.0f} % of all pairings of runs"
+            f"{self.told_n} cannot show a difference, however large ({smallest}, and it has to be at most "
+            f"{self.level:g}{among}); {self.fewest} {unit} are the fewest that can, and {self.enough} are needed to find, "
+            f"in four of five studies, a method that is better in nine of ten {better}"
         )
+
+    @property
+    def overlooked(self) -> str:
+        """What so many runs may have missed."""
+        missed = self.shift.detectable(self.level / self.multiplier)
+        if np.isinf(missed):
+            return "a difference of any size may have been missed"
+        return f"a difference of less than {missed:.2g} points may well have been missed"
+
+    @property
+    def other_summary(self) -> str:
+        """That runs without their pairs point to the other side, where they do."""
+        against = (self.a12 - 0.5) * (-1 if self.shift.direction == "lower" else 1)
+        if not self.paired or self.shift.direction == "neither" or against <= 0:
+            return ""
+        side = "lower" if self.a12 > 0.5 else "higher"
+        return f"without the pairs the runs of {self.new} tend to the {side} error (A12 = {self.a12:.2f})"
 
     @property
     def none_failed(self) -> str:
         """What it means that none of the new method's runs failed; nothing where one did."""
         failed, n = self.failures[0]
-        if failed:
+        if failed or self.state == "too few":
             return ""
-        most = highest_rate_of_none(n, self.level)
-        return f"; none of its {n} runs collapsed, which leaves a rate of up to {100 * most:.0f} % possible"
+        return f"none of its {n} runs collapsed, which leaves a rate of up to {100 * rate(0, n, self.level).high:.0f} % possible"
+
+    @property
+    def told_left_out(self) -> str:
+        return f"left out: {told_runs(self.left_out)}" if self.left_out else ""
 
     @property
     def told_n(self) -> str:
-        new, base = self.test.n
-        return f"{new} pair{'s' * (new > 1)} of runs" if self.paired else f"{new} and {base} runs"
+        new, base = self.n
+        return f"{new} pair{'s' * (new != 1)} of runs" if self.paired else f"{new} and {base} runs"
 
     @property
-    def seeds_for_any(self) -> int:
-        """The fewest seeds a method whose smallest p reaches the level over all pairs."""
+    def fewest(self) -> int:
+        """The fewest runs of each method whose smallest p reaches the level over all pairs."""
         smallest = smallest_signed_rank_p if self.paired else (lambda n: smallest_rank_sum_p(n, n))
         return next(n for n in count(2) if smallest(n) * self.pairs <= self.level)
+
+    @property
+    def enough(self) -> int:
+        return max(self.fewest, runs_to_notice(CLEAR, self.level / self.pairs, paired=self.paired))
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
@@ -129,53 +165,82 @@ class Pair:
         return {
             "method": self.new,
             "against": self.base,
-            "n": f"{self.test.n[0]}" if self.paired else f"{self.test.n[0]}+{self.test.n[1]}",
-            "difference (points)": shown(self.points),
-            "P(better)": round(self.improvement, 2),
+            "n": f"{self.n[0]}" if self.paired else f"{self.n[0]}+{self.n[1]}",
+            "shift (points)": told_interval(self.interval),
+            "A12": round(self.a12, 2),
             "p": rounded_p(self.p_holm),
-            "failed": f"{a}/{n} vs {b}/{m}",
+            "collapsed": f"{a}/{n} vs {b}/{m}",
         }
 
     def numbers(self) -> dict[str, object]:
         """Everything, one number a column."""
         columns: dict[str, object] = {"method": self.new, "against": self.base, "endpoint": self.endpoint}
-        columns |= {"paired": self.paired, "n": self.test.n[0], "n_against": self.test.n[1]}
-        for name, interval in (("points", self.points), ("normalised", self.normalised), ("failed", self.rates)):
-            columns |= {f"{name}_difference": interval.estimate}
-            columns |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+        columns |= {"paired": self.paired, "n": self.n[0], "n_against": self.n[1]}
+        columns |= {"shift": self.interval.estimate, "shift_low": self.interval.low, "shift_high": self.interval.high}
+        columns |= {"interval_level": self.level / self.multiplier}
+        test = self.shift.test
+        columns |= {"p": test.p, "p_holm": self.p_holm, "p_lower": test.less, "p_higher": test.greater}
+        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state}
+        columns |= {"a12": self.a12, "cliffs_delta": 2 * self.a12 - 1, "equivalent_within": self.width}
+        columns |= {"failed_difference": self.rates.estimate}
+        columns |= {"failed_low": self.rates.low, "failed_high": self.rates.high}
         for name, (failed, n) in zip(("failed", "failed_against"), self.failures, strict=True):
-            columns |= {name: failed / n}
-        columns |= {"improvement": self.improvement, "cliffs_delta": 2 * self.improvement - 1}
-        columns |= {"p": self.test.p, "p_holm": self.p_holm, "p_smallest": self.test.smallest, "level": self.level}
-        columns |= {f"rope_{name}": value for name, value in self.practice._asdict().items()}
-        return columns | {"rope_width": self.width, "verdict": self.verdict}
+            columns |= {name: failed / n if n else float("nan")}
+        return columns | {"left_out": told_runs(self.left_out), "verdict": self.verdict}
 
 
-def shown(interval: Interval, sign: str = "+") -> str:
-    estimate, low, high = (f"{value:{sign}.2f}" for value in interval)
-    return f"{estimate} [{low}, {high}]"
+def told_interval(interval: Interval, sign: str = "+", digits: int = 2) -> str:
+    """-0.75 [-1.20, -0.10]; an end that is not zero is never told as zero."""
+    return f"{told_end(interval.estimate, sign, digits)} [{told_end(interval.low, sign, digits)}, {told_end(interval.high, sign, digits)}]"
+
+
+def told_end(value: float, sign: str = "+", digits: int = 2) -> str:
+    text = f"{value:{sign}.{digits}f}"
+    if value and not np.isinf(value) and float(text) == 0:
+        return f"{'-' if value < 0 else sign}0.{'0' * digits}.."
+    return text
+
+
+def told_runs(runs: Sequence[LeftOut]) -> str:
+    """m seed 3 (has no value there), b seed 4 (has no partner)."""
+    return ", ".join(f"{run.method} seed {run.seed} ({run.why})" for run in runs)
 
 
 def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = None) -> list[Pair]:
-    """Every pair that is declared, at an endpoint (the declared one)."""
+    """Every pair that is declared, at an endpoint (the declared one, if none is named).
+
+    Raises:
+        HarnessError: a method has no finished run, or none with a value.
+    """
     endpoint = endpoint or declared.primary
     named = declared_pairs(found, declared)
-    same = all(found.seeds(new) == found.seeds(base) for new, base in named)
-    if declared.paired and not same:
-        raise HarnessError("paired = true needs the same finished seeds of both methods: run what is missing")
-    paired = same if declared.paired is None else declared.paired
-    test = signed_rank if paired else rank_sum
-    tests = [test(found.values(new, endpoint), found.values(base, endpoint)) for new, base in named]
-    adjusted = holm([t.p for t in tests])
+    matched = [match_runs(found, declared, pair, endpoint) for pair in named]
+    shifts = [shift for shift, _ in matched]
+    multipliers = holm_multipliers([s.test.p for s in shifts])
     return [
-        compare_two(found, declared, pair, endpoint=endpoint, test=t, p_holm=p, paired=paired, pairs=len(named))
-        for pair, t, p in zip(named, tests, adjusted, strict=True)
+        Pair(
+            new=new,
+            base=base,
+            endpoint=endpoint,
+            shift=shift,
+            interval=shift.interval(declared.level / multiplier),
+            multiplier=multiplier,
+            level=declared.level,
+            pairs=len(named),
+            a12=a12(found.values(new, endpoint), found.values(base, endpoint)),
+            width=declared.rope if declared.rope is not None else found.noise,
+            failures=(found.failures(new), found.failures(base)),
+            rates=difference_of_failures(found, (new, base), shift.paired, declared.level),
+            left_out=left_out,
+            apart=between(found.settings, (new, base)),
+        )
+        for (new, base), (shift, left_out), multiplier in zip(named, matched, multipliers, strict=True)
     ]
 
 
 def declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]]:
     """The pairs (new, base) to compare, all of which have finished runs."""
-    methods = list(found.runs["method"].unique())
+    methods = found.methods
     base = declared.baseline or methods[0]
     pairs = list(declared.pairs) or [(m, base) for m in methods if m != base]
     for name in [base, *(m for pair in pairs for m in pair)]:
@@ -186,73 +251,62 @@ def declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]
     return pairs
 
 
-def compare_two(
-    found: Endpoints,
-    declared: Declared,
-    names: tuple[str, str],
-    *,
-    endpoint: Endpoint,
-    test: Test,
-    p_holm: float,
-    paired: bool,
-    pairs: int,
-) -> Pair:
-    """The card of one pair (new, base)."""
-    new, base = names
-    # a seed of its own for each pair, so that a report gives the same digits again
-    rng = np.random.default_rng(derive_seed("compare", new, base, endpoint))
-    (x, y), trials = found.coded(names, endpoint)
-    values = found.values(new, endpoint), found.values(base, endpoint)
-    width = declared.rope if declared.rope is not None else trial_noise(found)
-    errors = trials + found.optimum if endpoint == "area" else trials
-    scaled = normalised_regret(errors, found.optimum, found.random_median)
-    failed = [found.runs[found.runs["method"] == m]["failed"] for m in names]
-    counts = [(int(f.sum()), len(f)) for f in failed]
-    return Pair(
-        new=new,
-        base=base,
-        endpoint=endpoint,
-        paired=paired,
-        test=test,
-        p_holm=p_holm,
-        level=declared.level,
-        points=difference(x, y, trials, median, rng, level=declared.level, paired=paired),
-        normalised=UNKNOWN
-        if np.isnan(found.optimum)
-        else difference(x, y, scaled, iqm, rng, level=declared.level, paired=paired),
-        improvement=probability_of_improvement(*values),
-        practice=rope(*values, width, rng, paired=paired),
-        width=width,
-        failures=(counts[0], counts[1]),
-        rates=rate_difference(counts[0], counts[1], declared.level),
-        pairs=pairs,
-        apart=between(found.settings, names),
-    )
+def match_runs(
+    found: Endpoints, declared: Declared, names: tuple[str, str], endpoint: Endpoint
+) -> tuple[Shift, tuple[LeftOut, ...]]:
+    """The runs of two methods that are compared, and those of them that are not.
+
+    Paired, by the seeds that both have, where these are at least half of the seeds of each, or where the study says so.
+    """
+    new, base = (found.by_seed(method, endpoint) for method in names)
+    left_out = [run for method in names for run in found.absent(method, endpoint)]
+    for method, values in zip(names, (new, base), strict=True):
+        if not values:
+            raise HarnessError(
+                f"no run of {method!r} has a value to compare: {told_runs(found.absent(method, endpoint)[:3])}"
+            )
+    common = sorted(set(new) & set(base))
+    if declared.paired and not common:
+        raise HarnessError(
+            f"paired = true needs seeds that both {names[0]!r} and {names[1]!r} have finished: run what is missing"
+        )
+    if declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
+        return shift_of(list(new.values()), list(base.values()), paired=False), tuple(left_out)
+    known = {(run.method, run.seed) for run in left_out}
+    for method, other, values in ((names[0], names[1], new), (names[1], names[0], base)):
+        left_out += [
+            LeftOut(method, seed, f"its pair of {other} is not there")
+            for seed in values
+            if seed not in common and (method, seed) not in known
+        ]
+    return shift_of([new[s] for s in common], [base[s] for s in common], paired=True), tuple(left_out)
 
 
-def describe(found: Endpoints, declared: Declared) -> list[dict[str, object]]:
-    """One row a method, at the declared endpoint: median error and interquartile mean of normalised regret, with
-    intervals over seeds and trials, and the rate of failures with its exact interval."""
+def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
+    """The difference of two methods' shares of failed runs; of their common seeds, if paired."""
+    if not paired:
+        return rate_difference(found.failures(names[0]), found.failures(names[1]), level)
+    columns = [found.runs[found.runs["method"] == m].set_index("seed")["failed"] for m in names]
+    new, base = columns[0].align(columns[1], join="inner")
+    n = len(new)
+    return rate_difference((int((new > base).sum()), n), (int((new < base).sum()), n), level)
+
+
+def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[str, object]]:
+    """One row a method, at the declared endpoint: median error with its exact interval, interquartile mean of regret
+    between the table's optimum (0) and its median cell (1), and collapsed runs with the chance that random cells
+    collapse as often."""
     rows: list[dict[str, object]] = []
-    for name in found.runs["method"].unique():
-        rng = np.random.default_rng(derive_seed("describe", name, declared.primary))
-        (codes,), trials = found.coded((name,), declared.primary)
-        errors = trials + found.optimum if declared.primary == "area" else trials
-        scaled = normalised_regret(errors, found.optimum, found.random_median)
-        failed = found.runs[found.runs["method"] == name]["failed"]
-        row: dict[str, object] = {"method": name, "n": len(codes)}
-        what = "mean regret (points)" if declared.primary == "area" else "error (%)"
-        row[what] = shown(single(codes, trials, median, rng, level=declared.level), sign="")
-        if not np.isnan(found.optimum):
-            row["normalised regret"] = shown(single(codes, scaled, iqm, rng, level=declared.level), sign="")
-        row["collapsed"] = shown(rate(int(failed.sum()), len(failed), declared.level), sign="")
+    area = declared.primary == "area"
+    for name in found.methods:
+        values = found.values(name, declared.primary)
+        row: dict[str, object] = {"method": name, "n": len(values)}
+        what = "mean regret (points)" if area else "error (%)"
+        row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+        if not np.isnan(found.optimum) and len(values):
+            errors = values + found.optimum if area else values
+            scaled = float(iqm(normalised_regret(errors, found.optimum, found.random_median)))
+            row["normalised regret"] = f"{scaled:.2f}"
+        row["collapsed"] = told_failures(found, name, base, declared.level)
         rows.append(row)
     return rows
-
-
-def trial_noise(found: Endpoints) -> float:
-    """Twice the standard error of the table's mean over trials, percentage points: the median over the architectures
-    that the runs derived (one architecture's, from three trials, may be anything)."""
-    known = found.trials.notna().sum(axis=1)
-    errors = (found.trials.std(axis=1, ddof=1) / known**0.5)[known > 1]
-    return 2 * float(errors.median()) if len(errors) else UNKNOWN_NOISE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -14,29 +14,40 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.core.text import rounded_p
-from harness.results.endpoints import columns_of, of_run, parameter_free
+from harness.results.endpoints import columns_of, count_operations, of_run
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
-from harness.stats.intervals import Floats, Interval, changed_rates, rate_difference
+from harness.stats.intervals import Floats, Interval, rate, rate_difference
 from harness.stats.tests import holm, rank_sum, signed_rank, smallest_rank_sum_p, smallest_signed_rank_p
 from harness.verdicts.baseline import baseline_rows, check_same_measure, differences_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OPTIONS = {"error": "final error", "failure": "failures", "onset": "collapse onset", "eigenvalue": "log eigenvalue"}
-"""The option of each quantity's margin, and what the quantity is called."""
+OPTIONS = {
+    "error": "final error",
+    "tail": "runs beyond the worst",
+    "failure": "failures",
+    "onset": "collapse onset",
+    "eigenvalue": "log eigenvalue",
+}
+"""What may be asked of --only, and what each quantity is called; each but the tail has a margin of its own."""
 State = Literal["stable", "moved", "inconclusive", "too few"]
+Reach = Callable[[int], tuple[float, float]]
+"""The smallest p that a number of runs on both sides can give, of within the margin and of beyond it."""
+SHARE_OF_EPOCHS = 0.25
+"""The margin of the collapse's epoch, where none is said."""
 
 
 class Margins(Settings):
-    """What may change. error: final error, percentage points; failure: share of collapsed runs; onset: epochs until
-    collapse; eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
+    """What may change. error: final error, percentage points; failure: share of collapsed runs, and of runs whose error
+    is higher than the baseline's worst by more than `error`; onset: epochs until collapse (a quarter of a run's epochs,
+    if not said); eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
 
     error: float = Field(2.0, gt=0)
-    failure: float = Field(0.3, gt=0, le=1)
-    onset: float = Field(10.0, gt=0)
+    failure: float = Field(0.3, gt=0, lt=1)
+    onset: float | None = Field(None, gt=0)
     eigenvalue: float = Field(2.0, gt=1)
     level: float = Field(0.05, gt=0, lt=0.5)
 
@@ -51,8 +62,9 @@ def margins_of(given: Mapping[str, float | None]) -> Margins:
 
 @dataclass(frozen=True)
 class Check:
-    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it. needs: the runs
-    a side from which it could be shown to be stable at all."""
+    """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it. runs: on the
+    smaller side. reach: what so many runs can show at best. needs: the runs a side from which both could be shown.
+    lacking: what of the baseline is not there, so that nothing is shown to be stable."""
 
     method: str
     quantity: str
@@ -62,9 +74,11 @@ class Check:
     moved: float
     equivalent: float
     runs: int
-    needs: int
+    reach: Reach
+    needs: int = 0
     state: State = "inconclusive"
     identical: bool = False
+    lacking: str = ""
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
@@ -87,7 +101,9 @@ class Check:
     def verdict(self) -> str:
         if self.identical:
             return "stable: identical"
-        return f"too few runs: {self.runs}, needs {self.needs}" if self.state == "too few" else self.state
+        if self.state != "too few":
+            return self.state
+        return f"too few runs: {self.lacking or f'{self.runs}, needs {self.needs}'}"
 
 
 def gate(
@@ -96,13 +112,17 @@ def gate(
     """Every quantity of every method of the baseline.
 
     Args:
-        only: names of methods or quantities (as checks call them, or as their margins are called); none: all.
+        only: names of methods or quantities (as checks call them, or as their options are called); none: all.
 
     Returns:
         Checks. Stable: the rows of the method's runs are the same to the last bit, or two one-sided tests show that
-        the quantity is within its margin (Schuirmann 1987). Moved: the shift is beyond the margin, Holm over all
-        checks. Too few: so many runs could show neither, whatever they give. Inconclusive: none of these. Runs are
-        compared seed by seed where both sides have the same seeds.
+        the quantity is within its margin (Schuirmann 1987), and every run of the baseline is there again. Moved: it is
+        beyond the margin, Holm over all checks. Too few: a run of the baseline is not there, or so many could not show
+        both, whatever they give. Inconclusive: none of these. Where the two sides have seeds in common the baseline's
+        seeds are compared, each with itself; else all runs of both.
+
+    Raises:
+        HarnessError: a method of the baseline has no run, or a margin is so wide that nothing could be beyond it.
     """
     now = baseline_rows(today)
     check_same_measure(now, baseline)
@@ -111,30 +131,70 @@ def gate(
         raise HarnessError(
             f"no finished run of the baseline's {missing[0]!r}: {did_you_mean(missing[0], now['method'].unique())}"
         )
-    tests: list[Check] = []
-    level = margins.level
-    for method in baseline["method"].unique():
-        sides = [rows[rows["method"] == method] for rows in (baseline, now)]
-        paired = set(sides[0]["seed"]) == set(sides[1]["seed"])
-        before, after = (quantities(rows, declared, today.space) for rows in sides)
-        sizes = {"error": margins.error}
-        if before["failed"].any() or after["failed"].any():
-            sizes["onset"] = margins.onset
-        if "eigenvalue" in before and "eigenvalue" in after:
-            sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
-        tests += [
-            shift(method, OPTIONS[name], before[name], after[name], margin=size, level=level, paired=paired)
-            for name, size in sizes.items()
-        ]
-        # the margin of an eigenvalue is given, and told, as a factor
-        told = f"factor {margins.eigenvalue:g}"
-        tests = [replace(t, margin=told) if t.quantity == OPTIONS["eigenvalue"] else t for t in tests]
-        tests.append(rates(method, before["failed"], after["failed"], margins, paired=paired))
-        if paired and not differences_of(sides[1], sides[0]):
-            tests = [replace(t, identical=True) if t.method == method else t for t in tests]
+    check_margins(margins, baseline, today)
+    methods = baseline["method"].unique()
+    tests = [check for method in methods for check in checks_of(method, now, baseline, margins, declared, today.space)]
     tests = chosen(tests, only)
     adjusted = holm([t.moved for t in tests])
-    return [judged(t, p, margins.level) for t, p in zip(tests, adjusted, strict=True)]
+    return [judged(t, p, margins.level, len(tests)) for t, p in zip(tests, adjusted, strict=True)]
+
+
+def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> None:
+    """Refuse margins that nothing can be beyond."""
+    epochs = int(baseline["epoch"].max())
+    if margins.onset is not None and margins.onset >= epochs:
+        raise HarnessError(
+            f"--onset {margins.onset:g} can never be exceeded by runs of {epochs} epochs: give fewer than {epochs}"
+        )
+    errors = np.array([0.0, 100.0]) if today.table is None else 100 - today.table.vector(today.table.test)
+    span = float(np.nanmax(errors) - np.nanmin(errors))
+    if margins.error >= span:
+        raise HarnessError(f"--error {margins.error:g} can never be exceeded: all errors are within {span:.4g} points")
+
+
+def checks_of(
+    method: str, now: pd.DataFrame, baseline: pd.DataFrame, margins: Margins, declared: Declared, space: Space | None
+) -> list[Check]:
+    """The checks of one method, each by itself."""
+    sides = [rows[rows["method"] == method] for rows in (baseline, now)]
+    paired = bool(set(sides[0]["seed"]) & set(sides[1]["seed"]))
+    if paired:
+        sides[1] = sides[1][sides[1]["seed"].isin(sides[0]["seed"])]
+    runs = [quantities(rows, declared, space) for rows in sides]
+    lacking = lacking_runs(sides, runs, paired=paired)
+    if paired:
+        common = runs[0].index.intersection(runs[1].index)
+        runs = [side.loc[common] for side in runs]
+    for side, what in zip(runs, ("the baseline", "today's runs"), strict=True):
+        if side.empty:
+            raise HarnessError(f"{what} have no run of {method!r} with a value after its last epoch")
+    before, after = runs
+    onset = margins.onset or max(1.0, SHARE_OF_EPOCHS * float(baseline["epoch"].max()))
+    sizes = {"error": margins.error, "onset": onset}
+    if "eigenvalue" in before and "eigenvalue" in after:
+        sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
+    columns = {name: (before[name].to_numpy(), after[name].to_numpy()) for name in [*sizes, "failed"]}
+    tests = [shift(method, OPTIONS[name], *columns[name], margin=size, paired=paired) for name, size in sizes.items()]
+    # the margin of an eigenvalue is given, and told, as a factor
+    told = f"factor {margins.eigenvalue:g}"
+    tests = [replace(t, margin=told) if t.quantity == OPTIONS["eigenvalue"] else t for t in tests]
+    tests.append(tail(method, *columns["error"], margins))
+    tests.append(rates(method, *columns["failed"], margins, paired=paired))
+    identical = paired and not lacking and not differences_of(sides[1], sides[0])
+    return [replace(t, identical=identical, lacking=lacking) for t in tests]
+
+
+def lacking_runs(sides: Sequence[pd.DataFrame], runs: Sequence[pd.DataFrame], *, paired: bool) -> str:
+    """Which runs of the baseline are not there today, or have no value on a side; nothing where all are."""
+    told = []
+    for rows, side, when in zip(sides, runs, ("in the baseline", "today"), strict=True):
+        if absent := sorted(set(rows["seed"]) - set(side.index)):
+            told.append(f"seed {', '.join(map(str, absent))} has no value after its last epoch {when}")
+    if paired and (absent := sorted(set(sides[0]["seed"]) - set(sides[1]["seed"]))):
+        told.append(f"seed {', '.join(map(str, absent))} of the baseline is missing")
+    elif not paired and (fewer := sides[0]["seed"].nunique() - sides[1]["seed"].nunique()) > 0:
+        told.append(f"{fewer} fewer than in the baseline")
+    return "; ".join(told)
 
 
 def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
@@ -153,34 +213,40 @@ def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
     return found
 
 
-def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> dict[str, Floats]:
-    """Of every run: final error, whether it failed, the epoch of its collapse, and, where it was measured in all of
-    them, the logarithm of its last dominant eigenvalue."""
-    found = []
-    rows = rows.assign(parameter_free=parameter_free(rows, space))
-    for _, run in rows.sort_values("epoch").groupby("seed"):
+def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> pd.DataFrame:
+    """Of every run, by seed: final error, whether it failed, the epoch of its collapse, and, where it was measured in
+    all of them, the logarithm of its last dominant eigenvalue. Runs without an error after the method's last epoch are
+    left out."""
+    import pandas as pd
+
+    found = {}
+    rows = count_operations(rows, space)
+    last = rows["epoch"].max()
+    for seed, run in rows.sort_values("epoch").groupby("seed"):
+        if run["epoch"].iloc[-1] < last or np.isnan(run["error_pct"].iloc[-1]):
+            continue
         ends = of_run(columns_of(run), run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
-        row = {
+        found[seed] = {
             "error": ends["final_error_pct"],
             "failed": float(ends["failed"]),
             "onset": len(run) if np.isnan(onset) else onset,  # none: as if right after the last epoch
         }
         measured = run["hessian_largest"].dropna().tolist() if "hessian_largest" in run else []
         if measured:
-            row["eigenvalue"] = float(np.log(max(measured[-1], 1e-12)))
-        found.append(row)
-    shared = [key for key in found[0] if all(key in row for row in found)]
-    return {key: np.array([row[key] for row in found]) for key in shared}
+            found[seed]["eigenvalue"] = float(np.log(max(measured[-1], 1e-12)))
+    return pd.DataFrame.from_dict(found, orient="index").dropna(axis="columns")
 
 
-def shift(
-    method: str, quantity: str, before: Floats, after: Floats, *, margin: float, level: float, paired: bool = False
-) -> Check:
+def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: float, paired: bool = False) -> Check:
     """Rank tests of today's values, moved by the margin, against the baseline's: signed ranks if paired."""
     test = signed_rank if paired else rank_sum
     above, below = test(after - margin, before), test(after + margin, before)
-    smallest = smallest_signed_rank_p if paired else (lambda n: smallest_rank_sum_p(n, n))
+
+    def reach(n: int) -> tuple[float, float]:
+        smallest = smallest_signed_rank_p(n) if paired else smallest_rank_sum_p(n, n)
+        return smallest / 2, smallest
+
     return Check(
         method,
         quantity,
@@ -190,47 +256,65 @@ def shift(
         min(1.0, 2 * min(above.greater, below.less)),
         max(above.less, below.greater),
         runs=min(len(before), len(after)),
-        needs=next(n for n in count(1) if smallest(n) / 2 <= level),
+        reach=reach,
+    )
+
+
+def tail(method: str, before: Floats, after: Floats, margins: Margins) -> Check:
+    """The share of today's runs whose error is higher than the baseline's worst by more than its margin: a median does
+    not feel the few runs that end far away."""
+    beyond, n = int((after > before.max() + margins.error).sum()), len(after)
+    most = margins.failure
+    return Check(
+        method,
+        OPTIONS["tail"],
+        f"0/{len(before)}",
+        f"{beyond}/{n}",
+        f"{most:g}",
+        smallest_level(lambda level: rate(beyond, n, level).low > most),
+        smallest_level(lambda level: rate(beyond, n, 2 * level).high <= most),
+        runs=min(len(before), n),
+        reach=lambda runs: ((1 - most) ** runs, 2 * most**runs),
     )
 
 
 def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> Check:
-    """Intervals of the difference in failure rates: within the margin, or beyond it. Newcombe's, or if paired that of
-    the runs that changed."""
-    counts = (int(after.sum()), len(after)), (int(before.sum()), len(before))
-    more, fewer = int((after > before).sum()) if paired else 0, int((after < before).sum()) if paired else 0
+    """The difference in failure rates by exact bounds of both: within the margin, or beyond it. If paired, of the runs
+    that changed."""
+    n, m = len(after), len(before)
+    new, base = (int(after.sum()), n), (int(before.sum()), m)
+    if paired:
+        changed = (int((after > before).sum()), n), (int((after < before).sum()), n)
+    else:
+        changed = new, base
+    most = margins.failure
 
     def interval(level: float) -> Interval:
-        return changed_rates(more, fewer, len(after), level) if paired else rate_difference(*counts, level)
+        return rate_difference(*changed, level)
 
     def beyond(level: float) -> bool:
         found = interval(level)
-        return found.low > margins.failure or found.high < -margins.failure
+        return found.low > most or found.high < -most
 
     def within(level: float) -> bool:
         found = interval(2 * level)
-        return -margins.failure <= found.low and found.high <= margins.failure
-
-    def best(n: int) -> float:
-        """The widest side of the interval where no run collapses, or none changes."""
-        level = 2 * margins.level
-        found = changed_rates(0, 0, n, level) if paired else rate_difference((0, n), (0, n), level)
-        return max(abs(found.low), abs(found.high))
+        return -most <= found.low and found.high <= most
 
     return Check(
         method,
-        "failures",
-        "{}/{}".format(*counts[1]),
-        "{}/{}".format(*counts[0]),
-        f"{margins.failure:g}",
+        OPTIONS["failure"],
+        "{}/{}".format(*base),
+        "{}/{}".format(*new),
+        f"{most:g}",
         smallest_level(beyond),
         smallest_level(within),
-        runs=min(len(before), len(after)),
-        needs=next(n for n in count(1) if best(n) <= margins.failure),
+        runs=min(n, m),
+        # none changes, or all do: both bounds are at half of the level, or a quarter
+        reach=lambda runs: (2 * (1 - most) ** runs, 4 * ((1 + most) / 2) ** runs),
     )
 
 
-def smallest_level(shows: Any) -> float:
+def smallest_level(shows: Callable[[float], bool]) -> float:
     """The smallest level at which an interval shows something, by bisection: its p-value; 1 if it never does."""
     low, high = 0.0, 0.4999
     if not shows(high):
@@ -241,29 +325,34 @@ def smallest_level(shows: Any) -> float:
     return high
 
 
-def judged(check: Check, p_moved: float, level: float) -> Check:
-    state: State = "too few" if check.runs < check.needs else "inconclusive"
-    if check.identical or check.equivalent <= level:
+def judged(check: Check, p_moved: float, level: float, checks: int) -> Check:
+    """The check with its state. p_moved: corrected for so many checks."""
+    needs = next(n for n in count(2) if (best := check.reach(n))[0] <= level and checks * best[1] <= level)
+    state: State = "inconclusive"
+    if check.identical or (check.equivalent <= level and not check.lacking):
         state = "stable"
-    if not check.identical and p_moved <= level:
+    elif p_moved <= level:
         state = "moved"
-    return replace(check, moved=p_moved, state=state)
+    elif check.lacking or check.runs < needs:
+        state = "too few"
+    return replace(check, moved=p_moved, state=state, needs=needs)
 
 
 def middle(values: Floats) -> str:
     return f"{np.median(values):.3g}"
 
 
-def overall(checks: list[Check]) -> State:
+def overall(checks: Sequence[Check]) -> State:
     """Moved if anything has; stable only if everything is; too few where that holds of any other."""
     order: tuple[State, ...] = ("moved", "too few", "inconclusive", "stable")
     return next(state for state in order if any(c.state == state for c in checks))
 
 
-def summary(checks: list[Check]) -> str:
+def summary(checks: Sequence[Check]) -> str:
     """What the checks say together, and what to do."""
     state = overall(checks)
-    told = "; ".join(f"{c.method}: {c.quantity}" for c in checks if c.state == state)
+    those = [c for c in checks if c.state == state]
+    told = "; ".join(f"{c.method}: {c.quantity}" for c in those)
     if state == "stable":
         if all(c.identical for c in checks):
             return "stable: identical: every row of every run is that of the baseline, to the last bit"
@@ -275,10 +364,22 @@ def summary(checks: list[Check]) -> str:
             f"inconclusive: neither moved nor stable is shown of {told}. The runs differ too much among themselves: "
             "more seeds on both sides would tell, or a wider margin"
         )
-    needed = max(c.needs for c in checks if c.state == state)
-    few = {c.quantity: c.needs for c in checks if c.state == state}
-    each = ", ".join(f"{quantity} needs {n}" for quantity, n in few.items())
-    return (
-        f"too few runs: {each} seeds a method, on both sides, before anything can be shown of it. Run them (--seeds "
-        f"0..{needed - 1}), and write the baseline anew with as many"
-    )
+    lacking = dict.fromkeys(f"{c.method}: {c.lacking}" for c in those if c.lacking)
+    if lacking:
+        return f"too few runs: {'; '.join(lacking)}: run what is missing, nothing is stable without it"
+    return f"too few runs: {told_needs(those)}. Run them, and write the baseline anew with as many"
+
+
+def told_needs(checks: Sequence[Check]) -> str:
+    """How many seeds each quantity needs."""
+    needs = {c.quantity: c.needs for c in checks}
+    each = ", ".join(f"{quantity} needs {n}" for quantity, n in needs.items())
+    most = max(needs.values())
+    return f"{each} seeds a method, on both sides, before both answers can be given (--seeds 0..{most - 1})"
+
+
+def warn_of_few(results: Results, margins: Margins, declared: Declared) -> str:
+    """What a baseline of these runs could not answer, and how many seeds could; nothing where it can."""
+    checks = gate(results, baseline_rows(results), margins, declared)
+    few = [c for c in checks if c.runs < c.needs]
+    return f"{min(c.runs for c in few)} seeds are too few for every answer: {told_needs(few)}" if few else ""

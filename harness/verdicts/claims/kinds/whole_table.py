@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from harness.stats.random_search import chance_of_best
 from harness.tables.measure import Measure
 from harness.verdicts.claims.base import (
     ROUNDING,
@@ -89,8 +90,6 @@ class RandomSearch(Claim):
 
 def expected(select: np.ndarray, judge: np.ndarray, draws: int) -> tuple[float, float]:
     """Mean and standard deviation of `judge` where `select` is highest among so many architectures drawn."""
-    _, place, count = np.unique(select, return_inverse=True, return_counts=True)
-    below = np.concatenate([[0.0], np.cumsum(count) / len(select)])
-    chance = (np.diff(below**draws) / count)[place]
+    chance = chance_of_best(select, draws)
     mean = float((chance * judge).sum())
     return mean, float(np.sqrt((chance * (judge - mean) ** 2).sum()))
