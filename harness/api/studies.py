@@ -88,7 +88,7 @@ def run(
     places = placed(device, jobs, None)
     for p in planned:
         check_precision(p.run.training.precision, places[0])
-    declare(study_folder(Path(out), loaded), loaded.file.comparison, begun=any(p.recorded for p in planned))
+    declare(study_folder(Path(out), loaded), loaded.file.comparison, loaded.ids, begun=any(p.recorded for p in planned))
     failed = [o.error for o in run_all(planned, places, len(places)) if o.error]
     if failed:
         raise HarnessError(f"{len(failed)} runs of {loaded.name} did not finish; the first says: {failed[0]}")

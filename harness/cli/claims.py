@@ -81,6 +81,9 @@ def write(to: Path, folder: Path) -> None:
 
 
 def show(checked: Any, form: Any, title: str) -> None:
-    from harness.cli.printing import emit_cards
+    from harness.cli.printing import emit, emit_cards
 
-    emit_cards(checked, form, title)
+    if form == "table":
+        emit([c.short() for c in checked], form, title)
+    else:
+        emit_cards(checked, form, title)

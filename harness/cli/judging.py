@@ -83,7 +83,7 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
     from harness.tables.measure import Measure
     from harness.verdicts.paper import paper_table
 
-    rows, caption = paper_table(found.results, found.declared, [Measure.parse(m) for m in measures], statistic)
+    rows, caption = paper_table(found, [Measure.parse(m) for m in measures], statistic)
     emit(rows, form, found.name)
     if form in ("table", "markdown"):
         click.echo(f"\n{caption}" if form == "markdown" else caption)
@@ -96,7 +96,11 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
 @click.option("--against", type=click.Path(path_type=Path), help="The baseline, a Parquet file.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write these runs as a baseline, and stop.")
 @click.option("--error", type=float, help="Margin of the final error, percentage points  [default: 2]")
-@click.option("--failure", type=float, help="Margin of the share of runs that collapse, or end far beyond the worst before  [default: 0.3]")
+@click.option(
+    "--failure",
+    type=float,
+    help="Margin of the share of runs that collapse, or end far beyond the worst before  [default: 0.3]",
+)
 @click.option("--onset", type=float, help="Margin of the epoch of collapse  [default: a quarter of the epochs]")
 @click.option("--eigenvalue", type=float, help="Factor by which the dominant eigenvalue may change  [default: 2]")
 @click.option("--level", type=float, help="Level of the tests  [default: 0.05]")

@@ -180,7 +180,7 @@ def run(
         set_aside_other_code(planned)
     tell_left_out(study, planned, out)
     executor.check([p.run for p in planned], devices)
-    declare(study_folder(out, study), study.file.comparison, begun=any(s.recorded for s in standings))
+    declare(study_folder(out, study), study.file.comparison, study.ids, begun=any(s.recorded for s in standings))
     missing = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
     if missing and study.table is not None and " of " in study.table.told_size:
         click.echo(
@@ -234,7 +234,9 @@ def set_aside_other_code(planned: Sequence[Planned]) -> None:
     for p in planned:
         begun = not p.finished and p.folder.running.is_dir() and p.folder.begun_by_other(code_of(p.run.describe()))
         if begun or (p.finished and changed_code(p.folder.manifest())):
-            click.echo(f"{p.run.folder_name} is of other code; it is kept in {p.folder.set_aside('.other-code')}", err=True)
+            click.echo(
+                f"{p.run.folder_name} is of other code; it is kept in {p.folder.set_aside('.other-code')}", err=True
+            )
 
 
 def results(study: Study, planned: Sequence[Planned], form: Any) -> None:

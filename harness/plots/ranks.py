@@ -28,7 +28,7 @@ class Ranks(Figure):
 
         found = source.ends
         methods = list(found.runs["method"].unique())
-        if any(found.seeds(m) != found.seeds(methods[0]) for m in methods):
+        if len({tuple(found.by_seed(m, "final")) for m in methods}) > 1:
             raise HarnessError("mean ranks over seeds need the same finished seeds of every method")
         costs = [found.values(m, "final") for m in methods]
         ranks = mean_ranks(list(zip(*costs, strict=True)))

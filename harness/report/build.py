@@ -99,7 +99,7 @@ def described(found: Finished, ends: Endpoints) -> Rows:
 def accuracies(found: Finished) -> tuple[Rows, str]:
     """The table of a paper and what stands under it; nothing where there is no table."""
     try:
-        return paper_table(found.results, found.declared)
+        return paper_table(found)
     except HarnessError:
         return [], ""
 

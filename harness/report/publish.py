@@ -41,7 +41,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         table = manifests[0]["configuration"]["table"]
         manifest = {
             "study": study.file.model_dump(mode="json"),
-            "declaration": standing(planned[0].folder.final.parent, study.file.comparison),
+            "declaration": standing(planned[0].folder.final.parent, study.file.comparison, study.ids),
             "table": table,
             "runs": manifests,
             "files": files,

@@ -35,7 +35,8 @@ class Endpoints:
     runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
     collapse onsets in epochs (NaN: none) and `failed`. left_out: runs that are not among them, and why. optimum,
-    random_median: errors in %, NaN where unknown. noise: points that do not matter (see `trial_noise`). settings: how each method's network was trained, where that is known.
+    random_median: errors in %, NaN where unknown. noise: points that do not matter (see `trial_noise`). settings: how
+    each method's network was trained, where that is known.
     """
 
     runs: pd.DataFrame
@@ -97,13 +98,11 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
         found.append({"method": method, "seed": seed, **of_run(run, optimum, random, declared)})
     if not found:
         raise HarnessError(
-            f"no run has a value {f'in {measure}' if measure else 'at any epoch'}: the table holds nothing of what they "
-            f"derived; the first is {left_out[0].method!r}, seed {left_out[0].seed}"
+            f"no run has a value {f'in {measure}' if measure else 'at any epoch'}: the table holds nothing of what "
+            f"they derived; the first is {left_out[0].method!r}, seed {left_out[0].seed}"
         )
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
-    runs = pd.DataFrame(found).sort_values(
-        ["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c
-    )
+    runs = pd.DataFrame(found).sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
     left_out.sort(key=lambda run: (order[run.method], run.seed))
     noise = trial_noise(results, measure)
     return Endpoints(runs.reset_index(drop=True), optimum, random, noise, tuple(left_out), results.settings)

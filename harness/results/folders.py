@@ -42,8 +42,10 @@ def load_folder(folder: Path) -> Finished:
     study = folder.parent if one else folder
     seen = look(study)
     missing = 0 if one else len(seen.running - seen.finished)
-    declared = kept(study) or Declared()
-    told = standing(study, declared)
+    before = kept(study)
+    declared = before.comparison if before else Declared()
+    ids = {(m["method_name"], m["configuration"]["seed"]): str(m["id"]) for m in runs.values()}
+    told = standing(study, declared, ids)
     return Finished(
         folder.name, folder, of_run_folders(study, runs), missing, declared, told, folder, list(runs.values())
     )

@@ -121,7 +121,7 @@ class Results:
         longest = last.groupby(level="method").max()
         return [
             LeftOut(method, int(seed), f"ends after epoch {epoch} of {longest[method]}")
-            for (method, seed), epoch in last.items()
+            for method, seed, epoch in last.reset_index().itertuples(index=False)
             if epoch < longest[method]
         ]
 
@@ -166,7 +166,9 @@ class Results:
 
         if not len(self):
             return pd.DataFrame()
-        short = pd.MultiIndex.from_tuples([(run.method, run.seed) for run in self.short_runs()], names=["method", "seed"])
+        short = pd.MultiIndex.from_tuples(
+            [(run.method, run.seed) for run in self.short_runs()], names=["method", "seed"]
+        )
         errors = self.error_by_epoch()
         errors = errors[~pd.MultiIndex.from_frame(errors[["method", "seed"]]).isin(short)]
         rows = []
@@ -183,7 +185,7 @@ class Results:
                 "highest": round(float(last.max()), 2),
                 "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
             }
-            if self.table is not None and self.table.complete and judged:
+            if self.table is not None and judged and self.table.knows_all(self.table.test):
                 cells = 100 - self.table.vector(self.table.test)
                 row["best_of_random_pct"] = round(best_of_random(cells, judged), 2)
             row["distinct"] = agreement(own["architecture"].tolist())[0]

@@ -17,7 +17,7 @@ from harness.results.provenance import provenance
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
 from harness.runs.execute import plan, study_folder, survey
-from harness.runs.preregistration import Declared, standing
+from harness.runs.preregistration import DECLARED, Declared, other_runs, standing
 from harness.runs.study import Study
 
 
@@ -37,6 +37,11 @@ class Finished:
     folder: Path
     manifests: list[dict[str, Any]]
     figures: Appearance = field(default_factory=Appearance)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether all of what is compared was declared before the first run."""
+        return self.standing == DECLARED
 
     @property
     def provenance(self) -> list[str]:
@@ -63,9 +68,16 @@ class Finished:
                 results = results.of_seeds(parse_seeds(seeds))
             except ValueError as error:
                 raise HarnessError(str(error)) from None
+            if told_seeds := other_runs(ids_of(self.results), ids_of(results)):
+                told = f"exploratory: {told_seeds}"
         if any(not setting.startswith("figures.") for setting in settings):
             told = "exploratory: settings were changed when this was read"
         return replace(self, results=results, declared=read["comparison"], standing=told, figures=read["figures"])
+
+
+def ids_of(results: Results) -> dict[tuple[str, int], str]:
+    """The runs by method and seed, where their ids do not matter."""
+    return {(m, int(s)): "" for m, s in results.epochs[["method", "seed"]].drop_duplicates().itertuples(index=False)}
 
 
 def of_study(study: Study, out: Path) -> Finished:
@@ -82,7 +94,7 @@ def of_study(study: Study, out: Path) -> Finished:
         Results.of_runs(finished, study.table, manifests),
         len(planned) - len(finished),
         declared,
-        standing(folder, declared),
+        standing(folder, declared, {(p.run.method_name, p.run.seed): p.run.id for p in finished}),
         folder,
         manifests,
         study.file.figures,

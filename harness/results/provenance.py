@@ -51,7 +51,8 @@ def told_code(manifests: Sequence[dict[str, Any]]) -> list[str]:
     where no digests were kept."""
     groups: dict[tuple[str, ...], int] = Counter(tuple(changed_code(m)) for m in manifests)
     return [
-        f"{n} of {len(manifests)} runs by other code of {', '.join(parts)} than is installed now (harness run --again computes them anew)"
+        f"{n} of {len(manifests)} runs by other code of {', '.join(parts)} than is installed now (harness run --again "
+        "computes them anew)"
         for parts, n in sorted(groups.items())
         if parts
     ]

@@ -89,7 +89,7 @@ KINDS: dict[str, tuple[Registry, ...]] = {
 def _code_of(named: tuple[tuple[str, str], ...]) -> dict[str, str]:
     """`code_of`, once for all runs of the same parts."""
     parts = [(r, r.classes[name]) for kind, name in named for r in KINDS[kind] if name in r.classes]
-    return {OWN: shared_digest()} | {f"{registry.one} {cls.name}": digest_of(cls) for registry, cls in parts}
+    return {OWN: shared_digest()} | {f"{registry.one} {cls.name}": digest_of(cls) for registry, cls in parts}  # type: ignore[arg-type]
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -41,30 +43,87 @@ class Declared(Settings):
     skips: int = Field(4, ge=1)
 
 
-def declare(folder: Path, declared: Declared, *, begun: bool) -> None:
+Ids = Mapping[tuple[str, int], str]
+"""The runs that a comparison is of: the id of each by method and seed."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was declared before the first run. runs: None where an older version kept the comparison alone."""
+
+    comparison: Declared
+    runs: dict[tuple[str, int], str] | None = None
+
+
+def declare(folder: Path, declared: Declared, runs: Ids, *, begun: bool) -> None:
     """Keep the declaration if none is kept, and no run has begun. folder: the study's."""
     if begun or (folder / FILE).exists():
         return
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    ids: dict[str, dict[str, str]] = {}
+    for (method, seed), name in runs.items():
+        ids.setdefault(method, {})[str(seed)] = name
+    content = {"comparison": declared.model_dump(mode="json"), "runs": ids}
     # in one step: other processes may begin the same study now
-    write_atomically(folder / FILE, (json.dumps(declared.model_dump(mode="json"), indent=1) + "\n").encode())
+    write_atomically(folder / FILE, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def kept(folder: Path) -> Declared | None:
+def kept(folder: Path) -> Kept | None:
     """What is kept beside the runs in a study's folder; None where nothing is that can be read."""
     try:
-        return Declared.model_validate_json((folder / FILE).read_bytes())
-    except (OSError, ValueError):
+        content = json.loads((folder / FILE).read_bytes())
+        if "comparison" not in content:
+            return Kept(Declared.model_validate(content))
+        runs = {(m, int(seed)): str(name) for m, ids in content["runs"].items() for seed, name in ids.items()}
+        return Kept(Declared.model_validate(content["comparison"]), runs)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
 
 
-def standing(folder: Path, declared: Declared) -> str:
-    """ "declared before the first run", or why the comparison is exploratory."""
+def standing(folder: Path, declared: Declared, runs: Ids) -> str:
+    """ "declared before the first run", or why the comparison of these runs is exploratory."""
     before = kept(folder)
     if before is None:
         return "exploratory: nothing was declared before the first run"
-    changed = [key for key, value in declared if getattr(before, key) != value]
+    changed = [key for key, value in declared if getattr(before.comparison, key) != value]
     if changed:
         return f"exploratory: {', '.join(changed)} changed since the first run"
-    return "declared before the first run"
+    if before.runs is not None and (told := other_runs(before.runs, runs)):
+        return f"exploratory: {told}"
+    return DECLARED
+
+
+DECLARED = "declared before the first run"
+
+
+def other_runs(declared: Ids, runs: Ids) -> str:
+    """In what runs are not those that were declared, as a clause; empty where they are."""
+    absent, added = [r for r in declared if r not in runs], [r for r in runs if r not in declared]
+    changed = list(dict.fromkeys(m for m, s in runs if (m, s) in declared and declared[m, s] != runs[m, s]))
+    return ", ".join(
+        filter(
+            None,
+            [
+                f"{told_runs(absent, declared)} declared and left out" if absent else "",
+                f"{told_runs(added, runs)} added to what was declared" if added else "",
+                f"other settings of {', '.join(changed)} than were declared" if changed else "",
+            ],
+        )
+    )
+
+
+def told_runs(some: Sequence[tuple[str, int]], every: Ids) -> str:
+    """Runs by their seeds alone where these are of every method, and by method where all seeds are."""
+    methods, seeds = (list(dict.fromkeys(values)) for values in zip(*some, strict=True))
+    all_methods, all_seeds = (set(values) for values in zip(*every, strict=True))
+    if len(some) == len(methods) * len(seeds):
+        if set(methods) == all_methods:
+            return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, sorted(seeds)))} of every method"
+        if set(seeds) == all_seeds:
+            return ", ".join(methods)
+    told = ", ".join(f"{method} seed {seed}" for method, seed in some[:MOST_TOLD])
+    return told + (f" and {len(some) - MOST_TOLD} more" if len(some) > MOST_TOLD else "")
+
+
+MOST_TOLD = 5

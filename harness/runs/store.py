@@ -230,7 +230,7 @@ class RunFolder:
         return found
 
     def set_aside(self, to: str = ".damaged") -> Path:
-        """Move a run out of the way, finished or not, so that it can be computed again. to: a folder beside the runs."""
+        """Move a run out of the way, finished or not, so that it can be computed again. to: a folder beside them."""
         present = self.final if self.finished else self.running
         with disk(present):
             aside = present.parent / to / present.name

@@ -196,6 +196,11 @@ class Study:
         return self.file.name
 
     @property
+    def ids(self) -> dict[tuple[str, int], str]:
+        """The id of every run by method and seed."""
+        return {(run.method_name, run.seed): run.id for run in self.runs}
+
+    @property
     def apart(self) -> dict[str, dict[str, Any]]:
         """Of each method that trains a network, the settings in which the methods differ, and where published ones are
         from; empty where all are trained alike."""

@@ -64,9 +64,8 @@ class Shift:
             found = (difference[first] + difference[second]) / 2
         else:
             found = (self.new[:, None] - self.base[None, :]).ravel()
-        (found,) = round_equal(found, scale=float(np.abs(np.concatenate([self.new, self.base])).max(initial=0)))
-        found.sort()
-        return found
+        (rounded,) = round_equal(found, scale=float(np.abs(np.concatenate([self.new, self.base])).max(initial=0)))
+        return np.sort(rounded)
 
     @cached_property
     def estimate(self) -> float:

@@ -85,7 +85,7 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
 
 
 def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
-    """The groups, with values that differ in the last bits alone made equal. scale: the largest value, if not theirs."""
+    """The groups, with values that differ in the last bits alone made equal. scale: the largest one, if not theirs."""
     arrays = [np.asarray(group, dtype=float) for group in groups]
     largest = max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0) if scale is None else scale
     if not largest:

@@ -60,6 +60,16 @@ class Table(OpenedFolder):
         """The single trials among them: means that the source gives are none."""
         return [t for t in self.trials(measure) if isinstance(t, int)]
 
+    def knows_all(self, measure: Measure) -> bool:
+        """Whether the table holds this measure of every architecture of its space: the best of a part is only a lower
+        bound, and a share of a part says nothing of the space."""
+        return (
+            self.complete
+            and measure in self.measures
+            and self.of_space in (None, len(self))
+            and not np.isnan(self.vector(measure)).any()
+        )
+
     def role(self, measure: Measure) -> Role:
         """train, validation or test; "validation+test" where the source mixes both."""
         return role_of(measure, self.info.get("roles", {}))

@@ -33,17 +33,18 @@ def told_rule(declared: Declared) -> str:
 @dataclass(frozen=True)
 class BaseRate:
     """The share of random cells that the rule calls collapsed, and of what random search derives; NaN where unknown.
-
-    degraded: of runs that derive a random cell at every epoch.
-    """
+    of_runs: the first is of runs that derive a random cell at every epoch, since the rule looks back."""
 
     cells: float
     random_search: float = float("nan")
+    of_runs: bool = False
 
     def told(self) -> str:
         """As a clause; empty where it is not known."""
         if np.isnan(self.cells):
             return ""
+        if self.of_runs:
+            return f"{100 * self.cells:.3g} % of runs that derive a random cell at every epoch"
         known = not np.isnan(self.random_search)
         return f"{100 * self.cells:.3g} % of random cells" + (
             f" and {100 * self.random_search:.3g} % of random searches" if known else ""
@@ -56,18 +57,18 @@ UNKNOWN = BaseRate(float("nan"))
 def base_rate(results: Results, declared: Declared) -> BaseRate:
     """How often the declared rule calls a random cell collapsed, by all cells of the table that judged the runs."""
     table = results.table
-    if table is None or not table.complete:
+    if table is None or not table.knows_all(table.test):
         return UNKNOWN
     judged = results.error_by_epoch().groupby(["method", "seed"])["error_pct"].count()
     epochs = int(judged.median())
     error = 100 - table.vector(table.test)
     if declared.failure == "degraded":
-        return BaseRate(share_degraded(error, declared.degraded, epochs))
+        return BaseRate(share_degraded(error, declared.degraded, epochs), of_runs=True)
     flags = collapsed_cells(table, declared)
-    valid = table.vector(table.validation) if table.validation in table.measures else None
-    if valid is None or np.isnan(valid).any() or epochs < 1:
+    if table.validation is None or not table.knows_all(table.validation) or epochs < 1:
         return BaseRate(float(flags.mean()))
-    return BaseRate(float(flags.mean()), float((chance_of_best(valid, epochs) * flags).sum()))
+    chance = chance_of_best(table.vector(table.validation), epochs)
+    return BaseRate(float(flags.mean()), float((chance * flags).sum()))
 
 
 def collapsed_cells(table: Table, declared: Declared) -> Flags:

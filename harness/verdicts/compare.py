@@ -82,7 +82,8 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        return "; ".join(filter(None, [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]))
+        parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]
+        return "; ".join(filter(None, parts))
 
     @property
     def finding(self) -> str:
@@ -111,8 +112,8 @@ class Pair:
         better = "pairs" if self.paired else "comparisons of two runs"
         return (
             f"{self.told_n} cannot show a difference, however large ({smallest}, and it has to be at most "
-            f"{self.level:g}{among}); {self.fewest} {unit} are the fewest that can, and {self.enough} are needed to find, "
-            f"in four of five studies, a method that is better in nine of ten {better}"
+            f"{self.level:g}{among}); {self.fewest} {unit} are the fewest that can, and {self.enough} are needed to "
+            f"find, in four of five studies, a method that is better in nine of ten {better}"
         )
 
     @property
@@ -138,7 +139,8 @@ class Pair:
         failed, n = self.failures[0]
         if failed or self.state == "too few":
             return ""
-        return f"none of its {n} runs collapsed, which leaves a rate of up to {100 * rate(0, n, self.level).high:.0f} % possible"
+        most = 100 * rate(0, n, self.level).high
+        return f"none of its {n} runs collapsed, which leaves a rate of up to {most:.0f} % possible"
 
     @property
     def told_left_out(self) -> str:
@@ -191,7 +193,8 @@ class Pair:
 
 def told_interval(interval: Interval, sign: str = "+", digits: int = 2) -> str:
     """-0.75 [-1.20, -0.10]; an end that is not zero is never told as zero."""
-    return f"{told_end(interval.estimate, sign, digits)} [{told_end(interval.low, sign, digits)}, {told_end(interval.high, sign, digits)}]"
+    estimate, low, high = (told_end(value, sign, digits) for value in interval)
+    return f"{estimate} [{low}, {high}]"
 
 
 def told_end(value: float, sign: str = "+", digits: int = 2) -> str:
@@ -214,28 +217,41 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
     """
     endpoint = endpoint or declared.primary
     named = declared_pairs(found, declared)
-    matched = [match_runs(found, declared, pair, endpoint) for pair in named]
-    shifts = [shift for shift, _ in matched]
-    multipliers = holm_multipliers([s.test.p for s in shifts])
+    tests = [match_runs(found, declared, names, endpoint)[0].test.p for names in named]
     return [
-        Pair(
-            new=new,
-            base=base,
-            endpoint=endpoint,
-            shift=shift,
-            interval=shift.interval(declared.level / multiplier),
-            multiplier=multiplier,
-            level=declared.level,
-            pairs=len(named),
-            a12=a12(found.values(new, endpoint), found.values(base, endpoint)),
-            width=declared.rope if declared.rope is not None else found.noise,
-            failures=(found.failures(new), found.failures(base)),
-            rates=difference_of_failures(found, (new, base), shift.paired, declared.level),
-            left_out=left_out,
-            apart=between(found.settings, (new, base)),
-        )
-        for (new, base), (shift, left_out), multiplier in zip(named, matched, multipliers, strict=True)
+        compare_two(found, declared, names, endpoint, multiplier=multiplier, pairs=len(named))
+        for names, multiplier in zip(named, holm_multipliers(tests), strict=True)
     ]
+
+
+def compare_two(
+    found: Endpoints,
+    declared: Declared,
+    names: tuple[str, str],
+    endpoint: Endpoint,
+    *,
+    multiplier: float = 1.0,
+    pairs: int = 1,
+) -> Pair:
+    """One pair (new, base). multiplier: of its p, by the correction for so many pairs."""
+    new, base = names
+    shift, left_out = match_runs(found, declared, names, endpoint)
+    return Pair(
+        new=new,
+        base=base,
+        endpoint=endpoint,
+        shift=shift,
+        interval=shift.interval(declared.level / multiplier),
+        multiplier=multiplier,
+        level=declared.level,
+        pairs=pairs,
+        a12=a12(found.values(new, endpoint), found.values(base, endpoint)),
+        width=declared.rope if declared.rope is not None else found.noise,
+        failures=(found.failures(new), found.failures(base)),
+        rates=difference_of_failures(found, names, shift.paired, declared.level),
+        left_out=left_out,
+        apart=between(found.settings, names),
+    )
 
 
 def declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]]:

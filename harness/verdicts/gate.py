@@ -41,9 +41,10 @@ SHARE_OF_EPOCHS = 0.25
 
 
 class Margins(Settings):
-    """What may change. error: final error, percentage points; failure: share of collapsed runs, and of runs whose error
-    is higher than the baseline's worst by more than `error`; onset: epochs until collapse (a quarter of a run's epochs,
-    if not said); eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was measured)."""
+    """What may change. error: final error, percentage points; failure: share of collapsed runs, and of runs whose
+    error is higher than the baseline's worst by more than `error`; onset: epochs until collapse (a quarter of a run's
+    epochs, if not said); eigenvalue: factor by which the last dominant eigenvalue may grow or shrink (where it was
+    measured)."""
 
     error: float = Field(2.0, gt=0)
     failure: float = Field(0.3, gt=0, lt=1)
@@ -133,7 +134,11 @@ def gate(
         )
     check_margins(margins, baseline, today)
     methods = baseline["method"].unique()
-    tests = [check for method in methods for check in checks_of(method, now, baseline, margins, declared, today.space)]
+    tests = [
+        check
+        for method in methods
+        for check in checks_of(method, now, baseline, margins, declared=declared, space=today.space)
+    ]
     tests = chosen(tests, only)
     adjusted = holm([t.moved for t in tests])
     return [judged(t, p, margins.level, len(tests)) for t, p in zip(tests, adjusted, strict=True)]
@@ -153,7 +158,13 @@ def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> N
 
 
 def checks_of(
-    method: str, now: pd.DataFrame, baseline: pd.DataFrame, margins: Margins, declared: Declared, space: Space | None
+    method: str,
+    now: pd.DataFrame,
+    baseline: pd.DataFrame,
+    margins: Margins,
+    *,
+    declared: Declared,
+    space: Space | None,
 ) -> list[Check]:
     """The checks of one method, each by itself."""
     sides = [rows[rows["method"] == method] for rows in (baseline, now)]
@@ -283,10 +294,8 @@ def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paire
     that changed."""
     n, m = len(after), len(before)
     new, base = (int(after.sum()), n), (int(before.sum()), m)
-    if paired:
-        changed = (int((after > before).sum()), n), (int((after < before).sum()), n)
-    else:
-        changed = new, base
+    worse, better = int((after > before).sum()) if paired else 0, int((after < before).sum()) if paired else 0
+    changed = ((worse, n), (better, n)) if paired else (new, base)
     most = margins.failure
 
     def interval(level: float) -> Interval:

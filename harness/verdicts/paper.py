@@ -8,14 +8,14 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.seeds import derive_seed
 from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
+from harness.results.load import Finished
 from harness.runs.preregistration import Declared
-from harness.stats.intervals import median, single
+from harness.stats.intervals import median_interval
 from harness.tables.measure import Measure
 from harness.tables.table import Table
-from harness.verdicts.compare import compare
+from harness.verdicts.compare import compare, told_runs
 
 Statistic = Literal["mean", "median"]
 BETTER, WORSE = "*", "†"
@@ -23,22 +23,25 @@ UNKNOWN = "-"
 
 
 def paper_table(
-    results: Results, declared: Declared, measures: Sequence[Measure] = (), statistic: Statistic = "mean"
+    found: Finished, measures: Sequence[Measure] = (), statistic: Statistic = "mean"
 ) -> tuple[list[dict[str, Any]], str]:
     """Accuracy in % of what every method derived, in every measure, with the table's optimum and random median.
 
     Args:
+        found: finished runs with how they are to be compared.
         measures: the columns; if none are named, those for validation and test at the schedule of the table's test.
         statistic: "mean" gives mean ± standard deviation over seeds (divisor n - 1); "median" the median with its
-            bootstrap interval over seeds and trials, at the declared level.
+            exact interval over seeds, at the declared level.
 
     Returns:
         The rows, and what stands under the table: what the numbers are, and what the marks mean. A method is marked
-        where the declared test (exact, Holm over the methods of its column) finds it better or worse than the baseline.
+        where the comparison that was declared finds it better or worse than the baseline: in the table's test, and
+        only where it stands as it was declared.
 
     Raises:
         HarnessError: there is no table, a measure that it does not hold, or an endpoint that is no architecture's.
     """
+    results, declared = found.results, found.declared
     table = results.table
     if table is None:
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
@@ -49,21 +52,42 @@ def paper_table(
         if measure not in table.measures:
             raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
     methods = list(results.epochs["method"].unique())
-    columns = {measure: column(results, declared, measure, methods, statistic) for measure in chosen}
-    seeds = results.epochs.groupby("method")["seed"].nunique()
+    ends = {measure: known_ends(results, declared, measure) for measure in chosen}
+    marks = marked(ends[table.test], declared) if found.is_declared and ends.get(table.test) else {}
     names = labels(chosen)
-    rows: list[dict[str, Any]] = [
-        {"method": m, "n": int(seeds[m])} | {names[c]: columns[c][m] for c in chosen} for m in methods
-    ]
-    if table.complete:
-        best = {names[c]: f"{100 - results.levels(c)[0]:.2f}" for c in chosen}
-        rows.append({"method": "best in the table", "n": None} | best)
-    middle = {names[c]: f"{100 - results.levels(c)[1]:.2f}" for c in chosen}
-    rows.append({"method": "random (median)", "n": None} | middle)
-    under = caption(table, declared, statistic, methods)
-    if any(columns[c][m].rstrip(BETTER + WORSE) == UNKNOWN for c in chosen for m in methods):
+    rows: list[dict[str, Any]] = []
+    for method in methods:
+        seeds = results.epochs[results.epochs["method"] == method]["seed"].nunique()
+        row: dict[str, Any] = {"method": found.figures.labels.get(method, method), "n": int(seeds)}
+        for measure in chosen:
+            told = cell(ends[measure], declared, method, statistic, seeds)
+            row[names[measure]] = told + (marks.get(method, "") if measure == table.test else "")
+        rows.append(row)
+    best = {names[m]: f"{100 - results.levels(m)[0]:.2f}" for m in chosen if table.knows_all(m)}
+    if best:
+        rows.append({"method": "best in the table", "n": None} | {names[m]: UNKNOWN for m in chosen} | best)
+    middle = {names[m]: f"{100 - results.levels(m)[1]:.2f}" for m in chosen if table.knows_all(m)}
+    rows.append({"method": "random (median)", "n": None} | {names[m]: UNKNOWN for m in chosen} | middle)
+    under = caption(found, statistic, methods)
+    parts = [names[m] for m in chosen if not table.knows_all(m)]
+    if parts:
+        under += (
+            f" The table knows {', '.join(parts)} of a part of its cells alone, so best and median are not told there."
+        )
+    left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.primary))
+    if left_out:
+        under += f" Without {told_runs(list(left_out))}."
+    if any(UNKNOWN in (row[names[m]]) for row in rows[: len(methods)] for m in chosen):
         under += f" {UNKNOWN}: the table has no value there of any architecture that the method derived."
     return rows, under
+
+
+def known_ends(results: Results, declared: Declared, measure: Measure) -> Endpoints | None:
+    """The endpoints in a measure; None where no run has a value there."""
+    try:
+        return endpoints(results, declared, measure)
+    except HarnessError:
+        return None
 
 
 def default_measures(table: Table) -> list[Measure]:
@@ -77,46 +101,33 @@ def labels(measures: Sequence[Measure]) -> dict[Measure, str]:
     return {m: f"{m.dataset} {m.split}" + ("" if one else f" @{m.epochs}") for m in measures}
 
 
-def column(
-    results: Results, declared: Declared, measure: Measure, methods: Sequence[str], statistic: Statistic
-) -> dict[str, str]:
-    """The cell of each method."""
-    try:
-        found = endpoints(results, declared, measure)
-    except HarnessError:  # nothing that was derived has a value in this measure
-        return dict.fromkeys(methods, UNKNOWN)
-    marks = marked(found, declared)
-    return {m: cell(found, declared, m, statistic) + marks.get(m, "") for m in methods}
-
-
-def cell(found: Endpoints, declared: Declared, method: str, statistic: Statistic) -> str:
-    accuracy = 100 - found.values(method, declared.primary)
-    known = accuracy[~np.isnan(accuracy)]
-    some = f" ({len(known)} of {len(accuracy)})" if len(known) < len(accuracy) else ""
-    if not len(known):
+def cell(found: Endpoints | None, declared: Declared, method: str, statistic: Statistic, seeds: int) -> str:
+    """One number of the table, with how many of the method's runs have one where some have none."""
+    accuracy = 100 - found.values(method, declared.primary) if found else np.array([])
+    if not len(accuracy):
         return UNKNOWN
+    some = f" ({len(accuracy)} of {seeds})" if len(accuracy) < seeds else ""
     if statistic == "mean":
-        spread = f" ± {known.std(ddof=1):.2f}" if len(known) > 1 else ""
-        return f"{known.mean():.2f}{spread}{some}"
-    if some:
-        return f"{np.median(known):.2f}{some}"
-    (codes,), trials = found.coded((method,), declared.primary)
-    rng = np.random.default_rng(derive_seed("paper", method, declared.primary))
-    error = single(codes, trials, median, rng, level=declared.level)
-    return f"{100 - error.estimate:.2f} [{100 - error.high:.2f}, {100 - error.low:.2f}]"
+        spread = f" ± {accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
+        return f"{accuracy.mean():.2f}{spread}{some}"
+    middle, low, high = median_interval(accuracy, declared.level)
+    return f"{middle:.2f} [{low:.2f}, {high:.2f}]{some}"
 
 
-def marked(found: Endpoints, declared: Declared) -> dict[str, str]:
+def marked(found: Endpoints | None, declared: Declared) -> dict[str, str]:
     """The mark of each method that differs from its baseline; none where nothing can be compared."""
+    if found is None:
+        return {}
     try:
         pairs = compare(found, declared)
-    except (HarnessError, ValueError):
+    except HarnessError:
         return {}
-    shown = [p for p in pairs if p.p_holm <= p.level]
-    return {p.new: BETTER if p.improvement > 0.5 else WORSE for p in shown}
+    return {p.new: BETTER if p.state == "lower" else WORSE for p in pairs if p.state in ("lower", "higher")}
 
 
-def caption(table: Table, declared: Declared, statistic: Statistic, methods: Sequence[str]) -> str:
+def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> str:
+    declared, table = found.declared, found.results.table
+    assert table is not None
     chosen = {
         "final": "derived after the last epoch",
         "selected": "derived at the epoch of the best supernet accuracy",
@@ -126,11 +137,14 @@ def caption(table: Table, declared: Declared, statistic: Statistic, methods: Seq
     how = (
         "mean ± standard deviation over seeds"
         if statistic == "mean"
-        else f"median [{100 * (1 - declared.level):.0f} % interval over seeds and trials]"
+        else f"median [exact {100 * (1 - declared.level):.0f} % interval over seeds]"
     )
-    base = declared.baseline or methods[0]
+    told = f"Accuracy in %, table {table.name}, architecture {chosen}: {how}, each of the mean over the table's trials."
+    if not found.is_declared:
+        return f"{told} No marks: the comparison is {found.standing}."
+    first = declared.baseline or methods[0]
+    base = found.figures.labels.get(first, first)
     return (
-        f"Accuracy in %, table {table.name}, architecture {chosen}: {how}, each of the mean over the table's trials. "
-        f"{BETTER} better, {WORSE} worse than {base} (exact test, Holm over the methods of a column, level "
+        f"{told} {BETTER} better, {WORSE} worse than {base} in {table.test} (exact test, Holm over the methods, level "
         f"{declared.level:g}). No mark is no proof of equality."
     )

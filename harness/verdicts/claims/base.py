@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,15 +14,18 @@ from harness.core.errors import HarnessError
 from harness.core.registry import Plugin, Registry
 from harness.results.load import Finished
 from harness.stats.intervals import Floats, Interval
+from harness.stats.tests import Test
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
-State = Literal["reproduced", "not reproduced", "cannot be tested"]
+State = Literal["reproduced", "not reproduced", "cannot be tested", "a question"]
 Divisor = Literal["n", "n-1", "unknown"]
 ROUNDING = 0.005
 """Half of the last digit of a number that is printed with two decimals."""
-FEWEST_RUNS = 8
-"""From so many runs on the bootstrap's intervals cover what they say (docs/statistics.md)."""
+COMMON = 0.05
+"""From this share of random cells on that would satisfy a claim too, it says nothing of a method."""
+UNQUOTED = re.compile(r"recollection|our question|no number was found|nobody said", re.IGNORECASE)
+"""What a source says that quotes nothing."""
 
 CLAIMS = Registry("claims", "harness.verdicts.claims.kinds")
 """The kinds of claims."""
@@ -50,13 +54,17 @@ class Protocol(BaseModel):
 @dataclass(frozen=True)
 class Evidence:
     """What a claim is decided by. table: None where it is not there, no_table says why. runs: finished runs of one of
-    the claim's studies; None where there are none, no_runs says why. small: whether they are of a reduced study."""
+    the claim's studies; None where there are none, no_runs says why. other_protocol: in what they differ from what the
+    claim is about; empty where they do not. multiplier, family: what the correction for all tests of the claims' file
+    multiplies this claim's p by, and how many tests these are."""
 
     table: Table | None
     no_table: str = ""
     runs: Finished | None = None
     no_runs: str = ""
-    small: bool = False
+    other_protocol: str = ""
+    multiplier: float = 1.0
+    family: int = 1
 
     def asked_table(self) -> Table:
         if self.table is None:
@@ -89,8 +97,9 @@ class Verdict:
 class Claim(Plugin):
     """What a paper says, so that it can be checked. A subclass is a kind of claim.
 
-    says: the claim in words. source: where it is from: paper, table or figure, and where that was read. protocol: how
-    the published number came about.
+    says: the claim in words. source: where it is quoted from: page, table, figure or code, and where that was read. One
+    that is a recollection, or a question of ours, makes it a question, which is answered and never reproduced.
+    protocol: how the published number came about.
     """
 
     needs_runs: ClassVar[bool] = False
@@ -98,6 +107,16 @@ class Claim(Plugin):
     says: str
     source: str
     protocol: Protocol
+
+    @property
+    def quoted(self) -> bool:
+        """Whether the source is quoted, so that there is something to reproduce."""
+        return UNQUOTED.search(self.source) is None
+
+    def test(self, evidence: Evidence) -> Test | None:
+        """The test that decides it, where one does, so that all of a file are corrected for each other. Raises
+        `Undecided` as `check` does."""
+        return None
 
     @abstractmethod
     def claimed(self) -> str:
@@ -109,18 +128,15 @@ class Claim(Plugin):
 
 
 class RunClaim(Claim):
-    """A claim that takes searches. any_size: whether it is of a direction, which a reduced study can show as well; else
-    of a number that only a study at published size can meet."""
+    """A claim that takes searches. any_size: whether its source says it of searches of any size, so that a reduced
+    study decides it as well."""
 
     needs_runs = True
     any_size: bool = False
 
     def decided_by(self, evidence: Evidence, *methods: str) -> Finished:
         """The runs that may decide it."""
-        runs = evidence.finished(*methods)
-        if evidence.small and not self.any_size:
-            raise Undecided(f"{runs.name} is a reduced study, and the claim is of a number at published size")
-        return runs
+        return evidence.finished(*methods)
 
 
 def agrees(found: float, value: float, tolerance: float) -> bool:
@@ -132,8 +148,12 @@ def state_of(agreed: bool) -> State:
     return "reproduced" if agreed else "not reproduced"
 
 
+def decided(shown: bool, refuted: bool) -> State:
+    return "reproduced" if shown else "not reproduced" if refuted else "cannot be tested"
+
+
 def known_values(table: Table, measure: str) -> Floats:
-    """A measure of every architecture, in row order; it must be known of all of them to be optimised over."""
+    """A measure of every architecture, in row order; some are known at least."""
     values = table.vector(Measure.parse(measure))
     if np.isnan(values).all():
         raise Undecided(f"table {table.name} knows no architecture's {measure}")

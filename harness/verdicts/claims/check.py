@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.load import Finished
+from harness.runs.store import Damaged
+from harness.stats.tests import Test, holm_multipliers
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
 from harness.verdicts.claims.base import Evidence, Verdict
-from harness.verdicts.claims.files import ClaimsFile, Named, read_folder
+from harness.verdicts.claims.files import ClaimsFile, Named
+from harness.verdicts.claims.protocol import differences, find_study
 
 Find = Callable[[str], Finished | None]
 """The finished runs of a study by its name; None where there are none."""
@@ -29,14 +32,18 @@ class Checked:
         v = self.verdict
         return {
             "claim": f"{self.named.group}: {self.named.name}",
+            "verdict": v.state,
             "published": self.named.claim.claimed(),
             "found": _number(v.found),
-            "verdict": v.state,
             "n": v.n,
             "interval": None if v.interval is None else f"{v.interval.low:.2f} to {v.interval.high:.2f}",
-            "table's noise": _number(v.noise),
+            "table's noise": _number(v.noise) or "unknown",
             "why": v.why,
         }
+
+    def short(self) -> dict[str, Any]:
+        """What a list has room for: the verdict, and why."""
+        return {key: value for key, value in self.row().items() if key not in ("n", "interval", "table's noise")}
 
     def numbers(self) -> dict[str, Any]:
         """Everything, one number a column."""
@@ -71,6 +78,8 @@ def in_folders(*roots: Path) -> Find:
             if (root / study).is_dir():
                 try:
                     return load_folder(root / study)
+                except Damaged:
+                    raise
                 except HarnessError:  # begun, and nothing is finished
                     continue
         return None
@@ -80,29 +89,59 @@ def in_folders(*roots: Path) -> Find:
 
 def check_all(claims: Sequence[Named], find: Find) -> list[Checked]:
     """The verdict on every claim. A claim that has several studies is decided by the first one that has runs, at
-    published size before reduced ones."""
+    published size before reduced ones. All tests of one file are one family, and corrected for each other (Holm)."""
     tables: dict[str, tuple[Table | None, str]] = {}
-    runs: dict[Path, tuple[Finished | None, bool]] = {}
-    checked = []
+    runs: dict[Path, Runs] = {}
+    gathered: list[Evidence] = []
     for named in claims:
         file = named.file
         if file.table is not None and file.table not in tables:
             tables[file.table] = _table(file.table)
         table, no_table = tables.get(file.table or "", (None, ""))
+        if not named.claim.needs_runs:
+            gathered.append(Evidence(table, no_table))
+            continue
         if named.path not in runs:
-            runs[named.path] = _runs(file, find) if named.claim.needs_runs else (None, False)
-        found, small = runs[named.path]
-        evidence = Evidence(table, no_table, found, _no_runs(file), small)
-        checked.append(Checked(named, decide(named, evidence)))
-    return checked
+            runs[named.path] = _runs(file, named.path.parent, find)
+        found = runs[named.path]
+        gathered.append(Evidence(table, no_table, found.finished, found.none, _other_protocol(named, found)))
+    return [Checked(n, decide(n, e)) for n, e in zip(claims, in_families(claims, gathered), strict=True)]
+
+
+def in_families(claims: Sequence[Named], gathered: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence, each with what corrects its test for the other tests of its file."""
+    tests: dict[int, Test] = {}
+    for place, (named, evidence) in enumerate(zip(claims, gathered, strict=True)):
+        try:
+            test = named.claim.test(evidence)
+        except HarnessError:
+            continue
+        if test is not None:
+            tests[place] = test
+    found = list(gathered)
+    for path in {claims[place].path for place in tests}:
+        places = [place for place in tests if claims[place].path == path]
+        multipliers = holm_multipliers([tests[place].p for place in places])
+        for place, multiplier in zip(places, multipliers, strict=True):
+            found[place] = replace(found[place], multiplier=multiplier, family=len(places))
+    return found
 
 
 def decide(named: Named, evidence: Evidence) -> Verdict:
-    """The verdict on one claim; what cannot be tested says why."""
+    """The verdict on one claim; what cannot be tested says why, and what was found all the same."""
+    claim = named.claim
     try:
-        return named.claim.check(evidence)
+        verdict = claim.check(evidence)
     except HarnessError as reason:
-        return Verdict("cannot be tested", str(reason))
+        verdict = Verdict("cannot be tested", str(reason))
+    if claim.needs_runs and evidence.other_protocol and evidence.runs is not None:
+        verdict = replace(
+            verdict, state="cannot be tested", why=f"other protocol: {evidence.other_protocol}; found: {verdict.why}"
+        )
+    if not claim.quoted:
+        answer = "" if verdict.state == "cannot be tested" else f"the runs would have it {verdict.state}: "
+        verdict = replace(verdict, state="a question", why=f"{answer}{verdict.why}")
+    return verdict
 
 
 def _table(name: str) -> tuple[Table | None, str]:
@@ -112,27 +151,43 @@ def _table(name: str) -> tuple[Table | None, str]:
         return None, str(error)
 
 
-def _runs(file: ClaimsFile, find: Find) -> tuple[Finished | None, bool]:
+@dataclass(frozen=True)
+class Runs:
+    """The runs that decide the claims of a file. study: the file that says how they are to be made. small: whether that
+    is a reduced one. none: why there are none."""
+
+    finished: Finished | None
+    study: Path | None = None
+    small: bool = False
+    none: str = ""
+
+
+def _runs(file: ClaimsFile, folder: Path, find: Find) -> Runs:
     for small, names in ((False, file.studies), (True, file.small)):
         for name in names:
             if (found := find(name)) is not None:
-                return found, small
-    return None, False
-
-
-def _no_runs(file: ClaimsFile) -> str:
+                return Runs(found, find_study(name, folder), small)
     studies = [*file.studies, *file.small]
-    return f"no finished runs of {' or '.join(studies)}" if studies else "no study that could decide it is written"
+    return Runs(
+        None,
+        none=f"no finished runs of {' or '.join(studies)}" if studies else "no study that could decide it is written",
+    )
+
+
+def _other_protocol(named: Named, found: Runs) -> str:
+    """In what the runs differ from what a claim is about."""
+    if found.finished is None:
+        return ""
+    claim = named.claim
+    methods = [m for m in (getattr(claim, "method", None), getattr(claim, "against", None)) if m]
+    any_size = found.small and getattr(claim, "any_size", False)
+    protocol = claim.protocol.model_copy(update={"epochs": None}) if any_size else claim.protocol
+    told = [f"{found.finished.name} is a reduced study"] if found.small and not any_size else []
+    if differing := differences(found.finished, found.study, protocol, methods):
+        told.append(differing)
+    return ", ".join(told)
 
 
 def claims_about(found: Finished, claims: Sequence[Named]) -> list[Named]:
     """The claims that these runs may decide."""
     return [n for n in claims if n.claim.needs_runs and found.name in (*n.file.studies, *n.file.small)]
-
-
-def rows_about(found: Finished, folder: Path) -> list[dict[str, Any]]:
-    """One row a claim that these runs may decide, for a report; none where the folder has no claims about them."""
-    if not folder.is_dir():
-        return []
-    about = claims_about(found, read_folder(folder))
-    return [c.row() for c in check_all(about, lambda name: found if name == found.name else None)]

@@ -17,6 +17,8 @@ def noise(table: Table, measure: str) -> float | None:
     Pooled over the trials of every architecture; where the table has one trial or only a mean, over the means of
     architectures that are the same cell and were trained apart (means of two or three trials vary less than a trial).
     """
+    if not table.complete:  # of one that trains what it is asked for, nothing is known beforehand
+        return None
     return _noise(table.folder.as_posix(), measure)
 
 

@@ -13,27 +13,37 @@ HEAD = """# Claims
 
 What papers say, and what the table and the committed results say to it. Made by `harness claims write`; do not edit.
 
-**Reproduced** and **not reproduced** are said where the numbers decide; everything else **cannot be tested**, with the
-reason. `n`: runs, or cells of the table. The table's noise is the standard deviation of one network trained again, in
-percentage points: over its trials, or, where it has only means, over cells that are the same network. The claims, with
-their sources and protocols, are `benchmarks/published/*.claims.toml`.
+**Reproduced** and **not reproduced** are said where the source is quoted and the runs were made as it says. Everything
+else **cannot be tested**, with the reason and with what was found. What stands in no source that could be quoted is
+**a question**, in a list of its own at the end. `n`: runs, or cells of the table. The table's noise is the standard
+deviation of one network trained again, in percentage points: over its trials, or, where it has only means, over cells
+that are the same network. The claims, with their sources and protocols, are `benchmarks/published/*.claims.toml`.
 """
 
 
 def page(checked: Sequence[Checked]) -> str:
-    """Markdown: how many of each verdict, then a table a file of claims, those without a search first."""
+    """Markdown: how many of each verdict, then a table a file of claims, those without a search first; then what is
+    asked and stands in no source."""
     counts = Counter(c.verdict.state for c in checked)
     told = ", ".join(f"{counts[s]} {s}" for s in ("reproduced", "not reproduced", "cannot be tested"))
+    parts = [HEAD, f"{len(checked) - counts['a question']} claims: {told}. {counts['a question']} questions.\n"]
+    parts += sections([c for c in checked if c.named.claim.quoted])
+    parts.append("# Questions\n\nNobody was quoted for these: recollections of figures, and questions of our own.\n")
+    return "\n".join(parts + sections([c for c in checked if not c.named.claim.quoted]))
+
+
+def sections(checked: Sequence[Checked]) -> list[str]:
+    """A table a file."""
     groups: dict[str, list[Checked]] = {}
     for c in checked:
         groups.setdefault(c.named.group, []).append(c)
-    parts = [HEAD, f"{len(checked)} claims: {told}.\n"]
+    parts = []
     for group, members in groups.items():
         parts.append(f"## {group}\n\n{members[0].named.file.paper}\n")
         parts.append(markdown([line(c) for c in members]) + "\n")
         sources = dict.fromkeys(c.named.claim.source for c in members)
         parts.append("Sources: " + "; ".join(sources) + ".\n")
-    return "\n".join(parts)
+    return parts
 
 
 def line(checked: Checked) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from pydantic import Field
 from harness.core.errors import did_you_mean
 from harness.results.load import Finished
 from harness.spaces.base import Space
-from harness.stats.intervals import Floats
-from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, agrees, state_of
+from harness.stats.intervals import Floats, mean_of_next
+from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, state_of
+from harness.verdicts.claims.kinds.final import FEWEST_RUNS
 
 
 class AtEpoch(RunClaim):
-    """After an epoch, a quantity is `value` within `tolerance`: the mean over the runs, without an interval, since what
-    is claimed is a log of one run.
+    """After an epoch, a quantity is `value`, as a log of one run has it.
+
+    Reproduced where the value is within the 95 % prediction interval of one further run, not reproduced where it is
+    outside. One or two runs have no such interval: how far one run lies from the next is not known then.
 
     quantity: a column of epochs.parquet, or "weight of OPERATION", its mean mixing weight over all choices of
     operations.
@@ -25,17 +28,22 @@ class AtEpoch(RunClaim):
     quantity: str
     epoch: int = Field(ge=0)
     value: float
-    tolerance: float = Field(gt=0)
 
     def claimed(self) -> str:
-        return f"{self.value:g} ± {self.tolerance:g}"
+        return f"{self.value:g}"
 
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
         values = at_epoch(runs, self.method, self.quantity, self.epoch)
-        found = float(values.mean())
-        told = f"{len(values)} run{'s' * (len(values) > 1)} of {runs.name}, after epoch {self.epoch}"
-        return Verdict(state_of(agrees(found, self.value, self.tolerance)), told, found, len(values))
+        n, found = len(values), float(values.mean())
+        told = f"{n} run{'s' * (n > 1)} of {runs.name}, after epoch {self.epoch}"
+        if n < FEWEST_RUNS:
+            few = f"{told}: {found:.4g}; how far one run lies from the next is not known from so few"
+            return Verdict("cannot be tested", few, found, n)
+        interval = mean_of_next(values, 1)
+        inside = interval.low <= self.value <= interval.high
+        why = f"{told}: one further run is to be expected between {interval.low:.4g} and {interval.high:.4g}"
+        return Verdict(state_of(inside), why, found, n, interval)
 
 
 def at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from pydantic import Field
 
@@ -9,19 +11,18 @@ from harness.core.text import told_p
 from harness.results.endpoints import endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
-from harness.stats.intervals import Floats
-from harness.stats.tests import rank_sum, signed_rank
-from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict
-from harness.verdicts.claims.kinds.final import decided
-from harness.verdicts.compare import compare
+from harness.stats.shift import Shift, shift_of
+from harness.stats.tests import Test
+from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decided
+from harness.verdicts.claims.kinds.final import noise_of
+from harness.verdicts.compare import Pair, compare_two, told_interval
 
 
 class LowerError(RunClaim):
-    """A method has a lower error than another at an endpoint, by the comparison of docs/statistics.md (Holm over the
-    pairs that the study declared)."""
+    """A method has a lower error than another at an endpoint, by the two-sided test of docs/statistics.md, corrected
+    for all tests of the claims' file (Holm)."""
 
     name = "lower-error"
-    any_size: bool = True
     method: str
     against: str
     endpoint: Endpoint = "final"
@@ -29,29 +30,35 @@ class LowerError(RunClaim):
     def claimed(self) -> str:
         return f"lower error than {self.against}"
 
-    def check(self, evidence: Evidence) -> Verdict:
+    def pair(self, evidence: Evidence) -> Pair:
         runs = self.decided_by(evidence, self.method, self.against)
         found = endpoints(runs.results, runs.declared)
-        pairs = compare(found, runs.declared, self.endpoint)
-        chosen = [p for p in pairs if (p.new, p.base) == (self.method, self.against)]
-        if not chosen:
-            declared = runs.declared.model_copy(update={"pairs": ((self.method, self.against),)})
-            chosen = compare(found, declared, self.endpoint)
-        (pair,) = chosen
-        shown = pair.reachable and pair.p_holm <= pair.level
-        state = decided(shown and pair.improvement > 0.5, shown and pair.improvement < 0.5)
-        return Verdict(state, pair.verdict, pair.points.estimate, min(pair.test.n), pair.points, pair.width / 2)
+        names = (self.method, self.against)
+        return compare_two(
+            found, runs.declared, names, self.endpoint, multiplier=evidence.multiplier, pairs=evidence.family
+        )
+
+    def test(self, evidence: Evidence) -> Test:
+        return self.pair(evidence).shift.test
+
+    def check(self, evidence: Evidence) -> Verdict:
+        pair = self.pair(evidence)
+        state = decided(pair.state == "lower", pair.state == "higher")
+        runs = self.decided_by(evidence)
+        return Verdict(
+            state, pair.verdict, pair.interval.estimate, min(pair.n), pair.interval, noise_of(runs.results.table)
+        )
 
 
 class QuantityRises(RunClaim):
-    """A measured quantity is higher after the last epoch than at the first one where it was measured (signed-rank over
-    seeds, one-sided); with `against`: ends lower than the other method's (rank-sum, one-sided).
+    """A measured quantity is higher after the last epoch than at the first one where it was measured (both of the same
+    run); with `against`: ends lower than the other method's. Two-sided tests as those of errors, corrected for all
+    tests of the claims' file (Holm).
 
     column: of epochs.parquet, such as the Hessian's largest eigenvalue.
     """
 
     name = "quantity-rises"
-    any_size: bool = True
     method: str
     column: str
     against: str | None = None
@@ -60,25 +67,48 @@ class QuantityRises(RunClaim):
     def claimed(self) -> str:
         return "rises" if self.against is None else f"lower than {self.against}"
 
-    def check(self, evidence: Evidence) -> Verdict:
+    def shift(self, evidence: Evidence) -> Shift:
+        """From first to last, or from the other method to this one."""
         runs = self.decided_by(evidence, *(m for m in (self.method, self.against) if m))
-        first, last = measured(runs, self.method, self.column)
+        ends = measured(runs, self.method, self.column, "last")
         if self.against is None:
-            test = signed_rank(last, first)
-            shown, refuted = test.greater, test.less
-            told = f"{self.column} goes from {np.median(first):.3g} to {np.median(last):.3g}"
-        else:
-            _, other = measured(runs, self.against, self.column)
-            test = rank_sum(last, other)
-            shown, refuted = test.less, test.greater
-            told = f"{self.column} ends at {np.median(last):.3g}, {self.against} at {np.median(other):.3g}"
-        state = decided(shown <= self.level, refuted <= self.level)
-        why = f"{told} (medians of {len(last)} runs of {runs.name}), one-sided {told_p(min(shown, refuted))}"
-        return Verdict(state, why, float(np.median(last)), len(last))
+            begins = measured(runs, self.method, self.column, "first")
+            return shift_of([ends[s] for s in ends], [begins[s] for s in ends], paired=True)
+        others = measured(runs, self.against, self.column, "last")
+        common = sorted(set(ends) & set(others))
+        if runs.declared.paired is False or 2 * len(common) < max(len(ends), len(others)):
+            return shift_of(list(ends.values()), list(others.values()), paired=False)
+        return shift_of([ends[s] for s in common], [others[s] for s in common], paired=True)
+
+    def test(self, evidence: Evidence) -> Test:
+        return self.shift(evidence).test
+
+    def check(self, evidence: Evidence) -> Verdict:
+        shift = self.shift(evidence)
+        p = min(1.0, evidence.multiplier * shift.test.p)
+        interval = shift.interval(self.level / evidence.multiplier)
+        claimed = "higher" if self.against is None else "lower"
+        shown = p <= self.level
+        state = decided(shown and shift.direction == claimed, shown and shift.direction != claimed)
+        first, last = np.median(shift.base), np.median(shift.new)
+        told = (
+            f"goes from {first:.3g} to {last:.3g}"
+            if self.against is None
+            else f"ends at {last:.3g}, {self.against} at {first:.3g}"
+        )
+        n = min(shift.test.n)
+        unit = "runs" if self.against is None else "pairs of runs" if shift.paired else "runs each"
+        moved = f"shift {told_interval(interval, digits=3)}, two-sided {told_p(p)}"
+        why = f"{self.column} {told} (medians of {n} {unit}), {moved}"
+        if evidence.family > 1:
+            why += f" among {evidence.family} tests"
+        if shift.test.smallest * evidence.family > self.level:
+            why += f", too few to decide (the smallest p that they can give is {shift.test.smallest:.2g})"
+        return Verdict(state, why, float(last), n)
 
 
-def measured(runs: Finished, method: str, column: str) -> tuple[Floats, Floats]:
-    """A quantity of every seed where it was measured first, and last."""
+def measured(runs: Finished, method: str, column: str, when: Literal["first", "last"]) -> dict[int, float]:
+    """A quantity of every seed where it was measured first, or last."""
     rows = runs.results.epochs
     if column not in rows:
         raise Undecided(f"{runs.name} did not measure {column!r}: its study needs the probe that does")
@@ -86,4 +116,5 @@ def measured(runs: Finished, method: str, column: str) -> tuple[Floats, Floats]:
     if known.empty or known["epoch"].nunique() < 2:
         raise Undecided(f"{runs.name} measured {column!r} of {method!r} at fewer than two epochs")
     by_seed = known.groupby("seed")[column]
-    return by_seed.first().to_numpy(), by_seed.last().to_numpy()
+    found = by_seed.first() if when == "first" else by_seed.last()
+    return {int(str(seed)): float(value) for seed, value in found.items()}

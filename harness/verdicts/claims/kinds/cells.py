@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, field_validator
 
+from harness.core.seeds import derive_seed
+from harness.stats.intervals import Floats
 from harness.tables.measure import Measure
-from harness.verdicts.claims.base import ROUNDING, Claim, Evidence, State, Undecided, Verdict, agrees, state_of
+from harness.verdicts.claims.base import COMMON, ROUNDING, Claim, Evidence, State, Undecided, Verdict, agrees, state_of
 from harness.verdicts.claims.noise import noise
 
 
 class MeanOfCells(Claim):
     """A published mean (and standard deviation) is that of these cells.
 
-    cells: published indices, one a run, so a cell may occur twice. measure: dataset/split@epochs. value, deviation: as
-    printed, %; what the deviation divides by is `protocol.std`.
+    cells: published indices, one a run, so a cell may occur twice. measure: dataset/split@epochs. trial: a seed or
+    "mean", where the source says so; where it does not, a value that one training may well have is not refuted. value,
+    deviation: as printed, %; what the deviation divides by is `protocol.std`.
     """
 
     name = "mean-of-cells"
     cells: tuple[int, ...] = Field(min_length=1)
     measure: str
-    trial: str = "mean"
+    trial: str | None = None
     value: float
     deviation: float | None = None
     tolerance: float = Field(ROUNDING, ge=0)
@@ -31,7 +34,7 @@ class MeanOfCells(Claim):
     def check(self, evidence: Evidence) -> Verdict:
         table = evidence.asked_table()
         measure = Measure.parse(self.measure)
-        values = np.array([table.lookup(cell, measure, self.trial) for cell in self.cells])
+        values = np.array([table.lookup(cell, measure, self.trial or "mean") for cell in self.cells])
         if np.isnan(values).any():
             raise Undecided(f"table {table.name} does not know {self.measure} of all of these cells")
         mean = float(values.mean())
@@ -42,17 +45,29 @@ class MeanOfCells(Claim):
             fits = {d: agrees(s, self.deviation, self.tolerance) for d, s in spread.items()}
             agreed = agreed and fits.get(self.protocol.std, any(fits.values()))
             told += "; standard deviation " + " or ".join(f"{s:.2f} ({d})" for d, s in spread.items())
-        return Verdict(state_of(agreed), f"cells {told}", mean, len(values), noise=noise(table, self.measure))
+        spread_of_one, state = noise(table, self.measure), state_of(agreed)
+        if not agreed and self.trial is None and abs(mean - self.value) <= FAR * (spread_of_one or np.inf):
+            state, told = (
+                "cannot be tested",
+                f"{told}; one training, which the source may mean, may well have {self.value:.2f}",
+            )
+        return Verdict(state, f"cells {told}", mean, len(values), noise=spread_of_one)
 
 
 DIVISORS = ("n", "n-1")
+FAR = 4.0
+"""Standard deviations of one training that a value may be off, and still be one of another training."""
+AROUND = 0.5
+"""Percentage points by which the numbers of a row are moved, to see how often some cell has such a row by chance."""
+DRAWS = 1_000
 
 
 class OneCell(Claim):
     """Published values are those of one single cell, whichever it is; what ±0.00 over seeds means.
 
     values: {dataset/split@epochs: accuracy in % as printed}. cell: the published index, where it is said. Where the
-    table knows only some of the values of every cell that fits, it cannot be tested.
+    table knows only some of the values of every cell that fits, it cannot be tested; nor where rows like this one are
+    some cell's by chance, nor where no cell fits and the nearest is as far away as one training is from the next.
     """
 
     name = "one-cell"
@@ -89,6 +104,24 @@ class OneCell(Claim):
             why += "" if sure == len(rows) else f" ({len(rows) - sure} of them not known in every measure)"
         else:
             alone = ", ".join(f"{n} have {text}" for text, n in each.items())
-            why = f"no cell has all of these values; alone: {alone}"
+            nearest = float(np.nanmin(np.where(known.all(axis=0), off.max(axis=0), np.nan)))
+            why = f"no cell has all of these values; alone: {alone}; the nearest is {nearest:.2f} away in one of them"
+        spread = noise(table, next(iter(self.values)))
         state: State = "cannot be tested" if len(rows) and not sure else state_of(agreed)
-        return Verdict(state, why, n=len(table), noise=noise(table, next(iter(self.values))))
+        common = self.share_by_chance(np.stack(list(vectors.values())))
+        if not len(rows) and nearest <= FAR * (spread or np.inf):
+            state, why = "cannot be tested", f"{why}, no more than another training or version of the table may be"
+        elif agreed and self.cell is None and common > COMMON:
+            state, why = "cannot be tested", f"{why}; {100 * common:.0f} % of such rows are some cell's by chance"
+        return Verdict(state, why, n=len(table), noise=spread)
+
+    def share_by_chance(self, known: Floats) -> float:
+        """How often a row whose numbers are all moved a little, each by itself, is some cell's. known: [measures,
+        cells]."""
+        rng = np.random.default_rng(derive_seed("one cell", *map(str, self.values.values())))
+        found = np.array(list(self.values.values()))[:, None]
+        hits = 0
+        for _ in range(DRAWS):
+            moved = np.round(found + rng.uniform(-AROUND, AROUND, found.shape), 2)
+            hits += bool((np.abs(known - moved) <= self.tolerance + 1e-9).all(axis=0).any())
+        return hits / DRAWS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,17 +10,31 @@ from pydantic import Field
 from harness.core.seeds import derive_seed
 from harness.results.endpoints import endpoints
 from harness.runs.preregistration import Failure
-from harness.stats.intervals import as_codes, rate, single
+from harness.stats.intervals import Interval, mean_of_next, rate
 from harness.tables.measure import Measure
-from harness.verdicts.claims.base import FEWEST_RUNS, Evidence, RunClaim, State, Undecided, Verdict
+from harness.tables.table import Table
+from harness.verdicts.claims.base import COMMON, Evidence, RunClaim, Undecided, Verdict, decided
 from harness.verdicts.claims.noise import noise
+from harness.verdicts.collapse import base_rate
+
+FEWEST_RUNS = 3
+"""From so many runs on there is an interval of further ones that says something."""
+DRAWS = 10_000
+
+
+def noise_of(table: Table | None) -> float | None:
+    """The noise of a table's test; None where it is unknown."""
+    return None if table is None else noise(table, str(table.test))
 
 
 class FinalAccuracy(RunClaim):
-    """The mean accuracy of what a method derives after its last epoch is `value`, within `tolerance`.
+    """The mean accuracy of what a method derives after its last epoch is `value`.
 
-    measure: dataset/split@epochs of the table. Reproduced where the whole interval over seeds is within the tolerance,
-    not reproduced where all of it is outside.
+    Not reproduced where the value is outside of the 95 % prediction interval of such a mean, of as many runs as were
+    published. Reproduced where it is inside and the interval tells it from random cells: fewer than one in twenty means
+    of as many random cells lie inside, too.
+
+    measure: dataset/split@epochs of the table.
     """
 
     name = "final-accuracy"
@@ -28,49 +42,54 @@ class FinalAccuracy(RunClaim):
     measure: str
     value: float
     deviation: float | None = None
-    tolerance: float = Field(gt=0)
 
     def claimed(self) -> str:
         return f"{self.value:.2f}" + ("" if self.deviation is None else f"±{self.deviation:.2f}")
 
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
-        if runs.results.table is None:
+        table = runs.results.table
+        if table is None:
             raise Undecided(f"the runs of {runs.name} were looked up in no table")
-        rows = runs.results.error_by_epoch(Measure.parse(self.measure))
-        rows = rows[rows["method"] == self.method].sort_values("epoch")
-        values = 100 - rows.groupby("seed")["error_pct"].last().to_numpy()
-        n = len(values)
+        measure = Measure.parse(self.measure)
+        found = endpoints(runs.results, runs.declared, measure)
+        values = 100 - found.values(self.method, "final")
+        n, published = len(values), self.protocol.seeds or 1
         if n < FEWEST_RUNS:
-            raise Undecided(f"{n} runs end at {values.mean():.2f} on average: an interval takes {FEWEST_RUNS}")
-        (codes,), trials = as_codes(values)
-        rng = np.random.default_rng(derive_seed("claim", self.method, self.measure))
-        interval = single(codes, trials, mean, rng)
-        low, high = self.value - self.tolerance, self.value + self.tolerance
-        state = decided(low <= interval.low and interval.high <= high, interval.high < low or interval.low > high)
-        why = f"{n} runs of {runs.name}, {len(np.unique(values))} different ends, against {low:.2f} to {high:.2f}"
-        return Verdict(state, why, interval.estimate, n, interval, noise(runs.results.table, self.measure))
+            raise Undecided(f"{n} runs end at {values.mean():.2f} on average: a prediction takes {FEWEST_RUNS}")
+        interval = mean_of_next(values, published)
+        inside = interval.low <= self.value <= interval.high
+        common = share_of_random_means(table, measure, published, interval)
+        why = (
+            f"{n} runs of {runs.name} end at {values.mean():.2f} on average, so that the mean of {published} further "
+            f"ones is to be expected between {interval.low:.2f} and {interval.high:.2f}"
+        )
+        if inside and common > COMMON:
+            why += f"; so is that of random cells in {100 * common:.0f} % of all cases, which says nothing of a method"
+        state = decided(inside and common <= COMMON, not inside)
+        return Verdict(state, why, interval.estimate, n, interval, noise(table, self.measure))
 
 
-def mean(values: Any) -> Any:
-    """Along the last axis."""
-    return values.mean(axis=-1)
-
-
-def decided(shown: bool, refuted: bool) -> State:
-    return "reproduced" if shown else "not reproduced" if refuted else "cannot be tested"
+def share_of_random_means(table: Table, measure: Measure, cells: int, interval: Interval) -> float:
+    """How often the mean of so many random cells of a table lies in an interval."""
+    values = table.vector(measure)
+    known = values[~np.isnan(values)]
+    drawn = np.random.default_rng(derive_seed("random means", str(measure))).choice(known, (DRAWS, cells)).mean(axis=1)
+    return float(((interval.low <= drawn) & (drawn <= interval.high)).mean())
 
 
 class CollapsedShare(RunClaim):
     """More, or less, than a share of a method's runs collapse, by one of the definitions of docs/statistics.md.
 
-    parameter_free: so many operations without parameters are a collapse. Decided by the exact interval of the share.
+    parameter_free, skips: so many operations without parameters, or skips, are a collapse. Decided by the exact
+    interval of the share; not where random cells do the same.
     """
 
     name = "collapsed-share"
     method: str
     failure: Failure = "parameter-free"
     parameter_free: int = Field(4, ge=1)
+    skips: int = Field(4, ge=1)
     relation: Literal["more than", "less than"]
     value: float = Field(ge=0, le=1)
 
@@ -79,13 +98,19 @@ class CollapsedShare(RunClaim):
 
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
-        changes = {"failure": self.failure, "parameter_free": self.parameter_free}
-        found = endpoints(runs.results, runs.declared.model_copy(update=changes)).runs
-        failed = found[found["method"] == self.method]["failed"]
-        interval = rate(int(failed.sum()), len(failed))
+        changes = {"failure": self.failure, "parameter_free": self.parameter_free, "skips": self.skips}
+        declared = runs.declared.model_copy(update=changes)
+        failed, n = endpoints(runs.results, declared).failures(self.method)
+        interval = rate(failed, n)
         above, below = interval.low > self.value, interval.high < self.value
+        common = base_rate(runs.results, declared)
+        as_random = common.cells > self.value if self.relation == "more than" else common.cells < self.value
         state = decided(*((above, below) if self.relation == "more than" else (below, above)))
-        why = f"{int(failed.sum())} of {len(failed)} runs of {runs.name} have collapsed ({self.failure})"
+        why = f"{failed} of {n} runs of {runs.name} have collapsed ({self.failure})"
         if state == "cannot be tested":
             why += f", which leaves {100 * interval.low:.0f} to {100 * interval.high:.0f} %"
-        return Verdict(state, why, interval.estimate, len(failed), interval)
+        if common.told():
+            why += f"; so have {common.told()}"
+        if as_random and state == "reproduced":
+            state, why = "cannot be tested", f"{why}: what random cells do, too, says nothing of a method"
+        return Verdict(state, why, interval.estimate, n, interval)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from harness.stats.random_search import chance_of_best
 from harness.tables.measure import Measure
+from harness.tables.table import Table
 from harness.verdicts.claims.base import (
     ROUNDING,
     Claim,
@@ -37,16 +38,23 @@ class BestValue(Claim):
         table = evidence.asked_table()
         measure = Measure.parse(self.measure)
         if self.trial == "best":
-            found = float(np.nanmax(table.vector_all(measure)))
-            return self._verdict(found, None, len(table), noise(table, self.measure))
+            every = table.vector_all(measure)
+            known = int((~np.isnan(every)).any(axis=-1).sum())
+            return self._verdict(float(np.nanmax(every)), None, known, table)
         best = table.optimum(measure, self.trial)
         known = int((~np.isnan(table.vector(measure, self.trial))).sum())
-        return self._verdict(best.accuracy_pct, table.index(best.row), known, noise(table, self.measure))
+        return self._verdict(best.accuracy_pct, table.index(best.row), known, table)
 
-    def _verdict(self, found: float, cell: int | None, n: int, spread: float | None) -> Verdict:
+    def _verdict(self, found: float, cell: int | None, known: int, table: Table) -> Verdict:
+        """The best of a part is a lower bound of the best of all: it can refute a lower value alone."""
+        every = table.of_space or len(table)
         agreed = agrees(found, self.value, self.tolerance) and (self.cell is None or cell == self.cell)
         where = "" if cell is None else f" (#{cell})"
-        return Verdict(state_of(agreed), f"the best of {n:,} known cells is {found:.4f}{where}", found, n, noise=spread)
+        why, state = f"the best of {known:,} known cells is {found:.4f}{where}", state_of(agreed)
+        if known < every:
+            state = "not reproduced" if self.value < found - self.tolerance else "cannot be tested"
+            why += f"; {every - known:,} are not known, and one of them may be better"
+        return Verdict(state, why, found, known, noise=noise(table, self.measure))
 
 
 class RandomSearch(Claim):
