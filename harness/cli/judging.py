@@ -51,6 +51,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
+    exploratory = told.startswith("exploratory")
     kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
     kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
@@ -65,8 +66,9 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     emit_cards(pairs, form, title)
     if form == "table":
         click.echo(f"Collapsed: {told_rule(declared)}{'; so are ' + base.told() if base.told() else ''}.")
+        first = "exploratory: " if exploratory else ""
         for pair in pairs:
-            click.echo(f"{pair.verdict}.")
+            click.echo(f"{first}{pair.verdict}.")
 
 
 @click.command()
@@ -105,7 +107,11 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
 @click.option("--eigenvalue", type=float, help="Factor by which the dominant eigenvalue may change  [default: 2]")
 @click.option("--level", type=float, help="Level of the tests  [default: 0.05]")
 @click.option("--only", multiple=True, metavar="NAME", help="Check this method, or this quantity, alone.")
-@click.option("--accept", type=click.Choice(["inconclusive"]), help="Exit with 0 where nothing is shown to have moved.")
+@click.option(
+    "--accept",
+    type=click.Choice(["inconclusive"]),
+    help="Exit with 0 where nothing is shown to have moved, and no run is missing.",
+)
 @click.option("--exact", is_flag=True, help="Every row to the last bit: for the same machine.")
 @form
 def gate(
@@ -126,7 +132,7 @@ def gate(
       1  a quantity is shown to have moved (with --exact: a bit)
       2  bad input
       3  neither is shown: the runs differ too much among themselves
-      4  neither can be shown: there are too few runs, whatever they give
+      4  there are too few runs: one of the baseline is missing, or so few cannot show both
     """
     from harness.cli.printing import emit, emit_cards
     from harness.results.provenance import check_code
@@ -161,4 +167,5 @@ def gate(
     emit_cards(checks, form, f"{found.name} against {against}")
     click.echo(summary(checks), err=form != "table")
     state = overall(checks)
-    sys.exit(0 if accept and state != "moved" else EXITS[state])
+    accepted = accept and state != "moved" and not any(check.lacking for check in checks)
+    sys.exit(0 if accepted else EXITS[state])

@@ -96,8 +96,9 @@ def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
 
 def _count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:
     """Tail probabilities of a null distribution of whole numbers."""
-    counts = counts / counts.sum()
-    return _both_sides(float(counts[: observed + 1].sum()), float(counts[observed:].sum()), smallest, n)
+    every = counts.sum()  # divided last: sums of counts are whole numbers
+    less, greater = counts[: observed + 1].sum() / every, counts[observed:].sum() / every
+    return _both_sides(float(less), float(greater), smallest, n)
 
 
 def _approximate(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:

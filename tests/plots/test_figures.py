@@ -23,8 +23,8 @@ from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.spaces.base import SPACES
 from tests.conftest import ROOT
-from tests.verdicts.test_compare import TABLE, made_up
-from tests.verdicts.test_compare import seeds as random_seeds
+from tests.support.results import TABLE, made_up
+from tests.support.results import draw_ranks as random_seeds
 
 
 @pytest.fixture(scope="module")

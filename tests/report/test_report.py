@@ -17,7 +17,8 @@ from harness.results.folders import open_finished
 from harness.results.load import Finished
 from harness.runs.preregistration import Declared
 from tests.conftest import ROOT
-from tests.verdicts.test_compare import made_up, seeds
+from tests.support.results import draw_ranks as seeds
+from tests.support.results import made_up
 
 PUBLISHED = ROOT / "results" / "published" / "digits"
 ARGUMENTS = (

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.verdicts.baseline import write_baseline
 from tests.conftest import ROOT
-from tests.verdicts.test_compare import made_up, seeds
+from tests.support.results import draw_ranks as seeds
+from tests.support.results import made_up
 
 PUBLISHED = ROOT / "results" / "published" / "digits"
 TESTS = """

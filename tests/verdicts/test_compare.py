@@ -17,40 +17,16 @@ from harness.measures import anytime
 from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared, declare, standing
-from harness.tables.catalog import open_table
 from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
 from harness.verdicts.compare import compare
 from harness.verdicts.gate import Check, Margins, gate, margins_of, overall, summary
 from harness.verdicts.paper import paper_table
 from tests.conftest import ROOT
+from tests.support.results import TABLE, finished, made_up, of_errors
+from tests.support.results import draw_ranks as seeds
 
-TABLE = open_table("nasbench201.digits")
 PUBLISHED = ROOT / "results" / "published" / "digits"
 NAN = float("nan")
-
-
-def made_up(ranks: dict[str, list[list[int]]], seconds: float = 1.0) -> Results:
-    """Results of runs that derive, epoch by epoch, the architectures of these ranks in the table (0: the best)."""
-    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
-    epochs, lookups, timing = [], [], []
-    for method, runs in ranks.items():
-        for seed, trajectory in enumerate(runs):
-            for epoch, rank in enumerate(trajectory):
-                place = {"method": method, "seed": seed, "epoch": epoch}
-                architecture = TABLE.space.parse(TABLE.encoding(int(order[rank])))
-                counts = {f"count_{o}": architecture.operations.count(o) for o in TABLE.space.operations}
-                losses = {"train_loss": 1 / (epoch + 1), "search_valid_loss": 1.0, "alphas": [float(rank)] * 30}
-                accuracy = {"supernet_accuracy_pct": float(100 - rank % 97)}
-                epochs.append(place | losses | accuracy | counts | {"architecture": architecture.encoding})
-                for column, value in TABLE.all_values(architecture):
-                    told = {"dataset": column.dataset, "split": column.split, "table_epochs": column.epochs}
-                    lookups.append(place | told | {"trial": str(column.trial), "accuracy_pct": value})
-                timing.append(place | {"wall_s": seconds * epoch})
-    return Results(pd.DataFrame(epochs), pd.DataFrame(lookups), pd.DataFrame(timing), TABLE)
-
-
-def seeds(rng: np.random.Generator, n: int, low: int, high: int) -> list[list[int]]:
-    return [[int(r) for r in rng.integers(low, high, 4)] for _ in range(n)]
 
 
 # -- measures of a trajectory --------------------------------------------------------------------------------------
@@ -63,7 +39,7 @@ def test_onsets_are_the_first_epoch_that_stays_bad() -> None:
     assert anytime.onset_degraded(error, 45) == 5
     assert np.isnan(anytime.onset_above_random([80, 30, 20], 60))
     assert anytime.onset_above_random([80, 90], 60) == 0
-    assert anytime.onset_parameter_free([0, 4, 2, 4, 5], 4) == 3
+    assert anytime.onset_of_many([0, 4, 2, 4, 5], 4) == 3
 
 
 def test_area_and_degradation() -> None:
@@ -88,9 +64,14 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     assert row["failed"]
     assert row["onset_above_random"] == 3
     assert found.optimum == pytest.approx(errors[0])
-    (codes,), trials = found.coded(("a",), "final")
-    values = TABLE.lookup(TABLE.space.parse(row["final_architecture"]), TABLE.test, "all")
-    assert sorted(trials[codes[0]]) == pytest.approx(sorted(100 - values))
+    trials = np.asarray([TABLE.lookup(TABLE.space.parse(a), TABLE.test, "all") for a in set_of(found, "a")])
+    assert found.noise == pytest.approx(2 * np.median(trials.std(axis=1, ddof=1) / trials.shape[1] ** 0.5), rel=1e-6)
+
+
+def set_of(found: Endpoints, method: str) -> list[str]:
+    """The cells that `made_up` derives in the test above."""
+    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
+    return [TABLE.encoding(int(order[rank])) for rank in (9_000, 3, 200, 15_000)]
 
 
 def test_without_a_table_the_supernet_s_error_counts() -> None:
@@ -99,8 +80,8 @@ def test_without_a_table_the_supernet_s_error_counts() -> None:
     found = endpoints(alone, Declared())
     assert np.isnan(found.optimum)
     (pair,) = compare(found, Declared())
-    assert np.isfinite(pair.points.low)
-    assert np.isnan(pair.normalised.estimate)
+    assert np.isfinite(pair.shift.estimate)
+    assert np.isnan(pair.width)
 
 
 # -- comparisons ---------------------------------------------------------------------------------------------------
@@ -112,10 +93,9 @@ def test_a_difference_that_ten_seeds_carry_is_said() -> None:
     (pair,) = compare(found, Declared())
     assert pair.paired
     assert pair.p_holm == pytest.approx(2 / 2**10)
-    assert pair.improvement == 1
-    assert pair.points.high < 0
-    assert pair.practice.better > 0.99
-    assert pair.verdict.startswith("new has a lower error than darts: median difference -")
+    assert pair.a12 == 1
+    assert pair.interval.high < 0
+    assert pair.verdict.startswith("new has a lower error than darts: shift -")
     assert "(10 pairs of runs)" in pair.verdict
     (unpaired,) = compare(found, Declared(paired=False))
     assert unpaired.p_holm < pair.p_holm
@@ -128,14 +108,14 @@ def test_a_p_that_no_digits_can_tell_is_told_as_small_and_kept_as_a_number() -> 
     rng = np.random.default_rng(0)
     made = made_up({"darts": seeds(rng, 20, 9_000, 15_000), "new": seeds(rng, 20, 0, 2_000)})
     (pair,) = compare(endpoints(made, Declared()), Declared())
-    for card in (pair, replace(pair, p_holm=0.0)):
+    for card in (pair, replace(pair, multiplier=0.0)):
         assert ", p < 0.0001 (20 pairs of runs)" in card.verdict
         assert card.row()["p"] == "< 0.0001"
         assert "| < 0.0001 |" in markdown([card.row()])
         assert "& $<$ 0.0001 &" in latex([card.row()])
     assert pair.numbers()["p_holm"] == pytest.approx(2 / 2**20)
-    assert replace(pair, p_holm=1e-4).row()["p"] == 1e-4
-    check = Check("new", "final error", "", "", "2", moved=0.0, equivalent=0.123, runs=20, needs=5)
+    assert replace(pair, multiplier=1e-4 * 2**19).row()["p"] == 1e-4
+    check = Check("new", "final error", "", "", "2", 0.0, 0.123, runs=20, reach=lambda n: (0.0, 0.0))
     assert (check.row()["p moved"], check.row()["p stable"]) == ("< 0.0001", 0.12)
     assert check.numbers()["p moved"] == 0.0
 
@@ -145,15 +125,15 @@ def test_three_seeds_carry_no_claim() -> None:
     found = endpoints(made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared())
     (pair,) = compare(found, Declared())
     assert not pair.reachable
-    assert "no claim: with 3 pairs of runs no difference, however large, can be significant" in pair.verdict
-    assert "(the smallest p that they can give is 0.25; it has to be 0.05 or less)" in pair.verdict
-    assert "run at least 6 seeds a method" in pair.verdict
+    assert "no claim: 3 pairs of runs cannot show a difference, however large" in pair.verdict
+    assert "(the smallest p that they can give is 0.25, and it has to be at most 0.05)" in pair.verdict
+    assert "6 pairs of runs are the fewest that can, and 13 are needed to find, in four of five" in pair.verdict
     (unpaired,) = compare(found, Declared(paired=False))
-    assert "with 3 and 3 runs no difference" in unpaired.verdict
-    assert "(the smallest p that they can give is 0.1;" in unpaired.verdict
-    assert "run at least 4 seeds a method" in unpaired.verdict
+    assert "3 and 3 runs cannot show a difference" in unpaired.verdict
+    assert "(the smallest p that they can give is 0.1," in unpaired.verdict
+    assert "4 runs of each method are the fewest that can, and 9 are needed" in unpaired.verdict
     (alone,) = compare(endpoints(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
-    assert "with 1 pair of runs no difference" in alone.verdict
+    assert "1 pair of runs cannot show a difference" in alone.verdict
 
 
 def test_no_difference_is_not_equivalence() -> None:
@@ -162,23 +142,22 @@ def test_no_difference_is_not_equivalence() -> None:
     (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
     assert "no difference shown" in pair.verdict
     assert "equivalent in practice" not in pair.verdict
-    assert "no proof that there is none: to be noticed in four of five such studies, one method has to win 86 %" in (
-        pair.verdict
-    )
+    missed = f"a difference of less than {pair.shift.detectable(0.05):.2g} points may well have been missed"
+    assert missed in pair.verdict
     ranks["new"] = ranks["darts"]
     (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
-    assert pair.test.p == 1
-    assert pair.points == (0, 0, 0)
-    assert "they are equivalent in practice: within" in pair.verdict
+    assert pair.shift.test.p == 1
+    assert pair.interval == (0, 0, 0)
+    assert "new and darts are equivalent in practice, within" in pair.verdict
+    (unknown,) = compare(replace(endpoints(made_up(ranks), Declared()), noise=NAN), Declared())
+    assert unknown.state == "open"  # where nobody knows what does not matter
 
 
-def test_equivalence_is_not_said_beside_an_interval_that_leaves_it() -> None:
-    """Ten seeds of the published study: the posterior is sure, the interval of the median difference is not."""
+def test_equivalence_is_not_said_of_an_interval_that_leaves_it() -> None:
+    """Ten seeds of the published study: its shift is small, its interval is not."""
     found = load_published("ten-seeds")
-    pairs = {p.new: p for p in compare(found, Declared())}
-    pair = pairs["sdarts-rs"]
-    assert pair.practice.equivalent >= 0.95
-    assert pair.points.high > pair.width
+    pair = next(p for p in compare(found, Declared()) if p.new == "sdarts-rs")
+    assert pair.interval.high > pair.width
     assert "equivalent" not in pair.verdict
 
 
@@ -193,9 +172,6 @@ def test_another_measure_is_compared_in_its_own_values() -> None:
     architecture = TABLE.space.parse(found.runs["final_architecture"].iloc[1])
     assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, TABLE.validation))
     assert found.optimum == pytest.approx(100 - TABLE.optimum(TABLE.validation).accuracy_pct)
-    assert sorted(found.trials.loc[architecture.encoding]) == pytest.approx(
-        sorted(100 - TABLE.lookup(architecture, TABLE.validation, "all"))
-    )
 
 
 # -- the table of a paper ------------------------------------------------------------------------------------------
@@ -209,7 +185,7 @@ def test_the_table_of_a_paper() -> None:
         "same": seeds(rng, 10, 9_000, 15_000),
     }
     results = made_up(ranks)
-    rows, caption = paper_table(results, Declared())
+    rows, caption = paper_table(finished(results))
     assert [r["method"] for r in rows] == ["darts", "new", "same", "best in the table", "random (median)"]
     assert list(rows[0]) == ["method", "n", "digits100 x-valid", "digits100 x-test"]
     values = 100 - endpoints(results, Declared()).values("new", "final")
@@ -219,23 +195,32 @@ def test_the_table_of_a_paper() -> None:
     assert rows[4]["digits100 x-test"] == f"{TABLE.random_median(TABLE.test):.2f}"
     assert "* better, † worse than darts" in caption
     assert "no value" not in caption
-    (alone, *_), _ = paper_table(results, Declared(baseline="new"), [TABLE.test])
+    told, caption = paper_table(finished(results, standing="exploratory: seed 3 of every method declared and left out"))
+    assert not any("*" in row["digits100 x-test"] for row in told)
+    assert "No marks: the comparison is exploratory: seed 3" in caption
+    one = results.lookups.assign(accuracy_pct=results.lookups["accuracy_pct"].mask(
+        results.lookups["method"].eq("new") & results.lookups["seed"].eq(0)
+    ))  # fmt: skip
+    told, caption = paper_table(finished(replace(results, lookups=one)))
+    assert "(9 of 10)*" in told[1]["digits100 x-test"]
+    assert "Without new seed 0 (has no value at any epoch)." in caption
+    (alone, *_), _ = paper_table(finished(results, Declared(baseline="new")), [TABLE.test])
     assert alone["digits100 x-test"].endswith("†")
-    rows, _ = paper_table(results, Declared(), [TABLE.test], "median")
+    rows, _ = paper_table(finished(results), [TABLE.test], "median")
     told = re.fullmatch(r"([\d.]+) \[([\d.]+), ([\d.]+)\]\*", rows[1]["digits100 x-test"])
     assert told
     middle, low, high = map(float, told.groups())
     assert low <= middle <= high
     unknown = results.lookups.assign(accuracy_pct=np.nan)
-    nothing, caption = paper_table(Results(results.epochs, unknown, results.timing, TABLE), Declared(), [TABLE.test])
+    nothing, caption = paper_table(finished(replace(results, lookups=unknown)), [TABLE.test])
     assert nothing[0]["digits100 x-test"] == "-"
     assert "-: the table has no value there" in caption
     with pytest.raises(HarnessError, match=r"has no digits100/x-test@200: it has digits100/x-valid@4"):
-        paper_table(results, Declared(), [TABLE.test._replace(epochs=200)])
+        paper_table(finished(results), [TABLE.test._replace(epochs=200)])
     with pytest.raises(HarnessError, match="'area' is no architecture's"):
-        paper_table(results, Declared(primary="area"))
+        paper_table(finished(results, Declared(primary="area")))
     with pytest.raises(HarnessError, match="these runs have no table"):
-        paper_table(Results(results.epochs, results.lookups, results.timing, None), Declared())
+        paper_table(finished(replace(results, table=None)))
 
 
 def test_pairs_and_names_that_are_declared() -> None:
@@ -249,29 +234,52 @@ def test_pairs_and_names_that_are_declared() -> None:
     with pytest.raises(HarnessError, match="'a' is the only method with finished runs"):
         compare(alone, Declared())
     uneven = endpoints(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
-    assert not compare(uneven, Declared())[0].paired
-    with pytest.raises(HarnessError, match="paired = true needs the same finished seeds"):
-        compare(uneven, Declared(paired=True))
+    (pair,) = compare(uneven, Declared())
+    assert pair.paired and pair.n == (5, 5)
+    assert "left out: b seed 5 (its pair of a is not there)" in pair.verdict
+    apart = endpoints(of_errors({"a": {0: [1.0], 1: [2.0]}, "b": {5: [1.0], 6: [2.0]}}), Declared())
+    assert not compare(apart, Declared())[0].paired
+    with pytest.raises(HarnessError, match="paired = true needs seeds that both 'b' and 'a' have finished"):
+        compare(apart, Declared(paired=True))
 
 
 def test_a_comparison_gives_the_same_digits_again() -> None:
     rng = np.random.default_rng(0)
     found = endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
-    assert compare(found, Declared()) == compare(found, Declared())
+    assert [p.numbers() for p in compare(found, Declared())] == [p.numbers() for p in compare(found, Declared())]
 
 
 def test_declarations_are_kept_and_changes_are_told(tmp_path: Path) -> None:
-    assert "nothing was declared" in standing(tmp_path, Declared())
-    declare(tmp_path, Declared(), begun=True)
-    assert "nothing was declared" in standing(tmp_path, Declared())
-    declare(tmp_path, Declared(), begun=False)
-    declare(tmp_path, Declared(level=0.1), begun=False)  # the first one stays
-    assert standing(tmp_path, Declared()) == "declared before the first run"
-    changed = standing(tmp_path, Declared(primary="oracle", level=0.1))
+    runs = {(m, s): f"{m}{s}" for m in ("a", "b") for s in range(3)}
+    assert "nothing was declared" in standing(tmp_path, Declared(), runs)
+    declare(tmp_path, Declared(), runs, begun=True)
+    assert "nothing was declared" in standing(tmp_path, Declared(), runs)
+    declare(tmp_path, Declared(), runs, begun=False)
+    declare(tmp_path, Declared(level=0.1), runs, begun=False)  # the first one stays
+    assert standing(tmp_path, Declared(), runs) == "declared before the first run"
+    changed = standing(tmp_path, Declared(primary="oracle", level=0.1), runs)
     assert changed == "exploratory: primary, level changed since the first run"
 
 
+def test_other_runs_than_were_declared_are_exploratory(tmp_path: Path) -> None:
+    runs = {(m, s): f"{m}{s}" for m in ("a", "b") for s in range(3)}
+    declare(tmp_path, Declared(), runs, begun=False)
+    for others, told in (
+        ({k: v for k, v in runs.items() if k[1] != 1}, "seed 1 of every method declared and left out"),
+        ({k: v for k, v in runs.items() if k[0] != "b"}, "b declared and left out"),
+        ({k: v for k, v in runs.items() if k != ("b", 2)}, "b seed 2 declared and left out"),
+        (runs | {("a", 3): "a3", ("b", 3): "b3"}, "seed 3 of every method added to what was declared"),
+        (runs | {("a", 0): "x"}, "other settings of a than were declared"),
+    ):
+        assert standing(tmp_path, Declared(), others) == f"exploratory: {told}"
+    (tmp_path / "declared.json").write_text(Declared().model_dump_json())  # as older versions wrote it
+    assert standing(tmp_path, Declared(), {}) == "declared before the first run"
+
+
 # -- the gate ------------------------------------------------------------------------------------------------------
+
+
+QUANTITIES = ("final error", "runs beyond the worst", "failures", "collapse onset")
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +292,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_gate_passes_what_is_shown_to_be_the_same(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
     checks = gate(today, read_baseline(baseline), Margins(error=5), Declared())
-    assert {c.quantity: c.state for c in checks} == {"final error": "stable", "failures": "stable"}
+    assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "stable")
     assert overall(checks) == "stable"
 
 
@@ -301,11 +309,7 @@ def test_gate_pairs_equal_seeds_and_no_others(baseline: Path) -> None:
 def test_gate_fails_what_has_moved(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 12_000, 15_000)})
     checks = gate(today, read_baseline(baseline), Margins(onset=1), Declared())
-    assert {c.quantity: c.state for c in checks} == {
-        "final error": "moved",
-        "failures": "moved",
-        "collapse onset": "moved",
-    }
+    assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "moved")
     assert overall(checks) == "moved"
 
 
@@ -319,19 +323,32 @@ def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path
     checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
     assert overall(checks) == "too few"
     assert {c.quantity: c.verdict for c in checks} == {
-        "final error": "too few runs: 2, needs 5",
-        "failures": "too few runs: 2, needs 11",
+        "final error": "too few runs: 2, needs 8",
+        "collapse onset": "too few runs: 2, needs 8",
+        "runs beyond the worst": "too few runs: 2, needs 9",
+        "failures": "too few runs: 2, needs 14",
     }
-    assert "Run them (--seeds 0..10)" in summary(checks)
+    assert "(--seeds 0..13). Run them" in summary(checks)
 
 
 def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
     """With as many runs as it says the best case is stable, with one fewer it is not."""
-    for n, expected in ((10, "too few"), (11, "stable")):
+    options = {
+        "error": "final error",
+        "onset": "collapse onset",
+        "tail": "runs beyond the worst",
+        "failure": "failures",
+    }
+    margins = Margins(error=5, onset=1)
+    for n in range(2, 15):
         ranks = seeds(np.random.default_rng(n), n, 0, 300)
         before = baseline_rows(made_up({"darts": ranks}))
         now = made_up({"darts": [[*run[:-1], run[-1] + 1] for run in ranks]})
-        assert overall(gate(now, before, Margins(error=5), Declared())) == expected
+        far = made_up({"darts": [[15_000] * 4 for _ in ranks]})
+        for name, quantity in options.items():
+            (close,), (moved,) = (gate(today, before, margins, Declared(), [name]) for today in (now, far))
+            assert close.quantity == quantity
+            assert ((close.state, moved.state) == ("stable", "moved")) == (n >= close.needs), (n, name)
 
 
 def with_eigenvalues(results: Results, factor: float, after: int = 3) -> Results:
@@ -359,7 +376,7 @@ def test_runs_are_not_identical_where_a_probe_or_the_table_says_otherwise() -> N
     """The search's own rows are the same to the last bit, and still something has moved."""
     runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
     before, measured = baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.6)
-    assert [c.identical for c in gate(measured, before, Margins(), Declared())] == [False] * 3
+    assert [c.identical for c in gate(measured, before, Margins(), Declared())] == [False] * 5
     assert exact(measured, before)[0] == "darts, seed 0: from epoch 3 on, first in hessian_largest"
     other = baseline_rows(runs).assign(error_pct=lambda rows: rows["error_pct"] + 5)
     assert overall(gate(runs, other, Margins(error=2), Declared(), ["error"])) == "moved"
@@ -456,7 +473,7 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_verbs_read_published_results(tmp_path: Path) -> None:
     code, text = run("compare", PUBLISHED)
     assert code == 0
-    assert "sdarts-adv against darts: no claim: with 3 pairs of runs no difference, however large" in text
+    assert "sdarts-adv against darts: no claim: 3 pairs of runs cannot show a difference, however large" in text
     code, text = run("compare", PUBLISHED, "--format", "json", "--endpoint", "oracle")
     assert {row["endpoint"] for row in json.loads(text)} == {"oracle"}
     file = tmp_path / "b.parquet"
@@ -468,13 +485,13 @@ def test_verbs_read_published_results(tmp_path: Path) -> None:
     assert "stable: identical" in text
     code, text = run("gate", PUBLISHED, "--against", file, "--seeds", "0..1")
     assert code == 4
-    assert "too few runs: final error needs 3" in text
-    assert run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--accept", "inconclusive")[0] == 0
+    assert "darts: seed 2 of the baseline is missing" in text
+    assert run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--accept", "inconclusive")[0] == 4
     wide = ("gate", ROOT / "results" / "published" / "ten-seeds")
     assert run(*wide, "--write", file)[0] == 0
     code, text = run(*wide, "--against", file, "--seeds", "0..8", "--only", "darts", "--only", "error")
-    assert code == 3
-    assert "inconclusive: neither moved nor stable is shown of darts: final error" in text
+    assert code == 4
+    assert "darts: seed 9 of the baseline is missing: run what is missing" in text
     assert run("gate", PUBLISHED, "--write", file)[0] == 0
     code, text = run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--exact")
     assert code == 1

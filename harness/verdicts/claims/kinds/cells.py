@@ -46,7 +46,8 @@ class MeanOfCells(Claim):
             agreed = agreed and fits.get(self.protocol.std, any(fits.values()))
             told += "; standard deviation " + " or ".join(f"{s:.2f} ({d})" for d, s in spread.items())
         spread_of_one, state = noise(table, self.measure), state_of(agreed)
-        if not agreed and self.trial is None and abs(mean - self.value) <= FAR * (spread_of_one or np.inf):
+        off = abs(mean - self.value)
+        if self.trial is None and self.tolerance < off <= FAR * (spread_of_one or np.inf):
             state, told = (
                 "cannot be tested",
                 f"{told}; one training, which the source may mean, may well have {self.value:.2f}",
