@@ -55,8 +55,11 @@ class Picture(Plugin):
     def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
         """Add what belongs to the whole figure; axes: of the panels. A legend, where the figure has one."""
         if self.legend:
-            handles, labels = axes[0].get_legend_handles_labels()
-            self.add_legend(page, handles, labels)
+            every = [pair for ax in axes for pair in zip(*ax.get_legend_handles_labels(), strict=True)]
+            named = {label: handle for handle, label in reversed(every)}
+            labels = list(dict.fromkeys(label for _, label in every))
+            if labels:
+                self.add_legend(page, [named[label] for label in labels], labels)
 
     def add_legend(self, page: Any, handles: list[Any], labels: list[str]) -> None:
         """A legend below the panels, in as many columns as fit."""

@@ -1,65 +1,91 @@
-"""The pair of figures of the SmoothDARTS paper: error, and the Hessian's dominant eigenvalue, over epochs."""
+"""The Hessian's dominant eigenvalue over a search, method by method, beside where the runs end."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.source import Source
+from harness.plots.style import first_column
 
 COLUMN = "hessian_largest"
-ERROR, EIGENVALUE = "error (%)", "largest eigenvalue"
+ENDS = "where the runs end"
 
 
 class Eigenvalue(Figure):
-    """Error, and the largest eigenvalue of the Hessian over alpha, over epochs (SmoothDARTS, figure 1)."""
+    """The largest eigenvalue of the Hessian over alpha, as a multiple of that before the search (SmoothDARTS, figure 1,
+    draws it as it is), and the last error of every run."""
 
     name = "eigenvalue"
     needs: ClassVar[str] = "[probes.spectrum]"
     see: ClassVar[str] = (
-        "A dominant eigenvalue that grows says that the loss gets sharp around alpha, so that rounding alpha to "
-        "an architecture costs accuracy; whether the error follows is in the other panel."
+        "Every run begins at 1, whatever its eigenvalue was then (the panel's title has the median). A line that rises "
+        "says that the loss gets sharp around alpha, so that rounding alpha to an architecture costs accuracy; whether "
+        "the error follows is in the last panel."
     )
-    row_height: ClassVar[float] = 2.4
-    narrowest: ClassVar[float] = 2.4
-    legend: ClassVar[bool] = True
+    row_height: ClassVar[float] = 1.9
 
     def data(self, source: Source) -> Content:
-        """panel, method, seed, epoch, value: error of the derived architecture in %, and the largest eigenvalue of the
-        Hessian of the validation loss over alpha."""
+        """panel (a method, or where the runs end), method, seed, epoch, value: the largest eigenvalue of the Hessian of
+        the validation loss over alpha, divided by that of the run's first measurement, or the last error in %."""
         import pandas as pd
 
         results = source.results
         if COLUMN not in results.epochs:
             raise HarnessError("no eigenvalues were measured: add [probes.spectrum] to the study and run it")
         keys = ["method", "seed", "epoch"]
-        measured = results.epochs[[*keys, COLUMN]].dropna().rename(columns={COLUMN: "value"}).assign(panel=EIGENVALUE)
-        errors = results.error_by_epoch().rename(columns={"error_pct": "value"}).assign(panel=ERROR)
-        errors = errors[errors["method"].isin(measured["method"].unique())]
-        rows = pd.concat([errors, measured], ignore_index=True)[["panel", *keys, "value"]]
-        return Content(rows, "median and quartiles over seeds", panels=(ERROR, EIGENVALUE))
+        measured = results.epochs[[*keys, COLUMN]].dropna().sort_values("epoch")
+        first = measured.groupby(["method", "seed"], sort=False)[COLUMN].transform("first")
+        measured = measured[first > 0].assign(start=first, value=measured[COLUMN] / first)
+        methods = [m for m in map(str, results.epochs["method"].unique()) if m in set(measured["method"])]
+        if not methods:
+            raise HarnessError("no run has a positive eigenvalue at its first measurement to compare the others with")
+        ends = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "value"})
+        ends = ends[ends["method"].isin(methods)].assign(panel=ENDS)
+        rows = pd.concat([measured.assign(panel=measured["method"]), ends], ignore_index=True)
+        title = "largest eigenvalue, as a multiple of that at the first measurement; median and quartiles over seeds"
+        return Content(rows[["panel", *keys, "start", "value"]], title, panels=(*methods, ENDS))
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
-        import seaborn as sns
-
-        for name, part in content.by_method(panel):
-            line = content.look[name]
-            sns.lineplot(
-                part, x="epoch", y="value", ax=ax, estimator="median", errorbar=("pi", 50), label=name, legend=False,
-                color=line.colour, linestyle=line.dash, linewidth=line.width, marker=line.marker, markeredgewidth=0,
-                markersize=4, markevery=max(1, part["epoch"].nunique() // 8), err_kws={"alpha": 0.15, "linewidth": 0},
-            )  # fmt: skip
-            ax.lines[-1].set_label(content.look.label(name))
-            known = part.dropna(subset=["value"])
-            if known["epoch"].nunique() == 1:  # judged after the last epoch alone
-                low, high = known["value"].quantile([0.25, 0.75])
-                ax.vlines(known["epoch"].iloc[0], low, high, color=line.colour, alpha=0.5, linewidth=1.2)
+        if panel == ENDS:
+            self._draw_ends(content, ax)
+            return
+        part, name = content.of(panel), str(panel)
+        line = content.look[name]
+        by_epoch = part.pivot(index="epoch", columns="seed", values="value")
+        for seed in by_epoch:
+            ax.plot(by_epoch.index, by_epoch[seed], color=line.colour, linewidth=0.6, alpha=0.5)
+        low, middle, high = (by_epoch.quantile(q, axis=1) for q in (0.25, 0.5, 0.75))
+        ax.fill_between(by_epoch.index, low, high, color=line.colour, alpha=0.18, linewidth=0)
+        ax.plot(by_epoch.index, middle, color=line.colour, linewidth=1.8)
+        ax.axhline(1, color="0.3", linewidth=0.7, linestyle=":")
+        n, start = by_epoch.shape[1], part.groupby("seed")["start"].first().median()
+        ax.set_title(f"{content.look.label(name)} (n = {n})\nfrom {start:.3g}", fontsize="medium")
+        measured = content.rows[content.rows["panel"] != ENDS]
+        values = measured.loc[measured["value"] > 0, "value"]
+        ax.set_yscale("log")
+        ax.set_ylim(10 ** np.floor(np.log10(values.min()) - 0.1), 10 ** np.ceil(np.log10(values.max()) + 0.1))
         ax.xaxis.get_major_locator().set_params(integer=True)
-        last = content.rows["epoch"].max()
-        ax.set_xlim(-0.05 * last, 1.05 * last)  # of both panels, also where one has a single epoch
-        ax.set(xlabel="epoch", ylabel="")
-        if panel == EIGENVALUE and (content.of(panel)["value"] > 0).all():
-            ax.set_yscale("log")
-        content.look.limit(ax, x="epoch", y="error" if panel == ERROR else "eigenvalue")
+        ax.set_xlim(0, 1.04 * measured["epoch"].max())
+        ax.set_xlabel("epoch")
+        if first_column(ax):
+            ax.set_ylabel("relative eigenvalue")
+        content.look.limit(ax, x="epoch", y="eigenvalue")
+
+    @staticmethod
+    def _draw_ends(content: Content, ax: Any) -> None:
+        """A column of points a method."""
+        found = content.by_method(ENDS)
+        for place, (name, part) in enumerate(found):
+            line = content.look[name]
+            ax.plot([place] * len(part), part["value"], linestyle="", marker="o", color=line.colour, markersize=2.8)
+            middle = part["value"].median()
+            ax.plot([place - 0.3, place + 0.3], [middle, middle], color=line.colour, linewidth=1.8)
+        ax.set_xticks(range(len(found)), [content.look.label(n) for n, _ in found], rotation=50, ha="right")
+        ax.tick_params(axis="x", labelsize="x-small")
+        ax.set_ylabel("last error (%)")
+        content.look.limit(ax, y="error")

@@ -34,7 +34,8 @@ class Profile(Figure):
                 pd.DataFrame({"method": name, "error_pct": errors, "share": performance_profile(errors, errors)})
             )
         rows = pd.concat(parts, ignore_index=True)
-        return Content(rows, "share of runs that end at or below an error", reference=references(source.ends))
+        title = "share of runs that end at or below an error (equal lines are drawn beside each other)"
+        return Content(rows, title, reference=references(source.ends))
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         import seaborn as sns

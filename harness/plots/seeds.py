@@ -18,7 +18,10 @@ SPREAD = 0.28
 
 
 class Seeds(Figure):
-    """The last error of every seed, with the quartiles of each method."""
+    """The last error of every seed, with the quartiles of each method.
+
+    joined: whether runs of equal seeds are joined by a line.
+    """
 
     name = "seeds"
     see: ClassVar[str] = (
@@ -26,6 +29,7 @@ class Seeds(Figure):
         "another set of seeds can turn their order round."
     )
     row_height: ClassVar[float] = 2.8
+    joined: bool = False
 
     def data(self, source: Source) -> Content:
         """method, seed, error_pct: of the architecture recorded last."""
@@ -34,6 +38,11 @@ class Seeds(Figure):
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         counts = []
+        ends = content.rows.pivot(index="seed", columns="method", values="error_pct")
+        ends = ends[[name for name, _ in content.by_method()]]
+        if self.joined and ends.notna().all(axis=None):
+            for _, run in ends.iterrows():
+                ax.plot(range(len(run)), run, color="0.8", linewidth=0.6, zorder=0)
         for place, (name, part) in enumerate(content.by_method()):
             values = part.sort_values("seed")["error_pct"].to_numpy()
             ax.boxplot(

@@ -33,7 +33,5 @@ class Surface(Landscape):
         ax.tick_params(labelsize="xx-small", pad=-4)
         ax.set_xlabel("gradient", fontsize="x-small", labelpad=-11)
         ax.set_ylabel("random", fontsize="x-small", labelpad=-11)
-        ax.set_box_aspect((1, 1, 0.8), zoom=0.95)
-
-    def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
-        """No colour bar: the height says it."""
+        ax.set_zlabel("change of loss", fontsize="x-small", labelpad=-9)
+        ax.set_box_aspect((1, 1, 0.8), zoom=0.85)

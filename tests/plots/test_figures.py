@@ -1,5 +1,6 @@
 """Every figure's numbers, and that each is drawn."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_numbers_are_those_of_the_runs(made: Source) -> None:
     assert curve["error_pct"].iloc[0] == pytest.approx(found.optimum)
     collapse = Onset().data(made).rows
     failed = found.runs.groupby("method")["failed"].mean()
-    at_end = collapse[(collapse["epoch"] == 3) & (collapse["panel"] == "worse than random")]
+    at_end = collapse[(collapse["epoch"] == 3) & (collapse["panel"] == "worse than random (declared)")]
     assert at_end.set_index("method")["share"].to_dict() == pytest.approx(failed.to_dict())
 
 
@@ -188,3 +189,22 @@ def test_a_cell_of_many_nodes_has_a_column_of_a_paper_for_itself() -> None:
         figure = FIGURES.find("cell")(width=width)
         axes = figure.render(figure.content(source)).axes
         assert len({round(ax.get_subplotspec().colspan.start) for ax in axes}) == columns
+
+
+def test_eigenvalues_are_relative_to_each_run_s_first() -> None:
+    """And a run whose first is not positive is left out; the last panel has where the runs end."""
+    results = made_up({m: [[5, 9, 12], [7, 3, 90]] for m in ("a", "b")})
+    rows = results.epochs
+    measured = np.where(rows["seed"] == 0, 5.0, 0.5) * np.array([1.0, 0.1, 2.0])[rows["epoch"]]
+    measured = np.where((rows["method"] == "b") & (rows["seed"] == 1), -1.0, measured)
+    source = Source.of(dataclasses.replace(results, epochs=rows.assign(hessian_largest=measured)))
+    content = FIGURES.build("eigenvalue", {}).content(source)
+    assert content.panels == ("a", "b", "where the runs end")
+    for _, run in content.of("a").groupby("seed"):
+        assert run["value"].tolist() == pytest.approx([1, 0.1, 2])
+    assert content.of("b")["seed"].unique().tolist() == [0]
+    ends = content.of("where the runs end")
+    assert sorted(ends[ends["method"] == "a"]["value"]) == sorted(source.ends.values("a", "final"))
+    page = FIGURES.build("eigenvalue", {}).render(content)
+    assert page.axes[0].get_title() == "a (n = 2)\nfrom 2.75"
+    assert page.axes[0].get_ylabel() == "relative eigenvalue"

@@ -61,14 +61,34 @@ def test_time_axis_holds_the_last_finished_epoch() -> None:
     assert found.tolist() == [9, 9, 9, 8, 8, 7, 7]
 
 
-def test_nothing_is_drawn_where_a_method_lacks_a_run(planned) -> None:  # type: ignore[no-untyped-def]
-    content = content_of(planned, planned[0].run.table, runs=True)
+def test_a_few_methods_share_a_panel_and_run_to_the_slowest_seed_s_end(planned) -> None:  # type: ignore[no-untyped-def]
+    """The last value holds: what is shown at the end is what the table of results says."""
+    few = [p for p in planned if p.run.method_name in ("darts", "random-search")]
+    content = content_of(few, planned[0].run.table, runs=True)
+    assert content.panels == ("epoch", "seconds")
+    seeds = content.more["seeds"]
+    against = content.rows[content.rows["axis"] == "seconds"]
+    for method, part in against.groupby("method"):
+        own = seeds[seeds["method"] == method]
+        assert part["x"].max() == own["seconds"].max()
+        assert part["median"].iloc[-1] == pytest.approx(own[own["epoch"] == 2]["value"].median())
     axes = Trajectory(runs=True).render(content).axes[1]
-    ends = content.rows[content.rows["axis"] == "seconds"].groupby("method")["x"].max()
-    assert axes.get_xlim()[1] == pytest.approx(1.02 * ends.max())
-    for line in axes.lines:
-        if len(line.get_xdata()) > 2:
-            assert max(line.get_xdata()) <= ends.max()
+    assert axes.get_xlim()[1] == pytest.approx(1.02 * against["x"].max())
+
+
+def test_many_methods_have_a_panel_each_with_every_run_and_its_end(planned) -> None:  # type: ignore[no-untyped-def]
+    content = content_of(planned, planned[0].run.table)
+    assert len(content.panels) == 4
+    page = Trajectory().render(content)
+    for method, ax in zip(content.panels, page.axes, strict=False):
+        assert ax.get_title() == f"{method} (n = 3)"
+        own = content.more["seeds"][content.more["seeds"]["method"] == method]
+        shown = [tuple(line.get_ydata()) for line in ax.lines]
+        for _, run in own.groupby("seed"):
+            assert tuple(run["value"]) in shown
+        ends = own[own["epoch"] == own["epoch"].max()]["value"]
+        assert tuple(sorted(ends)) in shown
+        assert any(line.get_label() == "median of darts" for line in ax.lines) == (method != "darts")
 
 
 def test_without_a_table_the_supernet_is_shown(planned) -> None:  # type: ignore[no-untyped-def]
@@ -93,7 +113,14 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
         "trajectory-seeds.csv",
     ]
     svg = paths[0].read_text()
-    for text in ("darts (n = 3)", "table optimum", "random architecture (median)", "quartiles over seeds", "epoch"):
+    for text in (
+        "darts (n = 3)",
+        "median of darts",
+        "table optimum",
+        "random architecture (median)",
+        "quartiles over seeds",
+        "epoch",
+    ):
         assert text in svg
     with Image.open(paths[1]) as image:
         assert image.width == 1350
@@ -114,28 +141,26 @@ def judged_late(planned, epochs: tuple[int, ...]) -> Source:  # type: ignore[no-
 def test_what_is_judged_after_the_last_epoch_alone_is_shown(planned) -> None:  # type: ignore[no-untyped-def]
     source = judged_late(planned, (2,))
     content = Trajectory().content(source)
-    assert content.panels == ("seconds",)
+    assert content.panels == ()
     assert "derived architecture after epoch 2" in content.title
+    assert "runs of equal seeds are joined; noise of the table" in content.title
     seeds = content.more["seeds"]
     assert set(seeds["epoch"]) == {2}
     ((ax, *_),) = [Trajectory().render(content).axes]
-    low, high = ax.get_xlim()
-    for method, row in content.rows[content.rows["axis"] == "seconds"].set_index("method").iterrows():
-        own = seeds[seeds["method"] == method]
-        assert row["x"] == own["seconds"].median()
-        assert row["median"] == own["value"].median()
-        assert low < own["seconds"].min() <= own["seconds"].max() < high
+    methods = list(dict.fromkeys(seeds["method"]))
     shown = {tuple(xy) for line in ax.lines for xy in line.get_xydata()}
-    assert {(s, v) for s, v in seeds[["seconds", "value"]].to_numpy()} <= shown
+    assert {(methods.index(m), v) for m, v in seeds[["method", "value"]].to_numpy()} <= shown
+    joined = [tuple(line.get_ydata()) for line in ax.lines if len(line.get_xdata()) == len(methods)]
+    for _, run in seeds.groupby("seed"):
+        assert tuple(run.set_index("method")["value"][methods]) in joined
 
 
 def test_epochs_that_nobody_judged_leave_no_gap(planned) -> None:  # type: ignore[no-untyped-def]
     content = Trajectory().content(judged_late(planned, (1, 2)))
-    assert content.panels == ("epoch", "seconds")
     assert content.rows["median"].notna().all()
     assert set(content.rows.loc[content.rows["axis"] == "epoch", "x"]) == {1, 2}
     against = content.rows[content.rows["axis"] == "seconds"].groupby("method")["x"]
     runs = content.more["seeds"].groupby(["method", "seed"])["seconds"]
-    first, end = runs.min().groupby("method").max(), runs.max().groupby("method").min()
+    first, end = runs.min().groupby("method").max(), runs.max().groupby("method").max()
     assert against.last().to_dict() == pytest.approx(end.to_dict())
     assert against.first().to_dict() == pytest.approx(first.clip(upper=end).to_dict())

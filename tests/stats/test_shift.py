@@ -90,7 +90,10 @@ def test_it_is_hodges_and_lehmann_s() -> None:
     difference = x - y
     averages = np.sort([(a + b) / 2 for a, b in itertools.combinations_with_replacement(difference, 2)])
     sums = np.array(
-        [sum(r for r, s in zip(range(1, 11), signs) if s) for signs in itertools.product((0, 1), repeat=10)]
+        [
+            sum(r for r, s in zip(range(1, 11), signs, strict=True) if s)
+            for signs in itertools.product((0, 1), repeat=10)
+        ]
     )
     outside = max(k for k in range(55) if (sums <= k - 1).mean() <= 0.025)
     found = shift_of(x, y, paired=True).interval(0.05)

@@ -42,5 +42,5 @@ def test_fixture_passes_and_fails(small_study: Path, tmp_path: Path) -> None:
     assert "1 passed" in done.stdout
     assert "3 failed" in done.stdout
     assert "against same.parquet: too few" in done.stdout
-    assert "too few runs: 2, needs 3" in done.stdout
+    assert "too few runs: seed 2 of the baseline is missing" in done.stdout
     assert "there is no baseline at none.parquet" in done.stdout
