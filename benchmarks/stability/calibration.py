@@ -8,16 +8,16 @@ Three kinds of outcomes: `cells`, errors of eight architectures, discrete and ti
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from harness.stats.shares import Shares, p_within
 from harness.stats.shift import shift_of
 from harness.stats.tests import holm_multipliers
-from harness.verdicts.gate import Margins, rates, shift, tail
+from harness.verdicts.gate import Margins, shift, tail
 
 LEVELS = np.array([30.0, 31.0, 31.5, 33.0, 35.0, 42.0, 58.0, 65.0])
 RUNS = (3, 5, 6, 8, 10, 20, 40)
@@ -74,18 +74,13 @@ def gated(draw: Draw, sizes: tuple[int, int], moved: float, *, paired: bool, stu
     return 100 * said / studies
 
 
-@cache
-def within(new: int, n: int, base: int, m: int) -> bool:
-    """Whether failures are said to be within the margin: `new` of n today, `base` of m before."""
-    after, before = (np.arange(size) < failed for size, failed in ((n, new), (m, base)))
-    return rates("m", before.astype(float), after.astype(float), MARGINS).equivalent <= MARGINS.level
-
-
 def failing(sizes: tuple[int, int], before: float, today: float) -> float:
     """How often failures are said to be within 30 points, unpaired; an exact sum over all outcomes, in %."""
     m, n = sizes
     return 100 * sum(
-        stats.binom.pmf(a, n, today) * stats.binom.pmf(b, m, before) * within(a, n, b, m)
+        stats.binom.pmf(a, n, today)
+        * stats.binom.pmf(b, m, before)
+        * (p_within(Shares(a, n, b, m), MARGINS.failure) <= MARGINS.level)
         for a in range(n + 1)
         for b in range(m + 1)
     )
@@ -93,18 +88,12 @@ def failing(sizes: tuple[int, int], before: float, today: float) -> float:
 
 def failing_pairs(n: int, more: float, fewer: float) -> float:
     """The same of the same seeds, of which these shares fail only today, and failed only before."""
-    said = 0.0
-    for a in range(n + 1):
-        for b in range(n + 1 - a):
-            before = np.array([0.0] * a + [1.0] * b + [0.0] * (n - a - b))
-            after = np.array([1.0] * a + [0.0] * b + [0.0] * (n - a - b))
-            if (a, b) not in _PAIRS.setdefault(n, {}):
-                _PAIRS[n][a, b] = rates("m", before, after, MARGINS, paired=True).equivalent <= MARGINS.level
-            said += stats.multinomial.pmf([a, b, n - a - b], n, [more, fewer, 1 - more - fewer]) * _PAIRS[n][a, b]
-    return 100 * said
-
-
-_PAIRS: dict[int, dict[tuple[int, int], bool]] = {}
+    return 100 * sum(
+        stats.multinomial.pmf([a, b, n - a - b], n, [more, fewer, 1 - more - fewer])
+        * (p_within(Shares(a, n, b, n, paired=True), MARGINS.failure) <= MARGINS.level)
+        for a in range(n + 1)
+        for b in range(n + 1 - a)
+    )
 
 
 def far_away(n: int, share: float) -> float:

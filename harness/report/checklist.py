@@ -1,7 +1,7 @@
-"""What good practice asks of a NAS study, answered from its runs as far as they can know.
+"""What good practice asks of an empirical study, answered from its runs as far as they can know.
 
-After the checklist of Lindauer & Hutter, Best Practices for Scientific Research on Neural Architecture Search, JMLR 21
-(243), 2020; the questions are put in our words.
+After the guidelines of the COSEAL research network (Eimer et al., arXiv 2512.16491, 2025), from the question to its
+presentation, and the checklist of Lindauer & Hutter for NAS (JMLR 21(243), 2020); the questions are put in our words.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ import pandas as pd
 
 from harness.results.frames import APART, Results, search_seconds
 from harness.results.load import Finished
+from harness.results.provenance import told_code
 from harness.verdicts.baseline import flat
-from harness.verdicts.compare import Pair
+from harness.verdicts.collapse import base_rate, told_rule
+from harness.verdicts.compare import Pair, told_runs
 
-SOURCE = "Lindauer & Hutter, Best Practices for Scientific Research on NAS, JMLR 21(243), 2020"
+SOURCE = (
+    "Eimer et al., Best Practices for Empirical Meta-Algorithmic Research (COSEAL), arXiv 2512.16491, 2025; Lindauer & "
+    "Hutter, Best Practices for Scientific Research on NAS, JMLR 21(243), 2020"
+)
 Answer = Literal["yes", "no", "partly", "yours to say"]
 CONFOUNDERS = ("harness", "torch", "numpy", "device", "threads", "precision")
 """What of the environment may change a result or its time."""
@@ -26,7 +31,7 @@ CONFOUNDERS = ("harness", "torch", "numpy", "device", "threads", "precision")
 
 @dataclass(frozen=True)
 class Item:
-    """part: release, comparison or reporting. says: what the runs say about it."""
+    """part: of the way from a question to its presentation. says: what the runs say about it."""
 
     part: str
     question: str
@@ -35,67 +40,70 @@ class Item:
 
 
 def checklist(found: Finished, pairs: Sequence[Pair]) -> list[Item]:
-    """Every item, in the order of the paper."""
-    return [*release(found), *comparison(found, pairs), *reporting(found)]
+    """Every item, in the order of a study."""
+    parts = (questions(found), design(found), execution(found), analysis(found, pairs), presentation(found))
+    return [item for part in parts for item in part]
 
 
-def release(found: Finished) -> Iterator[Item]:
-    results, part = found.results, "Release"
-    table, known = results.table, bool(found.manifests)
-    versions = same(found, "environment.harness"), same(found, "environment.torch")
+def questions(found: Finished) -> Iterator[Item]:
+    part, declared = "Question", found.declared
     yield Item(
         part,
-        "Is the code of the search there?",
-        "yes" if known else "yours to say",
-        f"nasbench-harness {versions[0]}, torch {versions[1]}" if known else "imported logs do not hold it",
-    )
-    space = results.space
-    yield Item(
-        part,
-        "Is the search space, exactly?",
-        "yes" if space else "no",
-        f"{space.name}: {space.source}" if space else "it is not known",
+        "Does it test a hypothesis, or explore?",
+        "yes" if found.is_declared else "partly",
+        f"confirmatory: {found.standing}" if found.is_declared else found.standing,
     )
     yield Item(
         part,
-        "Is the pipeline that trains what was found, with its hyperparameters?",
-        "yes" if table else "no",
-        f"table {table.name}, fingerprint {table.fingerprint[:12]}, judged by {table.test}"
-        if table
-        else "there is no table: all errors are the supernet's on its validation half",
+        "Was it said beforehand what would be compared, and by what?",
+        "yes" if found.is_declared else "no",
+        f"{declared.primary} error at level {declared.level:g}, against {declared.baseline or 'the first method'}",
     )
-    yield Item(
-        part,
-        "Are the hyperparameters of every method?",
-        "yes" if known else "yours to say",
-        "each run's manifest, below, has every default written out" if known else "imported logs do not hold them",
-    )
-    seeds = results.epochs.groupby("method", sort=False)["seed"].unique()
-    told = {json.dumps(sorted(map(int, s))) for s in seeds}
-    yield Item(
-        part,
-        "Are the random seeds?",
-        "yes",
-        f"{next(iter(told))} of every method"
-        if len(told) == 1
-        else "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items()),
-    )
+    yield Item(part, "What was tried before, and how was the setting chosen?", "yours to say", PILOTS)
 
 
-def comparison(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
-    results, part = found.results, "Comparison"
+PILOTS = "runs do not know of pilots: publish them beside"
+
+
+def design(found: Finished) -> Iterator[Item]:
+    results, part = found.results, "Design"
     table, methods = results.table, list(results.epochs["method"].unique())
+    yield Item(
+        part,
+        "Is the search space known, exactly?",
+        "yes" if results.space else "no",
+        f"{results.space.name}: {results.space.source}" if results.space else "it is not known",
+    )
+    yield Item(
+        part,
+        "Does it rest on a benchmark that others have, and is its noise known?",
+        "no" if table is None else "yes" if len(table.seeds(table.test)) > 1 else "partly",
+        "no table: all errors are the supernet's on its validation half"
+        if table is None
+        else f"table {table.name}, fingerprint {table.fingerprint[:12]}, {len(table):,} architectures, judged by "
+        f"{table.test}, {len(table.seeds(table.test))} single trials",
+    )
+    random = [m for m in methods if "random" in searcher_of(found, m)]
+    level = f"the table's median architecture has {results.levels()[1]:.2f} % error" if table else ""
+    yield Item(
+        part,
+        "Are there simple baselines, such as random search?",
+        "yes" if random else "partly" if level else "no",
+        "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
+    )
     settings = differing(found, ("configuration.",), without=("configuration.method.", "configuration.seed"))
     yield unknown_or(
         found,
         part,
-        "Do all methods use the same data, space, training and budget?",
+        "Do all methods get the same data, space, training and budget?",
         settings,
         "every setting outside of the methods themselves is equal",
     )
-    confounders = differing(found, tuple(f"environment.{c}" for c in CONFOUNDERS))
-    yield unknown_or(
-        found, part, "Are hardware and libraries the same?", confounders, "equal for all runs; named in the manifests"
+    yield Item(
+        part,
+        "Were hyperparameters tuned alike, and at what cost?",
+        "yours to say",
+        "runs do not know what came before them",
     )
     yield Item(
         part,
@@ -103,69 +111,108 @@ def comparison(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "yours to say",
         f"the methods here are {', '.join(methods)}; a regularizer with neutral settings is DARTS, bit for bit",
     )
+    n = results.epochs.groupby("method")["seed"].nunique()
+    yield Item(
+        part,
+        "Are there enough repetitions?",
+        "no" if n.max() == 1 else "partly" if n.min() < ENOUGH else "yes",
+        f"{n.min()}{f' to {n.max()}' if n.max() > n.min() else ''} seeds a method; below, what so many can show",
+    )
+
+
+ENOUGH = 10
+"""Repetitions that the field's guidelines ask for where they can be had."""
+
+
+def execution(found: Finished) -> Iterator[Item]:
+    results, part, known = found.results, "Execution", bool(found.manifests)
+    seeds = results.epochs.groupby("method", sort=False)["seed"].unique()
+    told = {json.dumps(sorted(map(int, s))) for s in seeds}
+    yield Item(
+        part,
+        "Are the random seeds known?",
+        "yes",
+        f"{next(iter(told))} of every method"
+        if len(told) == 1
+        else "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items()),
+    )
+    yield Item(
+        part,
+        "Is the code known that ran?",
+        "yes" if known and not told_code(found.manifests) else "partly" if known else "yours to say",
+        "; ".join(
+            [
+                f"nasbench-harness {same(found, 'environment.harness')}, torch {same(found, 'environment.torch')}",
+                *told_code(found.manifests),
+            ]
+        )
+        if known
+        else "imported logs do not hold it",
+    )
+    confounders = differing(found, tuple(f"environment.{c}" for c in CONFOUNDERS))
+    yield unknown_or(
+        found, part, "Are hardware and libraries the same?", confounders, "equal for all runs; named in the manifests"
+    )
+    yield Item(
+        part,
+        "Are hyperparameters and environment logged with every run?",
+        "yes" if known else "partly",
+        "each run's manifest, below, has every default written out" if known else "as far as the log has them",
+    )
+    lost = [f"{found.missing} runs are not finished"] if found.missing else []
+    short = results.short_runs()
+    lost += [f"left out: {told_runs(short)}"] if short else []
+    yield Item(
+        part, "Are failed and missing runs told?", "yes", "; ".join(lost) or "none failed, ended early or is missing"
+    )
+
+
+def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
+    results, part = found.results, "Analysis"
+    enough = bool(pairs) and all(p.reachable for p in pairs)
+    yield Item(
+        part,
+        "Are effects told with their uncertainty, and tested?",
+        "yes" if enough else "no" if not pairs else "partly",
+        "one shift a pair, with its exact interval, test and direction; A12 as an effect size"
+        if enough
+        else "so few runs can show no difference",
+    )
+    yield Item(
+        part,
+        "Are several comparisons corrected for each other?",
+        "yes" if pairs else "no",
+        f"Holm over {len(pairs)}, intervals as p" if pairs else "nothing is compared",
+    )
+    base = base_rate(results, found.declared)
+    yield Item(
+        part,
+        "Is a collapse told from what chance gives?",
+        "yes" if base.told() else "no",
+        f"{told_rule(found.declared)}" + (f": so are {base.told()}" if base.told() else "; no base rate is known"),
+    )
     lengths = results.epochs.groupby(["method", "seed"])["epoch"].max()
     uneven = "" if lengths.nunique() == 1 else f"; runs end at epochs {sorted(map(int, lengths.unique()))}"
     yield Item(
         part,
-        "Is the same protocol evaluated over time?",
+        "Is performance told over time, and not at its best moment alone?",
         "partly" if uneven else "yes",
-        f"the architecture of every epoch from {int(results.epochs['epoch'].min())} on, in {len(results)} runs{uneven}",
-    )
-    random = [m for m in methods if "random" in searcher_of(found, m)]
-    level = f"the table's median architecture has {results.levels()[1]:.2f} % error" if table else ""
-    yield Item(
-        part,
-        "Is random search compared with?",
-        "yes" if random else "partly" if level else "no",
-        "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
-    )
-    n = results.epochs.groupby("method")["seed"].nunique()
-    enough = bool(pairs) and all(p.reachable for p in pairs)
-    yield Item(
-        part,
-        "Are there enough runs, and are tests reported?",
-        "yes" if enough else "no" if n.max() == 1 else "partly",
-        f"{n.min()}{f' to {n.max()}' if n.max() > n.min() else ''} seeds a method; "
-        + (
-            "exact tests, intervals and effect sizes below"
-            if enough
-            else "too few for any difference to be significant"
-        ),
-    )
-    yield Item(
-        part,
-        "Was it said beforehand what would be compared?",
-        "yes" if found.standing.startswith("declared") else "no",
-        f"{found.declared.primary} error: {found.standing}",
-    )
-    yield Item(
-        part,
-        "Does it rest on a tabular benchmark?",
-        "yes" if table else "no",
-        f"{len(table):,} architectures, {len(table.trials(table.test))} trials of {table.test}"
-        if table
-        else "no table",
+        f"the architecture of every epoch from {int(results.epochs['epoch'].min())} on, in {len(results)} runs{uneven}; "
+        "the best epoch is called hindsight",
     )
 
 
-def reporting(found: Finished) -> Iterator[Item]:
-    part = "Reporting"
-    yield Item(
-        part,
-        "How were hyperparameters tuned, and at what cost?",
-        "yours to say",
-        "runs do not know what came before them",
-    )
+def presentation(found: Finished) -> Iterator[Item]:
+    part = "Presentation"
+    yield Item(part, "Are single runs shown, not only averages?", "yes", "every run is a line or a point below")
     yield Item(part, "How long does a whole search take?", *duration_of(found.results))
-    same_device = same(found, "environment.device")
     yield Item(
         part,
-        "Are all details of the setup there?",
+        "Can others make it again?",
         "yes" if found.manifests else "partly",
-        f"configuration and environment of every run, below; {same_device}"
-        if found.manifests
-        else "as far as the log has them",
+        "the commands below, and every row with its SHA-256 in `harness publish`",
     )
+    yield Item(part, "What does it not show?", "yours to say", "verdicts say what so many runs may have missed")
 
 
 def duration_of(results: Results) -> tuple[Answer, str]:

@@ -18,7 +18,8 @@ from harness.results.endpoints import columns_of, count_operations, of_run
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
-from harness.stats.intervals import Floats, Interval, rate, rate_difference
+from harness.stats.intervals import Floats, rate
+from harness.stats.shares import Shares, p_beyond, p_within
 from harness.stats.tests import holm, rank_sum, signed_rank, smallest_rank_sum_p, smallest_signed_rank_p
 from harness.verdicts.baseline import baseline_rows, check_same_measure, differences_of
 
@@ -290,36 +291,24 @@ def tail(method: str, before: Floats, after: Floats, margins: Margins) -> Check:
 
 
 def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> Check:
-    """The difference in failure rates by exact bounds of both: within the margin, or beyond it. If paired, of the runs
-    that changed."""
-    n, m = len(after), len(before)
-    new, base = (int(after.sum()), n), (int(before.sum()), m)
-    worse, better = int((after > before).sum()) if paired else 0, int((after < before).sum()) if paired else 0
-    changed = ((worse, n), (better, n)) if paired else (new, base)
-    most = margins.failure
-
-    def interval(level: float) -> Interval:
-        return rate_difference(*changed, level)
-
-    def beyond(level: float) -> bool:
-        found = interval(level)
-        return found.low > most or found.high < -most
-
-    def within(level: float) -> bool:
-        found = interval(2 * level)
-        return -most <= found.low and found.high <= most
-
+    """The difference in failure rates, exactly: within the margin, or beyond. If paired, of the runs that changed."""
+    n, m, most = len(after), len(before), margins.failure
+    new, base = int(after.sum()), int(before.sum())
+    worse, better = int((after > before).sum()) if paired else new, int((after < before).sum()) if paired else base
+    seen = Shares(worse, n, better, m, paired)
     return Check(
         method,
         OPTIONS["failure"],
-        "{}/{}".format(*base),
-        "{}/{}".format(*new),
+        f"{base}/{m}",
+        f"{new}/{n}",
         f"{most:g}",
-        smallest_level(beyond),
-        smallest_level(within),
+        p_beyond(seen, most),
+        p_within(seen, most),
         runs=min(n, m),
-        # none changes, or all do: both bounds are at half of the level, or a quarter
-        reach=lambda runs: (2 * (1 - most) ** runs, 4 * ((1 + most) / 2) ** runs),
+        reach=lambda runs: (
+            p_within(Shares(0, runs, 0, runs, paired), most),
+            p_beyond(Shares(runs, runs, 0, runs, paired), most),
+        ),
     )
 
 

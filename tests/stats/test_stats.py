@@ -14,6 +14,7 @@ from harness.stats.effects import a12, iqm, normalised_regret, performance_profi
 from harness.stats.intervals import mean_of_next, median_interval, p_of_more, rate, rate_difference
 from harness.stats.random_search import best_of_random, chance_of_best
 from harness.stats.ranks import mean_ranks
+from harness.stats.shares import Shares, p_beyond, p_within
 from harness.stats.tests import (
     holm,
     holm_multipliers,
@@ -223,6 +224,36 @@ def test_differences_of_rates_hold() -> None:
             hits = [i.low <= more - fewer <= i.high for i in (known[int(a), int(b)] for a, b in drawn)]
             assert np.mean(hits) >= 0.95
     assert rate_difference((0, 12), (0, 12)).high == pytest.approx(1 - 0.0125 ** (1 / 12))
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_shares_are_told_apart_at_their_level(paired: bool) -> None:
+    """Exact sums over all outcomes: whatever the shares at the margin, within or beyond is said in at most 5 %, and
+    more often where it is so."""
+    n, margin = 12, 0.3
+    outcomes = [(a, b) for a in range(n + 1) for b in range(n + 1 - a if paired else n + 1)]
+    seen = {(a, b): Shares(a, n, b, n, paired) for a, b in outcomes}
+    tests = {o: (p_within(shares, margin), p_beyond(shares, margin)) for o, shares in seen.items()}
+
+    def said(new: float, base: float) -> tuple[float, float]:
+        chances = [
+            stats.multinomial.pmf([a, b, n - a - b], n, [new, base, 1 - new - base])
+            if paired
+            else stats.binom.pmf(a, n, new) * stats.binom.pmf(b, n, base)
+            for a, b in outcomes
+        ]
+        said_of = [[tests[o][k] <= 0.05 for o in outcomes] for k in (0, 1)]
+        within, beyond = (float(np.dot(chances, flags)) for flags in said_of)
+        return within, beyond
+
+    for base in (0.0, 0.03, 0.1, 0.2, 0.33):
+        for pair in ((base + margin, base), (base, base + margin)):
+            within, beyond = said(*pair)
+            assert within <= 0.05
+            assert beyond <= 0.05
+    assert said(0.02, 0.02)[0] > 0.6
+    assert said(0.95, 0.02)[1] > 0.75
+    assert p_within(Shares(1, 400, 1, 400, paired), margin) < 1e-6  # by the normal distribution
 
 
 def test_what_random_search_finds() -> None:

@@ -326,9 +326,9 @@ def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path
         "final error": "too few runs: 2, needs 8",
         "collapse onset": "too few runs: 2, needs 8",
         "runs beyond the worst": "too few runs: 2, needs 9",
-        "failures": "too few runs: 2, needs 14",
+        "failures": "too few runs: 2, needs 12",
     }
-    assert "(--seeds 0..13). Run them" in summary(checks)
+    assert "(--seeds 0..11). Run them" in summary(checks)
 
 
 def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
