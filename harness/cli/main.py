@@ -91,11 +91,18 @@ def conform(paths: tuple[Path, ...], form: Any) -> None:
     PATHS are .npz and .json records or folders of them. Exits with 1 when an error in float64 is above 1e-9, with 2
     when a file is damaged; the others are replayed before.
     """
+    from itertools import groupby
+
     from harness.cli.printing import emit
     from harness.testing.conformance import TOLERANCE, Check
     from harness.testing.conformance import conform as replay
 
-    found = list(replay(list(paths)))
+    found = []
+    for replayed, (record, own) in enumerate(groupby(replay(list(paths)), key=lambda c: c.record), start=1):
+        found += (told := list(own))
+        errors = [c.error for c in told if isinstance(c, Check)]
+        words = f"largest relative error {max(errors):.1e}" if errors else "skipped"
+        click.echo(f"{replayed}: {record}: {words}", err=True)
     checks = [c for c in found if isinstance(c, Check)]
     rows = [
         {

@@ -197,7 +197,7 @@ def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         part,
         "Is performance told over time, and not at its best moment alone?",
         "partly" if uneven else "yes",
-        f"the architecture of every epoch from {int(results.epochs['epoch'].min())} on, in {len(results)} runs{uneven}; "
+        f"every epoch's architecture from {int(results.epochs['epoch'].min())} on, in {len(results)} runs{uneven}; "
         "the best epoch is called hindsight",
     )
 

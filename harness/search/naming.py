@@ -95,7 +95,8 @@ class Recorded:
     from epoch to epoch depends on them. draws: the random numbers of the passes under a prefix, by stream. logits: this
     searcher's logits of the recorded values, where it holds others; values: the recorded values of its logits.
     quantities: more of what is recorded, (ours, recorded) by name, of the search and the record's arrays: under
-    `forward` at its beginning, and under each step after it. genotype: whether a recorded one is that of the search,
+    `forward` at its beginning, and under each step after it. prepare: puts a network into the state that a recorded
+    pass is of, where that is not the first epoch's. genotype: whether a recorded one is that of the search,
     where the method's code derives another kind of architecture than the space has. renamed: what its code calls a
     weight that the space's published code calls otherwise.
     """
@@ -108,5 +109,6 @@ class Recorded:
     logits: Callable[[Tensor, Arrays], Tensor] = lambda values, arrays: values
     values: Callable[[Tensor, Meta], Tensor] = lambda logits, meta: logits
     quantities: Callable[[Any, Arrays, str], dict[str, tuple[Any, Any]]] = lambda search, arrays, prefix: {}
+    prepare: Callable[[Any, Arrays, str], None] = lambda net, arrays, prefix: None
     genotype: Callable[[Any, str, Meta], bool] | None = None
     renamed: Callable[[str], str] = lambda name: name

@@ -23,7 +23,7 @@ from harness.spaces.base import SPACES
 PINNED = Path(__file__).parent / "pinned_code.json"
 """Of every part the revision and the digest of its code, and of what all runs share the record format and the digest.
 
-Where this differs: would the same configuration give other rows? Then raise the part's `revision` (or RECORD_FORMAT) and
+Where this differs: would the same configuration give other rows? Then raise the part's `revision`, or the format, and
 say so in the changelog. Then pin what is: python tests/runs/test_code.py
 """
 

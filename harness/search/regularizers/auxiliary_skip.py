@@ -23,6 +23,12 @@ def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     return {"auxiliary-skip": fade}
 
 
+def recorded_state(net: Supernet, arrays: Arrays, prefix: str) -> None:
+    """The factor that a recorded pass was made with, which need not be that of the first epoch."""
+    if f"{prefix}/beta" in arrays:
+        net.auxiliary_skip = float(arrays[f"{prefix}/beta"])
+
+
 def recorded_factors(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The factor of a step, and every published schedule."""
     (own,) = (r for r in search.regularizers if isinstance(r, AuxiliarySkip))
@@ -57,7 +63,11 @@ class AuxiliarySkip(Regularizer):
     methods: ClassVar = {"darts-minus": Named()}
     records: ClassVar = {
         "dartsminus": Recorded(
-            "darts-minus", recorded_fields, epochs=lambda meta: meta["decay_max_epoch"], quantities=recorded_factors
+            "darts-minus",
+            recorded_fields,
+            epochs=lambda meta: meta["decay_max_epoch"],
+            quantities=recorded_factors,
+            prepare=recorded_state,
         ),
     }
     status = "conforms"

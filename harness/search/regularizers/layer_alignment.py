@@ -18,9 +18,6 @@ from harness.search.steps import WeightStep
 from harness.spaces.base import Space
 from harness.spaces.blocks.supernet import Supernet, kept_buffers
 
-DISTANCE = 1e-4
-"""Numerator of the finite-difference step, as published."""
-
 
 def recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The cells' agreement of recorded slopes, and the directions that raise it."""
@@ -41,7 +38,7 @@ class LayerAlignment(Regularizer):
     """Add -strength_e dLambda/dw to the weights' gradient, Lambda the mean cosine of the cells' dL_train/da.
 
     Movahedi et al., ICLR 2023 (arXiv 2210.07998). With P = dLambda/d(slopes), [cells, choices, options], the term is
-    strength_e (dL(a - eps P)/dw - dL(a + eps P)/dw) / (2 eps), eps = 1e-4 / |P|, each cell at its own a; strength_e
+    strength_e (dL(a - eps P)/dw - dL(a + eps P)/dw) / (2 eps), eps = distance / |P|, each cell at its own a; strength_e
     grows linearly from 0 to `strength` (0.125 by the published code's default, 0.25 in its script). Operations alone,
     not parents. A network of one cell has nothing to align. moves_bn: the two passes beside a move the running
     statistics of batch norm (published).
@@ -62,7 +59,7 @@ class LayerAlignment(Regularizer):
     records: ClassVar = {
         "lambda_darts": Recorded(
             "lambda-darts",
-            lambda meta: {"layer-alignment": {"strength": meta["lambda_"]}},
+            lambda meta: {"layer-alignment": {"strength": meta["lambda_"], "distance": meta["epsilon_0"]}},
             epochs=lambda meta: meta["total_epochs"],
             quantities=recorded_agreement,
         )
@@ -71,7 +68,9 @@ class LayerAlignment(Regularizer):
     whole = True
     counts = "stale"
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
+    later = ("distance",)
     strength: float = Field(0.125, ge=0)
+    distance: float = Field(1e-4, gt=0)
     moves_bn: bool = False
 
     def passes(self) -> tuple[int, int]:
@@ -89,7 +88,7 @@ class LayerAlignment(Regularizer):
         with kept_buffers(step.net):
             slopes = cell_slopes(step.loss, mix, own)
         directions = towards_agreement(slopes)
-        distance = finite_difference(list(directions.values()), DISTANCE)
+        distance = finite_difference(list(directions.values()), self.distance)
         weights = list(step.net.parameters())
 
         def beside(sign: int) -> tuple[Tensor, ...]:

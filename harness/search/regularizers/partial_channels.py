@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
-from harness.search.regularizers.adversarial import recorded_fields as recorded_attack
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 
@@ -47,9 +46,6 @@ class PartialChannels(Regularizer):
     methods: ClassVar = {"pc-darts": Named()}
     records: ClassVar = {
         "pcdarts": Recorded("pc-darts", recorded_fields),
-        "pcdarts_sdarts_adv": Recorded(
-            "pc-darts + sdarts-adv", lambda meta: recorded_fields(meta) | recorded_attack(meta)
-        ),
     }
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.search.naming import Meta, Named, Recorded
-from harness.search.regularizers.auxiliary_skip import recorded_factors
+from harness.search.regularizers.auxiliary_skip import recorded_factors, recorded_state
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
@@ -51,6 +51,7 @@ class A2M(SoftmaxSearcher):
             recorded_fields,
             epochs=lambda meta: max(meta.get("epochs_of_steps", [1])) + 1,
             quantities=recorded_factors,
+            prepare=recorded_state,
         ),
     )
     role = "estimator"

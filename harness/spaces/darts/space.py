@@ -96,7 +96,8 @@ class DARTSSpace(Space):
         """The two strongest edges of each node, of [14, operations]."""
         best, names = strength.argmax(axis=1), self.tensors[kind].options
         chosen = []
-        for node in range(INPUTS, INPUTS + NODES):
+        nodes = [node for node in range(INPUTS, INPUTS + NODES) if row(node - 1, node) < len(strength)]
+        for node in nodes:
             edges = [row(source, node) for source in range(node)]
             top = np.argsort(-strength[edges].max(axis=1), kind="stable")[:2]
             chosen += [(names[edges[source]][best[edges[source]]], int(source)) for source in sorted(top)]
@@ -130,6 +131,14 @@ class DARTSSpace(Space):
         # the class of a stage of a search, which no registry knows
         stage: Any = cls if left == every else type("Stage", (cls,), {"tensors": both_cells(*left)})
         found: Space = stage()
+        return found
+
+    def with_rows(self, rows: int) -> Space:
+        """The same with the first edges alone, so many of each cell: cells of fewer nodes, as some records have."""
+        if rows == len(EDGES):
+            return self
+        normal, reduction = (tensor.options[:rows] for tensor in self.tensors)
+        found: Space = type("Short", (type(self),), {"tensors": both_cells(normal, reduction)})()
         return found
 
     def recorded_encoding(self, genotype: str) -> str:
@@ -204,7 +213,8 @@ def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
 
 def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
     """Those of the operations of each edge of both cells."""
-    labels, nodes = tuple(f"{node}<-{source}" for source, node in EDGES), tuple(node for _, node in EDGES)
+    edges = EDGES[: len(normal)]
+    labels, nodes = tuple(f"{node}<-{source}" for source, node in edges), tuple(node for _, node in edges)
     return (
         Choices("operations", normal, labels, cell="normal cell", nodes=nodes, keeps=2),
         Choices("operations", reduction, labels, cell="reduction cell", nodes=nodes, keeps=2),

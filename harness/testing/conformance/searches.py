@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from harness.core.streams import Make, Streams
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method, method
-from harness.search.naming import Recorded
+from harness.search.naming import Arrays, Recorded
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.search.training import Training
@@ -56,8 +57,52 @@ class ReplayedStreams(Streams):
 def recorded(record: Record) -> Recorded | None:
     """What the class that replays the record's method says of it."""
     classes = (c for registry in (SEARCHERS, REGULARIZERS) for c in registry.classes.values())
-    known = {name: own for cls in classes for name, own in vars(cls).get("records", {}).items()}
-    return known.get(str(record.meta.get("method")))
+    known: dict[str, Recorded] = {n: own for cls in classes for n, own in vars(cls).get("records", {}).items()}
+    name = str(record.meta.get("method"))
+    if name in known:
+        return known[name]
+    parts = split_name(name.split("_"), known)
+    return combined([known[part] for part in parts]) if parts else None
+
+
+def split_name(words: list[str], known: Mapping[str, Recorded]) -> list[str]:
+    """The known methods whose names, joined by underscores, are a record's; none where it is no combination."""
+    for end in range(len(words), 0, -1):
+        if (first := "_".join(words[:end])) in known:
+            rest = split_name(words[end:], known) if end < len(words) else []
+            if end == len(words) or rest:
+                return [first, *rest]
+    return []
+
+
+def combined(parts: list[Recorded]) -> Recorded:
+    """Several methods in one search: each says its own fields, draws and quantities; of the rest, the one that differs
+    from what is usual."""
+
+    def merged(told: Callable[[Recorded], dict[str, Any]]) -> dict[str, Any]:
+        return {key: value for part in parts for key, value in told(part).items()}
+
+    def one(name: str) -> Any:
+        usual = getattr(Recorded, name)
+        return next((own for part in parts if (own := getattr(part, name)) is not usual), usual)
+
+    def prepare(net: Any, arrays: Arrays, prefix: str) -> None:
+        for part in parts:
+            part.prepare(net, arrays, prefix)
+
+    return Recorded(
+        " + ".join(part.method for part in parts),
+        fields=lambda meta: merged(lambda part: part.fields(meta)),
+        training=lambda meta: merged(lambda part: part.training(meta)),
+        epochs=lambda meta: max(part.epochs(meta) for part in parts),
+        draws=lambda arrays, prefix: merged(lambda part: part.draws(arrays, prefix)),
+        quantities=lambda search, arrays, prefix: merged(lambda part: part.quantities(search, arrays, prefix)),
+        prepare=prepare,
+        logits=one("logits"),
+        values=one("values"),
+        genotype=one("genotype"),
+        renamed=one("renamed"),
+    )
 
 
 def space_of(record: Record) -> Space:

@@ -29,7 +29,7 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
         return
     found = Found(record)
     for run in record.content["runs"]:
-        search(found, run, space)
+        search(found, run, space.with_rows(len(run["alpha"][KINDS[0]][0])))
     yield from found.checks()
 
 

@@ -67,6 +67,7 @@ class Replay:
         self.streams.queues = self.draws("forward")
         for regularizer in search.regularizers:
             regularizer.begin_epoch(search.net, search.moment(0))
+        self.own.prepare(search.net, record.arrays, "forward")
         images, labels = record.batch("forward")
         logits = search.net(images, search.searcher.sample(search.alphas, search.moment(0)))
         loss = F.cross_entropy(logits, labels)
