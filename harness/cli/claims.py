@@ -43,10 +43,11 @@ def claims(ctx: click.Context, folder: Path, out: Path, form: Any) -> None:
 
 @claims.command()
 @click.argument("source", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
+@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a key of the study's [comparison].")
 @folder
 @out
 @form
-def check(source: Path, folder: Path, out: Path, form: Any) -> None:
+def check(source: Path, settings: tuple[str, ...], folder: Path, out: Path, form: Any) -> None:
     """Decide the claims that the finished runs of a study, or of a folder of results, may decide.
 
     Exits with 1 when one is not reproduced.
@@ -55,7 +56,7 @@ def check(source: Path, folder: Path, out: Path, form: Any) -> None:
     from harness.verdicts.claims.check import check_all, claims_about
     from harness.verdicts.claims.files import read_folder
 
-    found = open_finished(source, (), None, out)
+    found = open_finished(source, settings, None, out)
     known = read_folder(folder)
     about = claims_about(found, known)
     if not about:
