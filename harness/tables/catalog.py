@@ -14,6 +14,10 @@ from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable
 
 
+NO_TABLE = "none"
+"""What a person calls that there is none."""
+
+
 def table_folders() -> dict[str, Path]:
     """Every known table by name; a user's table goes before an embedded one of the same name."""
     embedded = Path(str(files("harness.tables") / "embedded"))

@@ -76,10 +76,22 @@ class Table(OpenedFolder):
         raw = self.digests.astype(">u8").tobytes()
         return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
+    def holds(self, what: What) -> bool:
+        """Whether the architecture has a row: a table may hold a part of its space."""
+        return self._find(self.architecture(what)) is not None
+
+    def _find(self, architecture: Architecture) -> int | None:
+        return self._row_of.get(hashlib.blake2b(architecture.key.encode(), digest_size=8).digest())
+
+    @property
+    def absent(self) -> int:
+        """How many architectures of the space the table does not hold; 0 where that is not known."""
+        return max(0, (self.of_space or 0) - len(self)) if self.complete else 0
+
     def row(self, what: What) -> int:
         """The architecture's row; an error where the table does not hold it."""
         architecture = self.architecture(what)
-        row = self._row_of.get(hashlib.blake2b(architecture.key.encode(), digest_size=8).digest())
+        row = self._find(architecture)
         if row is None:
             raise HarnessError(f"table {self.name} does not hold {architecture.encoding!r}")
         return row
@@ -157,7 +169,10 @@ class Table(OpenedFolder):
         return to_frame(self)
 
     def all_values(self, what: What) -> list[tuple[Column, float]]:
-        """Every column's final accuracy of one architecture."""
+        """Every column's final accuracy of one architecture; NaN where the table, which holds a part of its space, does
+        not hold it."""
+        if self.complete and self.info["space"] is not None and not self.holds(what):
+            return [(column, math.nan) for column in self.columns]
         row = self.row(what)
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 

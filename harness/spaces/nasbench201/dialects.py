@@ -13,11 +13,11 @@ Cell = tuple[int, ...]
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target), in the string's order."""
 ALIASES: dict[str, int] = {
-    **{name: 0 for name in ("none", "zero", "zeroize")},
-    **{name: 1 for name in ("skip_connect", "skip", "identity", "skipconnect")},
-    **{name: 2 for name in ("nor_conv_1x1", "conv_1x1", "conv1x1", "nor_conv1x1")},
-    **{name: 3 for name in ("nor_conv_3x3", "conv_3x3", "conv3x3", "nor_conv3x3")},
-    **{name: 4 for name in ("avg_pool_3x3", "avgpool", "avg_pool", "avgpool3x3", "avg_pool3x3")},
+    **dict.fromkeys(("none", "zero", "zeroize"), 0),
+    **dict.fromkeys(("skip_connect", "skip", "identity", "skipconnect"), 1),
+    **dict.fromkeys(("nor_conv_1x1", "conv_1x1", "conv1x1", "nor_conv1x1"), 2),
+    **dict.fromkeys(("nor_conv_3x3", "conv_3x3", "conv3x3", "nor_conv3x3"), 3),
+    **dict.fromkeys(("avg_pool_3x3", "avgpool", "avg_pool", "avgpool3x3", "avg_pool3x3"), 4),
 }
 """Names of the operations in the benchmark's own code, in NNI's and in others'."""
 NASLIB_OPERATIONS = (1, 0, 3, 2, 4)
