@@ -313,7 +313,7 @@ def _append(
         looked_up = lookup_records(epoch.epoch, architecture, table)
         beside = {} if sampled is None else {"sampled": space.parse(sampled).encoding}
     if table is not None:
-        importer.check(epoch, architecture, table)
+        importer.check(epoch, architecture if sampled is None else space.parse(sampled), table)
     expected = sum(a * b for a, b in space.alpha_shapes)
     if epoch.alphas and len(epoch.alphas) != expected:
         raise HarnessError(f"{epoch.where}: {len(epoch.alphas)} alphas are there, {space.name} has {expected}")

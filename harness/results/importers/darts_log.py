@@ -23,6 +23,7 @@ from harness.results.importers.lines import (
     seed_of,
     states,
 )
+from harness.results.importers.logits import kind_of, logits_of
 from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
 
@@ -373,9 +374,10 @@ class Reader:
             if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
                 piece.shift = -1
         at = number + piece.shift
-        if at == piece.last:
-            return True  # said again
-        if at < piece.last or (number == 0 and piece.last >= 0):
+        said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
+        if said_again:
+            return True
+        if at <= piece.last:
             if number == piece.first and self.staged:
                 piece.shift = piece.last + 1 - number
                 piece.stages += 1
@@ -391,6 +393,10 @@ class Reader:
         self.trained = self.closed = self.staged = False
         self.opened = line.time
         return True
+
+    def filled(self) -> bool:
+        """Whether the epoch that the log is in says more than that it begins."""
+        return self.trained or bool(self.piece.states.get(self.piece.last, State()).cell)
 
     def refuse_again(self, number: int, line: Line) -> None:
         """An error where the file holds the same run from its beginning again."""
@@ -470,40 +476,3 @@ def go_on(pieces: list[Piece]) -> None:
         own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.base, piece.seed)]
         piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
         piece.after_s = max((s.seconds for p in own for s in p.states.values() if s.seconds >= 0), default=0.0)
-
-
-def shown(found: list[Printed], space: Space) -> list[Printed]:
-    """The first arrays that have the space's shapes, one after the other; [] where there are not all of them."""
-    chosen: list[Printed] = []
-    for array in found:
-        if len(chosen) < len(space.alpha_shapes) and array.values.shape == space.alpha_shapes[len(chosen)]:
-            chosen.append(array)
-    return chosen if len(chosen) == len(space.alpha_shapes) else []
-
-
-def kind_of(found: list[Printed], space: Space) -> str:
-    """weights (rows sum to one, at the digits that are printed), sample (ones and zeros), logits, or other."""
-    chosen = shown(found, space)
-    if not chosen or not all(np.isfinite(a.values).all() for a in chosen):
-        return "other"
-    if all(np.isin(a.values, (0.0, 1.0)).all() for a in chosen):
-        return "sample"
-    for array in chosen:
-        off = np.abs(array.values.sum(axis=1) - 1)
-        if (array.values < 0).any() or (off > array.values.shape[1] * 10.0**-array.digits).any():
-            return "logits"
-    return "weights"
-
-
-def logits_of(found: list[Printed], space: Space) -> tuple[tuple[float, ...], int | None]:
-    """The logits that arrays print, flat, in the space's order; of mixing weights their logarithms, with the digits that
-    are printed of them."""
-    kind, chosen = kind_of(found, space), shown(found, space)
-    if kind in ("sample", "other"):
-        return (), None
-    flat = np.concatenate([a.values.ravel() for a in chosen])
-    if kind == "logits":
-        return tuple(flat.tolist()), None
-    digits = max(a.digits for a in chosen)
-    # printed to four digits, 0.0000 is below 0.00005
-    return tuple(np.log(np.maximum(flat, 0.5 * 10.0**-digits)).tolist()), digits
