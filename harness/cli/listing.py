@@ -99,7 +99,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
     rows = []
     lacking = table.missing()
     for measure in table.measures:
-        mean = table.vector(measure)
+        mean = table.row_values(measure)
         best = table.optimum(measure) if not np.isnan(mean).all() else None
         judges = {table.test: ", judges", table.validation: ", selects"}.get(measure, "")
         rows.append(

@@ -162,7 +162,7 @@ class Results:
                 "distinct": agreement(own["architecture"].tolist())[0],
             }
             if self.table is not None and self.table.complete:
-                values = self.table.vector(self.table.test)
+                values = self.table.row_values(self.table.test)
                 # means over trials, read from rows and from arrays, may differ in the last bits
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
                 row["percentile"] = round(float(np.median(ranks)), 1)

@@ -31,7 +31,7 @@ NAN = float("nan")
 
 def made_up(ranks: dict[str, list[list[int]]], seconds: float = 1.0) -> Results:
     """Results of runs that derive, epoch by epoch, the architectures of these ranks in the table (0: the best)."""
-    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
+    order = np.argsort(-TABLE.row_values(TABLE.test), kind="stable")
     epochs, lookups, timing = [], [], []
     for method, runs in ranks.items():
         for seed, trajectory in enumerate(runs):
@@ -78,7 +78,7 @@ def test_area_and_degradation() -> None:
 
 def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     found = endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
-    errors = 100 - np.sort(TABLE.vector(TABLE.test))[::-1]
+    errors = 100 - np.sort(TABLE.row_values(TABLE.test))[::-1]
     (row,) = found.runs.to_dict("records")
     assert row["final_error_pct"] == pytest.approx(errors[15_000])
     assert row["oracle_error_pct"] == pytest.approx(errors[3])

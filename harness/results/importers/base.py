@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk, write_atomically
 from harness.core.registry import Registry
 from harness.runs.rows import architecture_record, lookup_records
 from harness.runs.store import MANIFEST, TABLES, write_tables
-from harness.spaces.base import Architecture, Space
+from harness.spaces.base import SPACES, Architecture, Space
+from harness.tables.measure import Unit
 from harness.tables.table import Table
 
 IMPORTERS = Registry("importers", "harness.results.importers")
@@ -57,9 +58,6 @@ class Epoch:
     digits: int | None = None
     sampled: bool = False
     score: float = NAN
-
-
-Unit = Literal["percent", "fraction"]
 
 
 @dataclass
@@ -157,9 +155,7 @@ def import_logs(
             f"{folder} is there, and logs of another source may have that name: --replace writes over it, --to names "
             "another place"
         )
-    searched = table.space if table is not None else space
-    if searched is None:
-        raise HarnessError(f"of which space are the cells of {source}? Without a table say --space, such as {SPACE}")
+    searched = table.space if table is not None else space or only_space(importer, source)
     log = importer.read(source, searched)
     epochs = relabelled(log.epochs, method, seed)
     if not epochs:
@@ -184,7 +180,25 @@ def import_logs(
     return folder, [*log.notes, *told, *remarks(epochs), *absent(rows, searched, table)]
 
 
-SPACE = "--space darts.full"
+def only_space(importer: Importer, source: Path) -> Space:
+    """The space of some logs where nobody says it: the only one that reads their cells; an error names several."""
+    found: list[Space] = []
+    for kind in SPACES.classes.values():
+        space: Space = kind()
+        try:
+            cells = list(dict.fromkeys(e.architecture for e in importer.read(source, space).epochs))
+            if cells and all(space.parse(cell) for cell in cells[:SEVERAL]):
+                found.append(space)
+        except HarnessError:
+            continue
+    if len(found) != 1:
+        told = f"{' and '.join(s.name for s in found)} can read them" if found else "none that is known reads them"
+        raise HarnessError(f"of which space are the cells of {source}? Without a table say --space NAME: {told}")
+    return found[0]
+
+
+SEVERAL = 20
+"""Cells that are looked at to tell which space they are of."""
 
 
 def relative(path: Path, source: Path) -> str:

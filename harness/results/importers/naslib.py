@@ -59,7 +59,7 @@ class NASLib(Importer):
             if log["arch_eval"]:
                 pieces.append(self.run(path, configuration, log))
             else:
-                empty.append(f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval is empty")
+                empty.append(f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists none")
         if not pieces:
             raise HarnessError(
                 f"{'; '.join(empty)}, as NASLib's newer versions leave it: there is no cell to look up; derive them from its "
@@ -79,7 +79,8 @@ class NASLib(Importer):
         """The epochs of one log."""
         method, seed = who(path, configuration)
         entries = log["arch_eval"]
-        sampled = not any(isinstance(v, float | int) and v > 0 for v in log.get("train_loss") or [])
+        # the list is there, and nothing was trained
+        sampled = "train_loss" in log and not any(v > 0 for v in log["train_loss"])
         values = {name: log.get(name) or [NAN] * len(entries) for name in LISTS}
         clock = accumulate(values["runtime"])
         epochs = []

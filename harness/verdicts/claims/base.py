@@ -134,7 +134,7 @@ def state_of(agreed: bool) -> State:
 
 def known_values(table: Table, measure: str) -> Floats:
     """A measure of every architecture, in row order; it must be known of all of them to be optimised over."""
-    values = table.vector(Measure.parse(measure))
+    values = table.row_values(Measure.parse(measure))
     if np.isnan(values).all():
         raise Undecided(f"table {table.name} knows no architecture's {measure}")
     return values

@@ -39,7 +39,7 @@ class BestValue(Claim):
             found = float(np.nanmax(table.vector_all(measure)))
             return self._verdict(found, None, len(table), noise(table, self.measure))
         best = table.optimum(measure, self.trial)
-        known = int((~np.isnan(table.vector(measure, self.trial))).sum())
+        known = int((~np.isnan(table.row_values(measure, self.trial))).sum())
         return self._verdict(best.accuracy_pct, table.index(best.row), known, noise(table, self.measure))
 
     def _verdict(self, found: float, cell: int | None, n: int, spread: float | None) -> Verdict:
