@@ -26,7 +26,8 @@ NASLIB_EDGES = (0, 1, 3, 2, 4, 5)
 """NASLib's edges 0>1 0>2 0>3 1>2 1>3 2>3, by their places in the string."""
 STRUCTURE = re.compile(r"Structure\(\s*\d+ nodes with (.+)\)")
 MARKED = re.compile(r"(naslib|indices)\s*:\s*(.+)")
-SIX = re.compile(r"[0-4]{6}")
+SIX = re.compile(r"[(\[]?\s*[0-4](?:[\s,;]*[0-4]){5}\s*,?\s*[)\]]?")
+"""Six operation indices, with or without anything between them."""
 
 
 def string_of(text: str) -> str:
@@ -43,13 +44,11 @@ def read(text: str, to_string: Any) -> Cell | None:
     """
     bare = unwrapped(text)
     if marked := MARKED.fullmatch(text.strip()) or MARKED.fullmatch(bare):
-        six = _six(tuple(map(int, marked[2])) if SIX.fullmatch(marked[2]) else literal(marked[2]))
+        six = _six(marked[2])
         return six and (of_naslib(six) if marked[1] == "naslib" else six)
-    if SIX.fullmatch(bare):
-        return _either(text, tuple(map(int, bare)), to_string)
-    value = literal(bare)
-    if (six := _six(value)) is not None:
+    if (six := _six(bare)) is not None:
         return _either(text, six, to_string)
+    value = literal(bare)
     if isinstance(value, dict):
         return _of_edges(value)
     if isinstance(value, list | tuple):
@@ -65,9 +64,8 @@ def of_naslib(six: Sequence[int]) -> Cell:
     return tuple(cell)
 
 
-def _six(value: Any) -> Cell | None:
-    numbers = isinstance(value, list | tuple) and len(value) == len(EDGES) and all(type(v) is int for v in value)
-    return tuple(value) if numbers and all(0 <= v < 5 for v in value) else None
+def _six(text: str) -> Cell | None:
+    return tuple(map(int, re.findall(r"\d", text))) if SIX.fullmatch(text) else None
 
 
 def _either(text: str, six: Cell, to_string: Any) -> Cell:
