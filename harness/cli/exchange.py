@@ -84,7 +84,9 @@ def mapped(renamed: tuple[str, ...], importer: Any) -> dict[str, str]:
         raise HarnessError(f"--map is for files with columns, and {importer.name} has none: leave it out")
     pairs = [text.partition("=") for text in renamed]
     if wrong := [text for text, (name, _, column) in zip(renamed, pairs, strict=True) if not (name and column)]:
-        raise HarnessError(f"--map {wrong[0]} is no pair: write --map arch=cell, the name here and the column's in the file")
+        raise HarnessError(
+            f"--map {wrong[0]} is no pair: write --map arch=cell, the name here and the column's in the file"
+        )
     return {name.strip().lower(): column.strip().lower() for name, _, column in pairs}
 
 

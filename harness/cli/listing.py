@@ -148,6 +148,6 @@ def costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
 
 
 def named(table: Table, text: str) -> Architecture:
-    """The architecture that a command line names: in any notation of its space, by its published index, or by the key of a
-    table without a space."""
+    """The architecture that a command line names: in any notation of its space, by its published index, or by the key
+    of a table without a space."""
     return table.architecture(text)

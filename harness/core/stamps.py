@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 LEVEL = r"\[?(?:INFO|DEBUG|WARNING|ERROR|root|__main__|naslib)\]?"
 STAMP = re.compile(
     rf"^\s*(?:{LEVEL}[\s:|-]+)*[\[(]?\s*"
-    r"(?:(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{8}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{4})?|[A-Z][a-z]{2} +\d{1,2})[ T,]+)?"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?(?: ?(?P<half>[AP]M)\b)?"
+    r"(?:(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{8}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{4})?|[A-Z][a-z]{2} +\d{1,2})"
+    r"[ T,]+)?(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?(?: ?(?P<half>[AP]M)\b)?"
     r"(?:Z|[+-]\d{2}:?\d{2})?"
 )
 """With a date (2024-03-01, 20240301, 03/01, 01.03.2024, Mar 1) or without, of 24 hours or of twice 12."""
 AROUND = re.compile(rf"^(?:\s|[\])]|[:|>-](?=\s)|\|(?=\s)|{LEVEL}(?=[\s:\]|-]|$)|:(?=\S))*")
 """What loggers put between a time and the message; a bar without a space behind it belongs to the message."""
 BARE = re.compile(r"^\s*(?:INFO|DEBUG|WARNING|ERROR):[\w.]*:")
-MONTHS = {name: n for n, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)}
+NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = {name: n for n, name in enumerate(NAMES, start=1)}
 LEAP = 2000
 """The year of stamps that have none: a leap year, so that every day is one."""
 
@@ -36,7 +37,8 @@ def _around(rest: str) -> int:
 
 
 class Clock:
-    """Reads the times of a log's lines one after the other, so that a year or a day that is not written is counted on."""
+    """Reads the times of a log's lines one after the other, so that a year or a day that is not written is counted
+    on."""
 
     def __init__(self) -> None:
         self.now: datetime | None = None
@@ -52,7 +54,9 @@ class Clock:
         year, month, day = self._day(found["date"])
         try:
             fraction = int((found["fraction"] or "0").ljust(6, "0")[:6])
-            time = datetime(year or self._year(), month, day, hour, int(found["minute"]), int(found["second"]), fraction)
+            time = datetime(
+                year or self._year(), month, day, hour, int(found["minute"]), int(found["second"]), fraction
+            )
         except ValueError:
             return None
         if self.now is not None and time < self.now:
@@ -77,8 +81,8 @@ class Clock:
         if date is None:
             return (self.now.year, self.now.month, self.now.day) if self.now else (LEAP, 1, 1)
         if date[0].isalpha():
-            name, day = date.split()
-            return None, MONTHS.get(name, 0), int(day)
+            name, number = date.split()
+            return None, MONTHS.get(name, 0), int(number)
         if date.isdigit():
             return int(date[:4]), int(date[4:6]), int(date[6:])
         parts = [int(part) for part in re.split(r"[-/.]", date)]

@@ -28,12 +28,13 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 class NpzImages(Dataset):
     """Arrays train_images, test_images (uint8 [n, height, width] or [n, height, width, channels]) and train_labels,
     test_labels (integers from 0, [n] or [n, 1]). The training images train the weights, and those of a validation set,
-    valid_images and valid_labels (or val_), alpha; without one the first half of the training images trains the weights, the
-    second alpha.
+    valid_images and valid_labels (or val_), alpha; without one the first half of the training images trains the
+    weights, the second alpha.
 
-    split: how the training images are halved without a validation set: `halves` as they stand, `shuffled` by a stream that
-    is the same in every run, `stratified` so that each class is halved. mean, std of the pixels (scaled to [0, 1]) are taken
-    from the training images, per channel. pad: padding of the random crop in pixels; flip: random horizontal flips.
+    split: how the training images are halved without a validation set: `halves` as they stand, `shuffled` by a stream
+    that is the same in every run, `stratified` so that each class is halved. mean, std of the pixels (scaled to [0, 1])
+    are taken from the training images, per channel. pad: padding of the random crop in pixels; flip: random horizontal
+    flips.
     """
 
     name = "npz"
@@ -80,7 +81,8 @@ class NpzImages(Dataset):
             raise HarnessError(f"{self.path} is no readable .npz file ({error})") from None
         if own and self.split != "halves":
             raise HarnessError(
-                f"{self.path} has a validation set of its own, {own}_images, so its training images are not split: leave "
+                f"{self.path} has a validation set of its own, {own}_images, so its training images are not split: "
+                f"leave "
                 f"split = {self.split!r} out"
             )
         images, labels = self._pair(content, "train")
@@ -99,12 +101,15 @@ class NpzImages(Dataset):
 
     def _check_classes(self, parts: dict[Part, Pair], own: bool) -> None:
         """Refuse labels that do not count from 0 without a gap, and parts that do not hold the same classes."""
-        held = {part: {int(c) for c in y.unique()} for part, (_, y) in parts.items()}
+        held = {part: {*y.tolist()} for part, (_, y) in parts.items()}
         every = set().union(*held.values())
         if len(every) <= max(every):
-            gaps = itertools.islice((c for c in itertools.count() if c not in every), min(SHOWN, max(every) + 1 - len(every)))
+            gaps = itertools.islice(
+                (c for c in itertools.count() if c not in every), min(SHOWN, max(every) + 1 - len(every))
+            )
             raise HarnessError(
-                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count from 0 "
+                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count "
+                f"from 0 "
                 f"without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
             )
         if not own and held["train"] != held["valid"]:
@@ -120,7 +125,8 @@ class NpzImages(Dataset):
         for part in ("valid", "test"):
             if strange := held[part] - held["train"]:
                 raise HarnessError(
-                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is of it"
+                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is of "
+                    f"it"
                 )
 
     def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -155,7 +161,7 @@ def halves(labels: torch.Tensor, split: str) -> tuple[torch.Tensor, torch.Tensor
         return order[: len(labels) // 2], order[len(labels) // 2 :]
     first = torch.zeros(len(labels), dtype=torch.bool)
     spare = False
-    for label in labels.unique():
+    for label in sorted({*labels.tolist()}):
         own = order[labels[order] == label]
         take = (len(own) + spare) // 2  # of classes with an odd number the halves take the odd one in turn
         spare = spare != bool(len(own) % 2)

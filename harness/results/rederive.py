@@ -12,6 +12,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.notation import parse_json
+from harness.core.text import records
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
@@ -79,8 +80,8 @@ def told_digits(row: dict[str, Any]) -> int | None:
 
 
 def leaning(alphas: list[Any], row: dict[str, Any], space: Space) -> list[Any]:
-    """Logits that were read back from printed weights, half of the last digit up where the cell that was printed with them
-    takes an option: what is equal at that precision is then as it was printed, and nothing else is otherwise."""
+    """Logits that were read back from printed weights, half of the last digit up where the cell that was printed with
+    them takes an option: what is equal at that precision is then as it was printed, and nothing else is otherwise."""
     digits = told_digits(row)
     if digits is None:
         return alphas
@@ -94,7 +95,7 @@ def ties(stored: pd.DataFrame, derived: pd.DataFrame, space: Space, policy: Poli
     precision, and at how many epochs another cell is derived than was printed."""
     told = []
     for name, part in stored.groupby("method", sort=False):
-        rows = [row for row in part.to_dict("records") if told_digits(row) is not None]
+        rows = [row for row in records(part) if told_digits(row) is not None]
         tied = sum(_tied(unflattened(row["alphas"], space), 10.0 ** -(told_digits(row) or 0)) for row in rows)
         if not rows:
             continue
@@ -102,8 +103,10 @@ def ties(stored: pd.DataFrame, derived: pd.DataFrame, space: Space, policy: Poli
         other = int((again != part["architecture"].to_numpy()).sum())
         choices = len(rows) * sum(shape[0] for shape in space.alpha_shapes)
         told.append(
-            f"{name}: the log prints {told_digits(rows[0])} digits of the weights, at which {tied} of {choices} choices are ties: "
-            f"there the cell that it prints is taken; at {other} of {len(part)} epochs another cell is derived than it prints"
+            f"{name}: the log prints {told_digits(rows[0])} digits of the weights, at which {tied} of {choices} "
+            f"choices are ties: "
+            f"there the cell that it prints is taken; at {other} of {len(part)} epochs another cell is derived than it "
+            f"prints"
         )
     return told
 
@@ -126,7 +129,7 @@ def derived_again(
     epochs: list[dict[str, Any]] = []
     lookups: list[dict[str, Any]] = []
     known: dict[str, list[dict[str, Any]]] = {}
-    for row in stored[[c for c in (*KEPT, DIGITS, "architecture") if c in stored]].to_dict("records"):
+    for row in records(stored[[c for c in (*KEPT, DIGITS, "architecture") if c in stored]]):
         architecture = policy.derive(space, leaning(unflattened(row["alphas"], space), row, space))
         if architecture.encoding not in known:
             known[architecture.encoding] = lookup_records(row["epoch"], architecture, table)

@@ -15,7 +15,20 @@ LONGEST = 10_000
 NAME = re.compile(r"^[^|\[({#=:]{0,80}?(?:[=:]|\bis\b)\s*(?=\S)")
 """What a cell is called where it is pasted: `genotype = `, `DARTS_V2 = `, `The final genotype is: `."""
 INDEX = re.compile(r"#\s*(\d+)|(\d+)")
-WRAPPERS = ("array", "tensor", "asarray", "int", "int32", "int64", "list", "tuple", "str", "str_", "OrderedDict", "dict")
+WRAPPERS = (
+    "array",
+    "tensor",
+    "asarray",
+    "int",
+    "int32",
+    "int64",
+    "list",
+    "tuple",
+    "str",
+    "str_",
+    "OrderedDict",
+    "dict",
+)
 """Calls that stand for what they are given."""
 WORDS = {"null": None, "true": True, "false": False, "None": None}
 LONG = 100
@@ -59,7 +72,7 @@ def literal(text: str) -> Any:
         return None
 
 
-def _value(node: Any) -> Any:
+def _value(node: Any) -> Any:  # noqa: PLR0911 - a way a kind of node
     match node:
         case ast.Constant(value):
             return value

@@ -13,7 +13,6 @@ from harness.tables.sources.published import sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable
 
-
 NO_TABLE = "none"
 """What a person calls that there is none."""
 

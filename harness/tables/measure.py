@@ -93,8 +93,8 @@ class Cost(NamedTuple):
 
 
 class Optimum(NamedTuple):
-    """The best architecture of the table: its accuracy in %, its row (no published index), its encoding, and its published
-    index, None where its space has none."""
+    """The best architecture of the table: its accuracy in %, its row (no published index), its encoding, and its
+    published index, None where its space has none."""
 
     accuracy_pct: float
     row: int

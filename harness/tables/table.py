@@ -163,9 +163,9 @@ class Table(OpenedFolder):
             measure, trial, at, quantity: As of `lookup`.
 
         Returns:
-            A series in the order of the published indices, which are its index; where the space has none, its index is the
-            encodings (without a space: the keys). Missing is NaN. A place in it is no row of the table: rows are in the order
-            of hashes, and `row_values`, `row`, `encoding` and `index` speak of them.
+            A series in the order of the published indices, which are its index; where the space has none, its index is
+            the encodings (without a space: the keys). Missing is NaN. A place in it is no row of the table: rows are in
+            the order of hashes, and `row_values`, `row`, `encoding` and `index` speak of them.
 
         Raises:
             HarnessError: The table has no such measure, trial or epoch.
@@ -175,7 +175,9 @@ class Table(OpenedFolder):
         values = np.asarray(self.row_values(Measure.of(measure), trial, at=at, quantity=quantity))
         labels = self._labels
         ordered = np.argsort(labels, kind="stable") if isinstance(labels, np.ndarray) else np.arange(len(values))
-        index = pd.Index(np.asarray(labels)[ordered], name="index" if isinstance(labels, np.ndarray) else "architecture")
+        index = pd.Index(
+            np.asarray(labels)[ordered], name="index" if isinstance(labels, np.ndarray) else "architecture"
+        )
         return pd.Series(values[ordered], index=index, name=f"{Measure.of(measure)}:{trial}")
 
     @cached_property

@@ -26,9 +26,11 @@ def run(*arguments: object) -> tuple[int, str]:
 def imported(source: Path, to: Path, *words: object, table: str | None = TABLE) -> tuple[Results, str]:
     """The rows of a source, and what was said of them."""
     asked = () if table is None else ("--table", table)
-    code, text = run("import", *words[:1], source, *words[1:], *asked, "--to", to) if words and not str(
-        words[0]
-    ).startswith("-") else run("import", source, *words, *asked, "--to", to)
+    code, text = (
+        run("import", *words[:1], source, *words[1:], *asked, "--to", to)
+        if words and not str(words[0]).startswith("-")
+        else run("import", source, *words, *asked, "--to", to)
+    )
     assert code == 0, text
     return Results.of_folder(to / source.stem), text
 

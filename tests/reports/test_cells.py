@@ -51,7 +51,9 @@ def test_what_is_ambiguous_is_refused_with_what_it_could_be(space: str, notation
     with pytest.raises(HarnessError) as told:
         search_space(space).parse(example)
     if notation.startswith("six"):
-        assert re.search(r"can be two cells: operations in the order of the string, \|.*, or NASLib's tuple, \|", str(told.value))
+        assert re.search(
+            r"can be two cells: operations in the order of the string, \|.*, or NASLib's tuple, \|", str(told.value)
+        )
         assert "write indices:(" in str(told.value) and "or naslib:(" in str(told.value)
 
 
@@ -68,7 +70,7 @@ def test_module_hashes_are_read_in_every_space() -> None:
         matrix, operations = space.matrix(cell)  # type: ignore[attr-defined]
         assert space.parse(cell.key).key == cell.key
         assert space.parse(str({"module_adjacency": matrix.tolist(), "module_operations": operations})).key == cell.key
-    with pytest.raises(HarnessError, match="is none of nasbench1shot1.s2"):
+    with pytest.raises(HarnessError, match=r"is none of nasbench1shot1\.s2"):
         space.parse("0" * 32)
 
 
@@ -96,7 +98,8 @@ def test_genotypes_of_reports(name: str) -> None:
 
 
 def test_lookups_take_every_dialect() -> None:
-    text = "genotype = Structure(4 nodes with |skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|)"
+    skips = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+    text = f"genotype = Structure(4 nodes with {skips})"
     for given in (text, "1835", "#1835", "indices:(1, 1, 1, 1, 1, 1)"):
         code, said = run("tables", "lookup", "nasbench201", given, "--format", "csv")
         assert (code, "54.2967" in said) == (0, True)
@@ -119,10 +122,14 @@ def test_a_figure_takes_every_dialect(tmp_path: Path) -> None:
 
 def test_a_csv_without_a_method_and_with_other_names(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("algo,epoch,cell\ndarts,0,#1835\ndarts,1,6111\n")
-    code, text = run("import", "csv", tmp_path / "a.csv", "--map", "arch=cell", "--table", "nasbench201", "--to", tmp_path)
+    code, text = run(
+        "import", "csv", tmp_path / "a.csv", "--map", "arch=cell", "--table", "nasbench201", "--to", tmp_path
+    )
     assert (code, "--map method=algo" in text) == (2, True)
     words = ("csv", "--map", "arch=cell", "--map", "method=algo")
-    code, text = run("import", words[0], tmp_path / "a.csv", *words[1:], "--table", "nasbench201", "--to", tmp_path / "to")
+    code, text = run(
+        "import", words[0], tmp_path / "a.csv", *words[1:], "--table", "nasbench201", "--to", tmp_path / "to"
+    )
     assert (code, "--seed N" in text) == (2, True)
     results, _ = imported(tmp_path / "a.csv", tmp_path / "to", *words, "--seed", 3)
     assert cells(results, method="darts", seed=3) == [1835, 6111]
@@ -131,7 +138,9 @@ def test_a_csv_without_a_method_and_with_other_names(tmp_path: Path) -> None:
     assert (code, "--method NAME" in text) == (2, True)
     results, _ = imported(tmp_path / "b.csv", tmp_path, "--method", "mine")
     assert cells(results, method="mine") == [1835]
-    code, text = run("import", "csv", tmp_path / "b.csv", "--map", "arch=cells", "--table", "nasbench201", "--to", tmp_path / "x")
+    code, text = run(
+        "import", "csv", tmp_path / "b.csv", "--map", "arch=cells", "--table", "nasbench201", "--to", tmp_path / "x"
+    )
     assert (code, "there is no column 'cells'" in text) == (2, True)
 
 
@@ -164,5 +173,15 @@ def test_alphas_that_cannot_be_right_are_one_sentence(tmp_path: Path) -> None:
 
 def test_cells_of_a_tidy_table_take_every_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path / "cache"))
-    code, text = run("tables", "add", INPUTS / "darts_rows.csv", "--name", "rows", "--space", "darts.full", "--test", "cifar10/test@600")
+    code, text = run(
+        "tables",
+        "add",
+        INPUTS / "darts_rows.csv",
+        "--name",
+        "rows",
+        "--space",
+        "darts.full",
+        "--test",
+        "cifar10/test@600",
+    )
     assert (code, "rows: 1" in text) == (0, True)

@@ -71,7 +71,7 @@ def test_a_class_that_is_tested_alone_is_refused(tmp_path: Path) -> None:
     with np.load(INPUTS / "sorted.npz") as content:
         own = {k: np.where(v == 3, 0, v) if k == "train_labels" else v for k, v in content.items()}
     np.savez(tmp_path / "a.npz", **own)
-    with pytest.raises(HarnessError, match="class 3 is among the test images of .*, and no training image is of it"):
+    with pytest.raises(HarnessError, match=r"class 3 is among the test images of .*, and no training image is of it"):
         NpzImages(path=tmp_path / "a.npz", split="shuffled").load(CPU)
 
 
@@ -81,7 +81,7 @@ def test_labels_of_medmnist_are_read_and_its_validation_set_trains_alpha() -> No
         for part, kind in (("train", "train"), ("valid", "val"), ("test", "test")):
             assert labels(images, part) == content[f"{kind}_labels"][:, 0].tolist()
     assert images.describe()["split"] == "own"
-    with pytest.raises(HarnessError, match="has a validation set of its own, val_images"):
+    with pytest.raises(HarnessError, match=r"has a validation set of its own, val_images"):
         NpzImages(path=FILES / "medmnist.npz", split="shuffled").load(CPU)
 
 

@@ -33,16 +33,20 @@ def test_a_projection_in_the_same_log_is_a_method_of_its_own(tmp_path: Path) -> 
     assert len(last["alphas"]) == 0
     projected = of(results, "blank-pt")
     assert cells(results, method="blank-pt") == [GOOD]
-    assert projected[["epoch", "supernet_accuracy_pct", "train_loss", "wall_s"]].to_numpy().tolist() == [[5, 51, 1.1, 1500]]
+    assert projected[["epoch", "supernet_accuracy_pct", "train_loss", "wall_s"]].to_numpy().tolist() == [
+        [5, 51, 1.1, 1500]
+    ]
     assert "from line 44 on it is a projection, which is the method blank-pt" in text
 
 
 def test_what_is_measured_again_before_a_projection_is_not_of_the_last_epoch(tmp_path: Path) -> None:
     """darts-pt tells the accuracy of its supernet once more before it projects."""
     text = (FILES / "projection" / "log.txt").read_text()
-    again = "2024-03-01 10:16:01,000 train_acc  99.0\n2024-03-01 10:16:01,000 train_loss 0.1\n2024-03-01 10:16:01,000 valid_acc  88.0\n"
+    again = "2024-03-01 10:16:01,000 train_acc  99.0\n2024-03-01 10:16:01,000 train_loss 0.1\n2024-03-01 10:16:01,000 valid_acc  88.0\n"  # noqa: E501
     (tmp_path / "projection").mkdir()
-    (tmp_path / "projection" / "log.txt").write_text(text.replace("2024-03-01 10:16:00,000 epoch 0\n", again + "2024-03-01 10:16:02,000 epoch 0\n"))
+    (tmp_path / "projection" / "log.txt").write_text(
+        text.replace("2024-03-01 10:16:00,000 epoch 0\n", again + "2024-03-01 10:16:02,000 epoch 0\n")
+    )
     results, _ = imported(tmp_path / "projection", tmp_path / "to")
     last = of(results, "blank").iloc[-1]
     assert (last["supernet_accuracy_pct"], last["train_loss"]) == (47.25, 1.48)
@@ -53,7 +57,9 @@ def test_a_projection_in_a_log_of_its_own_goes_on_with_the_search(tmp_path: Path
     assert cells(results, method="darts") == [14987, SKIPS, SKIPS]
     assert cells(results, method="darts-pt") == [TEST]
     assert of(results, "darts-pt")["epoch"].tolist() == [4]  # two epochs of search, two of projection
-    best = results.lookups.query("method == 'darts-pt' and dataset == 'cifar10' and split == 'ori-test' and table_epochs == 200")
+    best = results.lookups.query(
+        "method == 'darts-pt' and dataset == 'cifar10' and split == 'ori-test' and table_epochs == 200"
+    )
     assert best["accuracy_pct"].max() == pytest.approx(94.3733, abs=1e-4)
     assert "it is a projection, which is the method darts-pt" in text
 
@@ -83,7 +89,11 @@ def test_what_another_phase_prints_is_no_state_of_the_search(tmp_path: Path, lin
 
 def test_an_evaluation_within_the_search_ends_with_its_next_epoch(tmp_path: Path) -> None:
     log = (FILES / "endofepoch" / "log.txt").read_text()
-    evaluated = log.replace("2024-03-01 10:11:00,000 epoch 1", "2024-03-01 10:06:10,000 STARTING EVALUATION\n2024-03-01 10:06:20,000 TEST ERROR: 0.062 | VALID ERROR: 0.070\n2024-03-01 10:11:00,000 epoch 1")
+    evaluated = log.replace(
+        "2024-03-01 10:11:00,000 epoch 1",
+        "2024-03-01 10:06:10,000 STARTING EVALUATION\n2024-03-01 10:06:20,000 TEST ERROR: 0.062 | VALID ERROR: "
+        "0.070\n2024-03-01 10:11:00,000 epoch 1",
+    )
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "log.txt").write_text(evaluated)
     results, _ = imported(tmp_path / "a", tmp_path / "to")
@@ -180,7 +190,9 @@ def test_stamps_of_other_loggers(tmp_path: Path, old: str, new: str) -> None:
 # -- seeds ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "method", "seed"), [("noseed", "noseed", 3), ("dictargs", "dictargs", 0), ("seed_5", "darts", 5)])
+@pytest.mark.parametrize(
+    ("name", "method", "seed"), [("noseed", "noseed", 3), ("dictargs", "dictargs", 0), ("seed_5", "darts", 5)]
+)
 def test_a_seed_is_read_from_where_it_stands(tmp_path: Path, name: str, method: str, seed: int) -> None:
     results, _ = imported(FILES / name, tmp_path)
     assert of(results, method, seed)["epoch"].tolist() == [1, 2, 3]
@@ -253,7 +265,9 @@ def test_pieces_that_contradict_each_other_are_refused_with_both_lines(tmp_path:
     later.write_text(later.read_text().replace("epoch 4 lr", "epoch 1 lr").replace("epoch 5 lr", "epoch 2 lr"))
     code, text = run("import", tmp_path / "a", "--table", "nasbench201", "--to", tmp_path / "to")
     assert code == 2
-    assert re.search(r"log\.txt, line \d+ and .*log_resume-3\.txt, line \d+ both hold epoch 1 of darts, seed 0, and contradict", text), text
+    assert re.search(
+        r"log\.txt, line \d+ and .*log_resume-3\.txt, line \d+ both hold epoch 1 of darts, seed 0, and contradict", text
+    ), text
 
 
 def test_a_restarted_run_of_confopt_is_one_run(tmp_path: Path) -> None:
@@ -333,10 +347,17 @@ def test_logs_of_autodl_projects(tmp_path: Path) -> None:
 def test_older_logs_of_autodl_projects(tmp_path: Path) -> None:
     """Of ENAS and GDAS, whose epochs have one number, and whose choice after the last one is no epoch."""
     text = (INPUTS / "autodl" / "darts-v1" / "seed-777-T-01-Jan-at-00-00-00.log").read_text()
-    older = text.replace("000-002", "000").replace("001-002", "001").replace("search [base]", "searching").replace("evaluate :", "evaluate  :")
-    end = "Last : the gentotype is : Structure(4 nodes with |none~0|+|none~0|none~1|+|none~0|none~1|none~2|), with the validation accuracy of 99.000%.\n"
+    older = (
+        text.replace("000-002", "000")
+        .replace("001-002", "001")
+        .replace("search [base]", "searching")
+        .replace("evaluate :", "evaluate  :")
+    )
+    end = "Last : the gentotype is : Structure(4 nodes with |none~0|+|none~0|none~1|+|none~0|none~1|none~2|), with the validation accuracy of 99.000%.\n"  # noqa: E501
     (tmp_path / "GDAS").mkdir()
-    (tmp_path / "GDAS" / "seed-3-T-01-Jan-at-00-00-00.log").write_text(older.replace("Namespace(algo='darts-v1', dataset='cifar10', rand_seed=777)", "rand_seed        : -1") + end)
+    (tmp_path / "GDAS" / "seed-3-T-01-Jan-at-00-00-00.log").write_text(
+        older.replace("Namespace(algo='darts-v1', dataset='cifar10', rand_seed=777)", "rand_seed        : -1") + end
+    )
     results, said = imported(tmp_path / "GDAS", tmp_path / "to")
     assert cells(results) == [GOOD, SKIPS]
     assert of(results, "GDAS", 3)["supernet_accuracy_pct"].tolist() == [33, 43]
@@ -349,18 +370,21 @@ def test_cells_of_1shot1_are_derived_from_the_logits_that_are_printed(tmp_path: 
     assert rows["epoch"].tolist() == [0]
     assert len(rows["alphas"].iloc[0]) == 24
     # by hand: pooling on every node; of the inputs the two largest
-    assert rows["architecture"].iloc[0] == "1:maxpool3x3(0)|2:maxpool3x3(0,1)|3:maxpool3x3(0,2)|4:maxpool3x3(0,2)|out(0,2)"
+    assert (
+        rows["architecture"].iloc[0] == "1:maxpool3x3(0)|2:maxpool3x3(0,1)|3:maxpool3x3(0,2)|4:maxpool3x3(0,2)|out(0,2)"
+    )
     assert "they are derived from the logits that it prints" in text
     assert results.lookups["accuracy_pct"].notna().all()
 
 
 def test_the_official_logs_of_1shot1_print_all_logits_in_one_message(tmp_path: Path) -> None:
-    array = "array([[ 0.3, 0.1, 0.2],\n       [ 0.1, 0.2, 0.3],\n       [ 0.1, 0.3, 0.2],\n       [ 0.3, 0.1, 0.2]], dtype=float32)"
-    rest = "array([[1e-3, 2e-3, 3e-3, 4e-3, 5e-3]], dtype=float32), array([[0.1, 0.2, 0.3]], dtype=float32), array([[0.1, 0.2, 0.3, 0.4]], dtype=float32)"
+    array = "array([[ 0.3, 0.1, 0.2],\n       [ 0.1, 0.2, 0.3],\n       [ 0.1, 0.3, 0.2],\n       [ 0.3, 0.1, 0.2]], dtype=float32)"  # noqa: E501
+    rest = "array([[1e-3, 2e-3, 3e-3, 4e-3, 5e-3]], dtype=float32), array([[0.1, 0.2, 0.3]], dtype=float32), array([[0.1, 0.2, 0.3, 0.4]], dtype=float32)"  # noqa: E501
     stamp = "2020-06-01 10:00:0"
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "log.txt").write_text(
-        f"{stamp}0,000 args = Namespace(seed=4)\n{stamp}1,000 epoch 0 lr 2.5e-02 cutout_prob 0.0\n{stamp}2,000 train 000 2.3e+00 10.0 50.0\n"
+        f"{stamp}0,000 args = Namespace(seed=4)\n{stamp}1,000 epoch 0 lr 2.5e-02 cutout_prob 0.0\n{stamp}2,000 train "
+        f"000 2.3e+00 10.0 50.0\n"
         f"{stamp}3,000 train_acc 50.0\n{stamp}4,000 valid_acc 48.0\n{stamp}5,000 architecture [{array}, {rest}]\n"
     )
     results, _ = imported(tmp_path / "a", tmp_path / "to", table="nasbench1shot1.s1.digits")
@@ -387,10 +411,17 @@ def test_p_darts_stages_are_one_search(tmp_path: Path) -> None:
     assert results.epochs[["epoch", "supernet_accuracy_pct"]].to_numpy().tolist() == [[1, 33]]
     log = (INPUTS / "pdarts" / "s" / "log.txt").read_text()
     args, rest = log.split("\n", 1)
-    stage = "2019-09-16 09:50:00,000 param size = 1.9MB\n2019-09-16 09:50:01,000 Epoch: 0 lr: 2.5e-02\n2019-09-16 09:55:00,000 Train_acc 20.0\n2019-09-16 09:55:00,000 switches_normal = [[True, False]]\n"
-    restricted = rest + "2019-09-16 10:10:32,000 Restricting skipconnect...\n2019-09-16 10:10:33,000 " + rest.splitlines()[-1][24:].replace("skip_connect", "sep_conv_3x3") + "\n"
+    stage = "2019-09-16 09:50:00,000 param size = 1.9MB\n2019-09-16 09:50:01,000 Epoch: 0 lr: 2.5e-02\n2019-09-16 09:55:00,000 Train_acc 20.0\n2019-09-16 09:55:00,000 switches_normal = [[True, False]]\n"  # noqa: E501
+    restricted = (
+        rest
+        + "2019-09-16 10:10:32,000 Restricting skipconnect...\n2019-09-16 10:10:33,000 "
+        + rest.splitlines()[-1][24:].replace("skip_connect", "sep_conv_3x3")
+        + "\n"
+    )
     (tmp_path / "b" / "staged").mkdir(parents=True)
-    (tmp_path / "b" / "staged" / "log.txt").write_text(f"{args}\n{stage}2019-09-16 09:55:01,000 param size = 2.0MB\n{restricted}")
+    (tmp_path / "b" / "staged" / "log.txt").write_text(
+        f"{args}\n{stage}2019-09-16 09:55:01,000 param size = 2.0MB\n{restricted}"
+    )
     staged, text = imported(tmp_path / "b" / "staged", tmp_path, "--space", "darts.full", table=None)
     assert staged.epochs["epoch"].tolist() == [2]
     assert staged.epochs["architecture"].tolist() == results.epochs["architecture"].tolist()
@@ -413,7 +444,9 @@ def test_a_second_run_in_a_file_is_refused(tmp_path: Path) -> None:
         (INPUTS / "own_export_digits100.csv", "nasbench201.digits", [0.9, 0.8]),
     ],
 )
-def test_accuracies_of_chance_are_taken_as_they_are(tmp_path: Path, source: Path, table: str, accuracies: list[float]) -> None:
+def test_accuracies_of_chance_are_taken_as_they_are(
+    tmp_path: Path, source: Path, table: str, accuracies: list[float]
+) -> None:
     results, text = imported(source, tmp_path, table=table)
     assert results.epochs["supernet_accuracy_pct"].tolist()[: len(accuracies)] == pytest.approx(accuracies, nan_ok=True)
     assert "they are taken as %, as they stand; if they are fractions, say --unit fraction" in text
@@ -460,8 +493,10 @@ def test_the_searches_of_robustdarts_come_in_without_a_table(shared_data: Path, 
     searches = pd.read_csv(folder / "searches.csv.gz")
 
     def genotype(row: pd.Series) -> str:  # type: ignore[type-arg]
-        kinds = {k: [(op, int(at)) for op, at in (e.split(":") for e in row[k].split(";"))] for k in ("normal", "reduce")}
-        return f"Genotype(normal={kinds['normal']}, normal_concat=range(2, 6), reduce={kinds['reduce']}, reduce_concat=range(2, 6))"
+        kinds = {
+            k: [(op, int(at)) for op, at in (e.split(":") for e in row[k].split(";"))] for k in ("normal", "reduce")
+        }
+        return f"Genotype(normal={kinds['normal']}, normal_concat=range(2, 6), reduce={kinds['reduce']}, reduce_concat=range(2, 6))"  # noqa: E501
 
     keys = ["space", "dataset", "drop_path", "weight_decay", "seed"]
     searches["nth"] = searches.groupby([*keys, "epoch"]).cumcount()
@@ -472,9 +507,13 @@ def test_the_searches_of_robustdarts_come_in_without_a_table(shared_data: Path, 
     held = rows["folder"].str.contains("-2497")  # there the columns hold accuracies, not errors
     rows["accuracy"] = rows["valid_error"].where(held, 100 - rows["valid_error"])
     for space, part in rows.groupby("space"):
-        part.assign(epoch=part["epoch"] + 1)[["method", "seed", "epoch", "arch", "accuracy"]].to_csv(tmp_path / f"{space}.csv", index=False)
+        part.assign(epoch=part["epoch"] + 1)[["method", "seed", "epoch", "arch", "accuracy"]].to_csv(
+            tmp_path / f"{space}.csv", index=False
+        )
         results, _ = imported(tmp_path / f"{space}.csv", tmp_path / "to", "--space", f"darts.{space}", table=None)
-        ours = results.epochs.merge(part.assign(epoch=part["epoch"] + 1), on=["method", "seed", "epoch"], validate="one_to_one")
+        ours = results.epochs.merge(
+            part.assign(epoch=part["epoch"] + 1), on=["method", "seed", "epoch"], validate="one_to_one"
+        )
         assert len(results) == part.groupby(["method", "seed"]).ngroups
         assert len(ours) == len(part)
         skips = ours["normal"].str.count("skip_connect") + ours["reduce"].str.count("skip_connect")

@@ -1,4 +1,5 @@
-"""Tables that strangers bring: parts of a space, units, isomorphic rows, wide files; and rows against published indices."""
+"""Tables that strangers bring: parts of a space, units, isomorphic rows, wide files; and rows against published
+indices."""
 
 from __future__ import annotations
 
@@ -117,20 +118,29 @@ def test_isomorphic_rows_are_one_cell_where_they_agree(tmp_path: Path) -> None:
     code, text = run("tables", "add", tmp_path / "differ.csv", "--name", "u", "--space", "nasbench1shot1.s1", *TWO)
     assert code == 2
     assert "line 4: a second value for '1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|3:maxpool3x3(1,2)" in text
-    assert "92 after 93: it is the cell of line 2, '1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|3:conv3x3-bn-relu(0,1)" in text
+    assert (
+        "92 after 93: it is the cell of line 2, '1:conv1x1-bn-relu(0)|2:maxpool3x3(0,1)|3:conv3x3-bn-relu(0,1)" in text
+    )
 
 
 def test_a_wide_file_is_read_by_its_columns(tmp_path: Path, nasbench201_rows: list[dict[str, str]]) -> None:
     frame = pd.DataFrame(nasbench201_rows[:50])
     frame.to_csv(tmp_path / "wide.csv", index=False)
     words = ["--columns", "arch=arch_str", "--columns", "cifar10/ori-test@200=cifar10_test_200"]
-    words += ["--columns", "cifar10-valid/x-valid@200=cifar10valid_val_200", "--columns", "cifar10-valid/x-test@200:777=cifar10valid_test_200_seed777"]
+    words += [
+        "--columns",
+        "cifar10-valid/x-valid@200=cifar10valid_val_200",
+        "--columns",
+        "cifar10-valid/x-test@200:777=cifar10valid_test_200_seed777",
+    ]
     code, text = added(tmp_path / "wide.csv", *words, "--validation", "cifar10-valid/x-valid@200", *ONE)
     assert (code, "t: 50 of 15,625 architectures, 3 columns" in text) == (0, True)
     table = open_table("t")
     assert table.vector(table.test).tolist() == frame["cifar10_test_200"].astype(float).tolist()
     assert table.lookup(7, "cifar10-valid/x-test@200", 777) == float(frame["cifar10valid_test_200_seed777"][7])
-    code, text = run("tables", "add", tmp_path / "wide.csv", "--name", "u", "--space", "nasbench201", "--columns", "arch=cell")
+    code, text = run(
+        "tables", "add", tmp_path / "wide.csv", "--name", "u", "--space", "nasbench201", "--columns", "arch=cell"
+    )
     assert (code, "has no column 'cell', which --columns names: it has index, arch_str" in text) == (2, True)
     code, text = run("tables", "add", tmp_path / "wide.csv", "--name", "u", "--space", "nasbench201")
     assert (code, "lacks the column 'arch'" in text, "--columns arch=NAME" in text) == (2, True, True)

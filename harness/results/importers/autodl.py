@@ -23,12 +23,13 @@ END = re.compile(r"^Last : |: run \d+ epochs, cost|^During searching|^Randomly s
 
 
 class AutoDL(Importer):
-    """AutoDL-Projects' searches (DARTS, GDAS, SETN, ENAS): seed-<seed>-T-<time>.log with `<<<--->>> The 000-100-th epoch`.
+    """AutoDL-Projects' searches (DARTS, GDAS, SETN, ENAS): seed-<seed>-T-<time>.log with `<<<--->>> The 000-100-th
+    epoch`.
 
-    The cell that is printed with epoch e is the state after it: it is epoch e + 1 here, and the untrained state is not in
-    these logs. Losses and accuracies have two digits; seconds are `time-cost`, those of searching. What is printed after the
-    last epoch (ENAS' and SETN's choice among samples) is no state of the search. A search that was resumed has several logs,
-    which are joined.
+    The cell that is printed with epoch e is the state after it: it is epoch e + 1 here, and the untrained state is not
+    in these logs. Losses and accuracies have two digits; seconds are `time-cost`, those of searching. What is printed
+    after the last epoch (ENAS' and SETN's choice among samples) is no state of the search. A search that was resumed
+    has several logs, which are joined.
     """
 
     name = "autodl"

@@ -37,10 +37,10 @@ class Epoch:
     where: file and line (or entry), for errors. method: "" where the log names none; seed: None where it is unknown.
     architecture: in any notation that its space reads. seconds: since the run began. losses: mean cross-entropy.
     accuracy: the supernet's, validation, in the log's unit; error: the same where the log has errors instead; percent:
-    whether the log itself says %. alphas: logits, flat, in the space's order; empty where the log has none. digits: those
-    behind the point of the mixing weights from which the logits are read back, None where these are the log's own.
-    sampled: the architecture was sampled and asked for, and derived is the best so far by `score`, its validation accuracy
-    in %, or by the table's.
+    whether the log itself says %. alphas: logits, flat, in the space's order; empty where the log has none. digits:
+    those behind the point of the mixing weights from which the logits are read back, None where these are the log's
+    own. sampled: the architecture was sampled and asked for, and derived is the best so far by `score`, its validation
+    accuracy in %, or by the table's.
     """
 
     where: str
@@ -165,11 +165,11 @@ def import_logs(
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     asked = incumbents(list(checked(epochs)), searched, table)
     for epoch, sampled in asked:
-        _append(rows, epoch, sampled, importer, searched, table)
+        _append(rows, epoch, sampled, importer=importer, space=searched, table=table)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         files = write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
-        manifest = {
+        manifest: dict[str, Any] = {
             "study": {"name": name, "space": searched.name, "comparison": {} if log.paired else {"paired": False}},
             "table": table and {"name": table.name, "fingerprint": table.fingerprint},
             "imported": {"from": importer.tool, "files": [relative(p, source) for p in log.files], "notes": log.notes},
@@ -229,12 +229,14 @@ def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> lis
 def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], list[str]]:
     """The epochs with accuracies in %, and what has to be said of their unit.
 
-    Where the unit is not stated, and no accuracy is above 1, it is percent, as formats say: that is what chance is among
-    a hundred classes. Only the log's own losses can contradict that: a network that gives the right class a probability
-    of 0.3 is not right in 0.6 % of the cases.
+    Where the unit is not stated, and no accuracy is above 1, it is percent, as formats say: that is what chance is
+    among a hundred classes. Only the log's own losses can contradict that: a network that gives the right class a
+    probability of 0.3 is not right in 0.6 % of the cases.
     """
     whole = 1.0 if unit == "fraction" else 100.0
-    read = [e if math.isnan(e.error) else replace(e, accuracy=(100.0 if e.percent else whole) - e.error) for e in epochs]
+    read = [
+        e if math.isnan(e.error) else replace(e, accuracy=(100.0 if e.percent else whole) - e.error) for e in epochs
+    ]
     unstated = [e for e in read if not e.percent and not math.isnan(e.accuracy)]
     if unit == "fraction":
         if wrong := [e for e in unstated if not 0 <= e.accuracy <= 1]:
@@ -245,10 +247,13 @@ def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], lis
     likely = [(e, math.exp(-loss)) for e in unstated for loss in (e.valid_loss, e.train_loss) if not math.isnan(loss)]
     if likely and sum(p > UNLIKELY * max(e.accuracy, 1e-6) / 100 for e, p in likely) * 2 > len(likely):
         raise HarnessError(
-            f"{unstated[0].where}: accuracies are in %, and none here is above 1, while the losses are those of a network "
+            f"{unstated[0].where}: accuracies are in %, and none here is above 1, while the losses are those of a "
+            f"network "
             "that is right more often: say --unit fraction, or --unit percent if they are as they stand"
         )
-    return read, ["no accuracy is above 1: they are taken as %, as they stand; if they are fractions, say --unit fraction"]
+    return read, [
+        "no accuracy is above 1: they are taken as %, as they stand; if they are fractions, say --unit fraction"
+    ]
 
 
 UNLIKELY = 10.0
@@ -317,6 +322,7 @@ def _append(
     rows: dict[str, list[dict[str, Any]]],
     epoch: Epoch,
     sampled: str | None,
+    *,
     importer: Importer,
     space: Space,
     table: Table | None,
@@ -363,7 +369,8 @@ def absent(rows: dict[str, list[dict[str, Any]]], space: Space, table: Table | N
     if not gone:
         return []
     return [
-        f"table {table.name} holds {table.told_size} architectures, and of {sum(cells.values())} epochs {sum(gone.values())}"
+        f"table {table.name} holds {table.told_size} architectures, and of {sum(cells.values())} epochs "
+        f"{sum(gone.values())}"
         f" have another one ({len(gone)} of {len(cells)} cells): their values are missing"
     ]
 

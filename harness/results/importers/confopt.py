@@ -20,9 +20,10 @@ METRICS = re.compile(
 class ConfOpt(Importer):
     """confopt's (automl/ConfigurableOptimizer) supernet runs: folders with genotypes/genotype_<epoch>.txt and a log.
 
-    A run that was restarted has a folder for each piece, which are joined where they agree. They lie under LOGS/<experiment>/<space>/<dataset>/<seed>/supernet/<time>/; the method is the experiment. Genotypes
-    are written after each epoch. Where their numbers begin at 0 (older versions), that is epoch 1 here. The log rounds
-    losses and accuracies to two digits; there are no logits in it that could be read back.
+    A run that was restarted has a folder for each piece, which are joined where they agree. They lie under
+    LOGS/<experiment>/<space>/<dataset>/<seed>/supernet/<time>/; the method is the experiment. Genotypes are written
+    after each epoch. Where their numbers begin at 0 (older versions), that is epoch 1 here. The log rounds losses and
+    accuracies to two digits; there are no logits in it that could be read back.
     """
 
     name = "confopt"

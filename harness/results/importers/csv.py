@@ -25,9 +25,9 @@ class CSV(Importer):
 
     method and seed may be said on the command line where the file holds one method, or one run. arch is a cell in any
     notation of its space, or its published index. Optional columns: seconds (since the run began), loss (training),
-    valid_loss, accuracy (the supernet's on validation data, %), alphas (logits: numbers with spaces, commas or semicolons
-    between them, or nested lists as JSON, numpy and torch write them). Epochs are taken as they are: 0 is the state before
-    any training. What a cell leaves empty is missing. Other columns are not read.
+    valid_loss, accuracy (the supernet's on validation data, %), alphas (logits: numbers with spaces, commas or
+    semicolons between them, or nested lists as JSON, numpy and torch write them). Epochs are taken as they are: 0 is
+    the state before any training. What a cell leaves empty is missing. Other columns are not read.
     """
 
     name = "csv"
@@ -61,7 +61,8 @@ class CSV(Importer):
         if "method" not in header and any("method" in name or "algo" in name for name in header):
             other_name = next(name for name in header if "method" in name or "algo" in name)
             raise HarnessError(
-                f"{source}, line 1: there is no column 'method': if {other_name!r} is it, --map method={other_name}; the first "
+                f"{source}, line 1: there is no column 'method': if {other_name!r} is it, --map method={other_name}; "
+                f"the first "
                 f"line names the columns, and {', '.join(NEEDED)} must be among them, or --method and --seed are given"
             )
         epochs = [epoch_of(f"{source}, line {line}", header, row) for line, row in rows[1:]]
@@ -70,13 +71,14 @@ class CSV(Importer):
             epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
         )
 
-
     def header(self, source: Path, row: list[str]) -> list[str]:
         """The names of the columns, those that the user renamed under their own."""
         header = [name.strip().lower() for name in row]
         for name, column in self.columns.items():
             if name not in (*NEEDED, *OPTIONAL):
-                raise HarnessError(f"--map {name}={column}: a CSV file has no {name!r} here, only {', '.join((*NEEDED, *OPTIONAL))}")
+                raise HarnessError(
+                    f"--map {name}={column}: a CSV file has no {name!r} here, only {', '.join((*NEEDED, *OPTIONAL))}"
+                )
             if column not in header:
                 raise HarnessError(f"{source}, line 1: there is no column {column!r}, which --map names")
         own = {column: name for name, column in self.columns.items()}
@@ -120,10 +122,12 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """Numbers with spaces, commas or semicolons between them, or nested lists in the notation of JSON, numpy or torch, in
-    their order; null is a missing one. ValueError where anything else is among them."""
+    """Numbers with spaces, commas or semicolons between them, or nested lists in the notation of JSON, numpy or torch,
+    in their order; null is a missing one. ValueError where anything else is among them."""
     if not text.startswith(("[", "(", "{", "tensor", "array")):
         return tuple(float(n) for n in re.split(r"[\s,;]+", text.strip()))
-    bare = re.sub(r"(?:['\"][\w.]+['\"]\s*:|\b(?:tensor|array)\b|,?\s*(?:device|dtype|grad_fn|requires_grad)=[^,)]+)", " ", text)
+    bare = re.sub(
+        r"(?:['\"][\w.]+['\"]\s*:|\b(?:tensor|array)\b|,?\s*(?:device|dtype|grad_fn|requires_grad)=[^,)]+)", " ", text
+    )
     words = re.sub(r"[\[\](){},]", " ", bare).split()
     return tuple(NAN if word in ("null", "None") else float(word) for word in words)

@@ -1,4 +1,5 @@
-"""Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, P-DARTS, RobustDARTS, 1Shot1's)."""
+"""Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, P-DARTS, RobustDARTS,
+1Shot1's)."""
 
 from __future__ import annotations
 
@@ -27,9 +28,7 @@ from harness.results.importers.logits import kind_of, logits_of
 from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
 
-EPOCH = re.compile(
-    r"^[\W_]*epoch\s*[:=#]?\s*\[?\s*(\d+)\b|^(?:train|valid)\w*: \[\s*(\d+)/\d+\] final", re.I
-)
+EPOCH = re.compile(r"^[\W_]*epoch\s*[:=#]?\s*\[?\s*(\d+)\b|^(?:train|valid)\w*: \[\s*(\d+)/\d+\] final", re.I)
 """A message that is of an epoch by its beginning."""
 RATE = re.compile(r"\blr\b|learning[ _]rate", re.I)
 CELL = re.compile(
@@ -44,7 +43,10 @@ SET_UP = re.compile(r"^$|param|size|epsilon|\blr\b|\btau\b|temper|drop|cutout|wa
 PHASES = {
     "projection": re.compile(r"^project\b|^projecting\b|^selected (?:edge|node)\b|^best opid\b|^projection\b", re.I),
     "discretisation": re.compile(r"^\W*discreti[sz]", re.I),
-    "retraining": re.compile(r"^\W*(?:re-?train(?!_)|train(?:ing)? (?:the )?(?:final|derived|searched|found)|from scratch)|from scratch", re.I),
+    "retraining": re.compile(
+        r"^\W*(?:re-?train(?!_)|train(?:ing)? (?:the )?(?:final|derived|searched|found)|from scratch)|from scratch",
+        re.I,
+    ),
     "evaluation": re.compile(r"^\W*start(?:ing)? evaluation|^test error\b", re.I),
     "restriction": re.compile(r"^\W*restricting skip", re.I),
     "sampling": re.compile(r"^\W*sampl(?:e|ed|ing)\b.*\b(?:arch|cell|genotype)", re.I),
@@ -66,11 +68,11 @@ SAME_MOMENT = 1.0
 class DartsLog(Importer):
     """Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, RobustDARTS): log*.txt.
 
-    The order of lines decides what a cell is: printed in epoch e before any training of it, it is the state after e epochs,
-    so it is epoch e here, and epoch 0 is before any training; printed after the training, it is epoch e + 1. Accuracies and
-    losses are printed at the end of epoch e: they are of epoch e + 1. Where a log prints logits alone, its cells are derived
-    from them. Mixing weights become logits by their logarithm. What a log does beside searching is kept apart: the cell that
-    a projection selects is of the method `METHOD-pt`. Seconds are those between the lines.
+    The order of lines decides what a cell is: printed in epoch e before any training of it, it is the state after e
+    epochs, so it is epoch e here, and epoch 0 is before any training; printed after the training, it is epoch e + 1.
+    Accuracies and losses are printed at the end of epoch e: they are of epoch e + 1. Where a log prints logits alone,
+    its cells are derived from them. Mixing weights become logits by their logarithm. What a log does beside searching
+    is kept apart: the cell that a projection selects is of the method `METHOD-pt`. Seconds are those between the lines.
     """
 
     name = "darts-log"
@@ -283,7 +285,11 @@ class Piece:
             found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
         for phase, line in self.phases.items():
             if phase == "projection":
-                said = f"is the method {self.projected()[0].method}" if self.projection.cell else "names no cell, and is left out"
+                said = (
+                    f"is the method {self.projected()[0].method}"
+                    if self.projection.cell
+                    else "names no cell, and is left out"
+                )
                 found.append(f"from line {line} on it is a projection, which {said}")
             elif phase not in RETURNS:
                 found.append(f"from line {line} on it is no search any more ({phase}), and is left out")
@@ -360,7 +366,13 @@ class Reader:
         piece, rate = self.piece, RATE.search(line.text) is not None
         if self.phase not in ("search", *RETURNS):
             return False
-        if piece.first is not None and piece.with_rate and not rate and not states(line.text) and number + piece.shift < piece.last:
+        if (
+            piece.first is not None
+            and piece.with_rate
+            and not rate
+            and not states(line.text)
+            and number + piece.shift < piece.last
+        ):
             self.phase = OTHER  # the epochs of something else, which says later what it is
             piece.phases.setdefault(OTHER, line.number)
             return False
@@ -441,7 +453,8 @@ class Reader:
             state.values.setdefault(key, value)
 
     def later(self, line: Line) -> None:
-        """A message that is in no wording known: it is of the training, unless it stands at the epoch's very beginning."""
+        """A message that is in no wording known: it is of the training, unless it stands at the epoch's very
+        beginning."""
         if self.opened is None or line.time is None or (line.time - self.opened).total_seconds() > SAME_MOMENT:
             self.trained = True
 

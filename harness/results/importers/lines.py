@@ -113,10 +113,14 @@ def is_step(text: str) -> bool:
 # -- arguments, names ----------------------------------------------------------------------------------------------
 
 CALLED = re.compile(r"\bNamespace\((.*)\)", re.DOTALL)
-LISTED = re.compile(r"^\W*(?:x?args|arguments|config(?:uration)?|hparams|params|options?)\b\W*(\{.*\})", re.I | re.DOTALL)
+LISTED = re.compile(
+    r"^\W*(?:x?args|arguments|config(?:uration)?|hparams|params|options?)\b\W*(\{.*\})", re.I | re.DOTALL
+)
 PAIR = re.compile(r"['\"]?(\w+)['\"]?\s*[=:]\s*(?:'([^']*)'|\"([^\"]*)\"|([^,\s)}\]]+))")
 COMMAND = re.compile(r"--([\w-]+)(?:=|\s+)([^\s-]\S*)")
-WRITTEN = re.compile(r"^\W*((?:\w+[ _-])?seed|method|algo(?:rithm)?)\s*(?:[:=]|is|\s)\s*['\"]?([\w.-]+)['\"]?\W*$", re.I)
+WRITTEN = re.compile(
+    r"^\W*((?:\w+[ _-])?seed|method|algo(?:rithm)?)\s*(?:[:=]|is|\s)\s*['\"]?([\w.-]+)['\"]?\W*$", re.I
+)
 SEED_NAME = re.compile(r"(?:^|[^a-z])seed[-_=]?(\d+)", re.IGNORECASE)
 NUMBERED = re.compile(r"(?:log|run|trial|task|rep|repeat|search)[-_]?(\d{1,4})|(\d{1,4})", re.IGNORECASE)
 ORDINARY = re.compile(r"(?:log|output|nohup|stdout|out|train|search|console)(?:[-_].*)?", re.IGNORECASE)
@@ -151,8 +155,8 @@ def seed_of(path: Path, told: Mapping[str, str]) -> int | None:
 
 
 def method_of(path: Path, told: Mapping[str, str]) -> str:
-    """The method as a log's arguments have it, else its file's name where that says more than `log`, else the name of the
-    closest folder that is no mere seed."""
+    """The method as a log's arguments have it, else its file's name where that says more than `log`, else the name of
+    the closest folder that is no mere seed."""
     for key in METHODS:
         if value := told.get(key):
             return value

@@ -32,8 +32,8 @@ def kind_of(found: list[Printed], space: Space) -> str:
 
 
 def logits_of(found: list[Printed], space: Space) -> tuple[tuple[float, ...], int | None]:
-    """The logits that arrays print, flat, in the space's order; of mixing weights their logarithms, with the digits that
-    are printed of them."""
+    """The logits that arrays print, flat, in the space's order; of mixing weights their logarithms, with the digits
+    that are printed of them."""
     kind, chosen = kind_of(found, space), shown(found, space)
     if kind in ("sample", "other"):
         return (), None

@@ -33,8 +33,8 @@ class NASLib(Importer):
 
     NASLib asks for the derived architecture after each of its epochs, also after the one that it counts as 0, so its
     first row is epoch 1 here; the untrained state is not in its logs. There are no logits. Optimizers that train no
-    supernet list the architectures that they sampled: derived is the best so far by validation, and the sampled one stands
-    beside it in the column `sampled`.
+    supernet list the architectures that they sampled: derived is the best so far by validation, and the sampled one
+    stands beside it in the column `sampled`.
     """
 
     name = "naslib"
@@ -59,17 +59,22 @@ class NASLib(Importer):
             if log["arch_eval"]:
                 pieces.append(self.run(path, configuration, log))
             else:
-                empty.append(f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists none")
+                empty.append(
+                    f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists "
+                    f"none"
+                )
         if not pieces:
             raise HarnessError(
-                f"{'; '.join(empty)}, as NASLib's newer versions leave it: there is no cell to look up; derive them from its "
+                f"{'; '.join(empty)}, as NASLib's newer versions leave it: there is no cell to look up; derive them "
+                f"from its "
                 "arch_weights.pt, and write a CSV"
             )
         epochs, told = joined(pieces)
         note = "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
         sampled = sorted({e.method for e in epochs if e.sampled})
         samples = (
-            f"{', '.join(sampled)} trained no supernet: NASLib lists what was sampled, and derived is the best so far by "
+            f"{', '.join(sampled)} trained no supernet: NASLib lists what was sampled, and derived is the best so far "
+            f"by "
             "validation; the sampled cell is in the column `sampled`"
         )
         # equal seeds are not paired there: every method draws from one global random state

@@ -16,8 +16,8 @@ Piece = Sequence[Epoch]
 def joined(pieces: Sequence[Piece]) -> tuple[list[Epoch], list[str]]:
     """The epochs of all runs, and a sentence for each that was put together.
 
-    Pieces of one method and seed are one run. What a later piece has again must be what the earlier one has; its seconds
-    count on from where it goes on, without the time between.
+    Pieces of one method and seed are one run. What a later piece has again must be what the earlier one has; its
+    seconds count on from where it goes on, without the time between.
 
     Raises:
         HarnessError: two pieces hold the same epoch and differ; the sentence names both places.
@@ -32,8 +32,10 @@ def joined(pieces: Sequence[Piece]) -> tuple[list[Epoch], list[str]]:
         # without a seed two logs cannot be told from two runs
         if len(own) > 1 and seed is None:
             raise HarnessError(
-                f"{', '.join(place(piece[0]) for piece in own)} say no seed, neither in their arguments nor by their names "
-                "or their folders', so their runs cannot be told from each other: import them one at a time, with --seed"
+                f"{', '.join(place(piece[0]) for piece in own)} say no seed, neither in their arguments nor by their "
+                f"names "
+                "or their folders', so their runs cannot be told from each other: import them one at a time, with "
+                "--seed"
             )
         known: dict[int, Epoch] = {}
         for piece in sorted(own, key=lambda p: (p[0].epoch, p[-1].epoch)):
@@ -41,7 +43,8 @@ def joined(pieces: Sequence[Piece]) -> tuple[list[Epoch], list[str]]:
             if known:
                 begun = known[max((e for e in known if e <= piece[0].epoch), default=min(known))].seconds
                 told.append(
-                    f"{place(piece[0])} goes on with {method}, seed {seed}, at epoch {piece[0].epoch}: it is one run, whose "
+                    f"{place(piece[0])} goes on with {method}, seed {seed}, at epoch {piece[0].epoch}: it is one run, "
+                    f"whose "
                     "seconds count on without the time between"
                 )
             for epoch in piece:
@@ -59,7 +62,8 @@ def place(epoch: Epoch) -> str:
 
 
 def _agree(first: Epoch, second: Epoch) -> None:
-    """An error where two epochs of one run are not the same state. What is missing in one of them contradicts nothing."""
+    """An error where two epochs of one run are not the same state. What is missing in one of them contradicts
+    nothing."""
     numbers = [(first.accuracy, second.accuracy), (first.train_loss, second.train_loss)]
     numbers += list(zip(first.alphas, second.alphas, strict=False))
     differ = first.architecture != second.architecture or any(

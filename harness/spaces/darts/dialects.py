@@ -29,8 +29,8 @@ SURROGATE = re.compile(r"(?:.*:)?edge_(normal|reduce)_(\d+)")
 
 
 def fields(value: dict[Any, Any]) -> dict[str, Any] | None:
-    """`normal` and `reduce` of a value, with `normal_concat` and `reduce_concat` where it says them; None where it is no
-    genotype: a dictionary of these names or a call of a namedtuple, NNI's and NAS-Bench-301's dictionaries."""
+    """`normal` and `reduce` of a value, with `normal_concat` and `reduce_concat` where it says them; None where it is
+    no genotype: a dictionary of these names or a call of a namedtuple, NNI's and NAS-Bench-301's dictionaries."""
     given = {ORDER[key] if isinstance(key, int) and key < len(ORDER) else key: v for key, v in value.items()}
     if set(KINDS) <= set(given) <= set(ORDER):
         return given

@@ -13,8 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.spaces.darts.dialects import EDGES, INPUTS, KINDS, NODES, fields, flat
+from harness.spaces.darts import dialects
+from harness.spaces.darts.dialects import KINDS, fields, flat
 from harness.spaces.dialects import literal, unwrapped
+
+INPUTS, NODES = dialects.INPUTS, dialects.NODES
+EDGES = dialects.EDGES
+"""(source, target) of each of the 14 rows of an architecture tensor."""
 
 Edge = tuple[str, int]
 """An operation and the node that it reads."""

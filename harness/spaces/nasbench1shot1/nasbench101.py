@@ -69,8 +69,8 @@ def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
 
 
 def graph_hash(matrix: Matrix, inner: Sequence[str]) -> str:
-    """The MD5 of a graph without dead vertices (`graph_util.hash_module`): as many rounds as there are vertices, in which
-    each one's hash takes in those of its neighbours."""
+    """The MD5 of a graph without dead vertices (`graph_util.hash_module`): as many rounds as there are vertices, in
+    which each one's hash takes in those of its neighbours."""
     vertices = range(len(matrix))
     labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
     into = [[a for a in vertices if matrix[a][b]] for b in vertices]
@@ -82,13 +82,16 @@ def graph_hash(matrix: Matrix, inner: Sequence[str]) -> str:
 
 
 def specification_hash(value: Any) -> str | None:
-    """The module hash of NAS-Bench-101's own form of a cell: {"matrix": [[..]], "ops": ["input", .., "output"]}, also with
-    its table's names `module_adjacency`, `module_operations`; None where a value is none."""
+    """The module hash of NAS-Bench-101's own form of a cell: {"matrix": [[..]], "ops": ["input", .., "output"]}, also
+    with its table's names `module_adjacency`, `module_operations`; None where a value is none."""
     if not isinstance(value, dict):
         return None
     matrix = value.get("matrix", value.get("module_adjacency", value.get("adjacency", value.get("original_matrix"))))
     ops = value.get("ops", value.get("module_operations", value.get("operations", value.get("original_ops"))))
-    if not (isinstance(matrix, list | tuple) and isinstance(ops, list | tuple)) or not 2 <= len(matrix) == len(ops) <= VERTICES:
+    if (
+        not (isinstance(matrix, list | tuple) and isinstance(ops, list | tuple))
+        or not 2 <= len(matrix) == len(ops) <= VERTICES
+    ):
         return None
     if any(not isinstance(row, list | tuple) or len(row) != len(ops) or not {*row} <= {0, 1} for row in matrix):
         return None

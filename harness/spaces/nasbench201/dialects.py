@@ -1,4 +1,5 @@
-"""NAS-Bench-201's cells in the other notations of the field, as six operation indices, one an edge in the string's order."""
+"""NAS-Bench-201's cells in the other notations of the field, as six operation indices, one an edge in the string's
+order."""
 
 from __future__ import annotations
 

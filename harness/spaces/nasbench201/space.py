@@ -20,10 +20,14 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.text import brief
 from harness.spaces.base import FIXED, Architecture, Choices, Enumerable, Networks, Preset, Rows
 from harness.spaces.dialects import published_index, unwrapped
-from harness.spaces.nasbench201.dialects import EDGES, read, string_of
+from harness.spaces.nasbench201 import dialects
+from harness.spaces.nasbench201.dialects import read, string_of
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
+EDGES = dialects.EDGES
+"""(source, target) of each row of the architecture tensor; the published name of the second is '2<-0'."""
+
 PATTERN = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
 
 Cell = tuple[int, ...]
@@ -139,7 +143,8 @@ def parse_cell(encoding: str) -> Cell:
         if (cell := read(encoding, to_string)) is not None:
             return cell
         raise HarnessError(
-            f"{brief(encoding)} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, or in "
+            f"{brief(encoding)} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, or "
+            f"in "
             "another notation of docs/reference/dialects.md"
         )
     for op in found.groups():

@@ -23,8 +23,8 @@ class Conversion:
     """What is to be converted. path: of the file or folder. folder: of the table that is to be written, named like it;
     further tables go beside it. about: where the numbers come from, stored as given. jobs: processes that may be used.
     space, test, validation, unit, columns: what the user says of a file that does not say it itself
-    (`TableFormat.told`). unit: of its accuracies; columns: what a file calls a column, by its name here or by the measure
-    that it holds."""
+    (`TableFormat.told`). unit: of its accuracies; columns: what a file calls a column, by its name here or by the
+    measure that it holds."""
 
     path: Path
     folder: Path

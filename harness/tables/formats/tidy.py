@@ -14,9 +14,9 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.text import brief
 from harness.spaces.base import Space
+from harness.tables.embedding import embedded_tables
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure, Unit
-from harness.tables.embedding import embedded_tables
 from harness.tables.table import Table
 from harness.tables.write import write_table
 
@@ -79,7 +79,8 @@ def import_tidy(
     The first row that cannot be right ends the import with its line number. A value that is not listed is missing.
     test, validation: the measures a search is judged and selected by; test may be left out where there is only one.
     unit: of the accuracies; a column that has none above 1 is taken where it is stated. columns: what the file calls a
-    column; a measure among the names ("cifar10/ori-test@200", or with a trial, ":777") is a column of its own in a wide file.
+    column; a measure among the names ("cifar10/ori-test@200", or with a trial, ":777") is a column of its own in a wide
+    file.
     """
     frame = read_frame(path)
     rows, values = read_rows(path, records_of(path, frame, dict(columns or {})), space)
@@ -119,8 +120,8 @@ def import_tidy(
 
 
 def in_percent(path: Path, values: Values, unit: Unit | None) -> Values:
-    """The values in %. A column without any above 1 is most likely one of fractions, or else of networks that guess: which
-    one, its numbers do not say, so the user has to."""
+    """The values in %. A column without any above 1 is most likely one of fractions, or else of networks that guess:
+    which one, its numbers do not say, so the user has to."""
     if unit == "fraction":
         for column, own in values.items():
             if wrong := [v for v in own.values() if v > 1]:
@@ -129,7 +130,8 @@ def in_percent(path: Path, values: Values, unit: Unit | None) -> Values:
     low = [column for column, own in values.items() if own and max(own.values()) <= 1]
     if unit is None and low:
         raise HarnessError(
-            f"{path}: none of the {len(values[low[0]])} accuracies of {low[0]} is above 1: say --unit fraction, or --unit percent "
+            f"{path}: none of the {len(values[low[0]])} accuracies of {low[0]} is above 1: say --unit fraction, or "
+            f"--unit percent "
             "if they are percentages as they stand"
         )
     return values
@@ -147,7 +149,8 @@ def refuse_errors(path: Path, rows: Mapping[str, int], values: Values, space: Sp
             pairs = [(v, float(known[row])) for r, v in own.items() if (row := table.row_of(keys[r])) is not None]
             if len(pairs) > 1 and all(abs(100 - v - k) < NEAR < abs(v - k) for v, k in pairs if not np.isnan(k)):
                 raise HarnessError(
-                    f"{path}: the accuracies of {column} are errors, 100 minus what table {table.name} has of {column.measure}: "
+                    f"{path}: the accuracies of {column} are errors, 100 minus what table {table.name} has of "
+                    f"{column.measure}: "
                     "a tidy table holds accuracies in %"
                 )
 
@@ -157,8 +160,8 @@ NEAR = 3.0
 
 
 def records_of(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The rows of a file, with their places, as (arch, dataset, split, epochs, trial, accuracy): of a wide file one for each
-    of its measures."""
+    """The rows of a file, with their places, as (arch, dataset, split, epochs, trial, accuracy): of a wide file one for
+    each of its measures."""
     frame = frame.rename(columns=lambda name: str(name).strip())
     if lacking := [column for column in columns.values() if column not in frame.columns]:
         raise HarnessError(f"{path} has no column {lacking[0]!r}, which --columns names: it has {shown(frame)}")
@@ -168,11 +171,14 @@ def records_of(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iter
     absent = [c for c in needed if c not in frame.columns]
     if absent:
         raise HarnessError(
-            f"{path} lacks the column {absent[0]!r}: a tidy table has {', '.join(COLUMNS)}, and this file has {shown(frame)}; "
+            f"{path} lacks the column {absent[0]!r}: a tidy table has {', '.join(COLUMNS)}, and this file has "
+            f"{shown(frame)}; "
             f"--columns {absent[0]}=NAME says which it is, --columns dataset/split@epochs=NAME that one holds a measure"
         )
     if unknown := [name for name in columns if name not in wide and name not in COLUMNS]:
-        raise HarnessError(f"--columns {unknown[0]}: the name is one of {', '.join(COLUMNS)}, or a measure dataset/split@epochs")
+        raise HarnessError(
+            f"--columns {unknown[0]}: the name is one of {', '.join(COLUMNS)}, or a measure dataset/split@epochs"
+        )
     if frame.empty:
         raise HarnessError(f"{path} has a header but no rows")
     # a CSV's first row is its second line
@@ -245,7 +251,8 @@ def read_rows(
                 continue  # the same cell in another encoding
             twin = "" if own == text else f": it is the cell of {before}, {own!r}, in another encoding"
             raise HarnessError(
-                f"{path}, {place}: a second value for {text!r} in {column.measure}, trial {column.trial}, {accuracy:g} after "
+                f"{path}, {place}: a second value for {text!r} in {column.measure}, trial {column.trial}, {accuracy:g} "
+                f"after "
                 f"{cells[row]:g}{twin or f' in {before}'}"
             )
         cells[row] = accuracy
