@@ -32,7 +32,7 @@ class Formats(click.Command):
 
 @click.command("import", cls=Formats)
 @click.argument("what", nargs=-1, required=True, metavar="[FORMAT] FILE|FOLDER")
-@click.option("--table", default="none", help="The table to look the architectures up in  [default: none]")
+@click.option("--table", help="The table to look the architectures up in; without one nothing is looked up.")
 @click.option("--space", help="The search space, where there is no table: harness list spaces.")
 @click.option("--to", type=click.Path(path_type=Path), default=Path("results/imported"), show_default=True)
 @click.option("--method", help="Call the method this, where the source holds one.")
@@ -42,7 +42,7 @@ class Formats(click.Command):
 @click.option("--replace", is_flag=True, help="Write over a folder of that name.")
 def import_(
     what: tuple[str, ...],
-    table: str,
+    table: str | None,
     space: str | None,
     to: Path,
     method: str | None,
@@ -66,7 +66,7 @@ def import_(
     source = Path(what[-1])
     importer = IMPORTERS.find(what[0])() if len(what) == 2 else importer_of(source)
     importer.columns = mapped(renamed, importer)
-    opened = None if table == NO_TABLE else open_table(table)
+    opened = None if table in (None, NO_TABLE) else open_table(str(table))
     if opened is not None and space is not None and opened.space.name != space:
         raise HarnessError(f"table {table} is of {opened.space.name}, not of {space}: leave --space out")
     searched = search_space(space) if space is not None else None

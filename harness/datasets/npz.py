@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,25 +109,22 @@ class NpzImages(Dataset):
                 (c for c in itertools.count() if c not in every), min(SHOWN, max(every) + 1 - len(every))
             )
             raise HarnessError(
-                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count "
-                f"from 0 "
-                f"without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
+                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count from "
+                "0 without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
             )
-        if not own and held["train"] != held["valid"]:
-            way = (
-                'the images are sorted: say split = "shuffled" or "stratified", or give valid_images and valid_labels'
-                if self.split == "halves"
-                else 'say split = "stratified", or give more images of it'
-            )
+        if not own and (apart := one_sided(parts["train"][1].tolist(), parts["valid"][1].tolist())):
             raise HarnessError(
                 f"of the training images of {self.path} the half that trains the weights holds the classes "
-                f"{spelled(held['train'])}, the other one {spelled(held['valid'])}: {way}"
+                f"{spelled(held['train'])}, the other one {spelled(held['valid'])}, and all {apart[1]} images of class "
+                f"{apart[0]} are in one of them: the images are sorted, say split = 'shuffled' or 'stratified', or give "
+                "valid_images and valid_labels"
             )
+        trained = held["train"] if own else held["train"] | held["valid"]
         for part in ("valid", "test"):
-            if strange := held[part] - held["train"]:
+            counts = Counter(parts[part][1].tolist())
+            if strange := {c for c, n in counts.items() if c not in trained and (own or n >= MANY)}:
                 raise HarnessError(
-                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is of "
-                    f"it"
+                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is of it"
                 )
 
     def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -167,6 +165,19 @@ def halves(labels: torch.Tensor, split: str) -> tuple[torch.Tensor, torch.Tensor
         spare = spare != bool(len(own) % 2)
         first[own[:take]] = True
     return order[first[order]], order[~first[order]]
+
+
+def one_sided(first: list[int], second: list[int]) -> tuple[int, int] | None:
+    """A class whose images are all in one half, and how many they are, where that is no accident of few images."""
+    for label in sorted({*first, *second}):
+        counts = sorted((first.count(label), second.count(label)))
+        if counts[0] == 0 and counts[1] >= MANY:
+            return label, counts[1]
+    return None
+
+
+MANY = 10
+"""Images of a class that fall into one half by chance once in 500 times."""
 
 
 def spelled(classes: set[int]) -> str:

@@ -28,7 +28,8 @@ def test_sorted_images_are_refused_until_it_is_said_how_to_halve_them(tmp_path: 
     code, text = planned(INPUTS / "sorted.npz", "--out", tmp_path)
     assert code == 2
     assert "the half that trains the weights holds the classes 0 and 1, the other one 2 and 3" in text
-    assert 'split = "shuffled" or "stratified"' in text
+    assert "all 40 images of class 0 are in one of them" in text
+    assert "split = 'shuffled' or 'stratified'" in text
     for split in ("shuffled", "stratified"):
         assert planned(INPUTS / "sorted.npz", "--set", f"dataset.split={split}", "--out", tmp_path)[0] == 0
 

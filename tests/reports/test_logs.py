@@ -521,3 +521,81 @@ def test_the_searches_of_robustdarts_come_in_without_a_table(shared_data: Path, 
         assert ours["supernet_accuracy_pct"].to_numpy() == pytest.approx(ours["accuracy"].to_numpy())
         code, text = run("plot", tmp_path / "to" / str(space), "--figure", "onset", "--to", tmp_path / "figures")
         assert code == 0, text
+
+
+# -- what other public code prints (the forms of its lines, with other numbers) --------------------------------------
+
+GENOTYPE = (FILES / "geno" / "plain.txt").read_text().strip()
+OTHER = GENOTYPE.replace("dil_conv_3x3", "skip_connect")
+
+
+def written(tmp_path: Path, *lines: str) -> Path:
+    folder = tmp_path / "search"
+    folder.mkdir(exist_ok=True)
+    (folder / "log.txt").write_text(
+        "".join(f"07/16 01:{minute:02d}:00 PM | {line}\n" for minute, line in enumerate(lines))
+    )
+    return folder
+
+
+def test_pt_darts_counts_from_1_and_says_its_accuracies_in_percent(tmp_path: Path) -> None:
+    lines = ["", "Parameters:", "NAME=cifar10", "SEED=2", "####### ALPHA #######"]
+    for epoch, (accuracy, genotype) in enumerate(((0.45, GENOTYPE), (0.55, OTHER)), start=1):
+        lines += [
+            f"Train: [{epoch:2d}/50] Step 000/390 Loss 2.303 Prec@(1,5) (10.9%, 50.0%)",
+            f"Train: [{epoch:2d}/50] Final Prec@1 {accuracy - 0.1:.4%}",
+            f"Valid: [{epoch:2d}/50] Step 000/390 Loss 2.003 Prec@(1,5) (12.9%, 50.0%)",
+            f"Valid: [{epoch:2d}/50] Final Prec@1 {accuracy:.4%}",
+            f"genotype = {genotype}",
+        ]
+    source = written(tmp_path, *lines, "Final best Prec@1 = 55.0000%", f"Best Genotype = {GENOTYPE}")
+    results, text = imported(source, tmp_path / "to", "--space", "darts.full", table=None)
+    assert results.epochs[["seed", "epoch", "supernet_accuracy_pct"]].to_numpy().tolist() == [[2, 1, 45], [2, 2, 55]]
+    assert results.epochs["architecture"].nunique() == 2
+    assert "it counts epochs from 1" in text
+
+
+def test_sgas_decides_within_an_epoch(tmp_path: Path) -> None:
+    lines = ["args = Namespace(seed=2, save='x', method_name='sgas')"]
+    for epoch in range(2):
+        lines += [
+            f"epoch {epoch} lr 2.5e-02", f"train_acc {40 + epoch}.0", f"valid_acc {50 + epoch}.0",
+            f"epoch {epoch}, normal_selected_idxs tensor([-1, -1]), added edge 3 with op idx 4",
+            "post_valid_acc 9.0", f"genotype = {GENOTYPE}",
+        ]  # fmt: skip
+    results, _ = imported(written(tmp_path, *lines), tmp_path / "to", "--space", "darts.full", table=None)
+    assert results.epochs[["epoch", "supernet_accuracy_pct"]].to_numpy().tolist() == [[1, 50], [2, 51]]
+
+
+def test_drnas_and_pc_darts_print_the_last_genotype_after_the_last_epoch(tmp_path: Path) -> None:
+    lines = ["args = Namespace(seed=4)"]
+    for epoch in range(2):
+        lines += [f"Epoch: {epoch} lr: 5.0e-01", f"Warming-up Epoch: {epoch}, LR: 1.0e-01", f"genotype = {GENOTYPE}"]
+        lines += [f"Train_acc {40 + epoch}.0", f"Valid_acc {50 + epoch}.0", "Epoch time: 34s."]
+    source = written(tmp_path, *lines, f"genotype = {OTHER}")
+    results, text = imported(source, tmp_path / "to", "--space", "darts.full", table=None)
+    assert results.epochs["epoch"].tolist() == [0, 1, 2]
+    assert results.epochs["count_skip_connect"].tolist() == [6, 6, 7]
+    assert results.epochs["supernet_accuracy_pct"].tolist() == pytest.approx([np.nan, 50, 51], nan_ok=True)
+    assert "note:" not in text
+
+
+def test_the_initial_genotype_is_the_state_before_any_training(tmp_path: Path) -> None:
+    lines = ["args = Namespace(seed=4)", f"initial genotype: {GENOTYPE}"]
+    for epoch in range(2):
+        lines += [
+            f"epoch {epoch} lr 2.5e-02",
+            f"train_acc {40 + epoch}.0",
+            f"valid_acc {50 + epoch}.0",
+            f"genotype = {OTHER}",
+        ]
+    results, _ = imported(written(tmp_path, *lines), tmp_path / "to", "--space", "darts.full", table=None)
+    assert results.epochs["epoch"].tolist() == [0, 1, 2]
+    assert results.epochs["count_skip_connect"].tolist() == [6, 7, 7]
+
+
+def test_a_retraining_is_no_search(tmp_path: Path) -> None:
+    lines = ["args = Namespace(arch='DARTS', auxiliary=True, auxiliary_weight=0.4, seed=0)", f"genotype = {GENOTYPE}"]
+    lines += ["epoch 0 lr 2.5e-02", "train_acc 40.0", "valid_acc 50.0", f"genotype = {GENOTYPE}"]
+    code, text = run("import", "darts-log", written(tmp_path, *lines), "--space", "darts.full", "--to", tmp_path / "to")
+    assert (code, "a training of one given cell, and no search" in text) == (2, True)

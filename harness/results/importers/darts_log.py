@@ -318,6 +318,7 @@ class Reader:
         self.opened: datetime | None = None
         """When the epoch began."""
         self.staged = False
+        self.initial = State()
 
     @property
     def piece(self) -> Piece:
@@ -336,19 +337,22 @@ class Reader:
             for name, marker in PHASES.items():
                 if marker.search(text):
                     self.enter(name, line)
-        if number is not None and self.header(number, line):
-            text = text[header.end() :] if header else text
+        if number is not None:
+            self.header(number, line)
         self.staged = self.staged or STAGE.search(text) is not None
         if self.phase == "projection":
             self.project(line, number)
         elif self.phase == "search" and self.piece.first is not None:
             self.search(line, text)
+        elif self.phase == "search" and (cell := cell_in(text)) is not None:
+            self.initial = State(f"{self.path}, line {line.number}", cell)
 
     def arguments(self, found: Mapping[str, str]) -> None:
         """A list of arguments begins a process; single ones belong to the list."""
         if self.piece.first is not None and len(found) > 1:
             self.pieces.append(Piece(self.path))
             self.phase, self.trained, self.closed, self.staged = "search", False, False, False
+            self.initial = State()
         if len(found) > 1 or self.piece.first is None:
             self.piece.told = {**self.piece.told, **found}
 
@@ -361,11 +365,11 @@ class Reader:
             self.piece.phases.setdefault(name, self.piece.phases.pop(OTHER, line.number))
             self.piece.projected_epochs = max(self.piece.projected_epochs, name == "projection")
 
-    def header(self, number: int, line: Line) -> bool:
-        """A message names an epoch: whether it begins or ends one of the search."""
+    def header(self, number: int, line: Line) -> None:
+        """A message names an epoch, and may begin one of the search."""
         piece, rate = self.piece, RATE.search(line.text) is not None
         if self.phase not in ("search", *RETURNS):
-            return False
+            return
         if (
             piece.first is not None
             and piece.with_rate
@@ -375,20 +379,22 @@ class Reader:
         ):
             self.phase = OTHER  # the epochs of something else, which says later what it is
             piece.phases.setdefault(OTHER, line.number)
-            return False
+            return
         if piece.first is None and not rate and "proj" in (piece.told.get("dev", "") + piece.told.get("method", "")):
             self.phase = "projection"
             piece.phases.setdefault("projection", line.number)
-            return False
+            return
         if piece.first is None:
             self.refuse_again(number, line)
             piece.first, piece.with_rate, piece.began = number, rate, line.time
             if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
                 piece.shift = -1
+            if self.initial.cell:  # printed before the first epoch, it is the state before that one
+                piece.states[number + piece.shift] = State(self.initial.where, self.initial.cell, seconds=0.0)
         at = number + piece.shift
         said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
         if said_again:
-            return True
+            return
         if at <= piece.last:
             if number == piece.first and self.staged:
                 piece.shift = piece.last + 1 - number
@@ -404,7 +410,6 @@ class Reader:
         self.piece.last = at
         self.trained = self.closed = self.staged = False
         self.opened = line.time
-        return True
 
     def filled(self) -> bool:
         """Whether the epoch that the log is in says more than that it begins."""

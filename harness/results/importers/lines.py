@@ -71,7 +71,8 @@ STEP = re.compile(
 """What is said in the middle of an epoch."""
 BENCHMARK = re.compile(r"^(?:cifar|imagenet|svhn)[\w-]*\s", re.IGNORECASE)
 """An answer of a benchmark about a derived architecture, which is no state of the search."""
-BEST = re.compile(r"\bbest[^,|;]*", re.IGNORECASE)
+BEST = re.compile(r"\b(?:best|post)[^,|;]*", re.IGNORECASE)
+"""The best so far, and what SGAS measures after a decision: no states of the epoch."""
 KINDS = {"l": "loss", "o": "loss", "e": "error"}
 
 
