@@ -9,7 +9,8 @@ LEVEL = r"\[?(?:INFO|DEBUG|WARNING|ERROR|root|__main__|naslib)\]?"
 STAMP = re.compile(
     rf"^\s*(?:{LEVEL}[\s:|-]+)*[\[(]?\s*"
     r"(?:(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{8}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{4})?|[A-Z][a-z]{2} +\d{1,2})"
-    r"[ T,]+)?(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?(?: ?(?P<half>[AP]M)\b)?"
+    r"[ T,]+)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    r"(?: ?(?P<half>[AP]M)\b)?"
     r"(?:Z|[+-]\d{2}:?\d{2})?"
 )
 """With a date (2024-03-01, 20240301, 03/01, 01.03.2024, Mar 1) or without, of 24 hours or of twice 12."""
@@ -22,9 +23,15 @@ LEAP = 2000
 """The year of stamps that have none: a leap year, so that every day is one."""
 
 
+def stamp(line: str) -> re.Match[str] | None:
+    """The time at a line's beginning; hours and minutes alone are one behind a date only."""
+    found = STAMP.match(line)
+    return found if found is not None and (found["second"] or found["date"]) else None
+
+
 def message(line: str) -> str:
     """A line without the time, and what stands around it, at its beginning."""
-    found = STAMP.match(line)
+    found = stamp(line)
     if found is None:
         return BARE.sub("", line).strip()
     rest = line[found.end() :]
@@ -45,7 +52,7 @@ class Clock:
 
     def read(self, line: str) -> datetime | None:
         """The time at a line's beginning; None where there is none."""
-        found = STAMP.match(line)
+        found = stamp(line)
         if found is None:
             return None
         hour = int(found["hour"])
@@ -55,7 +62,7 @@ class Clock:
         try:
             fraction = int((found["fraction"] or "0").ljust(6, "0")[:6])
             time = datetime(
-                year or self._year(), month, day, hour, int(found["minute"]), int(found["second"]), fraction
+                year or self._year(), month, day, hour, int(found["minute"]), int(found["second"] or 0), fraction
             )
         except ValueError:
             return None

@@ -109,22 +109,23 @@ class NpzImages(Dataset):
                 (c for c in itertools.count() if c not in every), min(SHOWN, max(every) + 1 - len(every))
             )
             raise HarnessError(
-                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count from "
-                "0 without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
+                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count "
+                "from 0 without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
             )
         if not own and (apart := one_sided(parts["train"][1].tolist(), parts["valid"][1].tolist())):
             raise HarnessError(
                 f"of the training images of {self.path} the half that trains the weights holds the classes "
                 f"{spelled(held['train'])}, the other one {spelled(held['valid'])}, and all {apart[1]} images of class "
-                f"{apart[0]} are in one of them: the images are sorted, say split = 'shuffled' or 'stratified', or give "
-                "valid_images and valid_labels"
+                f"{apart[0]} are in one of them: the images are sorted, say split = 'shuffled' or 'stratified', or "
+                "give valid_images and valid_labels"
             )
         trained = held["train"] if own else held["train"] | held["valid"]
         for part in ("valid", "test"):
             counts = Counter(parts[part][1].tolist())
             if strange := {c for c, n in counts.items() if c not in trained and (own or n >= MANY)}:
                 raise HarnessError(
-                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is of it"
+                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is "
+                    "of it"
                 )
 
     def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:

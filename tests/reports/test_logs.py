@@ -246,6 +246,13 @@ def test_a_run_without_epochs_is_told(tmp_path: Path) -> None:
     results, text = imported(FILES / "several", tmp_path)
     assert sorted(results.epochs["seed"].unique()) == [0, 1]
     assert "run2/log.txt: it holds no epoch with a cell, and is left out" in text
+    shutil.copytree(FILES / "several", tmp_path / "several_more")
+    (tmp_path / "several_more" / "run3").mkdir()
+    # as 12 of RobustDARTS' public logs: no arguments, and stopped in the first epoch
+    started = "2019-07-23 18:49:29,798 epoch 0 lr 2.5e-02\n2019-07-23 18:49:36,810 train 000 2.324860e+00 7.8 54.6\n"
+    (tmp_path / "several_more" / "run3" / "log_2.txt").write_text(started)
+    _, text = imported(tmp_path / "several_more", tmp_path / "to")
+    assert "run2/log.txt, " in text and "run3/log_2.txt: it holds no epoch with a cell, and is left out" in text
 
 
 # -- pieces --------------------------------------------------------------------------------------------------------

@@ -130,8 +130,9 @@ def looks_so(text: str) -> bool:
 
 
 def begins(path: Path) -> bool:
-    """Whether a file without any epoch is a log that ended before one."""
-    return path.name.startswith("log") and any(arguments(line.text) for line in messages(opening(path)))
+    """Whether a file without any cell is a log that ended before one."""
+    said = [line.text for line in messages(opening(path))] if path.name.startswith("log") else []
+    return any(arguments(text) or EPOCH.search(text) for text in said) and not any("<<<--->>>" in text for text in said)
 
 
 def cell_in(text: str) -> str | None:

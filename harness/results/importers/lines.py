@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.stamps import STAMP, Clock, message
+from harness.core.stamps import Clock, message, stamp
 
 LONGEST = 400
 """Lines that one array, genotype or list of arguments may take."""
@@ -40,7 +40,7 @@ def messages(text: str) -> Iterator[Line]:
         at += 1
         if OPENS.search(said):
             depth = _depth(said)
-            while depth > 0 and at < len(rows) and at - first < LONGEST and not STAMP.match(rows[at]):
+            while depth > 0 and at < len(rows) and at - first < LONGEST and stamp(rows[at]) is None:
                 said += "\n" + rows[at]
                 depth += _depth(rows[at])
                 at += 1
