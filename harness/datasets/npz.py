@@ -62,7 +62,7 @@ class NpzImages(Dataset):
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return [name.removesuffix(".npy") for name in archive.namelist()]
-        except zipfile.BadZipFile:
+        except (OSError, zipfile.BadZipFile):
             return []
 
     def load(self, device: torch.device) -> Images:

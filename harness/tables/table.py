@@ -77,8 +77,8 @@ class Table(OpenedFolder):
         return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
     def holds(self, what: What) -> bool:
-        """Whether the architecture has a row: a table may hold a part of its space."""
-        return self._find(self.architecture(what)) is not None
+        """Whether the table has values of the architecture: it may hold a part of its space; one that trains has all."""
+        return not self.complete or self._find(self.architecture(what)) is not None
 
     def _find(self, architecture: Architecture) -> int | None:
         return self.row_of(architecture.key)
@@ -213,7 +213,7 @@ class Table(OpenedFolder):
     def all_values(self, what: What) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture; NaN where the table, which holds a part of its space, does
         not hold it."""
-        if self.complete and self.info["space"] is not None and not self.holds(what):
+        if self.info["space"] is not None and not self.holds(what):
             return [(column, math.nan) for column in self.columns]
         row = self.row(what)
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))

@@ -158,3 +158,27 @@ def test_trials_that_became_numbers_with_a_point(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join(text.splitlines()[:-1]))
     assert added(tmp_path / "a.csv", *TWO)[0] == 0
     assert open_table("t").trials(open_table("t").test) == [777]
+
+
+def test_a_search_on_a_part_of_a_table_passes_over_what_is_absent(
+    tmp_path: Path, nasbench201_rows: list[dict[str, str]]
+) -> None:
+    frame = pd.DataFrame(nasbench201_rows[::3])
+    frame.to_csv(tmp_path / "third.csv", index=False)
+    words = ["--columns", "arch=arch_str", "--columns", "cifar10/ori-test@200=cifar10_test_200"]
+    words += ["--columns", "cifar10-valid/x-valid@200=cifar10valid_val_200"]
+    code, text = added(tmp_path / "third.csv", *words, "--validation", "cifar10-valid/x-valid@200", *ONE)
+    assert code == 0, text
+    (tmp_path / "study.toml").write_text(
+        'name = "third"\nspace = "nasbench201"\ndataset = "digits"\ntable = "t"\nseeds = "0"\nepochs = 12\n'
+        "[methods.random-search]\n"
+    )
+    code, text = run("run", tmp_path / "study.toml", "--out", tmp_path / "out", "--device", "cpu", "--jobs", 1)
+    assert code == 0, text
+    code, text = run("export", tmp_path / "out" / "third", "--format", "csv", "--to", tmp_path / "rows.csv")
+    assert code == 0, text
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    known = set(frame["arch_str"])
+    accuracy = rows["cifar10-valid/x-valid@200"]
+    assert accuracy.isna().tolist() == [cell not in known for cell in rows["arch"]]
+    assert accuracy.dropna().is_monotonic_increasing and accuracy.notna().any()

@@ -108,7 +108,7 @@ def logs_of(source: Path) -> list[Path]:
     return sorted(named or {p for p in source.rglob("*.txt") if p.is_file()})
 
 
-def opening(path: Path, size: int = 40_000) -> str:
+def opening(path: Path, size: int = 400_000) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             return stream.read(size)
