@@ -77,7 +77,7 @@ class Table(OpenedFolder):
         return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
     def holds(self, what: What) -> bool:
-        """Whether the table has values of the architecture: it may hold a part of its space; one that trains has all."""
+        """Whether it has values of the architecture: it may hold a part of its space; one that trains has all."""
         return not self.complete or self._find(self.architecture(what)) is not None
 
     def _find(self, architecture: Architecture) -> int | None:
