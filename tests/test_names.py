@@ -49,7 +49,7 @@ ALLOWED = {
     ("cli/submit.py", "slurm"): "the queue, where none is named",
     ("runs/execute.py", "local"): "the executor, where none is named",
     ("report/publish.py", "harness.plots.trajectory"): "the figure of what is published",
-    ("runs/retraining/table.py", "none"): "a study without a table",
+    ("tables/catalog.py", "none"): "no table",
     ("verdicts/claims/check.py", "none"): "a claim that no run was looked at for",
     ("verdicts/claims/page.py", "noise"): "a column of the page",
     ("search/loop.py", "none"): "a clip that counts no logits",

@@ -141,7 +141,7 @@ def trials_per_cell(table: Table, trial: str) -> list[int]:
     A mean over n trials is a whole multiple of an image's share by chance alone in one cell of n; so the numbers of
     cells whose mean is a multiple of the share, of its half and of its third give three equations.
     """
-    values = table.vector(table.test, trial)
+    values = table.row_values(table.test, trial)
     alive = values[values > 100 / NETWORKS["cifar10"][0] + 1]
     parts = [alive * TEST_IMAGES / 100 * n for n in (1, 2, 3)]
     whole, halves, thirds = (int((np.abs(p - p.round()) < 1e-3).sum()) for p in parts)
@@ -231,7 +231,7 @@ def write_sheet(table: Table, other_sizes: int) -> None:
     another number of parameters."""
     assert table.validation is not None
     save_distribution(table, np.arange(len(table)), table.folder)
-    apart = np.abs(table.vector(table.test) - table.vector(table.test, OWN))
+    apart = np.abs(table.row_values(table.test) - table.row_values(table.test, OWN))
     classes, twins, spread = twin_spread(table, table.test)
     judged = [COLUMNS[name].measure for name in (*NATS_200, "cifar10valid_val_200")]
     best = [(m, table.optimum(m)) for m in judged]

@@ -125,7 +125,7 @@ def wrong_numbers(folder: Path, known: frozenset[float]) -> str | None:
 
     table = Table(folder / "cache" / "tables" / "attacked")
     for column in table.columns:
-        for value in table.vector(column.measure, column.trial):
+        for value in table.row_values(column.measure, column.trial):
             if not math.isnan(value) and float(value) not in known:
                 return f"wrong number: {value} in {column}"
     return None

@@ -41,7 +41,7 @@ def attack(folder: Path, content: bytes, name: str = "own.csv", rows: list[Row] 
         found = table.lookup(table.parse(arch.strip()), Measure(dataset.lstrip(), split.lstrip(), int(epochs)), named)
         if found != float(accuracy):
             return f"wrong number: {found} where the file has {accuracy}"
-    known = sum(int((~np.isnan(table.vector(c.measure, c.trial))).sum()) for c in table.columns)
+    known = sum(int((~np.isnan(table.row_values(c.measure, c.trial))).sum()) for c in table.columns)
     return None if known == len(rows) else f"wrong number of values: {known} of {len(rows)}"
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from harness.results.load import Finished
 
 
+UNITS = ("percent", "fraction")
+
+
 class Formats(click.Command):
     """A command whose help lists the formats of a registry."""
 
@@ -29,29 +32,62 @@ class Formats(click.Command):
 
 @click.command("import", cls=Formats)
 @click.argument("what", nargs=-1, required=True, metavar="[FORMAT] FILE|FOLDER")
-@click.option("--table", required=True, help="The table to look the architectures up in.")
+@click.option("--table", help="The table to look the architectures up in; without one nothing is looked up.")
+@click.option("--space", help="The search space, where there is no table: harness list spaces.")
 @click.option("--to", type=click.Path(path_type=Path), default=Path("results/imported"), show_default=True)
 @click.option("--method", help="Call the method this, where the source holds one.")
 @click.option("--seed", type=click.IntRange(0), help="Number the run this, where the source holds one.")
+@click.option("--unit", type=click.Choice(UNITS), help="Of accuracies that do not say it  [default: percent]")
+@click.option("--map", "renamed", multiple=True, metavar="NAME=COLUMN", help="A CSV file calls column NAME otherwise.")
 @click.option("--replace", is_flag=True, help="Write over a folder of that name.")
-def import_(what: tuple[str, ...], table: str, to: Path, method: str | None, seed: int | None, replace: bool) -> None:
+def import_(
+    what: tuple[str, ...],
+    table: str | None,
+    space: str | None,
+    to: Path,
+    method: str | None,
+    seed: int | None,
+    unit: Any,
+    renamed: tuple[str, ...],
+    replace: bool,
+) -> None:
     """Import the logs of other tools as a folder that plot, compare, gate and report read.
 
     The format is found by itself, or named first: harness import csv runs.csv --table nasbench201.digits. Every row is
-    checked, and its architecture looked up in the table; nothing is written where one is wrong.
+    checked, and its architecture looked up in the table; nothing is written where one is wrong. Of a space without a
+    table say --space alone: epochs, cells and logits are there, and what needs no lookup works.
     """
     from harness.results.importers.base import IMPORTERS, import_logs, importer_of
-    from harness.tables.catalog import open_table
+    from harness.spaces.base import search_space
+    from harness.tables.catalog import NO_TABLE, open_table
 
     if len(what) > 2:
         raise HarnessError(f"one file or folder at a time, not {len(what)}: harness import [FORMAT] FILE|FOLDER")
     source = Path(what[-1])
     importer = IMPORTERS.find(what[0])() if len(what) == 2 else importer_of(source)
-    opened = open_table(table)
-    folder, notes = import_logs(importer, source, opened, to, method=method, seed=seed, replace_older=replace)
+    importer.columns = mapped(renamed, importer)
+    opened = None if table in (None, NO_TABLE) else open_table(str(table))
+    if opened is not None and space is not None and opened.space.name != space:
+        raise HarnessError(f"table {table} is of {opened.space.name}, not of {space}: leave --space out")
+    searched = search_space(space) if space is not None else None
+    folder, notes = import_logs(
+        importer, source, opened, to, space=searched, method=method, seed=seed, unit=unit, replace_older=replace
+    )
     for note in notes:
         click.echo(f"note: {note}", err=True)
     click.echo(folder)
+
+
+def mapped(renamed: tuple[str, ...], importer: Any) -> dict[str, str]:
+    """What columns are called in a file, by their names here."""
+    if renamed and not importer.mapped:
+        raise HarnessError(f"--map is for files with columns, and {importer.name} has none: leave it out")
+    pairs = [text.partition("=") for text in renamed]
+    if wrong := [text for text, (name, _, column) in zip(renamed, pairs, strict=True) if not (name and column)]:
+        raise HarnessError(
+            f"--map {wrong[0]} is no pair: write --map arch=cell, the name here and the column's in the file"
+        )
+    return {name.strip().lower(): column.strip().lower() for name, _, column in pairs}
 
 
 @click.command(cls=Formats)

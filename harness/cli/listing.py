@@ -99,7 +99,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
     rows = []
     lacking = table.missing()
     for measure in table.measures:
-        mean = table.vector(measure)
+        mean = table.row_values(measure)
         best = table.optimum(measure) if not np.isnan(mean).all() else None
         judges = {table.test: ", judges", table.validation: ", selects"}.get(measure, "")
         rows.append(
@@ -107,7 +107,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "measure": str(measure),
                 "role": f"{table.role(measure)}{judges}",
                 "trials": ", ".join(map(str, table.trials(measure))),
-                "missing": int(np.isnan(mean).sum()),
+                "missing": int(np.isnan(mean).sum()) + table.absent,
                 "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
                 "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
@@ -148,7 +148,6 @@ def costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
 
 
 def named(table: Table, text: str) -> Architecture:
-    """The architecture that a command line names: by its string, by its published index, or by the key of a table
-    without a space."""
-    has_space = table.info["space"] is not None
-    return table.architecture(int(text) if has_space and text.isdigit() else text)
+    """The architecture that a command line names: in any notation of its space, by its published index, or by the key
+    of a table without a space."""
+    return table.architecture(text)

@@ -120,13 +120,23 @@ def flatness(name: str, architecture: str, other: str | None, measure: str | Non
 @click.option("--space", help="Search space of a tidy file, such as nasbench201.")
 @click.option("--test", help="Measure of a tidy file that judges a search, dataset/split@epochs.")
 @click.option("--validation", help="Measure of a tidy file that selects, dataset/split@epochs.")
+@click.option("--unit", type=click.Choice(("percent", "fraction")), help="Of a tidy file's accuracies.")
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="What a tidy file calls a column, or which of its columns holds a measure.",
+)
 @click.option("--replace", is_flag=True, help="Replace a table of that name.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes that read an archive folder  [default: one a core]")
-def add(what: str, test: str | None, validation: str | None, jobs: int | None, **options: Any) -> None:
+def add(
+    what: str, test: str | None, validation: str | None, jobs: int | None, columns: tuple[str, ...], **options: Any
+) -> None:
     """Add a table: an official file or folder, or a tidy CSV or Parquet file.
 
     'harness list formats' says which files; one of your own has the columns arch, dataset, split, epochs, trial and
-    accuracy (in %).
+    accuracy (in %). A wide file has a column for each measure: name each, --columns cifar10/ori-test@200=test_acc (or
+    cifar10/ori-test@200:777=.. of one trial), and what it calls the architecture, --columns arch=cell.
 
     SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
     conversion goes on with the same command.
@@ -135,12 +145,16 @@ def add(what: str, test: str | None, validation: str | None, jobs: int | None, *
     from harness.tables.measure import Measure
     from harness.tables.sources.add import add_table
 
+    pairs = [text.partition("=") for text in columns]
+    if wrong := [text for text, (name, _, own) in zip(columns, pairs, strict=True) if not (name and own)]:
+        raise HarnessError(f"--columns {wrong[0]} is no pair: write NAME=COLUMN, such as arch=cell")
+    options["columns"] = {name.strip(): own.strip() for name, _, own in pairs}
     judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
     say = functools.partial(click.echo, err=True)
     added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
     for table in added:
-        columns = f"{table.told_size} architectures, {len(table.columns)} columns"
-        click.echo(f"{table.name}: {columns}, test {table.test}, in {table.folder}")
+        held = f"{table.told_size} architectures, {len(table.columns)} columns"
+        click.echo(f"{table.name}: {held}, test {table.test}, in {table.folder}")
 
 
 @tables.command()

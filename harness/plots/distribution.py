@@ -32,14 +32,14 @@ class Distribution(Picture):
 
         measure = table.test
         chosen = np.arange(len(table)) if rows is None else rows
-        mean = 100 - table.vector(measure)[chosen]
+        mean = 100 - table.row_values(measure)[chosen]
         if np.isnan(mean).all():
             raise HarnessError(f"table {table.name} knows no architecture's {measure}: there is nothing to draw")
         pair: dict[str, NDArray[np.floating[Any]]] = {}
         if len(seeds := table.seeds(measure)[:2]) == 2:
-            pair = {f"trial {seed}": 100 - table.vector(measure, seed)[chosen] for seed in seeds}
+            pair = {f"trial {seed}": 100 - table.row_values(measure, seed)[chosen] for seed in seeds}
         elif table.validation is not None:
-            pair = {str(m): 100 - table.vector(m)[chosen] for m in (table.validation, measure)}
+            pair = {str(m): 100 - table.row_values(m)[chosen] for m in (table.validation, measure)}
         known = mean[~np.isnan(mean)]
         return Content(
             pd.DataFrame({"mean": mean} | pair),

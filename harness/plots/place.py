@@ -61,7 +61,7 @@ def curve(table: Table) -> Any:
     """Quantiles of the errors of all architectures: what, method, error_pct, share in %."""
     import pandas as pd
 
-    error = 100 - table.vector(table.test)
+    error = 100 - table.row_values(table.test)
     share = np.linspace(0, 100, POINTS)
     levels = np.percentile(error[~np.isnan(error)], share)
     return pd.DataFrame({"what": TABLE, "method": None, "error_pct": levels, "share": share})
@@ -69,7 +69,7 @@ def curve(table: Table) -> Any:
 
 def share_below(table: Table, errors: Any) -> Any:
     """Share of the table's architectures at or below each error, in %."""
-    known = np.sort(100 - table.vector(table.test))
+    known = np.sort(100 - table.row_values(table.test))
     known = known[~np.isnan(known)]
     # means over trials, read from rows and from arrays, may differ in the last bits
     return 100 * np.searchsorted(known, np.asarray(errors) + 1e-4, side="right") / len(known)

@@ -12,6 +12,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.notation import parse_json
+from harness.core.text import records
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 KEPT = ("method", "seed", "epoch", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "entropy_nats", "alphas")
 """Columns of an epoch's row that do not depend on the derived architecture. Those of probes may, and stay behind."""
+DIGITS = "alphas_digits"
+"""The column of imported rows that says how many digits their weights were printed with."""
 
 
 def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]]:
@@ -50,12 +53,71 @@ def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]
     stored = results.epochs["alphas"].map(len) > 0 if "alphas" in results.epochs else results.epochs["seed"] < 0
     if not stored.any():
         raise HarnessError(f"the runs of {found.name} hold no logits, so there is nothing to derive again")
-    without = results.epochs.loc[~stored, "method"].unique()
+    left = left_out(results.epochs, stored)
     frames = derived_again(results, results.epochs[stored], results.space, results.table, policy)
+    told = [*left, *ties(results.epochs[stored], frames["epochs"], results.space, policy)]
     folder = to / f"{found.name}.{policy.name}"
     refuse_overwriting(folder, policy)
     write(folder, frames, manifest(found, policy, set(frames["epochs"]["method"])))
-    return folder, [f"{name} has no logits and is left out" for name in without]
+    return folder, told
+
+
+def left_out(epochs: pd.DataFrame, stored: pd.Series[bool]) -> list[str]:
+    """A sentence for each method without logits, and for each that lacks them at some epochs."""
+    told = []
+    for name, own in stored.groupby(epochs["method"], sort=False):
+        if not own.any():
+            told.append(f"{name} has no logits and is left out")
+        elif not own.all():
+            told.append(f"{name} has no logits at {int((~own).sum())} of {len(own)} epochs, which are left out")
+    return told
+
+
+def told_digits(row: dict[str, Any]) -> int | None:
+    """How many digits a foreign log printed of the weights that a row's logits come from; None where they are exact."""
+    digits = row.get(DIGITS)
+    return None if digits is None or np.isnan(digits) else int(digits)
+
+
+def leaning(alphas: list[Any], row: dict[str, Any], space: Space) -> list[Any]:
+    """Logits that were read back from printed weights, half of the last digit up where the cell that was printed with
+    them takes an option: what is equal at that precision is then as it was printed, and nothing else is otherwise."""
+    digits = told_digits(row)
+    if digits is None:
+        return alphas
+    taken = space.mix(space.parse(str(row["architecture"])))
+    half = 0.5 * 10.0**-digits
+    return [np.log(np.exp(a) + half * m) for a, m in zip(alphas, taken, strict=True)]
+
+
+def ties(stored: pd.DataFrame, derived: pd.DataFrame, space: Space, policy: Policy) -> list[str]:
+    """A sentence for each method whose weights were printed with few digits: how many choices are ties at that
+    precision, and at how many epochs another cell is derived than was printed."""
+    told = []
+    for name, part in stored.groupby("method", sort=False):
+        rows = [row for row in records(part) if told_digits(row) is not None]
+        tied = sum(_tied(unflattened(row["alphas"], space), 10.0 ** -(told_digits(row) or 0)) for row in rows)
+        if not rows:
+            continue
+        again = derived.loc[derived["method"] == labelled(str(name), policy), "architecture"].to_numpy()
+        other = int((again != part["architecture"].to_numpy()).sum())
+        choices = len(rows) * sum(shape[0] for shape in space.alpha_shapes)
+        told.append(
+            f"{name}: the log prints {told_digits(rows[0])} digits of the weights, at which {tied} of {choices} "
+            f"choices are ties: "
+            f"there the cell that it prints is taken; at {other} of {len(part)} epochs another cell is derived than it "
+            f"prints"
+        )
+    return told
+
+
+def _tied(alphas: list[Any], unit: float) -> int:
+    """In how many choices the two largest weights are equal at their last digit."""
+    count = 0
+    for tensor in alphas:
+        largest = np.sort(np.exp(tensor), axis=1)[:, -2:]
+        count += int((largest[:, 1] - largest[:, 0] < unit / 2).sum()) if tensor.shape[1] > 1 else 0
+    return count
 
 
 def derived_again(
@@ -67,8 +129,8 @@ def derived_again(
     epochs: list[dict[str, Any]] = []
     lookups: list[dict[str, Any]] = []
     known: dict[str, list[dict[str, Any]]] = {}
-    for row in stored[[c for c in KEPT if c in stored]].to_dict("records"):
-        architecture = policy.derive(space, unflattened(row["alphas"], space))
+    for row in records(stored[[c for c in (*KEPT, DIGITS, "architecture") if c in stored]]):
+        architecture = policy.derive(space, leaning(unflattened(row["alphas"], space), row, space))
         if architecture.encoding not in known:
             known[architecture.encoding] = lookup_records(row["epoch"], architecture, table)
         place = {"method": labelled(row["method"], policy), "seed": row["seed"], "epoch": row["epoch"]}

@@ -12,8 +12,9 @@ import torch
 from harness.core.errors import HarnessError, NotHere
 from harness.datasets.base import Dataset, Images
 from harness.datasets.official import OfficialDataset
-from harness.runs.retraining.table import NO_TABLE, trained_table
+from harness.runs.retraining.table import trained_table
 from harness.runs.study import Study, load_study
+from harness.tables.catalog import NO_TABLE
 from harness.tables.training.on_demand import TrainedTable
 
 

@@ -24,13 +24,14 @@ from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
 from harness.runs.code import foreign_code
 from harness.runs.preregistration import Declared
-from harness.runs.retraining.table import NO_TABLE, Asked, study_table
+from harness.runs.retraining.table import Asked, study_table
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import SPACES, PresetName, Space
+from harness.tables.catalog import NO_TABLE
 from harness.tables.table import Table
 
 LAST = "last"

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
+from harness.tables.embedding import embedded_folders
 from harness.tables.sources.published import sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable
 
+NO_TABLE = "none"
+"""What a person calls that there is none."""
+
 
 def table_folders() -> dict[str, Path]:
     """Every known table by name; a user's table goes before an embedded one of the same name."""
-    embedded = Path(str(files("harness.tables") / "embedded"))
-    found: dict[str, Path] = {}
-    for root in (embedded, cache_folder() / "tables"):
-        if root.is_dir():
-            found |= {p.name: p for p in sorted(root.iterdir()) if (p / "table.json").is_file()}
+    found, added = embedded_folders(), cache_folder() / "tables"
+    if added.is_dir():
+        found |= {p.name: p for p in sorted(added.iterdir()) if (p / "table.json").is_file()}
     return found
 
 

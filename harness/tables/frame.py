@@ -22,7 +22,7 @@ def to_frame(table: Table) -> pd.DataFrame:
 
     rows = range(len(table))
     content: dict[str, Any] = {"architecture": [table.encoding(row) for row in rows]}
-    content |= {str(c): table.vector(c.measure, c.trial) for c in table.columns}
+    content |= {str(c): table.row_values(c.measure, c.trial) for c in table.columns}
     content |= {str(cost): values for cost, values in table.all_costs}
     indices = [table.index(row) for row in rows]
     numbered = bool(indices) and None not in indices

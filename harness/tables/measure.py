@@ -19,6 +19,9 @@ Quantity = Literal["accuracy", "loss", "seconds"]
 """accuracy in %; loss: mean cross-entropy in nats; seconds: of the whole training (split `train`), or of one evaluation
 (every other split)."""
 
+Unit = Literal["percent", "fraction"]
+"""Of accuracies that somebody brings; here they are in % throughout."""
+
 ROLES: dict[str, Role] = {
     "train": "train",
     **dict.fromkeys(("x-valid", "valid", "validation", "val"), "validation"),
@@ -90,11 +93,13 @@ class Cost(NamedTuple):
 
 
 class Optimum(NamedTuple):
-    """The best architecture of the table: its accuracy in %, its row, and its encoding."""
+    """The best architecture of the table: its accuracy in %, its row (no published index), its encoding, and its
+    published index, None where its space has none."""
 
     accuracy_pct: float
     row: int
     encoding: str
+    index: int | None = None  # type: ignore[assignment]
 
 
 def digest(keys: Sequence[str]) -> NDArray[np.uint64]:

@@ -66,8 +66,8 @@ class Table(OpenedFolder):
         return (
             self.complete
             and measure in self.measures
-            and self.of_space in (None, len(self))
-            and not np.isnan(self.vector(measure)).any()
+            and not self.absent
+            and not np.isnan(self.row_values(measure)).any()
         )
 
     def role(self, measure: Measure) -> Role:
@@ -86,10 +86,26 @@ class Table(OpenedFolder):
         raw = self.digests.astype(">u8").tobytes()
         return {raw[i : i + 8]: i // 8 for i in range(0, len(raw), 8)}
 
+    def holds(self, what: What) -> bool:
+        """Whether it has values of the architecture: it may hold a part of its space; one that trains has all."""
+        return not self.complete or self._find(self.architecture(what)) is not None
+
+    def _find(self, architecture: Architecture) -> int | None:
+        return self.row_of(architecture.key)
+
+    def row_of(self, key: str) -> int | None:
+        """The row of a table key; None where the table does not hold it."""
+        return self._row_of.get(hashlib.blake2b(key.encode(), digest_size=8).digest())
+
+    @property
+    def absent(self) -> int:
+        """How many architectures of the space the table does not hold; 0 where that is not known."""
+        return max(0, (self.of_space or 0) - len(self)) if self.complete else 0
+
     def row(self, what: What) -> int:
         """The architecture's row; an error where the table does not hold it."""
         architecture = self.architecture(what)
-        row = self._row_of.get(hashlib.blake2b(architecture.key.encode(), digest_size=8).digest())
+        row = self._find(architecture)
         if row is None:
             raise HarnessError(f"table {self.name} does not hold {architecture.encoding!r}")
         return row
@@ -144,9 +160,47 @@ class Table(OpenedFolder):
         return sum(known) / len(known) if known else math.nan
 
     def vector(
+        self,
+        measure: Measure | str | tuple[str, str, int],
+        trial: Trial = "mean",
+        *,
+        at: int | None = None,
+        quantity: Quantity = "accuracy",
+    ) -> pd.Series[float]:
+        """Accuracy in % (or another quantity) of every architecture, by its published index where the space has one.
+
+        Args:
+            measure, trial, at, quantity: As of `lookup`.
+
+        Returns:
+            A series in the order of the published indices, which are its index; where the space has none, its index is
+            the encodings (without a space: the keys). Missing is NaN. A place in it is no row of the table: rows are in
+            the order of hashes, and `row_values`, `row`, `encoding` and `index` speak of them.
+
+        Raises:
+            HarnessError: The table has no such measure, trial or epoch.
+        """
+        import pandas as pd
+
+        values = np.asarray(self.row_values(Measure.of(measure), trial, at=at, quantity=quantity))
+        labels = self._labels
+        ordered = np.argsort(labels, kind="stable") if isinstance(labels, np.ndarray) else np.arange(len(values))
+        index = pd.Index(
+            np.asarray(labels)[ordered], name="index" if isinstance(labels, np.ndarray) else "architecture"
+        )
+        return pd.Series(values[ordered], index=index, name=f"{Measure.of(measure)}:{trial}")
+
+    @cached_property
+    def _labels(self) -> NDArray[np.intp] | list[str]:
+        """The published index of each row, or where there is none its encoding."""
+        names = [self.encoding(row) for row in range(len(self))]
+        indices = [None if self.info["space"] is None else self.space.index(name) for name in names]
+        return names if None in indices or not indices else np.array(indices, dtype=np.intp)
+
+    def row_values(
         self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
     ) -> Floats:
-        """Accuracy in % (or another quantity) of every architecture, in row order."""
+        """The same as an array in the order of the table's rows, which are no published indices."""
         array, places = self._blocks.find(measure, at, quantity)
         if trial in places.of:
             one: Floats = array[places.of[trial]]
@@ -156,7 +210,7 @@ class Table(OpenedFolder):
         return known_mean(array[places.seeds])
 
     def vector_all(self, measure: Measure) -> Floats:
-        """Accuracy in % of every single trial: [seeds, architectures]."""
+        """Accuracy in % of every single trial: [seeds, architectures], in row order."""
         array, places = self._blocks.find(measure, None, "accuracy")
         return array[places.seeds]
 
@@ -167,21 +221,24 @@ class Table(OpenedFolder):
         return to_frame(self)
 
     def all_values(self, what: What) -> list[tuple[Column, float]]:
-        """Every column's final accuracy of one architecture."""
+        """Every column's final accuracy of one architecture; NaN where the table, which holds a part of its space, does
+        not hold it."""
+        if self.info["space"] is not None and not self.holds(what):
+            return [(column, math.nan) for column in self.columns]
         row = self.row(what)
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
         """The highest accuracy of a measure."""
-        values = self.vector(measure, trial)
+        values = self.row_values(measure, trial)
         if np.isnan(values).all():
             raise HarnessError(f"table {self.name} knows no architecture's {measure}, trial {trial}: it has no optimum")
         row = int(np.nanargmax(values))
-        return Optimum(float(values[row]), row, self.encoding(row))
+        return Optimum(float(values[row]), row, self.encoding(row), self.index(row))
 
     def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
         """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases."""
-        values = self.vector(measure, trial)
+        values = self.row_values(measure, trial)
         return float(np.median(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
 
     def references(self, measure: Measure) -> dict[str, float]:
@@ -191,7 +248,7 @@ class Table(OpenedFolder):
 
     def percentile(self, what: What, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
-        values = self.vector(measure, trial)
+        values = self.row_values(measure, trial)
         return percentile_among(values, float(values[self.row(what)]))
 
     def curve_epochs(self, measure: Measure) -> Sequence[int]:

@@ -106,7 +106,7 @@ def test_numbers_are_those_of_the_runs(made: Source) -> None:
         assert profile["share"].tolist() == pytest.approx([np.mean(errors <= e) for e in sorted(errors)])
     places = Place().data(made).rows
     ours = places[places["what"] == "run"]
-    errors = 100 - TABLE.vector(TABLE.test)
+    errors = 100 - TABLE.row_values(TABLE.test)
     shares = [100 * np.mean(errors <= e + 1e-4) for e in ours["error_pct"]]
     assert ours["share"].tolist() == pytest.approx(shares)
     curve = places[places["what"] == "table"]

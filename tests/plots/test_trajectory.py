@@ -44,7 +44,7 @@ def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-unty
     assert by_epoch["median"].tolist() == pytest.approx(values.median(axis=1).tolist())
     assert by_epoch["low"].tolist() == pytest.approx(values.quantile(0.25, axis=1).tolist())
     assert by_epoch["n"].tolist() == [3, 3, 3]
-    assert content.reference["table optimum"] == pytest.approx(100 - table.vector(table.test).max())
+    assert content.reference["table optimum"] == pytest.approx(100 - table.row_values(table.test).max())
 
 
 def test_regret_is_error_above_the_optimum(planned) -> None:  # type: ignore[no-untyped-def]

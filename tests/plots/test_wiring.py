@@ -62,7 +62,7 @@ def test_a_portrait_marks_where_an_architecture_stands() -> None:
     content = Portrait().of(TABLE.space, best, TABLE)
     own = content.rows[content.rows["what"] == "architecture"].iloc[0]
     assert own["error_pct"] == pytest.approx(100 - TABLE.optimum(TABLE.test).accuracy_pct)
-    errors = 100 - TABLE.vector(TABLE.test)
+    errors = 100 - TABLE.row_values(TABLE.test)
     assert own["share"] == pytest.approx(100 * np.mean(errors <= own["error_pct"] + 1e-4))
     page = Portrait(width=3.25).render(content)
     assert page.get_figwidth() == 3.25

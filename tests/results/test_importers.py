@@ -16,7 +16,6 @@ from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs, importer_of
-from harness.results.importers.darts_log import architecture
 from harness.results.importers.naslib import NASLib
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
@@ -137,7 +136,7 @@ def test_what_is_not_known_or_not_one_run_is_explained(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing of any format")
     common = ("--table", TABLE.name, "--to", tmp_path / "to")
     code, text = run("import", tmp_path / "notes.txt", *common)
-    assert (code, "in no format that is known: name one of confopt, csv" in text) == (2, True)
+    assert (code, "in no format that is known: name one of autodl, confopt, csv" in text) == (2, True)
     code, text = run("import", tmp_path / "none.csv", *common)
     assert (code, "there is nothing at" in text) == (2, True)
     code, text = run("import", "cvs", tmp_path / "runs.csv", *common)
@@ -146,7 +145,7 @@ def test_what_is_not_known_or_not_one_run_is_explained(tmp_path: Path) -> None:
     assert (code, "--method x would give 2 methods one name: mine, other" in text) == (2, True)
     code, text = run("import", tmp_path / "runs.csv", *common)
     assert (code, "not all runs end at the same epoch" in text) == (0, True)
-    assert set(IMPORTERS.classes) == {"confopt", "csv", "darts-log", "naslib", "tensorboard"}
+    assert set(IMPORTERS.classes) == {"autodl", "confopt", "csv", "darts-log", "naslib", "tensorboard"}
 
 
 # -- text logs -----------------------------------------------------------------------------------------------------
@@ -223,15 +222,6 @@ def test_a_darts_log_without_queries_ends_where_its_genotypes_end(tmp_path: Path
         imported("darts-log", tmp_path / "sdarts-adv-7", tmp_path / "to")
 
 
-def test_genotypes_in_every_form_that_logs_have() -> None:
-    pairs = (
-        "[('skip_connect', 0), ('avg_pool_3x3', 0), ('nor_conv_1x1', 1), ('none', 0), ('skip_connect', 1), ('none', 2)]"
-    )
-    assert architecture(pairs) == "|skip_connect~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|none~0|skip_connect~1|none~2|"
-    assert architecture(f"Structure(4 nodes with {FIRST})") == FIRST
-    assert architecture("Genotype(normal=[('a', 0)], reduce=[])") == "Genotype(normal=[('a', 0)], reduce=[])"
-
-
 def test_confopt_folders(tmp_path: Path) -> None:
     folder = tmp_path / "logs" / "DARTS" / "nb201" / "cifar10" / "3" / "supernet" / "2025-06-01-10:00:00.000"
     (folder / "genotypes").mkdir(parents=True)
@@ -284,7 +274,7 @@ def test_a_naslib_log_needs_architectures_and_nothing_else(tmp_path: Path) -> No
         "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
     ]
     (folder / "errors_4.json").write_text(json.dumps({"valid_acc": [1.0]}))
-    with pytest.raises(HarnessError, match="no list 'arch_eval'"):
+    with pytest.raises(HarnessError, match="is complete, with 1 epochs, and names no architecture"):
         imported("naslib", tmp_path / "logs", tmp_path / "to")
     (folder / "errors_4.json").write_text(json.dumps({"arch_eval": [{"accuracy": 4}]}))
     with pytest.raises(HarnessError, match=r"epoch 1: the entry of arch_eval has no 'arch'"):

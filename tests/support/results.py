@@ -18,7 +18,7 @@ TABLE = open_table("nasbench201.digits")
 
 def made_up(ranks: dict[str, list[list[int]]], seconds: float = 1.0) -> Results:
     """Results of runs that derive, epoch by epoch, the architectures of these ranks in the table (0: the best)."""
-    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
+    order = np.argsort(-TABLE.row_values(TABLE.test), kind="stable")
     epochs, lookups, timing = [], [], []
     for method, runs in ranks.items():
         for seed, trajectory in enumerate(runs):

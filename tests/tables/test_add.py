@@ -365,7 +365,7 @@ def test_analog_is_close_to_the_real_table_but_is_not_it(wheel: Path, nasbench20
     assert (table.name, len(table)) == ("nasbench201.analog", 15_625)
     assert table.info["about"]["sha256_is"] == "equal to the published one"
     cells = [table.space.parse(r["arch_str"]) for r in nasbench201_rows]
-    ours = table.vector(table.test)[table.rows(cells)]
+    ours = table.row_values(table.test)[table.rows(cells)]
     real = np.array([float(r["cifar10_test_200"]) for r in nasbench201_rows])
     assert spearmanr(ours, real)[0] == pytest.approx(0.99, abs=0.005)
     assert 15 < np.abs(ours - real).max() < 20

@@ -14,7 +14,7 @@ from harness.tables.flatness import neighbourhood, path
 TABLE = open_table("nasbench201")
 CELLS = list(TABLE.space.enumerate())
 OPERATIONS = np.array([[TABLE.space.operations.index(op) for op in cell.operations] for cell in CELLS])
-ACCURACY = TABLE.vector(TABLE.test)[[TABLE.row(cell) for cell in CELLS]]
+ACCURACY = TABLE.row_values(TABLE.test)[[TABLE.row(cell) for cell in CELLS]]
 
 
 def distances(place: int) -> np.ndarray:

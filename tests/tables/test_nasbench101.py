@@ -114,7 +114,7 @@ def test_real_cells_read_back_exactly(cells: list[dict[str, str]], tables: list[
             assert table.training_seconds(cell, table.validation, trial) == end[1]  # type: ignore[arg-type]
             assert np.float32(table.training_seconds(cell, table.test, trial, at=54)) == np.float32(half[1])
         assert table.costs(cell, "cifar10", 108) == {"parameters_M": int(row["trainable_parameters"]) / 1e6}
-    everyone = table.vector(table.validation, 0)[table.rows([table.parse(r["module_hash"]) for r in cells])]  # type: ignore[arg-type]
+    everyone = table.row_values(table.validation, 0)[table.rows([table.parse(r["module_hash"]) for r in cells])]  # type: ignore[arg-type]
     np.testing.assert_array_equal(everyone, [100 * float(r["val_acc_108"]) for r in cells])
 
 
@@ -133,7 +133,7 @@ def test_views_hold_their_spaces(
     assert (view.name, len(view)) == (kind.name, kind.distinct)
     present = known.keys() & kind().distinct_architectures()
     assert len(present) >= emitted
-    values = view.vector(view.validation, 0)  # type: ignore[arg-type]
+    values = view.row_values(view.validation, 0)  # type: ignore[arg-type]
     assert (~np.isnan(values)).sum() == len(present)
     assert set(view.missing().values()) == {kind.distinct - len(present)}
     best = max(present, key=lambda key: known[key])

@@ -95,7 +95,7 @@ def test_lookup_and_vector_are_the_frame(table: Table, frame: pd.DataFrame) -> N
     assert (len(frame), list(frame.index)) == (15_625, list(range(15_625)))
     rows = table.rows(list(table.space.enumerate()))
     for column in table.columns:
-        np.testing.assert_array_equal(table.vector(column.measure, column.trial)[rows], frame[str(column)])
+        np.testing.assert_array_equal(table.row_values(column.measure, column.trial)[rows], frame[str(column)])
     for index in (0, 857, COLLAPSE, 15_624):
         for column in table.columns:
             for what in (index, np.int64(index), frame["architecture"][index], table.space.at(index)):
@@ -245,7 +245,7 @@ def test_a_mean_is_no_trial(table: Table) -> None:
     assert table.lookup(COLLAPSE, table.test, "all").shape == (0,)
     assert table.vector_all(CIFAR100).shape == (1, 15_625)
     assert table.lookup(0, CIFAR100) == 52.913333  # the source's mean, not its mean with trial 888 (53.68)
-    assert table.random_median(CIFAR100) == np.median(table.vector(CIFAR100, "mean"))
+    assert table.random_median(CIFAR100) == np.median(table.row_values(CIFAR100, "mean"))
     assert "trial_sd" not in noise(table, CIFAR100)  # one trial: no spread between trials is told
     with pytest.raises(HarnessError, match=r"no trial 777 of cifar100/x-test@200: it has \['mean', 888\]"):
         table.lookup(0, CIFAR100, 777)
@@ -296,7 +296,7 @@ def test_a_mean_that_is_missing_is_not_made_of_seeds(tmp_path: Path) -> None:
         tmp_path / "t", space="nasbench201", keys=keys, accuracy=accuracy, validation=None, test=measure, about={}
     )
     assert [table.lookup(k, measure) for k in keys] == [2.5, 8.5]
-    assert sorted(table.vector(measure)) == [2.5, 8.5]
+    assert sorted(table.row_values(measure)) == [2.5, 8.5]
 
 
 # -- naming what is asked for --------------------------------------------------------------------------------------

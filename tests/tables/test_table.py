@@ -80,7 +80,7 @@ def test_every_value_comes_back(real: Table, nasbench201_rows: list[dict[str, st
     rows = real.rows(architectures)
     for source, (dataset, split, epochs, trial) in WIDE.items():
         given = np.array([float(row[source]) if row[source] else np.nan for row in nasbench201_rows])
-        stored = real.vector(Measure(dataset, split, epochs), "mean" if trial == "mean" else int(trial))[rows]
+        stored = real.row_values(Measure(dataset, split, epochs), "mean" if trial == "mean" else int(trial))[rows]
         np.testing.assert_array_equal(stored, given)
 
 
@@ -103,7 +103,7 @@ def test_recorded_searches_look_up_exactly(real: Table, shared_data: Path) -> No
 def test_missing_stays_missing(real: Table) -> None:
     known = Column("cifar100", "x-valid", 200, "mean")
     assert real.missing() == {known: 15_625 - 2_516}
-    vector = real.vector(known.measure)
+    vector = real.row_values(known.measure)
     lacking = SPACE.parse(real.encoding(int(np.flatnonzero(np.isnan(vector))[0])))
     assert np.isnan(real.lookup(lacking, known.measure))
     assert np.isnan(real.percentile(lacking, known.measure))

@@ -252,7 +252,7 @@ class TestEmbeddedTable:
         assert found["mean_better_half"] >= 0.85
 
     def test_isomorphic_strings_share_their_value(self) -> None:
-        values = self.table.vector(self.table.test)[self.table.rows(list(NASBench201().enumerate()))]
+        values = self.table.row_values(self.table.test)[self.table.rows(list(NASBench201().enumerate()))]
         by_key: dict[str, set[float]] = {}
         for cell, value in zip(official_cells(), values.tolist(), strict=True):
             by_key.setdefault(canonical(cell), set()).add(value)

@@ -54,7 +54,7 @@ def test_area_and_degradation() -> None:
 
 def test_endpoints_are_of_the_epochs_that_they_name() -> None:
     found = endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
-    errors = 100 - np.sort(TABLE.vector(TABLE.test))[::-1]
+    errors = 100 - np.sort(TABLE.row_values(TABLE.test))[::-1]
     (row,) = found.runs.to_dict("records")
     assert row["final_error_pct"] == pytest.approx(errors[15_000])
     assert row["oracle_error_pct"] == pytest.approx(errors[3])
@@ -70,7 +70,7 @@ def test_endpoints_are_of_the_epochs_that_they_name() -> None:
 
 def set_of(found: Endpoints, method: str) -> list[str]:
     """The cells that `made_up` derives in the test above."""
-    order = np.argsort(-TABLE.vector(TABLE.test), kind="stable")
+    order = np.argsort(-TABLE.row_values(TABLE.test), kind="stable")
     return [TABLE.encoding(int(order[rank])) for rank in (9_000, 3, 200, 15_000)]
 
 

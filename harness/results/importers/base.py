@@ -10,7 +10,8 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,8 @@ from harness.core.files import disk, write_atomically
 from harness.core.registry import Registry
 from harness.runs.rows import architecture_record, lookup_records
 from harness.runs.store import MANIFEST, TABLES, write_tables
-from harness.spaces.base import Architecture, Space
+from harness.spaces.base import SPACES, Architecture, Space
+from harness.tables.measure import Unit
 from harness.tables.table import Table
 
 IMPORTERS = Registry("importers", "harness.results.importers")
@@ -32,14 +34,18 @@ NAN = float("nan")
 class Epoch:
     """The state of one foreign run after `epoch` epochs of training (0: before any).
 
-    where: file and line (or entry), for errors. architecture: as the table's space writes it. seconds: since the run
-    began. losses: mean cross-entropy. accuracy: the supernet's, validation, %. alphas: logits, flat, in the space's
-    order; empty where the log has none.
+    where: file and line (or entry), for errors. method: "" where the log names none; seed: None where it is unknown.
+    architecture: in any notation that its space reads. seconds: since the run began. losses: mean cross-entropy.
+    accuracy: the supernet's, validation, in the log's unit; error: the same where the log has errors instead; percent:
+    whether the log itself says %. alphas: logits, flat, in the space's order; empty where the log has none. digits:
+    those behind the point of the mixing weights from which the logits are read back, None where these are the log's
+    own. sampled: the architecture was sampled and asked for, and derived is the best so far by `score`, its validation
+    accuracy in %, or by the table's.
     """
 
     where: str
     method: str
-    seed: int
+    seed: int | None
     epoch: int
     architecture: str
     seconds: float = NAN
@@ -47,6 +53,11 @@ class Epoch:
     valid_loss: float = NAN
     accuracy: float = NAN
     alphas: tuple[float, ...] = ()
+    error: float = NAN
+    percent: bool = False
+    digits: int | None = None
+    sampled: bool = False
+    score: float = NAN
 
 
 @dataclass
@@ -66,6 +77,9 @@ class Importer(ABC):
     name: ClassVar[str] = ""
     tool: ClassVar[str]
     """Whose logs they are, for the manifest."""
+    columns: Mapping[str, str] = {}
+    """What files of it call a column, by its name here, where the format has columns (`mapped`)."""
+    mapped: ClassVar[bool] = False
     endings: ClassVar[tuple[str, ...]] = ()
     """How names of its files end: such a file that no format recognises is read by it, which says what is amiss."""
 
@@ -105,17 +119,22 @@ def importer_of(source: Path) -> Importer:
 def import_logs(
     importer: Importer,
     source: Path,
-    table: Table,
+    table: Table | None,
     to: Path,
     *,
+    space: Space | None = None,
     method: str | None = None,
     seed: int | None = None,
+    unit: Unit | None = None,
     replace_older: bool = False,
 ) -> tuple[Path, list[str]]:
     """Check and look up every epoch of foreign logs, and write them as a folder of results `<to>/<name of source>`.
 
     Args:
+        table: None where there is none: nothing is looked up then.
+        space: of the cells, where there is no table.
         method, seed: instead of the log's own; for a source that holds one method, or one run.
+        unit: of accuracies that do not say it themselves; None: percent, unless the log's own losses say otherwise.
         replace_older: write over what lies in that folder.
 
     Returns:
@@ -136,25 +155,50 @@ def import_logs(
             f"{folder} is there, and logs of another source may have that name: --replace writes over it, --to names "
             "another place"
         )
-    log = importer.read(source, table.space)
-    epochs = sorted(relabelled(log.epochs, method, seed), key=lambda e: (e.method, e.seed, e.epoch))
+    searched = table.space if table is not None else space or only_space(importer, source)
+    log = importer.read(source, searched)
+    epochs = relabelled(log.epochs, method, seed)
     if not epochs:
         raise HarnessError(f"{source} holds no epoch of any run")
+    epochs = sorted(epochs, key=lambda e: (e.method, e.seed or 0, e.epoch))
+    epochs, told = in_percent(epochs, unit)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-    for epoch in checked(epochs):
-        _append(rows, epoch, importer, table)
+    asked = incumbents(list(checked(epochs)), searched, table)
+    for epoch, sampled in asked:
+        _append(rows, epoch, sampled, importer=importer, space=searched, table=table)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         files = write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
-        manifest = {
-            "study": {"name": name, "comparison": {} if log.paired else {"paired": False}},
-            "table": {"name": table.name, "fingerprint": table.fingerprint},
+        manifest: dict[str, Any] = {
+            "study": {"name": name, "space": searched.name, "comparison": {} if log.paired else {"paired": False}},
+            "table": table and {"name": table.name, "fingerprint": table.fingerprint},
             "imported": {"from": importer.tool, "files": [relative(p, source) for p in log.files], "notes": log.notes},
             "runs": [],
             "files": files,
         }
         write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
-    return folder, [*log.notes, *remarks(epochs)]
+    return folder, [*log.notes, *told, *remarks(epochs), *absent(rows, searched, table)]
+
+
+def only_space(importer: Importer, source: Path) -> Space:
+    """The space of some logs where nobody says it: the only one that reads their cells; an error names several."""
+    found: list[Space] = []
+    for kind in SPACES.classes.values():
+        space: Space = kind()
+        try:
+            cells = list(dict.fromkeys(e.architecture for e in importer.read(source, space).epochs))
+            if cells and all(space.parse(cell) for cell in cells[:SEVERAL]):
+                found.append(space)
+        except HarnessError:
+            continue
+    if len(found) != 1:
+        told = f"{' and '.join(s.name for s in found)} can read them" if found else "none that is known reads them"
+        raise HarnessError(f"of which space are the cells of {source}? Without a table say --space NAME: {told}")
+    return found[0]
+
+
+SEVERAL = 20
+"""Cells that are looked at to tell which space they are of."""
 
 
 def relative(path: Path, source: Path) -> str:
@@ -162,7 +206,7 @@ def relative(path: Path, source: Path) -> str:
 
 
 def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> list[Epoch]:
-    """The epochs under another name or seed, where the source holds only one."""
+    """The epochs under another name or seed, where the source holds only one; an error where one stays unknown."""
     methods, runs = {e.method for e in epochs}, {(e.method, e.seed) for e in epochs}
     if method is not None and len(methods) > 1:
         raise HarnessError(
@@ -171,12 +215,86 @@ def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> lis
     if seed is not None and len(runs) > 1:
         raise HarnessError(f"--seed {seed} would give {len(runs)} runs one seed: import them one at a time")
     changes: dict[str, Any] = {k: v for k, v in (("method", method), ("seed", seed)) if v is not None}
-    return [replace(e, **changes) for e in epochs] if changes else epochs
+    epochs = [replace(e, **changes) for e in epochs] if changes else epochs
+    if nameless := [e for e in epochs if not e.method]:
+        raise HarnessError(f"{nameless[0].where}: it is not known which method this is: name it, --method NAME")
+    if unseeded := list(dict.fromkeys(e.where.rpartition(", ")[0] or e.where for e in epochs if e.seed is None)):
+        raise HarnessError(
+            f"{', '.join(unseeded)} says no seed, neither in its arguments nor by its name or its folder's, so its run "
+            "cannot be told from others: give it, --seed N"
+        )
+    return epochs
+
+
+def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], list[str]]:
+    """The epochs with accuracies in %, and what has to be said of their unit.
+
+    Where the unit is not stated, and no accuracy is above 1, it is percent, as formats say: that is what chance is
+    among a hundred classes. Only the log's own losses can contradict that: a network that gives the right class a
+    probability of 0.3 is not right in 0.6 % of the cases.
+    """
+    whole = 1.0 if unit == "fraction" else 100.0
+    read = [
+        e if math.isnan(e.error) else replace(e, accuracy=(100.0 if e.percent else whole) - e.error) for e in epochs
+    ]
+    unstated = [e for e in read if not e.percent and not math.isnan(e.accuracy)]
+    if unit == "fraction":
+        if wrong := [e for e in unstated if not 0 <= e.accuracy <= 1]:
+            raise HarnessError(f"{wrong[0].where}: an accuracy of {wrong[0].accuracy:g} is no fraction")
+        return [e if e.percent else replace(e, accuracy=100 * e.accuracy) for e in read], []
+    if unit == "percent" or not unstated or max(e.accuracy for e in unstated) > 1:
+        return read, []
+    likely = [(e, math.exp(-loss)) for e in unstated for loss in (e.valid_loss, e.train_loss) if not math.isnan(loss)]
+    if likely and sum(p > UNLIKELY * max(e.accuracy, 1e-6) / 100 for e, p in likely) * 2 > len(likely):
+        raise HarnessError(
+            f"{unstated[0].where}: accuracies are in %, and none here is above 1, while the losses are those of a "
+            f"network "
+            "that is right more often: say --unit fraction, or --unit percent if they are as they stand"
+        )
+    return read, [
+        "no accuracy is above 1: they are taken as %, as they stand; if they are fractions, say --unit fraction"
+    ]
+
+
+UNLIKELY = 10.0
+"""How many times as likely as its accuracy a network gives the right class where the accuracy is no percentage."""
+
+
+def incumbents(epochs: list[Epoch], space: Space, table: Table | None) -> Iterator[tuple[Epoch, str | None]]:
+    """Every epoch with what is derived after it. Of sampled architectures that is the best so far by validation, as of
+    our own searches that ask a table; the sampled one comes beside it."""
+    best: dict[tuple[str, int | None], tuple[float, Epoch]] = {}
+    for epoch in epochs:
+        if not epoch.sampled:
+            yield epoch, None
+            continue
+        score, run = epoch.score, (epoch.method, epoch.seed)
+        if math.isnan(score) and table is not None and table.validation is not None:
+            with told_where(epoch):
+                architecture = space.parse(epoch.architecture)
+                score = float(table.lookup(architecture, table.validation)) if table.holds(architecture) else NAN
+        elif math.isnan(score):
+            raise HarnessError(
+                f"{epoch.where}: the architectures of {epoch.method} are samples, and neither the log nor a table says "
+                "their validation accuracy, by which the best so far is known: name a --table that has one"
+            )
+        if run not in best or score > best[run][0] or math.isnan(best[run][0]):
+            best[run] = score, epoch
+        yield replace(epoch, architecture=best[run][1].architecture), epoch.architecture
+
+
+@contextmanager
+def told_where(epoch: Epoch) -> Iterator[None]:
+    """An error is told with the place of its epoch."""
+    try:
+        yield
+    except HarnessError as error:
+        raise HarnessError(f"{epoch.where}: {error}") from None
 
 
 def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
     """The epochs one by one, in the order of runs; an error names the row that cannot be right."""
-    before: dict[tuple[str, int, int], Epoch] = {}
+    before: dict[tuple[str, int | None, int], Epoch] = {}
     last: Epoch | None = None
     for epoch in epochs:
         place = (epoch.method, epoch.seed, epoch.epoch)
@@ -184,7 +302,7 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
         if place in before:
             raise HarnessError(f"{epoch.where}: {who} is there twice, first at {before[place].where}")
         before[place] = epoch
-        if epoch.seed < 0 or epoch.epoch < 0:
+        if (epoch.seed or 0) < 0 or epoch.epoch < 0:
             raise HarnessError(
                 f"{epoch.where}: seed and epoch are whole numbers from 0, not {epoch.seed}, {epoch.epoch}"
             )
@@ -198,23 +316,30 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
             )
         last = epoch
         yield epoch
-    fractions = [e for e in epochs if not math.isnan(e.accuracy)]
-    if fractions and max(e.accuracy for e in fractions) <= 1:
-        raise HarnessError(f"{fractions[0].where}: accuracies are in %, and none here is above 1: multiply by 100")
 
 
-def _append(rows: dict[str, list[dict[str, Any]]], epoch: Epoch, importer: Importer, table: Table) -> None:
+def _append(
+    rows: dict[str, list[dict[str, Any]]],
+    epoch: Epoch,
+    sampled: str | None,
+    *,
+    importer: Importer,
+    space: Space,
+    table: Table | None,
+) -> None:
     """The rows of one epoch, with all that the table holds of its architecture."""
-    space = table.space
-    try:
+    with told_where(epoch):
         architecture = space.parse(epoch.architecture)
         looked_up = lookup_records(epoch.epoch, architecture, table)
-    except HarnessError as error:
-        raise HarnessError(f"{epoch.where}: {error}") from None
-    importer.check(epoch, architecture, table)
+        beside = {} if sampled is None else {"sampled": space.parse(sampled).encoding}
+    if table is not None:
+        importer.check(epoch, architecture if sampled is None else space.parse(sampled), table)
     expected = sum(a * b for a, b in space.alpha_shapes)
     if epoch.alphas and len(epoch.alphas) != expected:
         raise HarnessError(f"{epoch.where}: {len(epoch.alphas)} alphas are there, {space.name} has {expected}")
+    alphas = () if all(map(math.isnan, epoch.alphas)) else epoch.alphas
+    if not all(map(math.isfinite, alphas)):
+        raise HarnessError(f"{epoch.where}: some of the alphas are no finite number: leave the cell empty, or give all")
     place = {"method": epoch.method, "seed": epoch.seed, "epoch": epoch.epoch}
     counts = architecture_record(architecture, space)
     rows["epochs"].append(
@@ -222,15 +347,32 @@ def _append(rows: dict[str, list[dict[str, Any]]], epoch: Epoch, importer: Impor
             **place,
             "train_loss": epoch.train_loss,
             **{name: counts.pop(name) for name in ("architecture", "key")},
+            **beside,
             "search_valid_loss": epoch.valid_loss,
             "supernet_accuracy_pct": epoch.accuracy,
             "entropy_nats": NAN,
-            "alphas": list(epoch.alphas),
+            "alphas": list(alphas),
+            **({"alphas_digits": epoch.digits} if epoch.digits is not None and alphas else {}),
             **counts,
         }
     )
     rows["lookups"] += [{**place, **record} for record in looked_up]
     rows["timing"].append({**place, "wall_s": epoch.seconds})
+
+
+def absent(rows: dict[str, list[dict[str, Any]]], space: Space, table: Table | None) -> list[str]:
+    """How many epochs have a cell that the table, which holds a part of its space, does not."""
+    if table is None or not table.complete:
+        return []
+    cells = Counter(row["architecture"] for row in rows["epochs"])
+    gone = {cell: n for cell, n in cells.items() if not table.holds(space.parse(cell))}
+    if not gone:
+        return []
+    return [
+        f"table {table.name} holds {table.told_size} architectures, and of {sum(cells.values())} epochs "
+        f"{sum(gone.values())}"
+        f" have another one ({len(gone)} of {len(cells)} cells): their values are missing"
+    ]
 
 
 def remarks(epochs: list[Epoch]) -> list[str]:
@@ -241,12 +383,12 @@ def remarks(epochs: list[Epoch]) -> list[str]:
     steps = Counter(b - a for numbers in runs.values() for a, b in pairwise(numbers))
     usual = max(steps, key=lambda step: steps[step], default=1)
     gaps = [(who, a, b) for who, numbers in runs.items() for a, b in pairwise(numbers) if b - a > usual]
-    told = [f"{who} has no epoch between {a} and {b}" for who, a, b in gaps[:5]]
+    told = [f"{who} has no epoch between {a} and {b}" for who, a, b in gaps]
     ends: dict[int, list[str]] = {}
     for who, numbers in runs.items():
         ends.setdefault(numbers[-1], []).append(who)
     if len(ends) > 1:
         most = max(ends, key=lambda end: len(ends[end]))
         others = [f"{who} at {end}" for end, whose in sorted(ends.items()) if end != most for who in whose]
-        told.append(f"not all runs end at the same epoch: {len(ends[most])} at {most}, {', '.join(others[:5])}")
+        told.append(f"not all runs end at the same epoch: {len(ends[most])} at {most}, {', '.join(others)}")
     return told

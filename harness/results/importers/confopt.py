@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
 
 GENOTYPE = re.compile(r"genotype_(\d+)\.txt")
@@ -19,9 +20,10 @@ METRICS = re.compile(
 class ConfOpt(Importer):
     """confopt's (automl/ConfigurableOptimizer) supernet runs: folders with genotypes/genotype_<epoch>.txt and a log.
 
-    They lie under LOGS/<experiment>/<space>/<dataset>/<seed>/supernet/<time>/; the method is the experiment. Genotypes
-    are written after each epoch. Where their numbers begin at 0 (older versions), that is epoch 1 here. The log rounds
-    losses and accuracies to two digits; there are no logits in it that could be read back.
+    A run that was restarted has a folder for each piece, which are joined where they agree. They lie under
+    LOGS/<experiment>/<space>/<dataset>/<seed>/supernet/<time>/; the method is the experiment. Genotypes are written
+    after each epoch. Where their numbers begin at 0 (older versions), that is epoch 1 here. The log rounds losses and
+    accuracies to two digits; there are no logits in it that could be read back.
     """
 
     name = "confopt"
@@ -34,7 +36,7 @@ class ConfOpt(Importer):
         runs = runs_of(source)
         if not runs:
             raise HarnessError(f"{source} holds no confopt run: they are folders with genotypes/genotype_<epoch>.txt")
-        epochs: list[Epoch] = []
+        pieces: list[list[Epoch]] = []
         shifted = False
         for run in runs:
             method, seed = who(run)
@@ -42,9 +44,10 @@ class ConfOpt(Importer):
             shift = 1 if 0 in files else 0
             shifted |= bool(shift)
             metrics = metrics_of(run / "log")
+            pieces.append([])
             for number, path in sorted(files.items()):
                 train, valid, seconds = metrics.get(number, ((NAN, NAN), (NAN, NAN), NAN))
-                epochs.append(
+                pieces[-1].append(
                     Epoch(
                         str(path),
                         method,
@@ -55,10 +58,12 @@ class ConfOpt(Importer):
                         train_loss=train[0],
                         valid_loss=valid[0],
                         accuracy=valid[1],
+                        percent=True,
                     )
                 )
+        epochs, told = joined(pieces)
         note = "numbers of genotypes that begin at 0 are of states after an epoch: they are epochs 1, 2, .. here"
-        return Log(epochs, [run / "genotypes" for run in runs], [note] if shifted else [])
+        return Log(epochs, [run / "genotypes" for run in runs], [*([note] if shifted else []), *told])
 
 
 def runs_of(source: Path) -> list[Path]:

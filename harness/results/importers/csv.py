@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,23 @@ from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
 NEEDED = ("method", "seed", "epoch", "arch")
+SAID = ("method", "seed")
+"""What may be said on the command line instead."""
 OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas")
 
 
 class CSV(Importer):
     """Any tool's log as a CSV file: a row an epoch, with the columns method, seed, epoch, arch.
 
-    Optional columns: seconds (since the run began), loss (training), valid_loss, accuracy (the supernet's on validation
-    data, %), alphas (logits, numbers with spaces between them). Epochs are taken as they are: 0 is the state before
-    any training. What a cell leaves empty is missing. Other columns are not read.
+    method and seed may be said on the command line where the file holds one method, or one run. arch is a cell in any
+    notation of its space, or its published index. Optional columns: seconds (since the run began), loss (training),
+    valid_loss, accuracy (the supernet's on validation data, %), alphas (logits: numbers with spaces, commas or
+    semicolons between them, or nested lists as JSON, numpy and torch write them). Epochs are taken as they are: 0 is
+    the state before any training. What a cell leaves empty is missing. Other columns are not read.
     """
 
     name = "csv"
+    mapped = True
     tool = "a CSV file"
     endings = (".csv", ".csv.gz")
 
@@ -37,7 +42,7 @@ class CSV(Importer):
             header = text_of(source).partition("\n")[0]
         except (OSError, UnicodeDecodeError, EOFError):
             return False
-        return set(NEEDED) <= {name.strip().lower() for name in header.split(",")}
+        return {"epoch", "arch"} <= {name.strip().strip('"').lower() for name in header.split(",")}
 
     def read(self, source: Path, space: Space) -> Log:
         try:
@@ -45,19 +50,39 @@ class CSV(Importer):
             rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
         except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
             raise HarnessError(f"{source} cannot be read as a CSV file ({error})") from None
-        header = [name.strip().lower() for name in rows[0][1]] if rows else []
-        missing = [name for name in NEEDED if name not in header]
+        header = self.header(source, rows[0][1] if rows else [])
+        missing = [name for name in NEEDED if name not in header and (name not in SAID or not rows)]
         if missing:
             other = next((f"; commas are to separate them, not {s!r}" for s in ";\t" if s in "".join(header)), "")
             raise HarnessError(
                 f"{source}, line 1: there is no column {missing[0]!r}: the first line names the columns, and "
                 f"{', '.join(NEEDED)} must be among them{other}"
             )
+        if "method" not in header and any("method" in name or "algo" in name for name in header):
+            other_name = next(name for name in header if "method" in name or "algo" in name)
+            raise HarnessError(
+                f"{source}, line 1: there is no column 'method': if {other_name!r} is it, --map method={other_name}; "
+                f"the first "
+                f"line names the columns, and {', '.join(NEEDED)} must be among them, or --method and --seed are given"
+            )
         epochs = [epoch_of(f"{source}, line {line}", header, row) for line, row in rows[1:]]
         unread = [name for name in header if name not in (*NEEDED, *OPTIONAL)]
         return Log(
             epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
         )
+
+    def header(self, source: Path, row: list[str]) -> list[str]:
+        """The names of the columns, those that the user renamed under their own."""
+        header = [name.strip().lower() for name in row]
+        for name, column in self.columns.items():
+            if name not in (*NEEDED, *OPTIONAL):
+                raise HarnessError(
+                    f"--map {name}={column}: a CSV file has no {name!r} here, only {', '.join((*NEEDED, *OPTIONAL))}"
+                )
+            if column not in header:
+                raise HarnessError(f"{source}, line 1: there is no column {column!r}, which --map names")
+        own = {column: name for name, column in self.columns.items()}
+        return [own.get(name, f"{name} of the file" if name in self.columns else name) for name in header]
 
 
 def text_of(source: Path) -> str:
@@ -80,12 +105,12 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
         except ValueError:
             raise HarnessError(f"{where}: {column} = {text!r} is no {what}") from None
 
-    if not cells["method"] or not cells["arch"]:
-        raise HarnessError(f"{where}: {'method' if not cells['method'] else 'arch'} is empty")
+    if not cells.get("method", "-") or not cells["arch"]:
+        raise HarnessError(f"{where}: {'method' if not cells.get('method', '-') else 'arch'} is empty")
     return Epoch(
         where,
-        cells["method"],
-        read("seed", int, "whole number"),
+        cells.get("method", ""),
+        read("seed", int, "whole number") if "seed" in cells else None,
         read("epoch", int, "whole number"),
         cells["arch"],
         seconds=read("seconds", float, "number", NAN),
@@ -97,5 +122,12 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """Numbers with spaces between them, or a JSON list."""
-    return tuple(float(n) for n in (json.loads(text) if text.startswith("[") else text.split()))
+    """Numbers with spaces, commas or semicolons between them, or nested lists in the notation of JSON, numpy or torch,
+    in their order; null is a missing one. ValueError where anything else is among them."""
+    if not text.startswith(("[", "(", "{", "tensor", "array")):
+        return tuple(float(n) for n in re.split(r"[\s,;]+", text.strip()))
+    bare = re.sub(
+        r"(?:['\"][\w.]+['\"]\s*:|\b(?:tensor|array)\b|,?\s*(?:device|dtype|grad_fn|requires_grad)=[^,)]+)", " ", text
+    )
+    words = re.sub(r"[\[\](){},]", " ", bare).split()
+    return tuple(NAN if word in ("null", "None") else float(word) for word in words)

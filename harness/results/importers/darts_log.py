@@ -1,60 +1,114 @@
-"""Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, RobustDARTS): log*.txt."""
+"""Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, P-DARTS, RobustDARTS,
+1Shot1's)."""
 
 from __future__ import annotations
 
-import ast
-import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.lines import (
+    Line,
+    Printed,
+    arguments,
+    arrays,
+    is_step,
+    messages,
+    method_of,
+    seed_of,
+    states,
+)
+from harness.results.importers.logits import kind_of, logits_of
+from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
 
-EPOCH = re.compile(r"epoch (\d+) lr ")
-GENOTYPE = re.compile(r"genotype = (.+)$", re.MULTILINE)
-QUERY = re.compile(r"(?:^|[\d:,]{8,} )(\|.+~\d+\|)$")
-"""A NAS-Bench-201 query's answer begins with its architecture's string."""
-STATE = re.compile(r"\b(train_acc|train_loss|valid_acc|valid_loss)\s+([-\d.einfa]+)$")
-ARGUMENTS = re.compile(r"args = Namespace\((.*)\)")
-STAMP = re.compile(r"^(?:(\d{4})-)?(\d{2})[-/](\d{2}) (\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(?: [AP]M)?")
-NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
+EPOCH = re.compile(r"^[\W_]*epoch\s*[:=#]?\s*\[?\s*(\d+)\b|^(?:train|valid)\w*: \[\s*(\d+)/\d+\] final", re.I)
+"""A message that is of an epoch by its beginning."""
+RATE = re.compile(r"\blr\b|learning[ _]rate", re.I)
+CELL = re.compile(
+    r"^(?!.*\bbest\b)[^|\[({]*?\b(?:genotype|gentotype|architecture|arch|cell|structure)\b[^|\[({=:]*?\s*(?:[:=]|\bis\b)*\s*"
+    r"((?:Genotype|Structure)\(.+|\|.+\||\[\s*[\[(].+|\{.+|\d+:[\w-]+\(.+)$",
+    re.I | re.DOTALL,
+)
+BARE = re.compile(r"^(\|.+~\d+\||(?:Genotype|Structure)\(.+\))$", re.DOTALL)
+"""A cell alone in its line: a NAS-Bench-201 query's answer begins with it, P-DARTS ends with it."""
+SET_UP = re.compile(r"^$|param|size|epsilon|\blr\b|\btau\b|temper|drop|cutout|warm|alpha|weights|^[\W_]+$", re.I)
+"""What is said at the beginning of an epoch, before any training."""
+PHASES = {
+    "projection": re.compile(r"^project\b|^projecting\b|^selected (?:edge|node)\b|^best opid\b|^projection\b", re.I),
+    "discretisation": re.compile(r"^\W*discreti[sz]", re.I),
+    "retraining": re.compile(
+        r"^\W*(?:re-?train(?!_)|train(?:ing)? (?:the )?(?:final|derived|searched|found)|from scratch)|from scratch",
+        re.I,
+    ),
+    "evaluation": re.compile(r"^\W*start(?:ing)? evaluation|^test error\b", re.I),
+    "restriction": re.compile(r"^\W*restricting skip", re.I),
+    "sampling": re.compile(r"^\W*sampl(?:e|ed|ing)\b.*\b(?:arch|cell|genotype)", re.I),
+}
+"""What a log does beside searching. What belongs to a phase is no state of the search."""
+OTHER = "something else"
+RETURNS = ("evaluation", "sampling")
+"""Phases within a search: its next epoch ends them."""
+STAGE = re.compile(r"^\W*dropping \d+ paths|^switches_|^\W*stage\b|^param size", re.I)
+RESUMED = re.compile(r"load(?:ed|ing) checkpoint|\bresum", re.I)
 PERTURBATIONS = {"none": "", "random": "-rs", "pgd_linf": "-adv"}
 """SmoothDARTS' --perturb_alpha, as its paper calls them."""
+PROJECTED = "-pt"
+"""Behind a method's name: what perturbation-based selection made of its supernet (darts-pt)."""
+SAME_MOMENT = 1.0
+"""Seconds between an epoch's beginning and what is printed there."""
 
 
 class DartsLog(Importer):
     """Text logs of darts' code and what was made of it (SmoothDARTS, darts-pt, PC-DARTS, RobustDARTS): log*.txt.
 
-    At the beginning of its epoch e the log prints the genotype: the state after e epochs, so it is epoch e here, and
-    epoch 0 is before any training. Accuracies and losses are printed at the end of epoch e: they are of epoch e + 1.
-    The last architecture is there only where the log also prints an answer of NAS-Bench-201. Mixing weights, printed
-    to four digits, become logits by their logarithm. Seconds are those between the lines.
+    The order of lines decides what a cell is: printed in epoch e before any training of it, it is the state after e
+    epochs, so it is epoch e here, and epoch 0 is before any training; printed after the training, it is epoch e + 1.
+    Accuracies and losses are printed at the end of epoch e: they are of epoch e + 1. Where a log prints logits alone,
+    its cells are derived from them. Mixing weights become logits by their logarithm. What a log does beside searching
+    is kept apart: the cell that a projection selects is of the method `METHOD-pt`. Seconds are those between the lines.
     """
 
     name = "darts-log"
     tool = "darts' text log"
 
     def recognises(self, source: Path) -> bool:
-        return any(EPOCH.search(text) and GENOTYPE.search(text) for text in map(opening, logs_of(source)))
+        return any(looks_so(opening(path)) for path in logs_of(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        files, epochs, notes = logs_of(source), [], []
-        for path in files:
-            found, note = run_of(path, space)
-            epochs += found
-            notes += note
-        if not epochs:
-            raise HarnessError(f"{source} holds no log with 'epoch N lr ..' and 'genotype = ..' lines")
-        return Log(epochs, files, notes)
+        files = [path for path in logs_of(source) if source.is_file() or looks_so(opening(path)) or begins(path)]
+        read = [piece for path in files for piece in pieces_of(path)]
+        go_on(read)
+        pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected()) if epochs]
+        if not pieces:
+            empty = "; ".join(dict.fromkeys(n for piece in read for n in piece.notes(space)))
+            raise HarnessError(
+                f"{source} holds no log with 'epoch N ..' and 'genotype = ..' lines, nor the logits of {space.name}"
+                + (f": {empty}" if empty else "")
+            )
+        epochs, told = joined(pieces)
+        notes: dict[str, list[str]] = {}
+        for piece in read:
+            for note in piece.notes(space):
+                notes.setdefault(note, []).append(str(piece.path))
+        return Log(epochs, files, [*(f"{', '.join(dict.fromkeys(who))}: {note}" for note, who in notes.items()), *told])
 
 
 def logs_of(source: Path) -> list[Path]:
-    return [source] if source.is_file() else sorted(source.rglob("log*.txt"))
+    """The text logs of a folder, by name; where none has the name of one, every text file."""
+    if source.is_file():
+        return [source]
+    named = {p for kind in ("log*.txt", "*.log", "*.out") for p in source.rglob(kind) if p.is_file()}
+    return sorted(named or {p for p in source.rglob("*.txt") if p.is_file()})
 
 
-def opening(path: Path, size: int = 20_000) -> str:
+def opening(path: Path, size: int = 400_000) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             return stream.read(size)
@@ -62,116 +116,382 @@ def opening(path: Path, size: int = 20_000) -> str:
         return ""
 
 
-def run_of(path: Path, space: Space) -> tuple[list[Epoch], list[str]]:
-    """The epochs of one log, and what has to be said of it."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    method, seed = who(path, text)
-    states: dict[int, dict[str, float]] = {}
-    derived: dict[int, tuple[str, str]] = {}
-    weights: dict[int, list[float]] = {}
+def looks_so(text: str) -> bool:
+    """Whether a text has epochs, and cells or logits in them."""
+    epochs = cells = False
+    for line in messages(text):
+        if "<<<--->>>" in line.text:  # of another tool
+            return False
+        epochs = epochs or EPOCH.search(line.text) is not None
+        cells = cells or cell_in(line.text) is not None or "[[" in line.text
+        if epochs and cells:
+            return True
+    return False
+
+
+def begins(path: Path) -> bool:
+    """Whether a file without any cell is a log that ended before one."""
+    said = [line.text for line in messages(opening(path))] if path.name.startswith("log") else []
+    return any(arguments(text) or EPOCH.search(text) for text in said) and not any("<<<--->>>" in text for text in said)
+
+
+def cell_in(text: str) -> str | None:
+    """The cell that a message says is derived."""
+    found = BARE.match(text) or CELL.match(text)
+    return found[1].strip() if found else None
+
+
+@dataclass
+class State:
+    """What is known of the state after some epochs of training."""
+
+    where: str = ""
+    cell: str = ""
+    values: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
+    arrays: list[Printed] = field(default_factory=list)
+    seconds: float = NAN
+
+
+@dataclass
+class Piece:
+    """What one process wrote."""
+
+    path: Path
+    told: dict[str, str] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
     began: datetime | None = None
-    now: datetime | None = None
-    done = started = -1  # epochs of training behind the lines that are read; the epoch that the log is in
-    last = -1
-    open_tensor: int | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        where = f"{path}, line {number}"
-        now = stamp(line, now) or now
-        if found := EPOCH.search(line):
-            started = done = int(found[1])
-            if started <= last:
-                raise HarnessError(f"{where}: epoch {started} begins a second time: the file holds more than one run")
-            last, began = started, began or now
-        elif started < 0:
-            continue
-        elif found := STATE.search(line):
-            done = started + 1
-            states.setdefault(done, {})[found[1]] = float(found[2])
-        elif found := GENOTYPE.search(line) or QUERY.search(line):
-            derived[done] = where, architecture(found[1].strip())
-            if began and now:
-                states.setdefault(done, {}).setdefault("seconds", (now - began).total_seconds())
-        if "tensor([[" in line and done not in weights:
-            weights[done], open_tensor = [], done
-        if open_tensor is not None:
-            weights[open_tensor] += [float(n) for n in NUMBER.findall(line.partition("tensor(")[2] or line)]
-            open_tensor = None if "]]" in line else open_tensor
-    nothing: dict[str, float] = {}
-    epochs = [
-        Epoch(
-            where,
-            method,
-            seed,
-            epoch,
-            encoding,
-            seconds=states.get(epoch, nothing).get("seconds", NAN),
-            train_loss=states.get(epoch, nothing).get("train_loss", NAN),
-            valid_loss=states.get(epoch, nothing).get("valid_loss", NAN),
-            accuracy=states.get(epoch, nothing).get("valid_acc", NAN),
-            alphas=logits(weights.get(epoch, []), space),
+    shift: int = 0
+    """What is added to the log's numbers: the epochs of stages before, or -1 where it counts from 1."""
+    first: int | None = None
+    last: int = -1
+    with_rate: bool = False
+    resumed: bool = False
+    stages: int = 1
+    phases: dict[str, int] = field(default_factory=dict)
+    """The lines at which phases begin."""
+    projection: State = field(default_factory=State)
+    projected_epochs: int = 0
+    after: int = 0
+    """The epochs of a search that is in another log, which a projection goes on with; and its seconds."""
+    after_s: float = 0.0
+    oddities: list[str] = field(default_factory=list)
+
+    def state(self, epoch: int) -> State:
+        return self.states.setdefault(epoch, State())
+
+    @property
+    def method(self) -> str:
+        method = method_of(self.path, self.told)
+        perturbed = PERTURBATIONS.get(self.told.get("perturb_alpha", "none"), "")
+        return f"s{method}{perturbed}" if perturbed and "method" in self.told else method
+
+    @property
+    def base(self) -> str:
+        """The method whose search a projection goes on with."""
+        return self.method.replace("-proj", "")
+
+    @property
+    def seed(self) -> int | None:
+        return seed_of(self.path, self.told)
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it trains one given cell."""
+        return any(key.startswith("auxiliary") for key in self.told) and not any("arch_l" in key for key in self.told)
+
+    def epochs(self, space: Space) -> list[Epoch]:
+        """The states of the search that have a cell."""
+        if self.retrains:
+            return []
+        return [
+            self.epoch(number, state, space) for number, state in sorted(self.states.items()) if self.cell(state, space)
+        ]
+
+    def epoch(self, number: int, state: State, space: Space) -> Epoch:
+        values = state.values
+        error, accuracy = values.get(("valid", "error")), values.get(("valid", "accuracy"))
+        logits, digits = logits_of(state.arrays, space)
+        return Epoch(
+            state.where,
+            self.method,
+            self.seed,
+            number,
+            self.cell(state, space),
+            seconds=state.seconds,
+            train_loss=values.get(("train", "loss"), (NAN, False))[0],
+            valid_loss=values.get(("valid", "loss"), (NAN, False))[0],
+            accuracy=accuracy[0] if accuracy else NAN,
+            error=error[0] if error and not accuracy else NAN,
+            percent=bool((accuracy or error or (0, False))[1]),
+            alphas=logits,
+            digits=digits,
         )
-        for epoch, (where, encoding) in sorted(derived.items())
-    ]
-    unseen = [e for e in states if e > max(derived, default=-1)]
-    told = (
-        f"{path}: no architecture is printed after its last epoch, so the run ends at epoch {max(derived, default=0)}"
+
+    def cell(self, state: State, space: Space) -> str:
+        """The cell that is printed, or that the printed logits give; "" where there is neither."""
+        if state.cell:
+            return state.cell
+        logits, _ = logits_of(state.arrays, space)
+        if not logits:
+            return ""
+        sizes = np.cumsum([a * b for a, b in space.alpha_shapes])[:-1]
+        parts = np.split(np.array(logits), sizes)
+        return space.derive([p.reshape(shape) for p, shape in zip(parts, space.alpha_shapes, strict=True)]).encoding
+
+    def projected(self) -> list[Epoch]:
+        """The cell that a projection selected, as a run of its own."""
+        state = self.projection
+        if not state.cell:
+            return []
+        accuracy = state.values.get(("valid", "accuracy"), (NAN, False))
+        return [
+            Epoch(
+                state.where,
+                f"{self.base}{PROJECTED}",
+                self.seed,
+                max(self.states, default=self.after) + self.projected_epochs,
+                state.cell,
+                seconds=state.seconds + self.after_s,
+                train_loss=state.values.get(("train", "loss"), (NAN, False))[0],
+                valid_loss=state.values.get(("valid", "loss"), (NAN, False))[0],
+                accuracy=accuracy[0],
+                percent=accuracy[1],
+            )
+        ]
+
+    def notes(self, space: Space) -> list[str]:
+        """What a reader has to know of it."""
+        found = [*self.oddities]
+        own = {number: state for number, state in self.states.items() if self.cell(state, space)}
+        if self.retrains:
+            return ["a training of one given cell, and no search: it is left out"]
+        if not own and not self.projection.cell:
+            return [*found, "it holds no epoch with a cell, and is left out"]
+        end = max(own, default=0)
+        if own and any(number > end for number in self.states):
+            found.append(f"no architecture is printed after its last epoch, so the run ends at epoch {end}")
+        trained = [state for number, state in own.items() if number > min(own)]
+        if trained and not any(("valid", k) in s.values for s in trained for k in ("accuracy", "error")):
+            found.append("no validation accuracy is found in it")
+        if own and not any(state.cell for state in own.values()):
+            found.append("it prints no cells: they are derived from the logits that it prints")
+        if self.shift == -1:
+            found.append("it counts epochs from 1: its epoch 1 is the first epoch of training here too")
+        if self.stages > 1:
+            found.append(f"its {self.stages} stages are one search, with epochs counted on")
+        kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
+        if "sample" in kinds:
+            found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
+        if "other" in kinds:
+            found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
+        for phase, line in self.phases.items():
+            if phase == "projection":
+                said = (
+                    f"is the method {self.projected()[0].method}"
+                    if self.projection.cell
+                    else "names no cell, and is left out"
+                )
+                found.append(f"from line {line} on it is a projection, which {said}")
+            elif phase not in RETURNS:
+                found.append(f"from line {line} on it is no search any more ({phase}), and is left out")
+        return found
+
+
+def pieces_of(path: Path) -> list[Piece]:
+    """The processes that wrote one file, one after the other."""
+    reader = Reader(path)
+    for line in messages(path.read_text(encoding="utf-8", errors="replace")):
+        reader.read(line)
+    return reader.pieces
+
+
+class Reader:
+    """Reads the messages of a file one by one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pieces = [Piece(path)]
+        self.phase = "search"
+        self.trained = False
+        """Whether the epoch that the log is in has been trained."""
+        self.closed = False
+        """Whether its accuracies were printed, and something else is being trained."""
+        self.opened: datetime | None = None
+        """When the epoch began."""
+        self.staged = False
+        self.initial = State()
+
+    @property
+    def piece(self) -> Piece:
+        return self.pieces[-1]
+
+    def read(self, line: Line) -> None:
+        text = line.text
+        if found := arguments(text):
+            self.arguments(found)
+            return
+        if RESUMED.search(text):
+            self.piece.resumed = True
+        header = EPOCH.search(text)
+        number = int(header[1] or header[2]) if header else None
+        if header is None or self.phase == "search":
+            for name, marker in PHASES.items():
+                if marker.search(text):
+                    self.enter(name, line)
+        if number is not None:
+            self.header(number, line)
+        self.staged = self.staged or STAGE.search(text) is not None
+        if self.phase == "projection":
+            self.project(line, number)
+        elif self.phase == "search" and self.piece.first is not None:
+            self.search(line, text)
+        elif self.phase == "search" and (cell := cell_in(text)) is not None:
+            self.initial = State(f"{self.path}, line {line.number}", cell)
+
+    def arguments(self, found: Mapping[str, str]) -> None:
+        """A list of arguments begins a process; single ones belong to the list."""
+        if self.piece.first is not None and len(found) > 1:
+            self.pieces.append(Piece(self.path))
+            self.phase, self.trained, self.closed, self.staged = "search", False, False, False
+            self.initial = State()
+        if len(found) > 1 or self.piece.first is None:
+            self.piece.told = {**self.piece.told, **found}
+
+    def enter(self, name: str, line: Line) -> None:
+        """A phase begins. A projection that is all that a file holds needs no search before it."""
+        if self.piece.first is None and name != "projection":
+            return
+        if self.phase in ("search", *RETURNS, OTHER) and name != self.phase:
+            self.phase = name
+            self.piece.phases.setdefault(name, self.piece.phases.pop(OTHER, line.number))
+            self.piece.projected_epochs = max(self.piece.projected_epochs, name == "projection")
+
+    def header(self, number: int, line: Line) -> None:
+        """A message names an epoch, and may begin one of the search."""
+        piece, rate = self.piece, RATE.search(line.text) is not None
+        if self.phase not in ("search", *RETURNS):
+            return
+        if (
+            piece.first is not None
+            and piece.with_rate
+            and not rate
+            and not states(line.text)
+            and number + piece.shift < piece.last
+        ):
+            self.phase = OTHER  # the epochs of something else, which says later what it is
+            piece.phases.setdefault(OTHER, line.number)
+            return
+        if piece.first is None and not rate and "proj" in (piece.told.get("dev", "") + piece.told.get("method", "")):
+            self.phase = "projection"
+            piece.phases.setdefault("projection", line.number)
+            return
+        if piece.first is None:
+            self.refuse_again(number, line)
+            piece.first, piece.with_rate, piece.began = number, rate, line.time
+            if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
+                piece.shift = -1
+            if self.initial.cell:  # printed before the first epoch, it is the state before that one
+                piece.states[number + piece.shift] = State(self.initial.where, self.initial.cell, seconds=0.0)
+        at = number + piece.shift
+        said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
+        if said_again:
+            return
+        if at <= piece.last:
+            if number == piece.first and self.staged:
+                piece.shift = piece.last + 1 - number
+                piece.stages += 1
+                at = number + piece.shift
+            elif piece.resumed and number > 0:
+                self.pieces.append(
+                    Piece(self.path, dict(piece.told), began=line.time, first=number, with_rate=rate, shift=piece.shift)
+                )
+            else:
+                raise begins_again(self.path, line, number)
+        self.phase = "search"
+        self.piece.last = at
+        self.trained = self.closed = self.staged = False
+        self.opened = line.time
+
+    def filled(self) -> bool:
+        """Whether the epoch that the log is in says more than that it begins."""
+        return self.trained or bool(self.piece.states.get(self.piece.last, State()).cell)
+
+    def refuse_again(self, number: int, line: Line) -> None:
+        """An error where the file holds the same run from its beginning again."""
+        for before in self.pieces[:-1]:
+            same = (before.method, before.seed) == (self.piece.method, self.piece.seed)
+            if same and before.first == number and not self.piece.retrains:
+                raise begins_again(self.path, line, number)
+
+    def search(self, line: Line, text: str) -> None:
+        """A message of an epoch of the search."""
+        found = states(text)
+        if found and not self.closed:
+            self.values(found)
+        if is_step(text):
+            self.trained = True
+        cell = cell_in(text)
+        printed = [] if cell is not None else arrays(text)
+        if self.closed or (cell is None and not printed):
+            if not found and cell is None and not printed and not SET_UP.search(text):
+                self.later(line)
+            return
+        done = self.piece.last + self.trained
+        state = self.piece.state(done)
+        state.where = state.where or f"{self.path}, line {line.number}"
+        if cell is not None:
+            state.where, state.cell = f"{self.path}, line {line.number}", cell
+        if printed:
+            state.arrays += printed
+        if np.isnan(state.seconds) and self.piece.began and line.time:
+            state.seconds = (line.time - self.piece.began).total_seconds()
+
+    def values(self, found: dict[tuple[str, str], tuple[float, bool]]) -> None:
+        """Accuracies and losses at an epoch's end. Where training is told again after validation, it is of something
+        else."""
+        state = self.piece.state(self.piece.last + 1)
+        again = any(key in state.values and key[0] == "train" for key in found)
+        if again and any(part == "valid" for part, _ in state.values):
+            self.closed = True
+            return
+        self.trained = True
+        for key, value in found.items():
+            state.values.setdefault(key, value)
+
+    def later(self, line: Line) -> None:
+        """A message that is in no wording known: it is of the training, unless it stands at the epoch's very
+        beginning."""
+        if self.opened is None or line.time is None or (line.time - self.opened).total_seconds() > SAME_MOMENT:
+            self.trained = True
+
+    def project(self, line: Line, number: int | None) -> None:
+        """A message of a projection: its last cell, and what was measured before that."""
+        piece = self.piece
+        if number is not None:
+            piece.projected_epochs = max(piece.projected_epochs, number + 1)
+        piece.began = piece.began or line.time
+        piece.projection.values |= states(line.text)
+        if (cell := cell_in(line.text)) is not None:
+            piece.projection.where, piece.projection.cell = f"{self.path}, line {line.number}", cell
+            if piece.began and line.time:
+                piece.projection.seconds = (line.time - piece.began).total_seconds()
+
+
+def begins_again(path: Path, line: Line, number: int) -> HarnessError:
+    return HarnessError(
+        f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run"
     )
-    return epochs, [told] if unseen and derived else []
 
 
-def who(path: Path, text: str) -> tuple[str, int]:
-    """Method and seed, as the log's arguments have them; where they say no method, the name of its folder."""
-    found = ARGUMENTS.search(text)
-    arguments = dict(re.findall(r"(\w+)='?([^,']*)'?", found[1])) if found else {}
-    seed = arguments.get("seed", "")
-    if not seed.isdigit():
-        raise HarnessError(
-            f"{path} says no seed ('args = Namespace(.., seed=0, ..)'): its run cannot be told from others"
-        )
-    method = arguments.get("method") or path.resolve().parent.name
-    perturbed = PERTURBATIONS.get(arguments.get("perturb_alpha", "none"), "")
-    return f"s{method}{perturbed}" if perturbed and "method" in arguments else method, int(seed)
+def int_of(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0
 
 
-def stamp(line: str, before: datetime | None) -> datetime | None:
-    """The time at a line's beginning. darts' own code prints month and day, without the year."""
-    found = STAMP.match(line)
-    if not found:
-        return None
-    year, month, day, hour, minute, second, fraction = found.groups()
-    if " AM" in found[0] or " PM" in found[0]:
-        hour = str(int(hour) % 12 + 12 * (" PM" in found[0]))
-    given = int(year) if year else before.year if before else 2000
-    try:
-        time = datetime(
-            given, int(month), int(day), int(hour), int(minute), int(second), int((fraction or "0").ljust(6, "0")[:6])
-        )
-    except ValueError:
-        return None
-    return time.replace(year=given + 1) if not year and before and time < before else time
-
-
-def architecture(text: str) -> str:
-    """The cell in a genotype: what stands after 'with' in `Structure(4 nodes with ..)`; a list of (operation, source),
-    node by node, as NAS-Bench-201's string; anything else as it is."""
-    if found := re.fullmatch(r"Structure\(\d+ nodes with (.+)\)", text):
-        return found[1]
-    if not text.startswith("[("):
-        return text
-    try:
-        pairs = [(str(operation), int(source)) for operation, source in ast.literal_eval(text)]
-    except (ValueError, SyntaxError, TypeError):
-        return text
-    nodes: list[list[str]] = []
-    while pairs:
-        size = len(nodes) + 1
-        nodes.append([f"{operation}~{source}" for operation, source in sorted(pairs[:size], key=lambda p: p[1])])
-        pairs = pairs[size:]
-    return "+".join("|" + "|".join(node) + "|" for node in nodes)
-
-
-def logits(weights: list[float], space: Space) -> tuple[float, ...]:
-    """Mixing weights, [rows, operations] one after the other, as logits; nothing where they are not the space's."""
-    if len(weights) != sum(a * b for a, b in space.alpha_shapes) or min(weights) < 0:
-        return ()
-    return tuple(math.log(max(w, 5e-5)) for w in weights)  # printed to four digits: 0.0000 is below 0.00005
+def go_on(pieces: list[Piece]) -> None:
+    """A projection in a log of its own counts epochs and seconds on from the search that it goes on with."""
+    for piece in pieces:
+        if piece.states or not piece.projection.cell:
+            continue
+        own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.base, piece.seed)]
+        piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
+        piece.after_s = max((s.seconds for p in own for s in p.states.values() if s.seconds >= 0), default=0.0)

@@ -1,4 +1,4 @@
-"""NASLib's one-shot searches: <Optimizer>/errors_<seed>.json or .json.gz in a folder."""
+"""NASLib's searches: <Optimizer>/errors_<seed>.json or .json.gz, or .../<optimizer>/<seed>/errors.json."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.pieces import joined
 from harness.spaces.base import Architecture, Space
 from harness.tables.measure import Measure
 from harness.tables.table import Table
@@ -23,11 +24,17 @@ LISTS = ("train_loss", "valid_loss", "valid_acc", "runtime")
 """Lists of the log that may be missing; each has an entry an epoch."""
 
 
+FILE = re.compile(r"errors(?:_(\d+))?\.json(?:\.gz)?")
+TUPLE = re.compile(r"\(\s*\d(?:\s*,\s*\d){5}\s*\)")
+
+
 class NASLib(Importer):
-    """NASLib's one-shot searches: <Optimizer>/errors_<seed>.json or .json.gz in a folder.
+    """NASLib's searches: <Optimizer>/errors_<seed>.json or .json.gz, or its newer .../<optimizer>/<seed>/errors.json.
 
     NASLib asks for the derived architecture after each of its epochs, also after the one that it counts as 0, so its
-    first row is epoch 1 here; the untrained state is not in its logs. There are no logits.
+    first row is epoch 1 here; the untrained state is not in its logs. There are no logits. Optimizers that train no
+    supernet list the architectures that they sampled: derived is the best so far by validation, and the sampled one
+    stands beside it in the column `sampled`.
     """
 
     name = "naslib"
@@ -37,26 +44,48 @@ class NASLib(Importer):
         self.measured: dict[str, float] = {}
 
     def recognises(self, source: Path) -> bool:
-        return source.is_dir() and any(source.glob("*/errors_*.json*"))
+        return bool(logs_of(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        logs = sorted(source.glob("*/errors_*.json*"))
+        logs = logs_of(source)
         if not logs:
-            raise HarnessError(f"{source} holds no NASLib logs: they are <Optimizer>/errors_<seed>.json or .json.gz")
-        epochs: list[Epoch] = []
+            raise HarnessError(
+                f"{source} holds no NASLib logs: they are <Optimizer>/errors_<seed>.json or .json.gz, or "
+                "<optimizer>/<seed>/errors.json"
+            )
+        pieces, empty = [], []
         for path in logs:
-            number = re.fullmatch(r"errors_(\d+)\.json(\.gz)?", path.name)
-            if not number:
-                raise HarnessError(f"{path} is not named errors_<seed>.json or .json.gz: its seed is unknown")
-            epochs += self.run(path, path.parent.name.removesuffix("Optimizer"), int(number[1]))
+            configuration, log = load(path)
+            if log["arch_eval"]:
+                pieces.append(self.run(path, configuration, log))
+            else:
+                empty.append(
+                    f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists "
+                    f"none"
+                )
+        if not pieces:
+            raise HarnessError(
+                f"{'; '.join(empty)}, as NASLib's newer versions leave it: there is no cell to look up; derive them "
+                f"from its "
+                "arch_weights.pt, and write a CSV"
+            )
+        epochs, told = joined(pieces)
         note = "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
+        sampled = sorted({e.method for e in epochs if e.sampled})
+        samples = (
+            f"{', '.join(sampled)} trained no supernet: NASLib lists what was sampled, and derived is the best so far "
+            f"by "
+            "validation; the sampled cell is in the column `sampled`"
+        )
         # equal seeds are not paired there: every method draws from one global random state
-        return Log(epochs, logs, [note])
+        return Log(epochs, logs, [note, *([samples] if sampled else []), *told, *empty])
 
-    def run(self, path: Path, method: str, seed: int) -> list[Epoch]:
+    def run(self, path: Path, configuration: dict[str, Any], log: dict[str, Any]) -> list[Epoch]:
         """The epochs of one log."""
-        log = load(path)
+        method, seed = who(path, configuration)
         entries = log["arch_eval"]
+        # the list is there, and nothing was trained
+        sampled = "train_loss" in log and not any(v > 0 for v in log["train_loss"])
         values = {name: log.get(name) or [NAN] * len(entries) for name in LISTS}
         clock = accumulate(values["runtime"])
         epochs = []
@@ -67,17 +96,20 @@ class NASLib(Importer):
             known = entry.get(SAME[0], {}).get("valid_accuracy")
             if known is not None:
                 self.measured[where] = float(known)
+            cell = str(entry["arch"])
             epochs.append(
                 Epoch(
                     where,
                     method,
                     seed,
                     index + 1,
-                    entry["arch"],
+                    f"naslib:{cell}" if TUPLE.fullmatch(cell) else cell,
                     seconds=seconds,
-                    train_loss=values["train_loss"][index],
-                    valid_loss=values["valid_loss"][index],
-                    accuracy=values["valid_acc"][index],
+                    train_loss=NAN if sampled else values["train_loss"][index],
+                    valid_loss=NAN if sampled else values["valid_loss"][index],
+                    accuracy=NAN if sampled else values["valid_acc"][index],
+                    sampled=sampled,
+                    score=float(known) if sampled and known is not None else NAN,
                 )
             )
         return epochs
@@ -94,20 +126,62 @@ class NASLib(Importer):
             )
 
 
-def load(path: Path) -> dict[str, Any]:
-    """A log, with all of its lists equally long."""
+def logs_of(source: Path) -> list[Path]:
+    """The logs in a folder, or one log: by name, and where names do not say it, by what they hold."""
+    if source.is_file():
+        return [source] if FILE.fullmatch(source.name) and is_log(source) else []
+    found = sorted(p for p in source.rglob("errors*.json*") if (m := FILE.fullmatch(p.name)) and (m[1] or is_log(p)))
+    return [p for p in found if not (p.parent / "log.txt").exists() and not list(p.parent.glob("log_*.txt"))]
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file holds NASLib's lists."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        log: dict[str, Any] = json.loads(raw)
-        if isinstance(log, list):  # NASLib's own files: configuration and log
-            log = next(part for part in log if "arch_eval" in part)
-        lengths = {len(log["arch_eval"])} | {len(log[k]) for k in LISTS if log.get(k)}
+        return len(parts(path)[1]) > 0
+    except (OSError, EOFError, ValueError, TypeError, KeyError, StopIteration):
+        return False
+
+
+def parts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Configuration, which older files do not have, and lists."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    log = json.loads(raw)
+    if isinstance(log, dict):
+        log = [{}, log]
+    lists = next(part for part in log if any(isinstance(part.get(k), list) for k in ("arch_eval", "valid_acc")))
+    told = next((part for part in log if part is not lists and isinstance(part, dict)), {})
+    return told, lists
+
+
+def who(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
+    """Method and seed: by the file's name and folder, in the newer layout as the configuration has them, else the
+    folders."""
+    named = FILE.fullmatch(path.name)
+    if named and named[1]:
+        return path.parent.name.removesuffix("Optimizer"), int(named[1])
+    folders = [p.name for p in path.resolve().parents if p.name not in ("search", "eval")]
+    seed = told.get("seed", told.get("search", {}).get("seed") if isinstance(told.get("search"), dict) else None)
+    if not isinstance(seed, int):
+        seed = int(folders[0]) if folders and folders[0].isdigit() else None
+    others = [name for name in folders if not name.isdigit()]
+    return str(told.get("optimizer") or (others[0] if others else "naslib")).removesuffix("Optimizer"), seed
+
+
+def length(log: dict[str, Any]) -> int:
+    return max((len(log[k]) for k in LISTS if log.get(k)), default=0)
+
+
+def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Configuration and lists of a log, all of which that are there are equally long; an empty arch_eval where it has
+    none."""
+    try:
+        told, log = parts(path)
+        log = log | {"arch_eval": log.get("arch_eval") or []}
+        lengths = {len(log[k]) for k in ("arch_eval", *LISTS) if log.get(k)}
     except StopIteration:
         raise HarnessError(f"{path} has no list 'arch_eval': it names no architecture to look up") from None
-    except KeyError as error:
-        raise HarnessError(f"{path} has no list {error}: it names no architecture to look up") from None
-    except (OSError, EOFError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError) as error:
         raise HarnessError(f"{path} cannot be read as a NASLib log ({error!r}): is it complete?") from None
     if len(lengths) != 1:
         raise HarnessError(f"{path} is no complete NASLib log: its lists have {sorted(lengths)} entries")
-    return log
+    return told, log

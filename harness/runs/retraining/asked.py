@@ -39,7 +39,7 @@ def cells(names: Sequence[str], space: str | None, dataset: dict[str, Any] | Non
         if dataset is None:
             raise HarnessError("on which images is it to be trained? Say --dataset, such as --dataset cifar10")
         chosen = search_space(space)
-        architecture = chosen.at(int(name)) if name.isdigit() else chosen.parse(name)
+        architecture = chosen.parse(name)
         label = name.partition("=")[0].strip() if "=" in name.partition("(")[0] else architecture.encoding
         found.append(Cell(label, chosen, architecture, built(dataset)))
     return found

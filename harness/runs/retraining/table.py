@@ -25,11 +25,11 @@ from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
 from harness.runs.retraining.recipe import Recipe, recipe
 from harness.spaces.base import Architecture, Space
-from harness.tables.catalog import open_table
+from harness.tables.catalog import NO_TABLE, open_table
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable, TrainedTable
 
-NO_TABLE, TRAINED = "none", "trained"
+TRAINED = "trained"
 JUDGES = "test"
 """The split of what is judged; nothing is held out to select by, as nothing is in the papers."""
 POLL_SECONDS = 1.0

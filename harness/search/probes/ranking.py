@@ -37,7 +37,7 @@ class Ranking(Probe):
         assert table is not None and table.complete
         stream = search.streams[f"probe-{self.name}"]
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
-        truth = table.vector(table.test)
+        truth = table.row_values(table.test)
         rows = stratified(truth, self.samples, self.strata, rng)
         x, y = search.images.evaluation("valid")
         chosen = torch.randperm(len(y), generator=stream)[: self.images].to(y.device)

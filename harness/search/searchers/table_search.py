@@ -103,13 +103,14 @@ class TableSearch:
             self.over = True
             return
         candidate, at = self.searcher.next(self)
-        cost = self.table.training_seconds(candidate, self.measure, at=at) if self.timed else 0.0
+        known = self.table.holds(candidate)  # a table of a part of its space has no value of the rest, and no seconds
+        cost = self.table.training_seconds(candidate, self.measure, at=at) if self.timed and known else 0.0
         self.over = not self.searcher.overruns and self._spent(cost, at, reached=False)
         if self.over:
             return
         self._seconds += cost
         self.spent_epochs += at
-        scored = candidate, float(self.table.lookup(candidate, self.measure, at=at))
+        scored = candidate, float(self.table.lookup(candidate, self.measure, at=at)) if known else float("nan")
         self.searcher.learn(self, scored, at)
         # judged by the longest training; a missing value (NaN) never replaces the incumbent, and never stays one
         if at > self.reached or (at == self.reached and (scored[1] > self.score or np.isnan(self.score))):

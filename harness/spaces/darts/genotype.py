@@ -8,16 +8,17 @@ of two operations on two different earlier nodes; the cell's output is all inner
 
 from __future__ import annotations
 
-import ast
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.spaces.darts import dialects
+from harness.spaces.darts.dialects import KINDS, fields, flat
+from harness.spaces.dialects import literal, unwrapped
 
-INPUTS, NODES = 2, 4
-EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
+INPUTS, NODES = dialects.INPUTS, dialects.NODES
+EDGES = dialects.EDGES
 """(source, target) of each of the 14 rows of an architecture tensor."""
 
 Edge = tuple[str, int]
@@ -83,32 +84,19 @@ def isomorph(cell: Cell) -> Cell:
 
 
 def parse(text: str) -> Genotype:
-    """The cells of a genotype, of which each node's edges may come in any order; an error says what is wrong."""
+    """The cells of a genotype in any notation of the field, of which each node's edges may come in any order; an error
+    says what is wrong."""
     if len(text) > 100 * LONG:
         raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {FORM}")
-    try:
-        call: Any = ast.parse(re.sub(r"^\s*\w+\s*=", "", text).strip(), mode="eval").body
-        if call.func.id != "Genotype":
-            raise ValueError("no genotype")
-        values = dict(zip(("normal", "normal_concat", "reduce", "reduce_concat"), call.args, strict=False))
-        values |= {keyword.arg: keyword.value for keyword in call.keywords}
-        concat = [_numbers(values.pop(f"{kind}_concat")) for kind in ("normal", "reduce")]
-        read = {kind: ast.literal_eval(value) for kind, value in values.items()}
-        cells = {"normal": read.pop("normal"), "reduce": read.pop("reduce")}
-        if read:
-            raise ValueError("something else")
-    except (SyntaxError, ValueError, AttributeError, KeyError, TypeError, RecursionError, MemoryError):
-        raise HarnessError(f"{text!r} is no genotype: write it as {FORM}") from None
-    if concat != [[*range(INPUTS, INPUTS + NODES)]] * 2:
+    bare = unwrapped(text)
+    value = literal(bare) if bare.startswith(("Genotype", "{")) else None
+    found = fields(value) if isinstance(value, dict) else None
+    if found is None:
+        raise HarnessError(f"{text!r} is no genotype: write it as {FORM}")
+    concat = [found.pop(f"{kind}_concat", None) for kind in KINDS]
+    if any(c is not None and list(c) != [*range(INPUTS, INPUTS + NODES)] for c in concat):
         raise HarnessError(f"the cells of {text!r} do not put out their nodes 2 to 5, as cells of DARTS' form do")
-    return Genotype(*(_checked(cell, kind, text) for kind, cell in cells.items()))
-
-
-def _numbers(node: Any) -> list[int]:
-    """Those of `range(2, 6)`, or of a list of numbers."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "range":
-        return [*range(*(ast.literal_eval(a) for a in node.args))[:LONG]]
-    return [*ast.literal_eval(node)]
+    return Genotype(*(_checked(flat(found[kind]), kind, text) for kind in KINDS))
 
 
 def _checked(cell: Any, kind: str, text: str) -> Cell:

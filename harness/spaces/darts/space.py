@@ -31,6 +31,7 @@ from harness.spaces.darts.genotype import (
     row,
 )
 from harness.spaces.darts.records import Options, recorded_options
+from harness.spaces.dialects import published_index
 
 NONE, SKIP, NOISE = "none", "skip_connect", "noise"
 SHORT = {
@@ -108,6 +109,8 @@ class DARTSSpace(Space):
         return Architecture(str(genotype), key, tuple(op for cell in genotype.cells for op, _ in cell))
 
     def parse(self, encoding: str) -> Architecture:
+        if (index := published_index(encoding)) is not None:
+            return self.at(index)
         genotype = parse(encoding)
         for kind, (name, cell) in enumerate(zip(("normal", "reduction"), genotype.cells, strict=True)):
             for place, (op, source) in enumerate(cell):

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +64,13 @@ def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tu
 
 @lru_cache(maxsize=65_536)
 def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
-    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell (`graph_util.hash_module`): as many
-    rounds as there are vertices, in which each one's hash takes in those of its neighbours."""
-    matrix, inner = pruned_cell(operations, parents)
+    """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell."""
+    return graph_hash(*pruned_cell(operations, parents))
+
+
+def graph_hash(matrix: Matrix, inner: Sequence[str]) -> str:
+    """The MD5 of a graph without dead vertices (`graph_util.hash_module`): as many rounds as there are vertices, in
+    which each one's hash takes in those of its neighbours."""
     vertices = range(len(matrix))
     labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
     into = [[a for a in vertices if matrix[a][b]] for b in vertices]
@@ -74,6 +79,36 @@ def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
     for _ in vertices:
         hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
     return _md5(str(sorted(hashes)))
+
+
+def specification_hash(value: Any) -> str | None:
+    """The module hash of NAS-Bench-101's own form of a cell: {"matrix": [[..]], "ops": ["input", .., "output"]}, also
+    with its table's names `module_adjacency`, `module_operations`; None where a value is none."""
+    if not isinstance(value, dict):
+        return None
+    matrix = value.get("matrix", value.get("module_adjacency", value.get("adjacency", value.get("original_matrix"))))
+    ops = value.get("ops", value.get("module_operations", value.get("operations", value.get("original_ops"))))
+    if (
+        not (isinstance(matrix, list | tuple) and isinstance(ops, list | tuple))
+        or not 2 <= len(matrix) == len(ops) <= VERTICES
+    ):
+        return None
+    if any(not isinstance(row, list | tuple) or len(row) != len(ops) or not {*row} <= {0, 1} for row in matrix):
+        return None
+    if any(matrix[a][b] for a in range(len(ops)) for b in range(a + 1)) or not {*ops[1:-1]} <= {*NB101_OPERATIONS}:
+        return None
+    last = len(ops) - 1
+    forward, back = {0}, {last}
+    for node in range(1, len(ops)):
+        if any(matrix[up][node] for up in forward):
+            forward.add(node)
+    for node in range(last - 1, -1, -1):
+        if any(matrix[node][down] for down in back):
+            back.add(node)
+    kept = sorted(forward & back)
+    if not {0, last} <= {*kept}:
+        return None
+    return graph_hash(tuple(tuple(matrix[a][b] for b in kept) for a in kept), [ops[v] for v in kept[1:-1]])
 
 
 def _joined(hashes: list[str], vertices: list[int]) -> str:

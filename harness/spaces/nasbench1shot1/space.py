@@ -20,8 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
+from harness.core.text import brief
 from harness.spaces.base import Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
-from harness.spaces.nasbench1shot1.nasbench101 import Parents, adjacency, live_nodes, module_hash
+from harness.spaces.dialects import literal, published_index, unwrapped
+from harness.spaces.nasbench1shot1.nasbench101 import (
+    Parents,
+    adjacency,
+    live_nodes,
+    module_hash,
+    specification_hash,
+)
 
 OPERATIONS = ("maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu")
 """Column order of the architecture tensor."""
@@ -118,8 +126,32 @@ class NASBench1Shot1(Enumerable):
         return Architecture(encoding, module_hash(names, parents), names)
 
     def parse(self, encoding: str) -> Architecture:
-        operations, parents = self._decode(encoding)
+        try:
+            operations, parents = self._decode(encoding)
+        except HarnessError:
+            if (found := self._elsewhere(encoding)) is not None:
+                return found
+            raise
         return self.architecture([OPERATIONS.index(o) for o in operations], parents)
+
+    def _elsewhere(self, text: str) -> Architecture | None:
+        """The cell of a module hash, or of NAS-Bench-101's matrix and operations; None where a text is neither. Several
+        encodings may have one hash, and are one cell: the first of them stands for it."""
+        bare = unwrapped(text)
+        if (index := published_index(bare)) is not None:
+            return self.at(index)
+        if re.fullmatch(r"[0-9a-f]{32}", bare):
+            key: str | None = bare
+        else:
+            key = specification_hash(literal(bare)) if bare.startswith("{") else None
+            if key is None:
+                inside = re.search(r"\b1:[\w-]+\(.*\bout\([\d, ]+\)", text)
+                shorter = re.sub(r"\s+", "", inside[0]) if inside else text
+                return None if shorter == text else self.parse(shorter)
+        found = self.distinct_architectures().get(str(key))
+        if found is None:
+            raise HarnessError(f"the cell {brief(text)} of NAS-Bench-101, module hash {key}, is none of {self.name}")
+        return found
 
     def _decode(self, encoding: str) -> tuple[tuple[str, ...], Parents]:
         k = len(self.parent_counts) - 1

@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
+from harness.core.text import brief
 from harness.spaces.base import FIXED, Architecture, Choices, Enumerable, Networks, Preset, Rows
+from harness.spaces.dialects import published_index, unwrapped
+from harness.spaces.nasbench201 import dialects
+from harness.spaces.nasbench201.dialects import read, string_of
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+EDGES = dialects.EDGES
 """(source, target) of each row of the architecture tensor; the published name of the second is '2<-0'."""
 
 PATTERN = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
@@ -80,6 +84,9 @@ class NASBench201(Enumerable):
         return architecture_of(tuple(int(i) for i in alpha.argmax(axis=1)))
 
     def parse(self, encoding: str) -> Architecture:
+        if PATTERN.fullmatch(encoding) is None and (index := published_index(unwrapped(encoding))) is not None:
+            six = read(encoding, to_string) if index >= self.size else None
+            return self.at(index) if six is None else architecture_of(six)
         return architecture_of(parse_cell(encoding))
 
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
@@ -130,11 +137,15 @@ def to_string(cell: Cell) -> str:
 
 
 def parse_cell(encoding: str) -> Cell:
-    """Six operation indices of a string; a wrong part is named."""
-    found = PATTERN.fullmatch(encoding)
+    """Six operation indices of a string, or of what else is written for one; a wrong part is named."""
+    found = PATTERN.fullmatch(encoding) or PATTERN.fullmatch(string_of(encoding))
     if found is None:
+        if (cell := read(encoding, to_string)) is not None:
+            return cell
         raise HarnessError(
-            f"{encoding!r} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+            f"{brief(encoding)} is no NAS-Bench-201 architecture: write it as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, or "
+            f"in "
+            "another notation of docs/reference/dialects.md"
         )
     for op in found.groups():
         if op not in OPERATIONS:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.core.download import Say
 from harness.core.registry import Registry
 from harness.spaces.base import Space
-from harness.tables.measure import Measure
+from harness.tables.measure import Measure, Unit
 from harness.tables.sources.source import Source
 from harness.tables.table import Table
 
@@ -22,7 +22,9 @@ FORMATS = Registry("formats", "harness.tables.formats")
 class Conversion:
     """What is to be converted. path: of the file or folder. folder: of the table that is to be written, named like it;
     further tables go beside it. about: where the numbers come from, stored as given. jobs: processes that may be used.
-    space, test, validation: what the user says of a file that does not say it itself (`TableFormat.told`)."""
+    space, test, validation, unit, columns: what the user says of a file that does not say it itself
+    (`TableFormat.told`). unit: of its accuracies; columns: what a file calls a column, by its name here or by the
+    measure that it holds."""
 
     path: Path
     folder: Path
@@ -32,6 +34,8 @@ class Conversion:
     space: Space | None = None
     test: Measure | None = None
     validation: Measure | None = None
+    unit: Unit | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class TableFormat(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.core.download import Say
@@ -9,7 +10,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
 from harness.spaces.base import search_space
 from harness.tables.formats.base import FORMATS, Conversion, TableFormat
-from harness.tables.measure import Measure
+from harness.tables.measure import Measure, Unit
 from harness.tables.sources.download import fetch
 from harness.tables.sources.published import identify, locate, source_of, sources
 from harness.tables.table import Table
@@ -22,6 +23,8 @@ def add_table(
     space: str | None = None,
     test: Measure | None = None,
     validation: Measure | None = None,
+    unit: Unit | None = None,
+    columns: Mapping[str, str] | None = None,
     replace: bool = False,
     jobs: int = 1,
     say: Say = lambda _: None,
@@ -34,8 +37,10 @@ def add_table(
     kind = format_of(path)
     if kind.told and not (name and space):
         raise HarnessError(f"{path.name} does not say what it is of: give the table's --name and its --space")
-    if not kind.told and (space or test or validation):
-        raise HarnessError(f"--space, --test and --validation are for tidy files; {path.name} says them itself")
+    if not kind.told and (space or test or validation or unit or columns):
+        raise HarnessError(
+            f"--space, --test, --validation, --unit and --columns are for tidy files; {path.name} says them itself"
+        )
     source = source_of(path)
     name = check_name(name or (source.table if source else path.name.split(".")[0]))
     searched = search_space(space) if space else None
@@ -63,7 +68,7 @@ def add_table(
                 f"there is another table {name}, from {there.info['about'].get('source', 'elsewhere')}: "
                 "choose another --name, or --replace it"
             )
-        return kind.convert(Conversion(path, folder, about, jobs, say, searched, test, validation))
+        return kind.convert(Conversion(path, folder, about, jobs, say, searched, test, validation, unit, columns or {}))
     finally:
         lock.release()
 

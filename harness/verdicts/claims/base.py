@@ -154,7 +154,7 @@ def decided(shown: bool, refuted: bool) -> State:
 
 def known_values(table: Table, measure: str) -> Floats:
     """A measure of every architecture, in row order; some are known at least."""
-    values = table.vector(Measure.parse(measure))
+    values = table.row_values(Measure.parse(measure))
     if np.isnan(values).all():
         raise Undecided(f"table {table.name} knows no architecture's {measure}")
     return values

@@ -32,7 +32,7 @@ def _noise(folder: str, text: str) -> float | None:
     if table.info["space"] is None or not isinstance(table.space, Enumerable):
         return None
     twins: dict[str, list[float]] = {}
-    for row, value in enumerate(table.vector(measure)):
+    for row, value in enumerate(table.row_values(measure)):
         key = table.space.canonical_key(table.space.parse(table.encoding(row)))
         twins.setdefault(key, []).append(float(value))
     # cells without a path to the output all guess, to the digit: no measurement of noise

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.load import Finished
-from harness.runs.retraining.table import NO_TABLE
 from harness.runs.study import Study, load_study
+from harness.tables.catalog import NO_TABLE
 from harness.verdicts.claims.base import Protocol
 
 FOLDERS = (".", "../trajectories", "../comparisons", "../stability")

@@ -88,7 +88,7 @@ class OneCell(Claim):
 
     def check(self, evidence: Evidence) -> Verdict:
         table = evidence.asked_table()
-        vectors = {text: table.vector(Measure.parse(text)) for text in self.values}
+        vectors = {text: table.row_values(Measure.parse(text)) for text in self.values}
         off = np.stack([np.abs(vectors[text] - value) for text, value in self.values.items()])
         known = ~np.isnan(off)
         if not known.any(axis=1).all():

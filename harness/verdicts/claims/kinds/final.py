@@ -72,7 +72,7 @@ class FinalAccuracy(RunClaim):
 
 def share_of_random_means(table: Table, measure: Measure, cells: int, interval: Interval) -> float:
     """How often the mean of so many random cells of a table lies in an interval."""
-    values = table.vector(measure)
+    values = table.row_values(measure)
     known = values[~np.isnan(values)]
     drawn = np.random.default_rng(derive_seed("random means", str(measure))).choice(known, (DRAWS, cells)).mean(axis=1)
     return float(((interval.low <= drawn) & (drawn <= interval.high)).mean())

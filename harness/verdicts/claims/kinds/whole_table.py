@@ -39,10 +39,10 @@ class BestValue(Claim):
         measure = Measure.parse(self.measure)
         if self.trial == "best":
             every = table.vector_all(measure)
-            known = int((~np.isnan(every)).any(axis=-1).sum())
+            known = int((~np.isnan(every)).any(axis=0).sum())
             return self._verdict(float(np.nanmax(every)), None, known, table)
         best = table.optimum(measure, self.trial)
-        known = int((~np.isnan(table.vector(measure, self.trial))).sum())
+        known = int((~np.isnan(table.row_values(measure, self.trial))).sum())
         return self._verdict(best.accuracy_pct, table.index(best.row), known, table)
 
     def _verdict(self, found: float, cell: int | None, known: int, table: Table) -> Verdict:

@@ -1,0 +1,101 @@
+"""Texts of cells as people paste them, brought to plain values; what a value means each space says itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.core.stamps import message
+
+LONGEST = 10_000
+"""Characters of a text, of which no cell has as many."""
+NAME = re.compile(r"^[^|\[({#=:]{0,80}?(?:[=:]|\bis\b)\s*(?=\S)")
+"""What a cell is called where it is pasted: `genotype = `, `DARTS_V2 = `, `The final genotype is: `."""
+INDEX = re.compile(r"#\s*(\d+)|(\d+)")
+WRAPPERS = (
+    "array",
+    "tensor",
+    "asarray",
+    "int",
+    "int32",
+    "int64",
+    "list",
+    "tuple",
+    "str",
+    "str_",
+    "OrderedDict",
+    "dict",
+)
+"""Calls that stand for what they are given."""
+WORDS = {"null": None, "true": True, "false": False, "None": None}
+LONG = 100
+"""Numbers of a range, of which no cell has as many."""
+
+
+def unwrapped(text: str) -> str:
+    """A pasted text without the time and the name before it, and without quotes around it."""
+    found = message(text.strip())
+    for _ in range(3):
+        shorter = NAME.sub("", found, count=1).strip().rstrip(",;")
+        if len(shorter) > 1 and shorter[0] == shorter[-1] and shorter[0] in "'\"`":
+            shorter = shorter[1:-1].strip()
+        if shorter == found:
+            break
+        found = shorter
+    return found
+
+
+def published_index(text: str) -> int | None:
+    """The number of a text that is a published index, `#2299` or `2299`; None where it is none. A number with leading
+    zeros is none."""
+    found = INDEX.fullmatch(text.strip())
+    if found is None or (found[2] or "0")[0] == "0" != (found[2] or "0"):
+        return None
+    return int(found[1] or found[2])
+
+
+def literal(text: str) -> Any:
+    """The value of a text in Python's, JSON's or numpy's notation; a call of a namedtuple is the dictionary of its
+    fields, with those that have no name under their places. None where it is no value."""
+    if len(text) > LONGEST:
+        raise HarnessError(f"a text of {len(text):,} characters is no cell: name one cell")
+    try:
+        return _value(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        pass
+    try:  # numbers with spaces between them, as numpy prints them
+        return json.loads(re.sub(r"(?<=[\d.\]])\s+(?=[-\d\[])", ",", re.sub(r"(\d)\.(?!\d)", r"\1.0", text)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _value(node: Any) -> Any:  # noqa: PLR0911 - a way a kind of node
+    match node:
+        case ast.Constant(value):
+            return value
+        case ast.UnaryOp(ast.USub(), operand):
+            return -_value(operand)
+        case ast.List(elements):
+            return [_value(e) for e in elements]
+        case ast.Tuple(elements):
+            return tuple(_value(e) for e in elements)
+        case ast.Dict(keys, values):
+            return {_value(k): _value(v) for k, v in zip(keys, values, strict=True)}
+        case ast.Name(name) if name in WORDS:
+            return WORDS[name]
+        case ast.Call(function, given, keywords):
+            return _called(getattr(function, "attr", getattr(function, "id", "")), given, keywords)
+    raise ValueError("no value")
+
+
+def _called(name: str, given: list[Any], keywords: list[Any]) -> Any:
+    if name == "range":
+        return [*range(*(_value(a) for a in given))[:LONG]]
+    if name in WRAPPERS and given:
+        return _value(given[0])
+    if name[:1].isupper():
+        return dict(enumerate(map(_value, given))) | {k.arg: _value(k.value) for k in keywords}
+    raise ValueError("no value")
