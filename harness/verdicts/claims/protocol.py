@@ -89,12 +89,15 @@ def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
 
 
 def unlike(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """A clause on each key in which a configuration is not as wanted."""
-    keys = [key for key in dict.fromkeys([*wanted, *found]) if key in found and key in wanted]
-    missing = [key for key in wanted if key not in found and key.startswith(("method.", "dataset."))]
-    return [f"{k} is {found[k]}, not {wanted[k]}" for k in keys if not same(found[k], wanted[k])] + [
-        f"{key.partition('.')[2]} is not there" for key in missing if wanted[key] not in (None, False)
-    ]
+    """A clause on each key in which a configuration is not as wanted; parts of the method must be there. A run does not
+    tell of a field that it is older than."""
+    both = [key for key in wanted if key in found]
+    parts = {key.split(".")[1] for key in wanted if key.startswith("method.")}
+    there = {key.split(".")[1] for key in found if key.startswith("method.")}
+    told = [f"{k} is {found[k]}, not {wanted[k]}" for k in both if not same(found[k], wanted[k])]
+    if parts != there:
+        told.append(f"the method is {' + '.join(sorted(there))}, not {' + '.join(sorted(parts))}")
+    return told
 
 
 def same(a: Any, b: Any) -> bool:
