@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -35,7 +36,7 @@ class Card(Protocol):
 def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
     """Print rows to standard output in the chosen format."""
     if form == "json":
-        print(json.dumps(list(rows), indent=1))
+        print(json.dumps([{k: known(v) for k, v in row.items()} for row in rows], indent=1, allow_nan=False))
     elif form == "csv":
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
@@ -44,6 +45,11 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
         print(markdown(rows) if form == "markdown" else latex(rows))
     else:
         show(rows, title)
+
+
+def known(value: Any) -> Any:
+    """A value as JSON has it, which knows no infinity and no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def emit_cards(cards: Sequence[Card], form: Format, title: str = "") -> None:
