@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.loaded import Runs
-from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +37,10 @@ def plan(
     """
     import pandas as pd
 
-    from harness.runs.check import check_study
-    from harness.runs.execute import plan as make_plan
+    from harness.runs.prepare import prepare
     from harness.runs.study import load_study
 
-    loaded = load_study(located(study), settings, seeds)
-    planned = make_plan(loaded, Path(out))
-    check_study(loaded, [p.run for p in planned if not p.finished])
+    planned = prepare(load_study(located(study), settings, seeds), Path(out)).planned
     return pd.DataFrame(
         {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
@@ -73,25 +69,12 @@ def run(
     Raises:
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
-    from harness.core.arithmetic import check_precision
-    from harness.core.devices import placed
     from harness.results.load import of_study
-    from harness.runs.check import check_study
-    from harness.runs.execute import plan as make_plan
-    from harness.runs.execute import run_all, study_folder
-    from harness.runs.preregistration import declare
+    from harness.runs.prepare import run_study
     from harness.runs.study import load_study
 
     loaded = load_study(located(study), settings, seeds)
-    planned = make_plan(loaded, Path(out))
-    check_study(loaded, [p.run for p in planned if not p.finished])
-    places = placed(device, jobs, None)
-    for p in planned:
-        check_precision(p.run.training.precision, places[0])
-    declare(study_folder(Path(out), loaded), loaded.file.comparison, loaded.ids, begun=any(p.recorded for p in planned))
-    failed = [o.error for o in run_all(planned, places, len(places)) if o.error]
-    if failed:
-        raise HarnessError(f"{len(failed)} runs of {loaded.name} did not finish; the first says: {failed[0]}")
+    run_study(loaded, Path(out), device, jobs)
     return Runs(of_study(loaded, Path(out)))
 
 

@@ -13,7 +13,6 @@ import click
 
 from harness.cli.executing import Choice, executor_options
 from harness.cli.reading import form, out
-from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned, Standing
@@ -161,27 +160,22 @@ def run(
     """
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
-    from harness.runs.check import check_study
-    from harness.runs.execute import DEFAULT_EXECUTOR, run_all, study_folder, survey
-    from harness.runs.execute import plan as make_plan
-    from harness.runs.preregistration import declare
+    from harness.runs.execute import DEFAULT_EXECUTOR
+    from harness.runs.prepare import prepare
 
-    planned = make_plan(study, out)
-    standings = survey(planned)
     executor = choice.executor(DEFAULT_EXECUTOR)
-    check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
+    prepared = prepare(study, out, executor)
+    planned = prepared.planned
     if dry_run:
         title = f"{study.name}: {len(planned)} runs, nothing run (--dry-run)"
-        show_runs(planned_rows(planned, standings), form, title)
+        show_runs(planned_rows(planned, prepared.standings), form, title)
         return
     devices = executor.places(places["device"], places["jobs"], places["jobs_per_device"])
-    check_finished(planned, recompute_damaged)
-    if again:
-        set_aside_other_code(planned)
+    prepared = prepared.begin(
+        devices, recompute_damaged=recompute_damaged, again=again, say=lambda line: click.echo(line, err=True)
+    )
     tell_left_out(study, planned, out)
-    executor.check([p.run for p in planned], devices)
-    declare(study_folder(out, study), study.file.comparison, study.ids, begun=any(s.recorded for s in standings))
-    missing = [p for p, s in zip(planned, survey(planned), strict=True) if not s.finished]
+    missing = prepared.missing
     if missing and study.table is not None and " of " in study.table.told_size:
         click.echo(
             f"note: table {study.table.name} holds {study.table.told_size} architectures: a run that derives another "
@@ -194,8 +188,7 @@ def run(
     failures = []
     try:
         with stoppable(), live_progress(planned) as say:
-            outcomes = run_all(planned, devices, len(devices), executor, wait=not no_wait, say=say)
-            for done, outcome in enumerate(outcomes, start=1):
+            for done, outcome in enumerate(prepared.run(devices, wait=not no_wait, say=say), start=1):
                 label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
                 ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
                 say(f"[{done}/{len(missing)}] {label}: {ended}")
@@ -213,30 +206,6 @@ def run(
     if failures:
         click.echo(f"error: {len(failures)} of {len(missing)} runs failed; the first: {failures[0]}", err=True)
         sys.exit(1)
-
-
-def check_finished(planned: Sequence[Planned], recompute: bool) -> None:
-    """Move damaged runs aside so that they are computed again, or end with what is wrong with them."""
-    from harness.runs.execute import damaged
-
-    found = damaged(planned)
-    if found and not recompute:
-        raise HarnessError(f"{len(found)} of the finished runs are damaged; the first: {next(iter(found.values()))}")
-    for p in planned:
-        if p.run.folder_name in found:
-            click.echo(f"{found[p.run.folder_name]}; it is kept in {p.folder.set_aside()}", err=True)
-
-
-def set_aside_other_code(planned: Sequence[Planned]) -> None:
-    """Move the runs aside that other code has computed or begun, so that they are computed again."""
-    from harness.runs.code import changed_code, code_of
-
-    for p in planned:
-        begun = not p.finished and p.folder.running.is_dir() and p.folder.begun_by_other(code_of(p.run.describe()))
-        if begun or (p.finished and changed_code(p.folder.manifest())):
-            click.echo(
-                f"{p.run.folder_name} is of other code; it is kept in {p.folder.set_aside('.other-code')}", err=True
-            )
 
 
 def results(study: Study, planned: Sequence[Planned], form: Any) -> None:

@@ -60,14 +60,13 @@ def assert_stable(
 
 
 def run_missing(source: Path, seeds: str | None, out: Path) -> None:
-    """Run a study's missing runs, one a core."""
-    from harness.core.arithmetic import default_jobs, resolve_device
-    from harness.runs.execute import plan, run_all
+    """Run a study's missing runs, one a core, as the command line does."""
+    from harness.core.errors import HarnessError
+    from harness.runs.prepare import run_study
     from harness.runs.study import load_study
 
-    device = resolve_device("auto")
-    failed = [
-        o.error for o in run_all(plan(load_study(source, [], seeds), out), device, default_jobs(device)) if o.error
-    ]
-    if failed:
-        pytest.fail(f"{len(failed)} runs of {source} did not finish; the first says: {failed[0]}", pytrace=False)
+    study = load_study(source, [], seeds)
+    try:
+        run_study(study, out)
+    except HarnessError as error:
+        pytest.fail(str(error), pytrace=False)

@@ -34,8 +34,9 @@ def plan(verb: str, study: Path, out: Path, *settings: str) -> tuple[int, str]:
     ("made", "settings", "message"),
     [
         ({"count": 20}, [], "the training half of npz has 10 images, fewer than one batch of 16: lower"),
-        ({"labels": np.full(64, 3)}, [], "the training half of npz has images of one class alone (3)"),
-        ({"labels": np.arange(64) // 32}, [], "the search-validation half of npz has images of one class alone (1)"),
+        ({"labels": np.zeros(64, int)}, [], "the training half of npz has images of one class alone (0)"),
+        ({"labels": np.full(64, 3)}, [], "labels count from 0 without a gap"),
+        ({"labels": np.arange(64) // 32}, [], "the images are sorted, say split = 'shuffled' or 'stratified'"),
         ({"side": 7}, [], "images of 7 x 7 pixels do not go through the network of nasbench201"),
         (
             {},
@@ -78,7 +79,7 @@ def test_absent_data(verb: str, small_study: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_every_problem_is_told_once(small_study: Path, tmp_path: Path) -> None:
-    data = images(tmp_path / "a.npz", count=20, labels=np.full(20, 1))
+    data = images(tmp_path / "a.npz", count=20, labels=np.zeros(20, int))
     own = f'dataset={{name = "npz", path = "{data}"}}'
     code, said = plan("plan", small_study, tmp_path / "out", own, "training.batch_size=16")
     assert (code, len(said.strip().splitlines())) == (2, 4)  # each half: too small, and of one class
