@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.core.streams import Streams
-from harness.search.methods import Method, method, refuse_senseless
+from harness.search.methods import Method, method, refuse_senseless, refuse_unfit
 from harness.search.naming import Recipe
 from harness.search.recipes import published
 from harness.search.searchers.base import SupernetSearcher
@@ -86,6 +86,7 @@ class Common:
         chosen = chosen.override({part: dict(fields) for part, fields in recipe.fields.items()}).override(parts)
         if isinstance(chosen.searcher, SupernetSearcher):
             refuse_senseless(expression, chosen.searcher, chosen.regularizers)
+            refuse_unfit(expression, chosen, self.space)
         if recipe.beside:
             self._check_moves(label, chosen, epochs)
         of_recipe = {} if recipe.channels is None else {"channels": recipe.channels}

@@ -294,8 +294,7 @@ def test_cosine_of_operations_is_that_of_their_two_gradients() -> None:
     part = REGULARIZERS.build("operation-stopping", {"accumulated": False})
     search = small_search(Method(method("darts").searcher, (part,)), SPACE_LIST[0])
     search.net.train()
-    batches = {"train": search.train_batches, "valid": search.valid_batches}
-    first, second = ([search.batch(part, b, 0) for part, b in batches.items()] for _ in range(2))
+    first, second = ([search.batch(part, 0) for part in ("train", "valid")] for _ in range(2))
     search.step(*first, 0, 0.1)
     group = search.net.candidates()[3]
     train = [w.grad.clone() for w in group]

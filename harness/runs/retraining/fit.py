@@ -15,11 +15,10 @@ from torch.nn import functional as F
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of
 from harness.core.streams import Streams
-from harness.datasets.base import Batches, Dataset, Images, cut_out
+from harness.datasets.base import EVALUATION_BATCH, Batches, Dataset, Images, cut_out, evaluated
 from harness.runs.machine import Clock, environment
 from harness.runs.retraining.recipe import Recipe
 from harness.runs.store import Rows, RunFolder
-from harness.search.steps import EVALUATION_BATCH, evaluated
 from harness.spaces.base import Architecture, Space
 from harness.spaces.blocks.derived import build_derived, size
 
