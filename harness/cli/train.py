@@ -71,11 +71,15 @@ def train(
     except ValueError as error:
         raise HarnessError(f"--seeds: {error}") from None
     root = out or networks()
-    changed = {name: recipe(name, raw.get("recipe", {})) for name in recipes}
     jobs = {
-        (cell.label, name): [Retraining(cell.space, cell.architecture, cell.dataset, r, seed) for seed in wanted]
+        (cell.label, name): [
+            Retraining(
+                cell.space, cell.architecture, cell.dataset, recipe(name, raw.get("recipe", {}), cell.space), seed
+            )
+            for seed in wanted
+        ]
         for cell in named(cells, space, data)
-        for name, r in changed.items()
+        for name in recipes
     }
     every = list({job.id: job for of in jobs.values() for job in of}.values())
     try:

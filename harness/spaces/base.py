@@ -156,6 +156,9 @@ class Space(ABC):
     has: ClassVar[tuple[str, ...]] = (IMAGES, APART, CELLS, NO_WAY_AROUND)
     """What its networks have that methods may ask for: `IMAGES` or `WORDS` as their input, `APART`, `CELLS`,
     `NO_WAY_AROUND`."""
+    trainings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Recipes by which its papers trained what they derived, by name: fields that differ from those of the published
+    one of networks that read the same (`runs.retraining.recipe`)."""
     recipe: ClassVar[Mapping[str, Any]] = {}
     """Fields of `tables.training.recipe.Recipe` that differ for this space."""
 

@@ -23,6 +23,7 @@ from harness.core.settings import Settings
 from harness.datasets.base import Dataset
 from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
+from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.recipe import Recipe, recipe
 from harness.spaces.base import Architecture, Space
 from harness.tables.catalog import open_table
@@ -48,8 +49,8 @@ class Asked(Settings):
     def _seeds(cls, value: Any) -> Any:
         return tuple(parse_seeds(value) if isinstance(value, str) else check_seeds(value))
 
-    def resolved(self) -> Recipe:
-        return recipe(self.recipe, dict(self.model_extra or {}))
+    def resolved(self, space: Space) -> Recipe | LanguageRecipe:
+        return recipe(self.recipe, dict(self.model_extra or {}), space)
 
 
 class RetrainedTable(TrainedTable):
@@ -121,7 +122,7 @@ def study_table(name: str, space: Space, dataset: Dataset, asked: Asked, where: 
 def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
     """The table that judges a study of this space and data set by training what it derives."""
     if space.networks().stack is None:
-        return RetrainedTable(space, dataset, asked.resolved(), asked.seeds, networks())
+        return RetrainedTable(space, dataset, asked.resolved(space), asked.seeds, networks())
     if asked != Asked():
         raise HarnessError(
             f"the trained table of {space.name} has a recipe of its own, that of the embedded tables: leave "

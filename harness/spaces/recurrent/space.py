@@ -64,6 +64,11 @@ class RecurrentSpace(Space):
         "fixed": RecurrentPreset(virtual_clip="capped", ascends_in_eval_mode=False),
     }
 
+    trainings: ClassVar = {
+        "ptb": {},
+        "wikitext-2": {"channels": 700, "weight_decay": 5e-7, "hidden": 0.15},
+    }
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "nodes" in vars(cls):
             pairs = edges(cls.nodes)
