@@ -100,6 +100,10 @@ class Data(ABC):
         """Mean cross-entropy in nats and what is `measured`, of the first `count` items of a part (all, if not said).
         The device is waited for once."""
 
+    def evaluated_size(self, part: Part) -> int:
+        """How many items of a part are evaluated, where all are."""
+        return self.size(part)
+
     @abstractmethod
     def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
         """At most so many items of a part, drawn without augmentation."""
@@ -144,6 +148,9 @@ class Images(Data):
     def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
         images, labels = self.evaluation(part)
         return evaluated(scores, images[:count], labels[:count])
+
+    def evaluated_size(self, part: Part) -> int:
+        return len(self.evaluation(part)[1])
 
     def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
         images, labels = self.evaluation(part)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.base import HALVES, Batch, Data, Feed, Part, Scores
 from harness.spaces.base import Preset
@@ -56,6 +58,25 @@ def stretch_of(text: Tensor, first: int, length: int) -> Batch:
     return Stretch(text[first : first + length]), text[first + 1 : first + 1 + length].flatten()
 
 
+def read_text(paths: Mapping[Part, Path], rows: int, device: torch.device) -> Text:
+    """The text in a file of each part. rows: of a stretch."""
+    try:
+        parts = {part: split_words(path.read_text(encoding="utf-8")) for part, path in paths.items()}
+    except FileNotFoundError as error:
+        raise HarnessError(f"there is no text at {error.filename}: check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"the text in {paths['train'].parent} cannot be read as UTF-8 ({error})") from None
+    words, numbers = number_words(parts)
+    return Text(numbers, words, rows=rows, device=device)
+
+
+def random_text(sizes: Mapping[Part, int], words: int, rows: int, device: torch.device) -> Text:
+    """A text of random words, so many in each part, for what its content does not matter."""
+    draws = torch.Generator().manual_seed(0)
+    parts = {part: torch.randint(words, (size,), generator=draws) for part, size in sizes.items()}
+    return Text(parts, [str(number) for number in range(words)], rows=rows, device=device)
+
+
 class Text(Data):
     """A text in memory. parts: the words of each part by number; words: what they stand for; rows: of a stretch."""
 
@@ -76,7 +97,8 @@ class Text(Data):
 
     def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
         """The mean over the words of the text (or of its beginning), and the perplexity, its exponential."""
-        text = cut_into_columns(self.parts[part][:count], EVALUATION_COLUMNS[part])
+        tokens = self.parts[part][:count]
+        text = cut_into_columns(tokens, min(EVALUATION_COLUMNS[part], max(1, len(tokens) // 2)))
         loss = evaluate_text(scores, text, self.rows, counts_all_rows=preset.evaluation_counts_all_rows)
         return loss, perplexity(loss)
 
@@ -201,7 +223,7 @@ def evaluate_text(scores: Scores, text: Tensor, rows: int, *, counts_all_rows: b
             loss = torch.nn.functional.cross_entropy(scores(x), y)
             total += loss * len(x.tokens)
             state = x.left
-    return total.item() / (len(text) - (0 if counts_all_rows else 1))
+    return total.item() / (len(text) - (0 if counts_all_rows else 1)) if len(text) > 1 else math.nan
 
 
 def perplexity(loss: float) -> float:

@@ -17,7 +17,7 @@ from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
-from harness.tables.measure import Measure
+from harness.tables.measure import SCALES, Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +94,13 @@ def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
 
 def columns_of(rows: pd.DataFrame) -> Columns:
     """The columns that `of_run` looks at."""
-    names = ("epoch", "seconds", "error_pct", "supernet_accuracy_pct", "architecture", "parameter_free")
-    return {name: rows[name].to_numpy() for name in names}
+    found = {
+        name: rows[name].to_numpy() for name in ("epoch", "seconds", "error_pct", "architecture", "parameter_free")
+    }
+    scales = {f"supernet_{column}": scale for column, scale in SCALES.items()}
+    known = {name: scale.places_of(rows[name].to_numpy()) for name, scale in scales.items() if name in rows}
+    measured = (places for places in known.values() if not np.isnan(places).all())
+    return found | {"supernet_place": next(measured, np.full(len(rows), np.nan))}
 
 
 def parameter_free(rows: pd.DataFrame, space: Space | None) -> pd.Series[Any]:
@@ -110,10 +115,10 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
     error = run["error_pct"]
     if np.isnan(error).all():
         raise HarnessError("a run has no error at any epoch: its table holds nothing of what it derived")
-    accuracy = run["supernet_accuracy_pct"]
+    supernet = run["supernet_place"]
     places = {
         "final": len(error) - 1,
-        "selected": len(error) - 1 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy)),
+        "selected": len(error) - 1 if np.isnan(supernet).all() else int(np.nanargmin(supernet)),
         "oracle": int(np.nanargmin(error)),
     }
     row: dict[str, Any] = {}
@@ -150,4 +155,6 @@ def trial_errors(results: Results, measure: Measure | None = None) -> pd.DataFra
         results.epochs[[*keys, "architecture"]], on=keys
     )
     rows = one_mean(rows).drop_duplicates(["architecture", "trial"])
-    return 100 - rows.pivot(index="architecture", columns="trial", values="accuracy_pct")
+    values = rows.pivot(index="architecture", columns="trial", values=results.scale.column)
+    found: pd.DataFrame = results.scale.error_of(values)
+    return found

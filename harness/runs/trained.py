@@ -75,7 +75,7 @@ class Common:
         recipe = Recipe("")
         if self.recipe == "published" and isinstance(chosen.searcher, SupernetSearcher):
             decided = {f"{section}.{key}" for section in OWN for key in own[section]}
-            recipe = published(expression, self.space.name, decided | ({"epochs"} if self.epochs else set()))
+            recipe = published(expression, self.space, decided | ({"epochs"} if self.epochs else set()))
             added: tuple[Any, ...] = tuple(part for part in recipe.beside if part.name not in chosen.parts())
             chosen = replace(chosen, regularizers=(*chosen.regularizers, *added))
         epochs = self.epochs or recipe.epochs

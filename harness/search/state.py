@@ -173,7 +173,11 @@ class SearchState(ABC):
         the search-validation half (all of them, if not said), eval-mode batch norm."""
         mix = self.net.constrained(self.searcher.mean(self.alphas, self.moment(self.trained)))
         loss, measured = self.images.evaluated(lambda x: self.net.frozen(x)(mix), "valid", self.preset, count)
-        return {"search_valid_loss": loss, f"supernet_{self.images.measured}": measured}
+        return dict(zip(self.evaluated_columns(), (loss, measured), strict=True))
+
+    def evaluated_columns(self) -> tuple[str, ...]:
+        """The columns of an evaluation."""
+        return "search_valid_loss", f"supernet_{self.images.measured}"
 
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""

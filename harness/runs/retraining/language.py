@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from harness.core.settings import Settings
@@ -28,6 +30,10 @@ class LanguageRecipe(Settings):
     The defaults are those of DARTS and SmoothDARTS for Penn Treebank (their rnn/train.py).
     """
 
+    measured: ClassVar[str] = "perplexity"
+    """What is measured of what was trained (a column of `tables.measure.SCALES`)."""
+    splits: ClassVar[tuple[str | None, str]] = ("valid", "test")
+    """Which selects, and which judges."""
     channels: int = Field(850, ge=1)
     epochs: int = Field(8000, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)

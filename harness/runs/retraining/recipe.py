@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +23,10 @@ class Recipe(Settings):
     The defaults are those of DARTS (Liu et al. 2019, section 3.2; its code and SmoothDARTS', train.py).
     """
 
+    measured: ClassVar[str] = "accuracy_pct"
+    """What is measured of what was trained (a column of `tables.measure.SCALES`)."""
+    splits: ClassVar[tuple[str | None, str]] = (None, "test")
+    """Which selects, and which judges; nothing is held out to select by, as nothing is in the papers."""
     channels: int = Field(36, ge=1)
     cells: int = Field(20, ge=1)
     epochs: int = Field(600, ge=1)

@@ -27,12 +27,11 @@ from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.recipe import Recipe, recipe
 from harness.spaces.base import Architecture, Space
 from harness.tables.catalog import open_table
+from harness.tables.measure import SCALES
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable, TrainedTable
 
 NO_TABLE, TRAINED = "none", "trained"
-JUDGES = "test"
-"""The split of what is judged; nothing is held out to select by, as nothing is in the papers."""
 POLL_SECONDS = 1.0
 
 
@@ -56,9 +55,12 @@ class Asked(Settings):
 class RetrainedTable(TrainedTable):
     """Trains the networks of single architectures. root: where trainings are kept."""
 
-    def __init__(self, space: Space, dataset: Dataset, recipe: Recipe, seeds: Sequence[int], root: Path) -> None:
+    def __init__(
+        self, space: Space, dataset: Dataset, recipe: Recipe | LanguageRecipe, seeds: Sequence[int], root: Path
+    ) -> None:
         self.dataset, self.recipe, self.root = dataset, recipe, root
-        super().__init__(space, dataset.name, seeds, (None, JUDGES), recipe.model_dump(mode="json"))
+        scale = SCALES[recipe.measured]
+        super().__init__(space, dataset.name, seeds, recipe.splits, recipe.model_dump(mode="json"), scale=scale)
 
     def _data(self) -> Any:
         return {"name": self.dataset.name} | self.dataset.describe()
@@ -75,7 +77,8 @@ class RetrainedTable(TrainedTable):
         for _ in train_all(jobs, self.root, torch.device(self.device)):
             pass
         frames = [job.folder(self.root).tables()["epochs"] for job in jobs]
-        return np.stack([f[f"{JUDGES}_accuracy_pct"].to_numpy(np.float32) for f in frames])
+        columns = [f"{split}_{self.scale.column}" for split in self.splits if split]
+        return np.stack([f[column].to_numpy(np.float32) for f in frames for column in columns])
 
 
 def train_all(

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recipes, Recorded
+from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, Named, Recipe, Recipes, Recorded
+from harness.search.regularizers.awd import AWD
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.schedules import until_the_end
@@ -19,6 +20,7 @@ SMOOTHDARTS: Recipes = {
     "nasbench1shot1": Recipe(
         "xiangning-chen/SmoothDARTS optimizers", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
     ),
+    "recurrent": Recipe("xiangning-chen/SmoothDARTS sota/rnn", RNN_CODE, 300, 50, (AWD(),)),
     "nasbench201": Recipe("xiangning-chen/SmoothDARTS nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
 }
 """How the code of SmoothDARTS trains every method in it."""

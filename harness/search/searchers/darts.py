@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from harness.search.naming import AUTODL, DARTS_CODE, Named, Recipe, Recorded, numbered
+from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, Named, Recipe, Recorded, numbered
+from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
@@ -43,6 +44,7 @@ class DARTS(SoftmaxSearcher):
         "nasbench1shot1": Recipe(
             "automl/nasbench-1shot1 optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
         ),
+        "recurrent": Recipe("quark0/darts rnn/train_search.py", RNN_CODE, 300, 50, (AWD(),)),
         "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
     }
     methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
