@@ -20,7 +20,7 @@ from harness.tables.training.on_demand import TrainedTable
 class Noise(Dataset):
     """Random items in place of those of a published data set."""
 
-    name = "noise"
+    name = "random-items"
     of: OfficialDataset
 
     def load(self, device: torch.device) -> Data:

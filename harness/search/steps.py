@@ -56,7 +56,7 @@ class ArchitectureStep:
     finite_difference_moves_bn: bool
     further: Callable[[], Batch]
     moment: Moment
-    virtual_clip: Literal["none", "capped", "uncapped"] = "none"
+    virtual_clip: Literal["off", "capped", "uncapped"] = "off"
     tied_weights_stay: bool = False
 
     @contextmanager

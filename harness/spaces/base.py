@@ -91,7 +91,7 @@ class Preset(BaseModel):
     clip_counts_alpha: bool = False
     finite_difference_moves_bn: bool = False
     unevaluated_weights_move: bool = False
-    virtual_clip: Literal["none", "capped", "uncapped"] = "none"
+    virtual_clip: Literal["off", "capped", "uncapped"] = "off"
     tied_weights_stay: bool = False
     ascends_in_eval_mode: bool = True
     validation_jumps: bool = False

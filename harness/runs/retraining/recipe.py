@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.runs.retraining.language import LanguageRecipe
-from harness.spaces.base import IMAGES, WORDS, Space
+from harness.spaces.base import WORDS, Space
 
 
 class Recipe(Settings):
@@ -50,47 +50,48 @@ class Recipe(Settings):
 
 
 PUBLISHED, SMALL = "published", "small"
-RECIPES: dict[str, dict[str, Recipe | LanguageRecipe]] = {
-    IMAGES: {
-        PUBLISHED: Recipe(),
-        SMALL: Recipe(
-            channels=8, cells=8, epochs=10, steps_per_epoch=60, batch_size=64, cutout=0, auxiliary=0, drop_path=0
-        ),
-    },
-    WORDS: {
-        PUBLISHED: LanguageRecipe(),
-        SMALL: LanguageRecipe(
-            channels=64,
-            epochs=8,
-            batch_size=16,
-            output=0.25,
-            hidden=0.1,
-            inside=0.25,
-            embedded=0.1,
-            words=0.0,
-            average_lags=False,
-            evaluation_counts_all_rows=False,
-            last_word_untrained=False,
-        ),
-    },
+RECIPES = {
+    PUBLISHED: Recipe(),
+    SMALL: Recipe(
+        channels=8, cells=8, epochs=10, steps_per_epoch=60, batch_size=64, cutout=0, auxiliary=0, drop_path=0
+    ),
 }
-"""By what networks read, and by name. `small` is finished by one core in minutes, on images of up to 32 x 32 pixels, or
-on a text of some tens of thousands of words."""
+"""By name. `small` is finished by one core in minutes, on images of up to 32 x 32 pixels."""
+LANGUAGE_RECIPES = {
+    PUBLISHED: LanguageRecipe(),
+    SMALL: LanguageRecipe(
+        channels=64,
+        epochs=16,
+        batch_size=16,
+        learning_rate=10.0,
+        patience=2,
+        output=0.25,
+        hidden=0.1,
+        inside=0.25,
+        embedded=0.1,
+        words=0.0,
+        average_lags=False,
+        evaluation_counts_all_rows=False,
+        last_word_untrained=False,
+    ),
+}
+"""The same of language models; `small` for a text of some tens of thousands of words."""
 
 
-def recipes(space: Space) -> dict[str, Recipe | LanguageRecipe]:
+def recipes(space: Space) -> dict[str, Any]:
     """Those of a space, by name: with those that it declares itself."""
-    known = RECIPES[WORDS if WORDS in space.has else IMAGES]
+    known: dict[str, Any] = {**(LANGUAGE_RECIPES if WORDS in space.has else RECIPES)}
     published = known[PUBLISHED]
     own = {name: type(published).model_validate(dict(fields)) for name, fields in space.trainings.items()}
     return known | own
 
 
-def recipe(name: str, changes: dict[str, Any], space: Space) -> Recipe | LanguageRecipe:
-    """A space's recipe of a name with some fields changed; an error names what is misspelt or impossible."""
-    known = recipes(space)
+def recipe(name: str, changes: dict[str, Any], space: Space | None = None) -> Any:
+    """A recipe of a name with some fields changed; an error names what is misspelt or impossible. space: whose recipes;
+    if not said, those of any space of images."""
+    known = RECIPES if space is None else recipes(space)
     if name not in known:
-        raise HarnessError(f"unknown recipe {name!r} of {space.name}: {did_you_mean(name, known)}")
+        raise HarnessError(f"unknown recipe {name!r}: {did_you_mean(name, known)}")
     chosen = known[name]
     try:
         return type(chosen).model_validate(chosen.model_dump() | changes)

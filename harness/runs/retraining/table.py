@@ -48,7 +48,7 @@ class Asked(Settings):
     def _seeds(cls, value: Any) -> Any:
         return tuple(parse_seeds(value) if isinstance(value, str) else check_seeds(value))
 
-    def resolved(self, space: Space) -> Recipe | LanguageRecipe:
+    def resolved(self, space: Space) -> Any:
         return recipe(self.recipe, dict(self.model_extra or {}), space)
 
 

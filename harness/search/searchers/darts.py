@@ -83,7 +83,7 @@ class DARTS(SoftmaxSearcher):
 
     def _clipped(self, step: ArchitectureStep, gradients: Sequence[Tensor]) -> tuple[Any, Sequence[Tensor]]:
         """Gradients of the weights, clipped where the virtual step is, and the factor that the chain rule counts."""
-        if step.virtual_clip == "none":
+        if step.virtual_clip == "off":
             return 1.0, gradients
         factor = step.gradient_clip / (torch.nn.utils.get_total_norm(gradients) + 1e-6)
         capped = factor.clamp(max=1.0)

@@ -136,5 +136,5 @@ def counted(space: Space, told: str) -> int:
     with torch.device("meta"):
         net: nn.Module = one_shot(space, channels, words, {}, space.presets["official"])
         if named[2]:
-            net = RecurrentModel((("tanh", 0),) * int(named[2]), channels=channels, classes=words)
+            net = RecurrentModel(((space.operations[1], 0),) * int(named[2]), channels=channels, classes=words)
     return sum(math.prod(weight.shape) for weight in net.parameters())
