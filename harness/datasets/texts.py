@@ -228,4 +228,4 @@ def evaluate_text(scores: Scores, text: Tensor, rows: int, *, counts_all_rows: b
 
 def perplexity(loss: float) -> float:
     """Of a mean loss in nats; infinite where no number is as large."""
-    return math.exp(loss) if loss < 700 else float("inf")
+    return math.inf if loss > 700 else math.exp(loss)

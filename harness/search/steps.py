@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from harness.core.streams import Streams
 from harness.datasets.base import Batch
 from harness.spaces.base import Space
-from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
+from harness.spaces.blocks.supernet import Mix, Supernet
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]
 
 
 def batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
-    """The same with the batch norm of train mode, whose running statistics are kept, and without dropout."""
+    """The same with the batch norm of train mode, whose running statistics stay, and without dropout."""
 
     def loss(mix: Mix) -> Tensor:
-        with net.undropped(), kept_buffers(net):
+        with net.steady():
             return cross_entropy(net, mix, batch)
 
     return loss

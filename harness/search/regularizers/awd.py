@@ -22,6 +22,7 @@ class AWD(Regularizer):
 
     name = "awd"
     paper = "Merity et al., ICLR 2018 (1708.02182)"
+    lacks = "replayed with the searches for recurrent cells"
     asks = (WORDS,)
     neutral: ClassVar[dict[str, Any]] = dict.fromkeys(
         ("output", "hidden", "inside", "embedded", "words", "activation", "change"), 0

@@ -228,9 +228,17 @@ class Supernet(nn.Module, ABC):
         return logits
 
     @contextmanager
-    def undropped(self) -> Iterator[None]:
-        """Without the network's own dropout while the block runs."""
-        yield
+    def steady(self) -> Iterator[None]:
+        """While the block runs, batch norms in train mode leave their running statistics alone, and a network that has
+        dropout of its own has none."""
+        norms = [m for m in self.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) and m.track_running_stats]
+        for norm in norms:
+            norm.track_running_stats = False
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
 
     @contextmanager
     def readable(self) -> Iterator[None]:

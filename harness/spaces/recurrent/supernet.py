@@ -61,10 +61,11 @@ class RecurrentSupernet(LanguageModel, Supernet):
         return [self.embedding]
 
     @contextmanager
-    def undropped(self) -> Iterator[None]:
+    def steady(self) -> Iterator[None]:
         usual, self.regularization = self.regularization, Regularization()
         try:
-            yield
+            with super().steady():
+                yield
         finally:
             self.regularization = usual
 
