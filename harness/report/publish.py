@@ -66,13 +66,14 @@ def readme(study: Study, results: Results) -> str:
     rows = records(results.final())
     floors = ""
     if results.table is not None and (known := results.table.references(results.table.test)):
-        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
-        floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
+        told = ", ".join(f"{name} {results.scale.told(value, 3)}" for name, value in known.items())
+        floors = f"Table `{results.table.name}`, {results.table.test}, test {results.scale.error}: {told}.\n\n"
     words = alike(results.settings)
     trained = f" {words[0].upper()}{words[1:]}." if words else ""
     return (
         f"# {study.name}\n\n![trajectory](trajectory.png)\n\n{markdown(rows)}\n\n{floors}"
-        "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
-        f"`best_epoch_pct` is chosen in hindsight and is no result of a search.{trained}\n\n"
+        f"{results.scale.plural} are of the architecture derived after the last epoch, median over seeds, "
+        f"with the lowest and highest; `{results.scale.best_epoch}` is chosen in hindsight and is no result of a "
+        f"search.{trained}\n\n"
         f"{verdicts(study, results)}\n\n```\nharness run {study.source}\nharness publish {study.source}\n```\n"
     )

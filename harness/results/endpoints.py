@@ -17,7 +17,7 @@ from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Codes, Floats, as_codes
-from harness.tables.measure import SCALES, Measure
+from harness.tables.measure import ACCURACY, SCALES, Measure, Scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,13 +33,15 @@ class Endpoints:
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the three
     collapse onsets in epochs (NaN: none) and `failed`. trials: error in % of every architecture that occurs, one
     column a trial of the table, indexed by architecture; empty without a table. optimum, random_median: errors in %,
-    NaN where unknown. settings: how each method's network was trained, where that is known."""
+    NaN where unknown. settings: how each method's network was trained, where that is known. scale: what errors are of;
+    they are in its unit."""
 
     runs: pd.DataFrame
     trials: pd.DataFrame
     optimum: float
     random_median: float
     settings: Mapping[str, Settings] = field(default_factory=dict)
+    scale: Scale = ACCURACY
 
     def values(self, method: str, endpoint: Endpoint) -> Floats:
         """Error in % (area: mean regret in percentage points) of every run of a method, in the order of its seeds."""
@@ -79,7 +81,9 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     runs = pd.DataFrame(found)
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
     runs = runs.sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
-    return Endpoints(runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings)
+    return Endpoints(
+        runs.reset_index(drop=True), trial_errors(results, measure), optimum, random, results.settings, results.scale
+    )
 
 
 def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:

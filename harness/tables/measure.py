@@ -120,6 +120,16 @@ class Scale:
         return -values if self.higher else values
 
     @property
+    def plural(self) -> str:
+        """Errors, as a sentence begins."""
+        return (f"{self.error[:-1]}ies" if self.error.endswith("y") else f"{self.error}s").capitalize()
+
+    @property
+    def heading(self) -> str:
+        """What its values are, with their unit, as a caption begins."""
+        return f"{self.value.capitalize()}{f' in {self.unit}' if self.unit else ''}"
+
+    @property
     def axis(self) -> str:
         """What is compared, with its unit: the label of an axis."""
         return f"{self.error} ({self.unit})" if self.unit else self.error
@@ -128,6 +138,20 @@ class Scale:
     def suffix(self) -> str:
         """How the names of columns end that hold errors."""
         return f"{self.error}_pct" if self.unit == "%" else self.error
+
+    @property
+    def difference_column(self) -> str:
+        """The column of a difference of errors."""
+        return f"difference ({self.difference})" if self.difference else "difference"
+
+    @property
+    def regret_axis(self) -> str:
+        """What a mean regret is called, with its unit."""
+        return f"mean regret ({self.difference})" if self.difference else "mean regret"
+
+    def told_width(self, width: float) -> str:
+        """A distance between errors with its unit."""
+        return f"{width:.2f}{f' {self.difference}' if self.difference else ''}"
 
     @property
     def best_epoch(self) -> str:

@@ -25,6 +25,7 @@ from harness.stats.tests import (
     smallest_rank_sum_p,
     smallest_signed_rank_p,
 )
+from harness.tables.measure import ACCURACY, Scale
 
 CERTAIN = 0.95
 """Posterior probability from which the ROPE's verdict is said."""
@@ -58,6 +59,7 @@ class Pair:
     rates: Interval
     pairs: int
     apart: str = ""
+    scale: Scale = ACCURACY
 
     @property
     def reachable(self) -> bool:
@@ -80,12 +82,13 @@ class Pair:
                 f"{among}); run at least {self.seeds_for_any} seeds a method"
             )
         effect = (
-            f"median difference {self.points.estimate:+.2f} points [{self.points.low:+.2f}, {self.points.high:+.2f}], "
+            f"median difference {self.scale.told_difference(self.points.estimate)} "
+            f"[{self.points.low:+.2f}, {self.points.high:+.2f}], "
             f"probability of improvement {self.improvement:.2f}, {told_p(self.p_holm)}"
         )
         if self.p_holm <= self.level:
             better = "lower" if self.improvement > 0.5 else "higher"
-            return f"{self.new} has a {better} error than {self.base}: {effect} ({n}){self.none_failed}"
+            return f"{self.new} has a {better} {self.scale.error} than {self.base}: {effect} ({n}){self.none_failed}"
         return f"{self.new} against {self.base}: no difference shown: {effect} ({n}){self.means}{self.none_failed}"
 
     @property
@@ -94,7 +97,7 @@ class Pair:
         inside = -self.width <= self.points.low and self.points.high <= self.width
         if inside and self.practice.equivalent >= CERTAIN:
             return (
-                f"; they are equivalent in practice: within {self.width:.2f} points with probability "
+                f"; they are equivalent in practice: within {self.scale.told_width(self.width)} with probability "
                 f"{self.practice.equivalent:.2f}"
             )
         seen = 100 * smallest_detectable(min(self.test.n), self.level / self.pairs)
@@ -130,7 +133,7 @@ class Pair:
             "method": self.new,
             "against": self.base,
             "n": f"{self.test.n[0]}" if self.paired else f"{self.test.n[0]}+{self.test.n[1]}",
-            "difference (points)": shown(self.points),
+            self.scale.difference_column: shown(self.points),
             "P(better)": round(self.improvement, 2),
             "p": rounded_p(self.p_holm),
             "failed": f"{a}/{n} vs {b}/{m}",
@@ -227,6 +230,7 @@ def compare_two(
         rates=rate_difference(counts[0], counts[1], declared.level),
         pairs=pairs,
         apart=between(found.settings, names),
+        scale=found.scale,
     )
 
 
@@ -241,7 +245,7 @@ def describe(found: Endpoints, declared: Declared) -> list[dict[str, object]]:
         scaled = normalised_regret(errors, found.optimum, found.random_median)
         failed = found.runs[found.runs["method"] == name]["failed"]
         row: dict[str, object] = {"method": name, "n": len(codes)}
-        what = "mean regret (points)" if declared.primary == "area" else "error (%)"
+        what = found.scale.regret_axis if declared.primary == "area" else found.scale.axis
         row[what] = shown(single(codes, trials, median, rng, level=declared.level), sign="")
         if not np.isnan(found.optimum):
             row["normalised regret"] = shown(single(codes, scaled, iqm, rng, level=declared.level), sign="")

@@ -56,9 +56,9 @@ def paper_table(
         {"method": m, "n": int(seeds[m])} | {names[c]: columns[c][m] for c in chosen} for m in methods
     ]
     if table.complete:
-        best = {names[c]: f"{100 - results.levels(c)[0]:.2f}" for c in chosen}
+        best = {names[c]: f"{results.scale.value_of(results.levels(c)[0]):.2f}" for c in chosen}
         rows.append({"method": "best in the table", "n": None} | best)
-    middle = {names[c]: f"{100 - results.levels(c)[1]:.2f}" for c in chosen}
+    middle = {names[c]: f"{results.scale.value_of(results.levels(c)[1]):.2f}" for c in chosen}
     rows.append({"method": "random (median)", "n": None} | middle)
     under = caption(table, declared, statistic, methods)
     if any(columns[c][m].rstrip(BETTER + WORSE) == UNKNOWN for c in chosen for m in methods):
@@ -90,7 +90,7 @@ def column(
 
 
 def cell(found: Endpoints, declared: Declared, method: str, statistic: Statistic) -> str:
-    accuracy = 100 - found.values(method, declared.primary)
+    accuracy = found.scale.value_of(found.values(method, declared.primary))
     known = accuracy[~np.isnan(accuracy)]
     some = f" ({len(known)} of {len(accuracy)})" if len(known) < len(accuracy) else ""
     if not len(known):
@@ -103,7 +103,8 @@ def cell(found: Endpoints, declared: Declared, method: str, statistic: Statistic
     (codes,), trials = found.coded((method,), declared.primary)
     rng = np.random.default_rng(derive_seed("paper", method, declared.primary))
     error = single(codes, trials, median, rng, level=declared.level)
-    return f"{100 - error.estimate:.2f} [{100 - error.high:.2f}, {100 - error.low:.2f}]"
+    estimate, *ends = (found.scale.value_of(e) for e in (error.estimate, error.low, error.high))
+    return f"{estimate:.2f} [{min(ends):.2f}, {max(ends):.2f}]"
 
 
 def marked(found: Endpoints, declared: Declared) -> dict[str, str]:
@@ -130,7 +131,8 @@ def caption(table: Table, declared: Declared, statistic: Statistic, methods: Seq
     )
     base = declared.baseline or methods[0]
     return (
-        f"Accuracy in %, table {table.name}, architecture {chosen}: {how}, each of the mean over the table's trials. "
+        f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, each of the mean over the table's "
+        "trials. "
         f"{BETTER} better, {WORSE} worse than {base} (exact test, Holm over the methods of a column, level "
         f"{declared.level:g}). No mark is no proof of equality."
     )

@@ -39,7 +39,7 @@ class FinalAccuracy(RunClaim):
             raise Undecided(f"the runs of {runs.name} were looked up in no table")
         rows = runs.results.error_by_epoch(Measure.parse(self.measure))
         rows = rows[rows["method"] == self.method].sort_values("epoch")
-        values = 100 - rows.groupby("seed")["error_pct"].last().to_numpy()
+        values = runs.results.scale.value_of(rows.groupby("seed")["error_pct"].last().to_numpy())
         n = len(values)
         if n < FEWEST_RUNS:
             raise Undecided(f"{n} runs end at {values.mean():.2f} on average: an interval takes {FEWEST_RUNS}")
