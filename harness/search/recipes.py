@@ -9,20 +9,21 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.search.methods import PLAIN, methods
 from harness.search.naming import Recipe, Recipes
-from harness.spaces.base import IMAGES, Space
+from harness.spaces.base import IMAGES, Space, search_space
 
 
-def published(expression: str, space: Space, decided: Collection[str] = ()) -> Recipe:
+def published(expression: str, space: Space | str, decided: Collection[str] = ()) -> Recipe:
     """The published recipe of a method on a space; DARTS' own where none of its names declares one.
 
     Args:
         expression: names joined by ' + '.
-        space: what is searched.
+        space: what is searched, or its name.
         decided: keys (`training.batch_size`) that the study decides itself, on which recipes need not agree.
 
     Raises:
         HarnessError: a combination whose papers train otherwise: nobody has published how that is trained.
     """
+    space = search_space(space) if isinstance(space, str) else space
     known, names = methods(), [part.strip() for part in expression.split("+")]
     found = {name: fitting(known[name].recipes, space) for name in names}
     plain = fitting(type(PLAIN).recipes, space)

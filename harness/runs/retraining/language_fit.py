@@ -26,6 +26,8 @@ from harness.search.clipping import norm_and_scale
 
 COLUMNS = {"valid": EVALUATION_COLUMNS["valid"], "test": EVALUATION_COLUMNS["test"]}
 Weights = dict[str, Tensor]
+READ = 4
+"""Stretches of the validation text that are read to reckon what all of it takes."""
 
 
 class LanguageFit:
@@ -196,12 +198,16 @@ class LanguageFit:
     # -- priced ----------------------------------------------------------------------------------------------
 
     def seconds(self, now: Callable[[], float], steps: int) -> float:
-        """What the whole training takes, reckoned from a few steps and one reading of the validation text."""
+        """What the whole training takes, reckoned from a few steps and the beginning of the validation text."""
         every = len(self.texts["train"]) / self.rows
         taken = self.steps()
         next(taken)  # the first step warms up
         began = now()
         done = sum(1 for _ in zip(range(steps), taken, strict=False))
         trained = now()
+        whole = self.texts["valid"]
+        self.texts["valid"] = whole[: READ * self.rows]
         self.evaluate("valid")
-        return self.recipe.epochs * ((trained - began) / max(1, done) * every + now() - trained)
+        share = len(whole) / len(self.texts["valid"])
+        self.texts["valid"] = whole
+        return self.recipe.epochs * ((trained - began) / max(1, done) * every + (now() - trained) * share)

@@ -18,5 +18,5 @@ class Counting(Dataset):
 
     def load(self, device: torch.device) -> Text:
         text = [digit for number in range(self.last) for digit in (*str(number), ",")] * 4
-        words, numbers = number_words({part: text for part in PARTS})
+        words, numbers = number_words(dict.fromkeys(PARTS, text))
         return Text(numbers, words, rows=self.rows, device=device)
