@@ -64,6 +64,7 @@ ALLOWED = {
             "blackbox": ("regularized-evolution", "nasbench201", "harness.search.searchers.hyperband"),
             "projected": ("harness.search.searchers.nasp",),
             "derivation": ("darts",),
+            "language": ("none", "awd"),
             "parsing": ("harness.search.searchers.fairdarts",),
             "sampling": ("harness.search.regularizers.sampled_selection",),
             "sequence": ("harness.search.regularizers.sequential_decisions",),

@@ -224,8 +224,9 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     for clause in provenance(manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
-        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
-        click.echo(f"{study.table.name}, {study.table.test}, test error: {told}")
+        scale = study.table.scale
+        told = ", ".join(f"{name} {scale.told(value, 3)}" for name, value in known.items())
+        click.echo(f"{study.table.name}, {study.table.test}, test {scale.error}: {told}")
 
 
 @click.command()

@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.retraining.fit import Retraining
+    from harness.tables.measure import Scale
 
 
 @click.command()
@@ -71,11 +72,15 @@ def train(
     except ValueError as error:
         raise HarnessError(f"--seeds: {error}") from None
     root = out or networks()
-    changed = {name: recipe(name, raw.get("recipe", {})) for name in recipes}
     jobs = {
-        (cell.label, name): [Retraining(cell.space, cell.architecture, cell.dataset, r, seed) for seed in wanted]
+        (cell.label, name): [
+            Retraining(
+                cell.space, cell.architecture, cell.dataset, recipe(name, raw.get("recipe", {}), cell.space), seed
+            )
+            for seed in wanted
+        ]
         for cell in named(cells, space, data)
-        for name, r in changed.items()
+        for name in recipes
     }
     every = list({job.id: job for of in jobs.values() for job in of}.values())
     try:
@@ -86,30 +91,34 @@ def train(
     except KeyboardInterrupt as stop:
         click.echo("\nstopped; every finished epoch is kept: go on with the same command", err=True)
         sys.exit(stop.code if isinstance(stop, Stopped) else 130)
-    emit(summary(jobs, root), form, "trained: error on the test images after the last epoch, mean over seeds")
+    emit(summary(jobs, root), form, "trained: what is reached on the test data after the last epoch, mean over seeds")
 
 
 def summary(jobs: Mapping[tuple[str, str], Sequence[Retraining]], root: Path) -> list[dict[str, Any]]:
     """One row a cell and recipe; of several recipes, the mean and the best of their means too."""
+    from harness.tables.measure import SCALES
+
     rows = []
     for label in dict.fromkeys(label for label, _ in jobs):
         means = {}
         for name in [recipe for cell, recipe in jobs if cell == label]:
             folders = [job.folder(root) for job in jobs[label, name]]
-            errors = [100 - float(f.tables()["epochs"]["test_accuracy_pct"].iloc[-1]) for f in folders]
+            scale = SCALES[jobs[label, name][0].recipe.measured]
+            last = [float(f.tables()["epochs"][f"test_{scale.column}"].iloc[-1]) for f in folders]
+            errors = [float(scale.error_of(value)) for value in last]
             size = {key: round(value, 4) for key, value in folders[0].manifest()["costs"].items()}
             means[name] = sum(errors) / len(errors)
-            rows.append({"cell": label, "recipe": name, **size} | shown(errors))
+            rows.append({"cell": label, "recipe": name, **size} | shown(errors, scale))
         if len(means) > 1:
             over = list(means.values())
-            rows.append({"cell": label, "recipe": "mean over recipes"} | shown([sum(over) / len(over)]))
+            rows.append({"cell": label, "recipe": "mean over recipes"} | shown([sum(over) / len(over)], scale))
             best = min(means, key=lambda name: means[name])
-            rows.append({"cell": label, "recipe": f"best: {best}"} | shown([means[best]]))
+            rows.append({"cell": label, "recipe": f"best: {best}"} | shown([means[best]], scale))
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return [{key: row.get(key) for key in columns} for row in rows]
 
 
-def shown(errors: Sequence[float]) -> dict[str, Any]:
-    """Mean of errors in %, and the range of several."""
-    row: dict[str, Any] = {"n": len(errors), "error_pct": round(sum(errors) / len(errors), 2)}
+def shown(errors: Sequence[float], scale: Scale) -> dict[str, Any]:
+    """Mean of errors, and the range of several."""
+    row: dict[str, Any] = {"n": len(errors), scale.suffix: round(sum(errors) / len(errors), 2)}
     return row | ({"lowest": round(min(errors), 2), "highest": round(max(errors), 2)} if len(errors) > 1 else {})

@@ -1,4 +1,4 @@
-"""Images as tensors on the device, and batches of them drawn by index.
+"""Data in memory, and what a search draws its batches from: images, drawn by index, for one (texts: `texts.py`).
 
 Every data set has three parts: `train` (the half that trains the weights), `valid` (the half that trains alpha, as
 published for DARTS) and `test`. Parts are disjoint and do not depend on the run's seed.
@@ -7,29 +7,130 @@ published for DARTS) and `test`. Parts are disjoint and do not depend on the run
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from harness.core.errors import HarnessError
 from harness.core.registry import Plugin, Registry
-from harness.core.streams import sent
+from harness.core.seeds import derive_seed
+from harness.core.streams import Streams, sent
+from harness.spaces.base import Preset
 
 DATASETS = Registry("datasets", "harness.datasets")
 
 Part = Literal["train", "valid", "test"]
 
 
-class Images(ABC):
-    """A data set in memory. shape: (channels, height, width) of an image."""
+Batch = tuple[Any, Tensor]
+"""What a network takes, and the label of each of its answers."""
+Scores = Callable[[Any], Tensor]
+"""A network's answers [labels, classes] to what it takes."""
+EVALUATION_BATCH = 500
+SAMPLE = 2048
+"""Images of a half that are looked at for faults."""
+HALVES: tuple[tuple[Part, str], ...] = (("train", "training"), ("valid", "search-validation"))
+
+
+class Feed:
+    """What a search draws its batches from: a training and a validation batch a step, until the epoch has no more. This
+    class is for a search that is given every batch: it has none.
+
+    steps_per_epoch: how many steps an epoch has, about as many where that is drawn.
+    """
+
+    steps_per_epoch: int = 0
+
+    def begin_epoch(self) -> None:
+        """Begin an epoch."""
+
+    def more(self) -> bool:
+        """Whether the epoch has another step."""
+        return False
+
+    def next(self, part: Part) -> Batch:
+        """The next batch of a part; of a step, that of training is asked for first."""
+        raise HarnessError("no data are bound to this search: call bind first")
+
+    def further(self) -> Batch:
+        """A training batch by streams that no step draws from."""
+        raise HarnessError("no data are bound to this search: call bind first")
+
+    def carry(self, part: Part, batch: Batch) -> None:
+        """Keep what the network left of a batch for the next one of its part."""
+
+    def rate(self, batch: Batch) -> float:
+        """The factor of the learning rate of a weight step on a training batch."""
+        return 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+
+
+class Data(ABC):
+    """A data set in memory. classes: of the labels. kind: what its items are, in the plural: a space says which it
+    takes (`Space.reads`). measured: what an evaluation gives besides the loss, as it is called in a column, with its
+    unit. image_channels: 0 where its items are no images."""
 
     classes: int
-    shape: tuple[int, int, int]
+    kind: ClassVar[str]
+    measured: ClassVar[str]
+    image_channels: int = 0
 
     @abstractmethod
     def size(self, part: Part) -> int:
         """Number of items to draw from."""
+
+    @abstractmethod
+    def feed(
+        self, *, batch_size: int, sampling: str, steps_per_epoch: int | None, preset: Preset, streams: Streams
+    ) -> Feed:
+        """Batches for a search, from its streams. sampling, steps_per_epoch: see `search.training.Training`."""
+
+    @abstractmethod
+    def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
+        """Mean cross-entropy in nats and what is `measured`, of the first `count` items of a part (all, if not said).
+        The device is waited for once."""
+
+    def evaluated_size(self, part: Part) -> int:
+        """How many items of a part are evaluated, where all are."""
+        return self.size(part)
+
+    @abstractmethod
+    def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
+        """At most so many items of a part, drawn without augmentation."""
+
+    @abstractmethod
+    def drawn(self, part: Part, count: int, generator: torch.Generator) -> Batch:
+        """So many items of a part, drawn with replacement, as for training."""
+
+    @abstractmethod
+    def example(self, count: int) -> tuple[Any, int]:
+        """What a network takes, of so many items without content, and how many answers it has to give."""
+
+    @abstractmethod
+    def problems(self, name: str, batch_size: int) -> list[str]:
+        """What is wrong with the data for batches of this size, in a sentence each; name: of the data set."""
+
+
+class Images(Data):
+    """Images in memory. shape: (channels, height, width) of an image."""
+
+    kind = "images"
+    measured = "accuracy_pct"
+    shape: tuple[int, int, int]
+
+    @property
+    def image_channels(self) -> int:  # type: ignore[override]
+        return self.shape[0]
 
     @abstractmethod
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -38,6 +139,103 @@ class Images(ABC):
     @abstractmethod
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
         """A fixed set of images without augmentation, and labels: the same on every call and in every run."""
+
+    def feed(
+        self, *, batch_size: int, sampling: str, steps_per_epoch: int | None, preset: Preset, streams: Streams
+    ) -> ImageFeed:
+        return ImageFeed(self, batch_size, sampling, steps_per_epoch, streams)
+
+    def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
+        images, labels = self.evaluation(part)
+        return evaluated(scores, images[:count], labels[:count])
+
+    def evaluated_size(self, part: Part) -> int:
+        return len(self.evaluation(part)[1])
+
+    def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
+        images, labels = self.evaluation(part)
+        chosen = torch.randperm(len(labels), generator=generator)[: min(count, len(labels))]
+        return images[chosen.to(labels.device)], labels[chosen.to(labels.device)]
+
+    def drawn(self, part: Part, count: int, generator: torch.Generator) -> Batch:
+        index = torch.randint(0, self.size(part), (count,), generator=generator)
+        return self.batch(part, index, generator)
+
+    def example(self, count: int) -> tuple[Any, int]:
+        return torch.zeros(count, *self.shape), count
+
+    def problems(self, name: str, batch_size: int) -> list[str]:
+        found = []
+        for part, word in HALVES:
+            size = self.size(part)
+            if size < batch_size:
+                found.append(
+                    f"the {word} half of {name} has {size} images, fewer than one batch of {batch_size}: lower "
+                    "training.batch_size, or give more images"
+                )
+            if not size:
+                continue
+            generator = torch.Generator().manual_seed(derive_seed(0, "check"))
+            chosen = torch.randint(0, size, (min(size, SAMPLE),), generator=generator)
+            x, labels = self.batch(part, chosen, generator)
+            if not torch.isfinite(x).all():
+                found.append(f"the {word} half of {name} has pixels that are no numbers: mend the file")
+            if labels.min() < 0 or labels.max() >= self.classes:
+                found.append(f"the {word} half of {name} has labels outside 0..{self.classes - 1}: mend the file")
+            elif labels.min() == labels.max():
+                found.append(
+                    f"the {word} half of {name} has images of one class alone ({int(labels[0])}), and there is "
+                    "nothing to tell apart: shuffle the file, or give other data"
+                )
+        return found
+
+
+class ImageFeed(Feed):
+    """Batches of images, each half by its own stream."""
+
+    def __init__(
+        self, images: Images, batch_size: int, sampling: str, steps_per_epoch: int | None, streams: Streams
+    ) -> None:
+        self.images, self.batch_size, self.streams = images, batch_size, streams
+        self.steps_per_epoch = steps_per_epoch or images.size("train") // batch_size
+        # each weight step uses new training images until all were seen, whatever the validation sampling
+        self.halves = {
+            "train": Batches(images.size("train"), batch_size, "pass", streams["train-order"]),
+            "valid": Batches(images.size("valid"), batch_size, sampling, streams["valid-order"]),
+        }
+        self.taken = 0
+
+    def begin_epoch(self) -> None:
+        self.taken = 0
+
+    def more(self) -> bool:
+        return self.taken < self.steps_per_epoch
+
+    def next(self, part: Part) -> Batch:
+        self.taken += part == "train"
+        return self.images.batch(part, self.halves[part].next(), self.streams[f"{part}-augment"])
+
+    def further(self) -> Batch:
+        order = torch.randperm(self.images.size("train"), generator=self.streams["further-order"])
+        return self.images.batch("train", order[: self.batch_size], self.streams["further-augment"])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {f"{part}_batches": batches.state_dict() for part, batches in self.halves.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for part, batches in self.halves.items():
+            batches.load_state_dict(state[f"{part}_batches"])
+
+
+def evaluated(scores: Scores, images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy in % of a network as a function of images. The device is waited for once."""
+    sums = torch.zeros(2, dtype=torch.float64, device=images.device)
+    with torch.no_grad():
+        for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
+            found = scores(x)
+            sums += torch.stack([F.cross_entropy(found, y, reduction="sum"), (found.argmax(dim=1) == y).sum()])
+    loss, right = sums.tolist()
+    return loss / len(labels), 100 * right / len(labels)
 
 
 class Dataset(Plugin):
@@ -48,8 +246,8 @@ class Dataset(Plugin):
         return {k: v for k, v in self.model_dump(mode="json").items() if not isinstance(getattr(self, k), Path)}
 
     @abstractmethod
-    def load(self, device: torch.device) -> Images:
-        """The data set, ready to draw from."""
+    def load(self, device: torch.device) -> Any:
+        """The data set, a `Data`, ready to draw from."""
 
 
 class StoredImages(Images):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Pictures
+from harness.datasets.official import Archive, OfficialImages, Pictures
 from harness.datasets.pickled import halves, read_batches
 
 SIDE = 32
@@ -15,7 +15,7 @@ LICENCE = "none published; its authors ask to be cited"
 CITATION = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, 2009"
 
 
-class CIFAR10(OfficialDataset):
+class CIFAR10(OfficialImages):
     """CIFAR-10, 3x32x32, 10 classes. Search halves as published: training images 0..24,999 in file order train the
     weights, 25,000..49,999 train alpha; both are augmented (pad 4, random crop, flip). `test` is the test batch.
 
@@ -56,7 +56,7 @@ class CIFAR10(OfficialDataset):
         return halves(*read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
 
 
-class CIFAR100(OfficialDataset):
+class CIFAR100(OfficialImages):
     """CIFAR-100, 3x32x32, 100 classes (fine labels); halves and augmentation as for CIFAR-10.
 
     root: the folder `cifar-100-python` of the official archive, if it is not in the cache.

@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.core.download import DRIVE
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Pictures
+from harness.datasets.official import Archive, OfficialImages, Pictures
 from harness.datasets.pickled import halves, read_batches
 
 FILES = {
@@ -44,7 +44,7 @@ def published(file: str) -> Archive:
     )
 
 
-class ImageNet16(OfficialDataset):
+class ImageNet16(OfficialImages):
     """The first `classes` classes of ImageNet, 3x16x16; pad 2, random crop, flip. Halves: the training images in file
     order, as for CIFAR-10; `test` is the official validation set.
 

@@ -19,16 +19,16 @@ from torch import Tensor
 from harness.core.download import Say, Source, download
 from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder, digest, disk, known_digest
-from harness.datasets.base import DATASETS, Dataset, Images, Part, StoredImages
+from harness.datasets.base import DATASETS, Data, Dataset, Images, Part, StoredImages
 from harness.datasets.pickled import halves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(Source):
     """A published archive, or a file that is used as it is. files: the published MD5 of each file that is wanted of it,
-    by its name without folders."""
+    by its name without folders; None where that of the archive alone is published."""
 
-    files: Mapping[str, str]
+    files: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -55,36 +55,14 @@ class OfficialDataset(Dataset):
     archives: ClassVar[tuple[Archive, ...]]
     root: Path | None = None
 
-    @property
     @abstractmethod
-    def pictures(self) -> Pictures:
-        """What its images are like."""
-
-    @abstractmethod
-    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
-        """The images [n, 3, side, side] (uint8) and labels [n] of each part."""
-
-    def load(self, device: torch.device) -> Images:
-        return self._stored(self.read(), device)
-
-    def noise(self, device: torch.device) -> Images:
-        """About as many images of the same size, of random pixels and labels: a step on them costs what it does on the
-        real ones, which need not be there."""
-        rng = np.random.default_rng(0)
-        of = self.pictures
-        train, test = (
-            (rng.integers(0, 256, (n, 3, of.side, of.side), np.uint8), rng.integers(0, of.classes, n))
-            for n in (of.training, of.test)
-        )
-        return self._stored(halves(*train, test), device)
-
-    def _stored(self, parts: dict[Part, tuple[Tensor, Tensor]], device: torch.device) -> Images:
-        of = self.pictures
-        return StoredImages(parts, classes=of.classes, mean=of.mean, std=of.std, pad=of.pad, flip=True, device=device)
+    def noise(self, device: torch.device) -> Data:
+        """About as many random items of the same kind and size: a step on them costs what it does on the real ones,
+        which need not be there."""
 
     @classmethod
-    def published(cls) -> dict[str, str]:
-        """The published MD5 of every file."""
+    def published(cls) -> dict[str, str | None]:
+        """The published MD5 of every file; None where there is none."""
         return {name: md5 for archive in cls.archives for name, md5 in archive.files.items()}
 
     @property
@@ -128,7 +106,7 @@ class OfficialDataset(Dataset):
             path = self.folder / name
             if not path.is_file():
                 found.append(f"{path} is missing")
-            elif digest(path, "md5") != md5:
+            elif md5 is not None and digest(path, "md5") != md5:
                 found.append(f"{path} is not the published file (another MD5)")
         return found
 
@@ -138,6 +116,36 @@ class OfficialDataset(Dataset):
         names = self.published()
         count = sum((self.folder / name).is_file() for name in names)
         return {0: "not there", len(names): "there"}.get(count, f"{count} of {len(names)} files")
+
+
+class OfficialImages(OfficialDataset):
+    """A published data set of images."""
+
+    @property
+    @abstractmethod
+    def pictures(self) -> Pictures:
+        """What its images are like."""
+
+    @abstractmethod
+    def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
+        """The images [n, 3, side, side] (uint8) and labels [n] of each part."""
+
+    def load(self, device: torch.device) -> Images:
+        return self._stored(self.read(), device)
+
+    def noise(self, device: torch.device) -> Images:
+        """Random pixels and labels."""
+        rng = np.random.default_rng(0)
+        of = self.pictures
+        train, test = (
+            (rng.integers(0, 256, (n, 3, of.side, of.side), np.uint8), rng.integers(0, of.classes, n))
+            for n in (of.training, of.test)
+        )
+        return self._stored(halves(*train, test), device)
+
+    def _stored(self, parts: dict[Part, tuple[Tensor, Tensor]], device: torch.device) -> Images:
+        of = self.pictures
+        return StoredImages(parts, classes=of.classes, mean=of.mean, std=of.std, pad=of.pad, flip=True, device=device)
 
 
 def official() -> dict[str, OfficialDataset]:
@@ -166,8 +174,8 @@ def fetch(data: OfficialDataset, say: Say) -> Path:
     return folder
 
 
-def _as_published(path: Path, md5: str) -> bool:
-    return path.is_file() and digest(path, "md5") == md5
+def _as_published(path: Path, md5: str | None) -> bool:
+    return path.is_file() and md5 in (None, digest(path, "md5"))
 
 
 def _get(archive: Archive, folder: Path, say: Say) -> None:

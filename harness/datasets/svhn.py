@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialDataset, Pictures
+from harness.datasets.official import Archive, OfficialImages, Pictures
 from harness.datasets.pickled import halves
 
 
@@ -29,7 +29,7 @@ def published(part: str, size: str, md5: str) -> Archive:
     )
 
 
-class SVHN(OfficialDataset):
+class SVHN(OfficialImages):
     """Street View House Numbers, 3x32x32, 10 classes; pad 4, random crop, flip (as RobustDARTS has it). Halves: the
     73,257 training images in file order; the extra set is not used.
 

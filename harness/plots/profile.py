@@ -34,8 +34,10 @@ class Profile(Figure):
                 pd.DataFrame({"method": name, "error_pct": errors, "share": performance_profile(errors, errors)})
             )
         rows = pd.concat(parts, ignore_index=True)
-        title = "share of runs that end at or below an error (equal lines are drawn beside each other)"
-        return Content(rows, title, reference=references(source.ends))
+        scale, known = source.ends.scale, references(source.ends)
+        article = "an" if scale.error[0] in "aeiou" else "a"
+        title = f"share of runs that end at or below {article} {scale.error} (equal lines are drawn beside each other)"
+        return Content(rows, title, reference=known, value=scale.axis)
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         import seaborn as sns
@@ -52,5 +54,5 @@ class Profile(Figure):
         for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):
             ax.axvline(level, color="0.2", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}", zorder=0.5)
         room = 0.03 * (ends[1] - ends[0] or 1)
-        ax.set(xlabel="error (%)", ylabel="share of runs", xlim=(ends[0] - room, ends[1] + room), ylim=(-0.05, 1.05))
+        ax.set(xlabel=content.value, ylabel="share of runs", xlim=(ends[0] - room, ends[1] + room), ylim=(-0.05, 1.05))
         content.look.limit(ax, x="error")

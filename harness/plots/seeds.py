@@ -34,7 +34,9 @@ class Seeds(Figure):
     def data(self, source: Source) -> Content:
         """method, seed, error_pct: of the architecture recorded last."""
         rows = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-        return Content(rows, "last error of every seed; box: quartiles and median", reference=references(source.ends))
+        scale, known = source.ends.scale, references(source.ends)
+        title = f"last {scale.error} of every seed; box: quartiles and median"
+        return Content(rows, title, reference=known, value=scale.axis)
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         counts = []
@@ -61,7 +63,7 @@ class Seeds(Figure):
             rotation_mode="anchor",
         )  # fmt: skip
         ax.set_xlim(-0.6, len(counts) - 0.4)
-        ax.set_ylabel("error (%)")
+        ax.set_ylabel(content.value)
         content.look.limit(ax, y="error")
 
     def finish(self, content: Content, page: Any, axes: list[Any]) -> None:

@@ -67,7 +67,8 @@ class Trajectory(Figure):
             seeds = seeds[seeds["epoch"].isin(judged)].copy()
         reference: dict[str, float] = {}
         if table is None:
-            label, title = "supernet validation error (%)", "no table: error of the one-shot network"
+            scale = source.results.scale
+            label, title = f"supernet validation {scale.axis}", f"no table: {scale.error} of the one-shot network"
             if self.metric == "regret":
                 raise HarnessError("regret needs a table, whose optimum is known: draw the error instead")
         else:
@@ -80,7 +81,7 @@ class Trajectory(Figure):
             offset = known["table optimum"] if self.metric == "regret" else 0.0
             seeds["value"] -= offset
             reference = {name: value - offset for name, value in known.items()}
-            unit = "regret (points)" if self.metric == "regret" else "error (%)"
+            unit = "regret (points)" if self.metric == "regret" else table.scale.axis
             label, title = f"{table.role(table.test)} {unit}", f"{table.name}: {table.test}, derived architecture"
         parts = []
         for name, part in seeds.groupby("method", sort=False):

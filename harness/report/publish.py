@@ -76,19 +76,20 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
     base = base_rate(results, declared)
     floors = ""
     if results.table is not None and (known := results.table.references(results.table.test)):
-        told = ", ".join(f"{name} {value:.3f} %" for name, value in known.items())
-        floors = f"Table `{results.table.name}`, {results.table.test}, test error: {told}.\n\n"
+        told = ", ".join(f"{name} {results.scale.told(value, 3)}" for name, value in known.items())
+        floors = f"Table `{results.table.name}`, {results.table.test}, test {results.scale.error}: {told}.\n\n"
     words = alike(results.settings)
     trained = f" {words[0].upper()}{words[1:]}." if words else ""
     old = [f"Of {clause}.\n\n" for clause in found.provenance if clause.startswith("record format")]
     drawn = "".join(f"![{name}]({name}.png)\n\n" for name in figures)
-    hindsight = "`best_epoch_pct` is chosen in hindsight and is no result of a search"
-    if "best_of_random_pct" in results.final():
-        hindsight += "; `best_of_random_pct` is what the best of as many random cells has"
+    hindsight = f"`{results.scale.best_epoch}` is chosen in hindsight and is no result of a search"
+    if results.scale.best_of_random in results.final():
+        hindsight += f"; `{results.scale.best_of_random}` is what the best of as many random cells has"
     rule = f"Collapsed: {told_rule(declared)}" + (f"; so are {base.told()}" if base.told() else "")
     return (
         f"# {found.name}\n\n{''.join(old)}{drawn}{markdown(records(results.final()))}\n\n{floors}"
-        "Errors are of the architecture derived after the last epoch, median over seeds, with the lowest and highest; "
+        f"{results.scale.plural} are of the architecture derived after the last epoch, median over seeds, with the "
+        "lowest and highest; "
         f"{hindsight}.{trained}\n\n"
         f"{markdown(describe(ends, declared, base))}\n\n{rule}. p: the chance that as many random cells or more "
         "collapse.\n\n"

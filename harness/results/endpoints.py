@@ -17,7 +17,7 @@ from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats
-from harness.tables.measure import Measure
+from harness.tables.measure import ACCURACY, SCALES, Measure, Scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class Endpoints:
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
     collapse onsets in epochs (NaN: none) and `failed`. left_out: runs that are not among them, and why. optimum,
     random_median: errors in %, NaN where unknown. noise: points that do not matter (see `trial_noise`). settings: how
-    each method's network was trained, where that is known.
+    each method's network was trained, where that is known. scale: what errors are of; they are in its unit.
     """
 
     runs: pd.DataFrame
@@ -45,6 +45,7 @@ class Endpoints:
     noise: float = float("nan")
     left_out: tuple[LeftOut, ...] = ()
     settings: Mapping[str, Settings] = field(default_factory=dict)
+    scale: Scale = ACCURACY
 
     @property
     def methods(self) -> list[str]:
@@ -105,7 +106,8 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     runs = pd.DataFrame(found).sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
     left_out.sort(key=lambda run: (order[run.method], run.seed))
     noise = trial_noise(results, measure)
-    return Endpoints(runs.reset_index(drop=True), optimum, random, noise, tuple(left_out), results.settings)
+    known = runs.reset_index(drop=True)
+    return Endpoints(known, optimum, random, noise, tuple(left_out), results.settings, results.scale)
 
 
 def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
@@ -120,8 +122,14 @@ def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
 
 def columns_of(rows: pd.DataFrame) -> Columns:
     """The columns that `of_run` looks at."""
-    names = ("epoch", "seconds", "error_pct", "supernet_accuracy_pct", "architecture", "parameter_free", "skips")
-    return {name: rows[name].to_numpy() for name in names}
+    found = {
+        name: rows[name].to_numpy()
+        for name in ("epoch", "seconds", "error_pct", "architecture", "parameter_free", "skips")
+    }
+    scales = {f"supernet_{column}": scale for column, scale in SCALES.items()}
+    known = {name: scale.places_of(rows[name].to_numpy()) for name, scale in scales.items() if name in rows}
+    measured = (places for places in known.values() if not np.isnan(places).all())
+    return found | {"supernet_place": next(measured, np.full(len(rows), np.nan))}
 
 
 def count_operations(rows: pd.DataFrame, space: Space | None) -> pd.DataFrame:
@@ -138,10 +146,10 @@ def count_operations(rows: pd.DataFrame, space: Space | None) -> pd.DataFrame:
 def of_run(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
     """The endpoints of one run, whose rows are in the order of its epochs; one of them has an error at least."""
     error = run["error_pct"]
-    accuracy = run["supernet_accuracy_pct"]
+    supernet = run["supernet_place"]
     places = {
         "final": len(error) - 1,
-        "selected": len(error) - 1 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy)),
+        "selected": len(error) - 1 if np.isnan(supernet).all() else int(np.nanargmin(supernet)),
         "oracle": int(np.nanargmin(error)),
     }
     row: dict[str, Any] = {}
@@ -175,6 +183,6 @@ def trial_noise(results: Results, measure: Measure | None = None) -> float:
         return float("nan")
     rows = one_mean(select(results.lookups, measure or results.table.test))
     cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
-    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")["accuracy_pct"]
+    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
     errors = (trials.std(ddof=1) / trials.count() ** 0.5)[trials.count() > 1]
     return 2 * float(errors.median()) if len(errors) else float("nan")

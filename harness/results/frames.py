@@ -21,7 +21,7 @@ from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
 from harness.stats.random_search import best_of_random
 from harness.tables.catalog import open_table
-from harness.tables.measure import Measure, percentile_among
+from harness.tables.measure import ACCURACY, SCALES, Measure, Scale, percentile_among
 from harness.tables.table import Table
 from harness.tables.training.on_demand import TrainedTable
 
@@ -109,7 +109,15 @@ class Results:
     @property
     def judged_by(self) -> str:
         """What errors are of where there is no table, for headings; nothing where a table tells them."""
-        return "" if self.table is not None else "no table: supernet validation error"
+        return "" if self.table is not None else f"no table: supernet validation {self.scale.error}"
+
+    @property
+    def scale(self) -> Scale:
+        """What errors are of: the table's scale, or that on which one-shot networks were evaluated."""
+        if self.table is not None:
+            return self.table.scale
+        found = (scale for scale in SCALES.values() if f"supernet_{scale.column}" in self.epochs)
+        return next(found, ACCURACY)
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -132,19 +140,21 @@ class Results:
         one that only asks the table, the simulated seconds of the trainings that it asked for, where the table has
         them.
 
-        With a table: 100 - accuracy of the derived architecture in `measure` (default: the table's test), mean over
-        the trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half.
+        With a table: the error of the derived architecture in `measure` (default: the table's test), mean over the
+        trials that it has, NaN where there is none. Without: the supernet's error on the search-validation half. An
+        error is 100 - accuracy in %, or what else the `scale` compares, in its unit: perplexity, of language models.
         """
         keys = ["method", "seed", "epoch"]
         timing = self.timing[keys].copy()
         timing["seconds"] = search_seconds(self.timing)
         if "simulated_s" in self.timing:  # results published before there was a simulated clock have none
             timing["seconds"] = self.timing["simulated_s"].fillna(timing["seconds"])
+        scale = self.scale
         if self.table is None:
-            rows = self.epochs.assign(error_pct=100 - self.epochs["supernet_accuracy_pct"])
+            rows = self.epochs.assign(error_pct=scale.error_of(self.epochs[f"supernet_{scale.column}"]))
         else:
-            rows = trial_mean(select(self.lookups, measure or self.table.test), keys)
-            rows["error_pct"] = 100 - rows["accuracy_pct"]
+            rows = trial_mean(select(self.lookups, measure or self.table.test), keys, scale)
+            rows["error_pct"] = scale.error_of(rows[scale.column])
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
     def rows(self, measure: Measure | None = None) -> pd.DataFrame:
@@ -180,19 +190,20 @@ class Results:
             row: dict[str, Any] = {
                 "method": name,
                 "n": len(last),
-                "final_error_pct": round(float(last.median()), 2),
+                f"final_{self.scale.suffix}": round(float(last.median()), 2),
                 "lowest": round(float(last.min()), 2),
                 "highest": round(float(last.max()), 2),
-                "best_epoch_pct": round(float(part.groupby("seed")["error_pct"].min().median()), 2),
+                self.scale.best_epoch: round(float(part.groupby("seed")["error_pct"].min().median()), 2),
             }
             if self.table is not None and judged and self.table.knows_all(self.table.test):
-                cells = 100 - self.table.row_values(self.table.test)
-                row["best_of_random_pct"] = round(best_of_random(cells, judged), 2)
+                cells = self.scale.error_of(self.table.row_values(self.table.test))
+                row[self.scale.best_of_random] = round(best_of_random(cells, judged), 2)
             row["distinct"] = agreement(own["architecture"].tolist())[0]
             if self.table is not None and self.table.complete:
-                values = self.table.row_values(self.table.test)
+                places, scale = self.scale.places_of, self.scale
+                values = -places(self.table.row_values(self.table.test))
                 # means over trials, read from rows and from arrays, may differ in the last bits
-                ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]
+                ranks = [percentile_among(values, -places(scale.value_of(e)), tolerance=1e-4) for e in last]
                 row["percentile"] = round(float(np.median(ranks)), 1) if ranks else float("nan")
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
             if "probe_s" in self.timing and self.timing["probe_s"].max() >= 0.05:  # without probes none takes so long
@@ -256,9 +267,9 @@ def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return lookups
 
 
-def trial_mean(lookups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Mean accuracy over trials; where the source itself gives a mean, that."""
-    return one_mean(lookups).groupby(keys, sort=False)["accuracy_pct"].mean().reset_index()
+def trial_mean(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURACY) -> pd.DataFrame:
+    """Mean accuracy (or what the scale is of) over trials; where the source itself gives a mean, that."""
+    return one_mean(lookups).groupby(keys, sort=False)[scale.column].mean().reset_index()
 
 
 def one_mean(lookups: pd.DataFrame) -> pd.DataFrame:

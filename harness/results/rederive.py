@@ -24,7 +24,17 @@ from harness.tables.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-KEPT = ("method", "seed", "epoch", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "entropy_nats", "alphas")
+KEPT = (
+    "method",
+    "seed",
+    "epoch",
+    "train_loss",
+    "search_valid_loss",
+    "supernet_accuracy_pct",
+    "supernet_perplexity",
+    "entropy_nats",
+    "alphas",
+)
 """Columns of an epoch's row that do not depend on the derived architecture. Those of probes may, and stay behind."""
 DIGITS = "alphas_digits"
 """The column of imported rows that says how many digits their weights were printed with."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness.core.errors import HarnessError, NotHere
-from harness.datasets.base import Dataset, Images
+from harness.datasets.base import Data, Dataset
 from harness.datasets.official import OfficialDataset
 from harness.runs.retraining.table import trained_table
 from harness.runs.study import Study, load_study
@@ -19,12 +19,12 @@ from harness.tables.training.on_demand import TrainedTable
 
 
 class Noise(Dataset):
-    """Random pixels in place of a published data set."""
+    """Random items in place of those of a published data set."""
 
-    name = "random-pixels"
+    name = "random-items"
     of: OfficialDataset
 
-    def load(self, device: torch.device) -> Images:
+    def load(self, device: torch.device) -> Data:
         return self.of.noise(device)
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import torch
 
 from harness.core.errors import HarnessError
 from harness.core.memory import memory_limit
-from harness.core.seeds import derive_seed
 from harness.core.streams import Streams
-from harness.datasets.base import Images, Part
+from harness.datasets.base import Data, Images
 from harness.runs.study import Run, Study
 from harness.search.searchers.base import SupernetSearcher
+from harness.spaces.base import IMAGES, WORDS
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.supernet import Supernet, as_mix
 from harness.spaces.fit import check_space, located
 
-SAMPLE = 2048
-"""Images of a half that are looked at."""
 SHOWN = 2
-"""Images that are put through a network."""
+"""Items that are put through a network."""
 USUAL = 32
 """Pixels of a side that every network takes."""
 
@@ -60,9 +59,15 @@ def check_table_search(run: Run) -> list[str]:
 
 
 def check_probes(run: Run) -> list[str]:
-    """Whether the table is what the probes ask for."""
-    if run.table is not None and run.table.complete:
-        return []
+    """Whether the networks and the table are what the probes ask for."""
+    unfit = [
+        f"the probe {probe.name!r} needs {ask}, which networks of {run.space.name} do not have: leave it out"
+        for probe in run.probes
+        for ask in probe.asks
+        if ask not in run.space.has
+    ]
+    if unfit or (run.table is not None and run.table.complete):
+        return unfit
     what = "there is none" if run.table is None else f"{run.table.name} does not"
     return [
         f"the probe {probe.name!r} needs a table that holds every architecture, and {what}: name such a table, "
@@ -74,11 +79,14 @@ def check_probes(run: Run) -> list[str]:
 
 def check_supernets(runs: list[Run]) -> list[str]:
     """The data, opened once, and every different network of the methods with a few of its images."""
-    images = runs[0].dataset.load(torch.device("cpu"))
-    batches = {run.training.batch_size: run for run in runs}
-    problems = list(dict.fromkeys(sentence for run in batches.values() for sentence in check_data(run, images)))
+    images: Data = runs[0].dataset.load(torch.device("cpu"))
+    if images.kind not in runs[0].space.has:
+        wanted = WORDS if WORDS in runs[0].space.has else IMAGES
+        return [f"{runs[0].space.name} reads {wanted}, and the data set {runs[0].dataset.name} has {images.kind}"]
+    sizes = dict.fromkeys(run.training.batch_size for run in runs)
+    problems = [sentence for size in sizes for sentence in images.problems(runs[0].dataset.name, size)]
     if problems:
-        return problems
+        return list(dict.fromkeys(problems))
     found: dict[str, list[str]] = {}
     for run in runs:
         key = repr((run.supernet, sorted(run.method.supernet_options().items())))
@@ -88,43 +96,13 @@ def check_supernets(runs: list[Run]) -> list[str]:
     return [*(sentence for sentences in found.values() for sentence in sentences), *started]
 
 
-def check_data(run: Run, images: Images) -> list[str]:
-    """Whether both halves are large enough for a batch and have more than one class."""
-    problems = []
-    halves: tuple[tuple[Part, str], ...] = (("train", "training"), ("valid", "search-validation"))
-    for part, word in halves:
-        size, wanted = images.size(part), run.training.batch_size
-        if size < wanted:
-            problems.append(
-                f"the {word} half of {run.dataset.name} has {size} images, fewer than one batch of {wanted}: lower "
-                "training.batch_size, or give more images"
-            )
-        if not size:
-            continue
-        generator = torch.Generator().manual_seed(derive_seed(0, "check"))
-        chosen = torch.randint(0, size, (min(size, SAMPLE),), generator=generator)
-        x, labels = images.batch(part, chosen, generator)
-        if not torch.isfinite(x).all():
-            problems.append(f"the {word} half of {run.dataset.name} has pixels that are no numbers: mend the file")
-        if labels.min() < 0 or labels.max() >= images.classes:
-            problems.append(
-                f"the {word} half of {run.dataset.name} has labels outside 0..{images.classes - 1}: mend the file"
-            )
-        elif labels.min() == labels.max():
-            problems.append(
-                f"the {word} half of {run.dataset.name} has images of one class alone ({int(labels[0])}), and there is "
-                "nothing to tell apart: shuffle the file, or give other data"
-            )
-    return problems
-
-
 def check_start(run: Run) -> list[str]:
     """Whether the space has what the searcher begins with."""
     run.method.searcher.initial([torch.zeros(shape) for shape in run.space.alpha_shapes], run.space)
     return []
 
 
-def check_network(run: Run, images: Images) -> list[str]:
+def check_network(run: Run, images: Data) -> list[str]:
     """Whether images of this size go through the network, and what a step keeps of a batch fits into memory."""
     kept: dict[int, int] = {}
 
@@ -135,30 +113,31 @@ def check_network(run: Run, images: Images) -> list[str]:
     try:
         net = network_of(run, images)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            given = once(net, run, images.shape)
+            given = once(net, run, images)
     except HarnessError:
         raise
     except Exception as error:  # a network of one's own can fail in any way
         return [why_not(run, images, error)]
     shape = list(given.shape) if isinstance(given, torch.Tensor) else f"a {type(given).__name__}"
-    if shape != [SHOWN, images.classes]:
+    _, answers = images.example(SHOWN)
+    if shape != [answers, images.classes]:
         return [
-            f"the network of {run.space.name} gives {shape} for {SHOWN} images of {images.classes} "
-            f"classes: it has to give [{SHOWN}, {images.classes}]"
+            f"the network of {run.space.name} gives {shape} for {answers} {images.kind} of {images.classes} "
+            f"classes: it has to give [{answers}, {images.classes}]"
         ]
     for weight in net.parameters():
         kept.pop(weight.untyped_storage().data_ptr(), None)
     needed, limit = sum(kept.values()) * run.training.batch_size / SHOWN, memory_limit()
     if needed > limit:
         return [
-            f"a batch of {run.training.batch_size} images needs {needed / 1e9:.3g} GB in the network of "
+            f"a batch of {run.training.batch_size} needs {needed / 1e9:.3g} GB in the network of "
             f"{run.space.name}, more than the {limit / 1e9:.3g} GB of this machine: lower training.batch_size, "
             "supernet.channels or supernet.cells"
         ]
     return []
 
 
-def network_of(run: Run, images: Images) -> Supernet:
+def network_of(run: Run, images: Data) -> Supernet:
     """The run's network, with random weights."""
     net = build_supernet(
         run.space,
@@ -166,7 +145,7 @@ def network_of(run: Run, images: Images) -> Supernet:
         channels=run.supernet.channels,
         cells=run.supernet.cells or run.space.default_cells,
         classes=images.classes,
-        image_channels=images.shape[0],
+        image_channels=images.image_channels,
         generator=torch.Generator().manual_seed(0),
         implementation=run.supernet.implementation,
         **run.method.supernet_options(),
@@ -175,19 +154,21 @@ def network_of(run: Run, images: Images) -> Supernet:
     return net
 
 
-def once(net: Supernet, run: Run, shape: Sequence[int]) -> torch.Tensor:
-    """What the network gives for images of this shape, with every choice undecided."""
-    x = torch.zeros(SHOWN, *shape)
+def once(net: Supernet, run: Run, images: Data, x: Any = None) -> torch.Tensor:
+    """What the network gives for a few of these items, or for x, with every choice undecided."""
+    x, like = images.example(SHOWN)[0] if x is None else x, torch.zeros(())
     shapes = run.space.alpha_shapes
-    scores: torch.Tensor = net(x, as_mix([torch.full(each, 1 / each[1]) for each in shapes], [x] * len(shapes)))
+    scores: torch.Tensor = net(x, as_mix([torch.full(each, 1 / each[1]) for each in shapes], [like] * len(shapes)))
     return scores
 
 
-def why_not(run: Run, images: Images, error: Exception) -> str:
+def why_not(run: Run, images: Data, error: Exception) -> str:
     """Whether it is the images that do not fit, or the network that fails whatever they are."""
+    if not isinstance(images, Images):
+        return f"the network of {run.space.name} fails on {images.kind}: {located(error)}"
     channels, height, width = images.shape
     try:
-        once(network_of(run, images), run, (channels, USUAL, USUAL))
+        once(network_of(run, images), run, images, torch.zeros(SHOWN, channels, USUAL, USUAL))
     except Exception:
         size = f"{channels} x {height} x {width}"
         return f"the network of {run.space.name} fails on {SHOWN} images of {size}: {located(error)}"

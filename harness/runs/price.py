@@ -19,6 +19,7 @@ import torch
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder, sha256_of, write_atomically
+from harness.core.streams import Streams
 from harness.core.version import __version__
 from harness.runs.machine import Clock
 from harness.runs.retraining.fit import seconds
@@ -131,7 +132,14 @@ def measure(run: Run, device: str) -> Price:
         evaluation = evaluating(process, run, now)
         probing = 0.0
         if isinstance(process, SearchState):
-            steps = run.training.steps_per_epoch or process.images.size("train") // process.training.batch_size
+            whole = process.images.feed(
+                batch_size=process.training.batch_size,
+                sampling=process.training.sampling,
+                steps_per_epoch=run.training.steps_per_epoch,
+                preset=process.preset,
+                streams=Streams(run.seed),
+            )
+            steps = whole.steps_per_epoch
             for probe in run.probes:
                 began = now()
                 probe.measure(process, run.table)
@@ -176,7 +184,7 @@ def evaluating(process: Process, run: Run, now: Callable[[], float]) -> float:
 
     if not isinstance(process, SearchState):
         return seconds(1)
-    held = len(process.images.evaluation("valid")[1])
+    held: int = process.images.evaluated_size("valid")
     count = min(run.evaluation.images or held, held)
     seconds(min(count, EVALUATED))
     if count <= 2 * EVALUATED:

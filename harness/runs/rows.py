@@ -25,7 +25,7 @@ def lookup_records(epoch: int, architecture: Architecture, table: Table | None) 
             "split": column.split,
             "table_epochs": column.epochs,
             "trial": str(column.trial),
-            "accuracy_pct": value,
+            table.scale.column: value,
         }
         for column, value in table.all_values(architecture)
     ]

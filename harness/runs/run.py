@@ -32,6 +32,7 @@ class Process(Protocol):
 
     def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> dict[str, float]: ...
     def evaluate(self, count: int | None = None) -> dict[str, float]: ...
+    def evaluated_columns(self) -> tuple[str, ...]: ...
     def select(self) -> Architecture: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
@@ -50,7 +51,7 @@ def start(run: Run, device: torch.device) -> Process:
         channels=run.supernet.channels,
         cells=run.supernet.cells or run.space.default_cells,
         classes=images.classes,
-        image_channels=images.shape[0],
+        image_channels=images.image_channels,
         epochs=run.epochs,
         streams=streams,
         training=run.training,
@@ -109,8 +110,7 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
 def evaluated(epoch: int, process: Process, run: Run) -> dict[str, float]:
     """Loss and accuracy of the one-shot network, NaN where the study does not ask for them."""
     if epoch % run.evaluation.every and epoch != run.epochs:
-        nan = float("nan")
-        return {"search_valid_loss": nan, "supernet_accuracy_pct": nan}
+        return dict.fromkeys(process.evaluated_columns(), float("nan"))
     return process.evaluate(run.evaluation.images)
 
 

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.core.streams import Streams
-from harness.search.methods import Method, method, refuse_senseless
+from harness.search.methods import Method, method, refuse_senseless, refuse_unfit
 from harness.search.naming import Recipe
 from harness.search.recipes import published
 from harness.search.searchers.base import SupernetSearcher
@@ -75,7 +75,7 @@ class Common:
         recipe = Recipe("")
         if self.recipe == "published" and isinstance(chosen.searcher, SupernetSearcher):
             decided = {f"{section}.{key}" for section in OWN for key in own[section]}
-            recipe = published(expression, self.space.name, decided | ({"epochs"} if self.epochs else set()))
+            recipe = published(expression, self.space, decided | ({"epochs"} if self.epochs else set()))
             added: tuple[Any, ...] = tuple(part for part in recipe.beside if part.name not in chosen.parts())
             chosen = replace(chosen, regularizers=(*chosen.regularizers, *added))
         epochs = self.epochs or recipe.epochs
@@ -86,6 +86,7 @@ class Common:
         chosen = chosen.override({part: dict(fields) for part, fields in recipe.fields.items()}).override(parts)
         if isinstance(chosen.searcher, SupernetSearcher):
             refuse_senseless(expression, chosen.searcher, chosen.regularizers)
+            refuse_unfit(expression, chosen, self.space)
         if recipe.beside:
             self._check_moves(label, chosen, epochs)
         of_recipe = {} if recipe.channels is None else {"channels": recipe.channels}

@@ -12,13 +12,20 @@ from torch import Tensor
 
 from harness.core.arithmetic import arithmetic
 from harness.core.errors import HarnessError
-from harness.datasets.base import Batches, Part
+from harness.datasets.base import Batch, Part
 from harness.search.clipping import alpha_gradients, clip, with_zeros
 from harness.search.regularizers.base import Regularizer, penalty
 from harness.search.state import SearchState
-from harness.search.steps import ArchitectureStep, Batch, WeightStep, cross_entropy, frozen_cross_entropy
+from harness.search.steps import (
+    ArchitectureStep,
+    WeightStep,
+    batch_cross_entropy,
+    cross_entropy,
+    frozen_cross_entropy,
+)
 from harness.search.training import Training
 from harness.spaces.base import Architecture
+from harness.spaces.blocks.supernet import Mix
 
 Step = Callable[[Batch, Batch], Tensor]
 """A step on a training and a validation batch; returns the training loss, detached."""
@@ -47,6 +54,8 @@ class SupernetSearch(SearchState):
         """Mixing weights of the last weight step."""
         self.last_norm = torch.zeros(())
         """The norm of its gradients before clipping."""
+        self.last_descended = torch.zeros(())
+        """What it descended: the loss, with the terms that the network adds."""
         named = [r.counts for r in self.regularizers if r.counts is not None]
         self.counts = [*named, self.searcher.counts][0] if self.preset.clip_counts_alpha else "none"
         """Which gradient of alpha is among those that are clipped (see `Counted`)."""
@@ -65,7 +74,8 @@ class SupernetSearch(SearchState):
             regularizer.begin_epoch(self.net, moment)
         step = self.stepper(epoch, rate)
         losses = []
-        for _ in range(self.steps_per_epoch):
+        self.feed.begin_epoch()
+        while self.feed.more():
             with arithmetic(self.training.precision, self.device):
                 losses.append(step(*self.batches(epoch)))
             on_step()
@@ -83,27 +93,26 @@ class SupernetSearch(SearchState):
     def stepper(self, epoch: int, learning_rate: float) -> Step:
         """`step` in this epoch, replayed where the device can and every part of the method allows it."""
         step: Step = partial(self.step, epoch=epoch, learning_rate=learning_rate)
-        parts: list[Any] = [self.searcher, *self.regularizers]
+        parts: list[Any] = [self.net, self.searcher, *self.regularizers]
         allowed = all(p.replays for p in parts) and self.training.weight_steps == 1 and self.net.evaluates == "all"
         return self.replayed(step) if self.replayed and allowed else step
 
     def batches(self, epoch: int) -> tuple[Batch, Batch]:
         """The next minibatches of the training and of the validation half."""
-        return self.batch("train", self.train_batches, epoch), self.batch("valid", self.valid_batches, epoch)
+        return self.batch("train", epoch), self.batch("valid", epoch)
 
-    def batch(self, part: Part, batches: Batches, epoch: int) -> Batch:
+    def batch(self, part: Part, epoch: int) -> Batch:
         """The next minibatch of a half."""
-        return self.augmented(part, batches.next(), part, epoch)
+        return self.augmented(self.feed.next(part), part, epoch)
 
     def further_batch(self, epoch: int) -> Batch:
         """A minibatch from a fresh shuffle of the training half, by streams that no weight step draws from."""
-        order = torch.randperm(self.images.size("train"), generator=self.streams["further-order"])
-        return self.augmented("train", order[: self.training.batch_size], "further", epoch)
+        return self.augmented(self.feed.further(), "further", epoch)
 
-    def augmented(self, part: Part, index: Tensor, streams: str, epoch: int) -> Batch:
-        """Images of a part, augmented by the data set and then by the regularizers. streams: how the names of the
-        streams of these draws begin."""
-        images, labels = self.images.batch(part, index, self.streams[f"{streams}-augment"])
+    def augmented(self, batch: Batch, streams: str, epoch: int) -> Batch:
+        """A batch of the data set, augmented by the regularizers. streams: how the names of the streams of these draws
+        begin."""
+        images, labels = batch
         for regularizer in self.regularizers:
             images = regularizer.augment(images, self.streams[f"{streams}-{regularizer.name}"], self.moment(epoch))
         return images, labels
@@ -115,6 +124,7 @@ class SupernetSearch(SearchState):
 
     def step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         """One architecture step and one weight step, in the configured order. Returns the training loss, detached."""
+        learning_rate *= self.feed.rate(train)
         weights_first = self.training.order == "weights-first"
         moves = self.training.weight_steps == 1 or self.training.alpha_moves_at(self.count_minibatch())
         if moves and not weights_first:
@@ -129,7 +139,21 @@ class SupernetSearch(SearchState):
         moment = self.moment(epoch)
         if not (self.searcher.moves(moment) and all(r.alpha_moves(moment) for r in self.regularizers)):
             return
-        step = ArchitectureStep(
+        step = self.architecture_step_of(train, valid, epoch, learning_rate)
+        with self.net.evaluating(self.searcher.architecture_evaluates):
+            for regularizer in self.regularizers:
+                regularizer.before_architecture_step(step, partial(self.searcher.mean, self.alphas, moment))
+            gradients = self.searcher.gradient(step)
+        for regularizer in self.regularizers:
+            gradients = regularizer.alpha_gradients(gradients)
+        with self.frozen_choices():
+            self.searcher.move(step, gradients, self.alpha_optimizer)
+        self.feed.carry("valid", valid)
+
+    def architecture_step_of(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> ArchitectureStep:
+        """The architecture step on these batches, not yet taken."""
+        moment = self.moment(epoch)
+        return ArchitectureStep(
             net=self.net,
             alphas=self.alphas,
             weights=self.weights,
@@ -143,24 +167,18 @@ class SupernetSearch(SearchState):
             momentum_buffers=[self.weight_optimizer.state[w].get("momentum_buffer") for w in self.weights],
             gradient_clip=self.training.gradient_clip,
             finite_difference_moves_bn=self.preset.finite_difference_moves_bn,
+            virtual_clip=self.preset.virtual_clip,
+            tied_weights_stay=self.preset.tied_weights_stay,
             further=partial(self.further_batch, epoch),
             moment=moment,
         )
-        with self.net.evaluating(self.searcher.architecture_evaluates):
-            for regularizer in self.regularizers:
-                regularizer.before_architecture_step(step, partial(self.searcher.mean, self.alphas, moment))
-            gradients = self.searcher.gradient(step)
-        for regularizer in self.regularizers:
-            gradients = regularizer.alpha_gradients(gradients)
-        with self.frozen_choices():
-            self.searcher.move(step, gradients, self.alpha_optimizer)
 
     def weight_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         step = WeightStep(
             net=self.net,
             loss=lambda m: cross_entropy(self.net, m, train),
             valid_loss=lambda m: cross_entropy(self.net, m, valid),
-            frozen_loss=lambda: frozen_cross_entropy(self.net, train),
+            frozen_loss=partial(self.attacked_loss, train),
             memory=self.memory,
             moment=self.moment(epoch),
         )
@@ -168,8 +186,9 @@ class SupernetSearch(SearchState):
             sample = self.searcher.sample(self.alphas, step.moment)
         mix = self.last_mix = self.perturbed_mix(sample, step)
         leaves = [m.requires_grad_() for m in mix] if self.counts != "none" else []
-        loss = step.loss(mix)
-        found = torch.autograd.grad(loss, [*self.weights, *leaves], allow_unused=self.net.evaluates != "all")
+        loss, descended = self.net.training_loss(train, self.net.constrained(mix))
+        self.last_descended = descended.detach()
+        found = torch.autograd.grad(descended, [*self.weights, *leaves], allow_unused=self.net.evaluates != "all")
         gradients: list[Tensor | None] = list(found[: len(self.weights)])
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)
@@ -182,7 +201,14 @@ class SupernetSearch(SearchState):
             group["lr"] = learning_rate
         if self.searcher.trains_weights:
             self.weight_optimizer.step()
+        self.feed.carry("train", train)
         return loss.detach()
+
+    def attacked_loss(self, batch: Batch) -> Callable[[Mix], Tensor]:
+        """The loss of a batch as a function of the mixing weights that an attack raises (see `Preset`)."""
+        if self.preset.ascends_in_eval_mode:
+            return frozen_cross_entropy(self.net, batch)
+        return batch_cross_entropy(self.net, batch)
 
     def perturbed_mix(self, sample: Sequence[Tensor], step: WeightStep) -> list[Tensor]:
         """The mixing weights of the weight step: a sample, perturbed by each regularizer in turn, detached."""

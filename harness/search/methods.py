@@ -14,7 +14,7 @@ from harness.search.naming import Named, Recipes
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
 from harness.search.searchers.darts import DARTS
-from harness.spaces.base import PresetName
+from harness.spaces.base import APART, PresetName, Space
 
 Fields = dict[str, Any]
 PLAIN = DARTS()
@@ -165,6 +165,28 @@ def made(searchers: Sequence[Any], regularizers: tuple[Regularizer, ...]) -> Met
     if len(searchers) == 1:
         return Method(searchers[0], regularizers)
     return Method(composed(*searchers), regularizers, tuple(searchers))
+
+
+def refuse_unfit(expression: str, chosen: Method, space: Space) -> None:
+    """An error for a method that asks for what the networks of a space do not have."""
+    if not isinstance(chosen.searcher, SupernetSearcher):
+        return
+    for part in (*chosen.searchers, *chosen.regularizers):
+        for ask in (*part.asks, *((APART,) if part.omits else ())):
+            if ask not in space.has:
+                raise HarnessError(
+                    f"method {expression!r} cannot search {space.name}: {part.name!r} needs {ask}, which its networks "
+                    "do not have"
+                )
+
+
+def fits(chosen: Method, space: Space) -> bool:
+    """Whether the networks of a space have all that a method asks for."""
+    try:
+        refuse_unfit("", chosen, space)
+    except HarnessError:
+        return False
+    return True
 
 
 def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: Sequence[Regularizer]) -> None:

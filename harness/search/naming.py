@@ -45,6 +45,18 @@ DARTS_CODE: Mapping[str, Any] = {
     "alpha_weight_decay": 1e-3,
 }
 """What DARTS' cnn/train_search.py trains with, and most code that was made of it."""
+RNN_CODE: Mapping[str, Any] = {
+    **DARTS_CODE,
+    "batch_size": 256,
+    "learning_rate": 20.0,
+    "learning_rate_min": 20.0,
+    "momentum": 0.0,
+    "weight_decay": 5e-7,
+    "gradient_clip": 0.25,
+    "alpha_learning_rate": 3e-3,
+    "alpha_betas": (0.9, 0.999),
+}
+"""What DARTS' rnn/train_search.py trains with, and SmoothDARTS' sota/rnn."""
 AUTODL: Mapping[str, Any] = {**DARTS_CODE, "order": "weights-first", "nesterov": True, "weight_decay": 5e-4}
 """What AutoDL-Projects trains with, in configs/nas-benchmark/algos."""
 

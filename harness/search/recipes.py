@@ -9,23 +9,26 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.search.methods import PLAIN, methods
 from harness.search.naming import Recipe, Recipes
+from harness.spaces.base import IMAGES, Space, search_space
 
 
-def published(expression: str, space: str, decided: Collection[str] = ()) -> Recipe:
+def published(expression: str, space: Space | str, decided: Collection[str] = ()) -> Recipe:
     """The published recipe of a method on a space; DARTS' own where none of its names declares one.
 
     Args:
         expression: names joined by ' + '.
-        space: the space's name.
+        space: what is searched, or its name.
         decided: keys (`training.batch_size`) that the study decides itself, on which recipes need not agree.
 
     Raises:
         HarnessError: a combination whose papers train otherwise: nobody has published how that is trained.
     """
+    space = search_space(space) if isinstance(space, str) else space
     known, names = methods(), [part.strip() for part in expression.split("+")]
     found = {name: fitting(known[name].recipes, space) for name in names}
     plain = fitting(type(PLAIN).recipes, space)
-    assert plain is not None
+    if plain is None:
+        raise HarnessError(f'there is no published recipe for {space.name}: set training, and recipe = "shared"')
     own = {name: recipe for name, recipe in found.items() if recipe not in (None, plain)}
     if not own:
         plain_too = any(found.values())
@@ -36,9 +39,9 @@ def published(expression: str, space: str, decided: Collection[str] = ()) -> Rec
     return recipe
 
 
-def fitting(recipes: Recipes, space: str) -> Recipe | None:
-    """The recipe of the longest beginning of the space's name."""
-    keys = [key for key in recipes if space.startswith(key)]
+def fitting(recipes: Recipes, space: Space) -> Recipe | None:
+    """The recipe of the longest beginning of the space's name; what is for every space is for those of images."""
+    keys = [key for key in recipes if space.name.startswith(key) and (key or IMAGES in space.has)]
     return recipes[max(keys, key=len)] if keys else None
 
 

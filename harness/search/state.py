@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.streams import Streams
-from harness.datasets.base import Batches, Images
+from harness.datasets.base import Batch, Data, Feed, evaluated
 from harness.search.searchers.base import SupernetSearcher
-from harness.search.steps import Batch, Moment, cross_entropy, evaluated
+from harness.search.steps import Moment, cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import Architecture, Preset, Space
 from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
@@ -58,6 +58,7 @@ class SearchState(ABC):
         net.evaluate(searcher.evaluates)
         self.alphas = [a.detach().clone().requires_grad_() for a in alphas]
         self.weights: list[nn.Parameter] = list(net.parameters())
+        self.feed = Feed()
         self.trained, self.stopped = 0, False
         self.memory: dict[str, Any] = {}
         self.weight_optimizer = torch.optim.SGD(
@@ -74,17 +75,22 @@ class SearchState(ABC):
             weight_decay=training.alpha_weight_decay,
         )
 
-    def bind(self, images: Images) -> None:
-        """Draw batches from this data set, each half by its own stream."""
+    def bind(self, images: Any) -> None:
+        """Draw batches from this data set, a `Data`, whose items other parts of a search know to be images where their
+        methods ask for images."""
         self.images = images
-        size, sampling = self.training.batch_size, self.training.sampling
-        # each weight step uses new training images until all were seen, whatever the validation sampling
-        self.train_batches = Batches(images.size("train"), size, "pass", self.streams["train-order"])
-        self.valid_batches = Batches(images.size("valid"), size, sampling, self.streams["valid-order"])
+        data: Data = images
+        self.feed = data.feed(
+            batch_size=self.training.batch_size,
+            sampling=self.training.sampling,
+            steps_per_epoch=self.training.steps_per_epoch,
+            preset=self.preset,
+            streams=self.streams,
+        )
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.training.steps_per_epoch or self.images.size("train") // self.training.batch_size
+        return self.feed.steps_per_epoch
 
     def moment(self, epoch: int) -> Moment:
         return Moment(self.streams, self.space, epoch, self.epochs, self.net.mixed_cells, self.memory)
@@ -163,12 +169,15 @@ class SearchState(ABC):
         return self.searcher.derive(self.space, [a.cpu().numpy() for a in self.logits()])
 
     def evaluate(self, count: int | None = None) -> dict[str, float]:
-        """Loss and accuracy of the one-shot network on the first `count` images of the search-validation half (all of
-        them, if not said), eval-mode batch norm."""
+        """Loss and accuracy (or what else the data set measures) of the one-shot network on the first `count` items of
+        the search-validation half (all of them, if not said), eval-mode batch norm."""
         mix = self.net.constrained(self.searcher.mean(self.alphas, self.moment(self.trained)))
-        images, labels = self.images.evaluation("valid")
-        loss, accuracy = evaluated(lambda x: self.net.frozen(x)(mix), images[:count], labels[:count])
-        return {"search_valid_loss": loss, "supernet_accuracy_pct": accuracy}
+        loss, measured = self.images.evaluated(lambda x: self.net.frozen(x)(mix), "valid", self.preset, count)
+        return dict(zip(self.evaluated_columns(), (loss, measured), strict=True))
+
+    def evaluated_columns(self) -> tuple[str, ...]:
+        """The columns of an evaluation."""
+        return "search_valid_loss", f"supernet_{self.images.measured}"
 
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
@@ -205,8 +214,7 @@ class SearchState(ABC):
             "stopped": self.stopped,
             "memory": self.memory,
             "streams": self.streams.state_dict(),
-            "train_batches": self.train_batches.state_dict(),
-            "valid_batches": self.valid_batches.state_dict(),
+            **self.feed.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,5 +229,4 @@ class SearchState(ABC):
         self.trained, self.stopped, self.memory = state["trained"], state["stopped"], state["memory"]
         self.streams.load_state_dict(state["streams"])
         self.bind(self.images)  # the streams' generators are new objects
-        self.train_batches.load_state_dict(state["train_batches"])
-        self.valid_batches.load_state_dict(state["valid_batches"])
+        self.feed.load_state_dict(state)

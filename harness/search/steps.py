@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.core.streams import Streams
+from harness.datasets.base import Batch
 from harness.spaces.base import Space
 from harness.spaces.blocks.supernet import Mix, Supernet
-
-Batch = tuple[Tensor, Tensor]
-"""Images [batch, channels, height, width] and labels [batch]."""
-EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,8 @@ class ArchitectureStep:
     alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
     cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
     steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step). gradient_clip:
-    the norm at which the weights' gradients are clipped. finite_difference_moves_bn: see `Preset`. further: gives a
-    training minibatch beside those of the weight steps, each time another one.
+    the norm at which the weights' gradients are clipped. finite_difference_moves_bn, virtual_clip, tied_weights_stay:
+    see `Preset`. further: gives a training minibatch beside those of the weight steps, each time another one.
     """
 
     net: Supernet
@@ -60,6 +56,8 @@ class ArchitectureStep:
     finite_difference_moves_bn: bool
     further: Callable[[], Batch]
     moment: Moment
+    virtual_clip: Literal["off", "capped", "uncapped"] = "off"
+    tied_weights_stay: bool = False
 
     @contextmanager
     def constant_weights(self) -> Iterator[None]:
@@ -107,12 +105,11 @@ def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]
     return lambda mix: F.cross_entropy(logits(net.constrained(mix)), batch[1])
 
 
-def evaluated(logits: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy in % of a network as a function of images. The device is waited for once."""
-    sums = torch.zeros(2, dtype=torch.float64, device=images.device)
-    with torch.no_grad():
-        for x, y in zip(torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True):
-            found = logits(x)
-            sums += torch.stack([F.cross_entropy(found, y, reduction="sum"), (found.argmax(dim=1) == y).sum()])
-    loss, right = sums.tolist()
-    return loss / len(labels), 100 * right / len(labels)
+def batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
+    """The same with the batch norm of train mode, whose running statistics stay, and without dropout."""
+
+    def loss(mix: Mix) -> Tensor:
+        with net.steady():
+            return cross_entropy(net, mix, batch)
+
+    return loss

@@ -16,6 +16,11 @@ from harness.core.registry import Registry
 
 SPACES = Registry("spaces", "harness.spaces")
 
+IMAGES, WORDS = "images", "words"
+"""What networks read (see `datasets.base.Data.kind`)."""
+APART = "operations that are computed one by one"
+CELLS = "several cells"
+NO_WAY_AROUND = "operations without a way around them of their own"
 Rows = Sequence[NDArray[np.floating[Any]]]
 
 
@@ -69,12 +74,28 @@ class Preset(BaseModel):
     running statistics (published), or leave them (fixed).
     unevaluated_weights_move: a weight that a step does not compute with still moves by its momentum and its decay, once
     it had a gradient (published: gradients were set to zero before PyTorch 2), or stays (fixed).
+    virtual_clip: whether second-order DARTS clips the gradient of its virtual step, and the vector of its finite
+    difference, as the weight step is clipped; "capped": the factor of the clip is counted in the chain rule, at most
+    one; "uncapped": also above one, by which the step was not made longer (published for language models).
+    tied_weights_stay: weights that the network uses twice are left out of the virtual step (published).
+    ascends_in_eval_mode: the attack of SDARTS-ADV is on the loss with the batch norm's running statistics, without
+    dropout; else on that with those of the batch, which the weight step has.
+    validation_jumps: a stretch of validation text has the full length while the position moves by that of the training
+    stretch, and begins anew somewhere in the text without its hidden state being put back to zero (published); else it
+    has the training stretch's length, and the text is read from its beginning to its end.
+    evaluation_counts_all_rows: the mean loss of a text is divided by its rows, one of which has no word before it
+    (published); else by those that are predicted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     clip_counts_alpha: bool = False
     finite_difference_moves_bn: bool = False
     unevaluated_weights_move: bool = False
+    virtual_clip: Literal["off", "capped", "uncapped"] = "off"
+    tied_weights_stay: bool = False
+    ascends_in_eval_mode: bool = True
+    validation_jumps: bool = False
+    evaluation_counts_all_rows: bool = False
 
     def network_options(self) -> dict[str, Any]:
         """Options of the network's constructor: the fields that a subclass adds."""
@@ -132,6 +153,12 @@ class Space(ABC):
     least_cells: ClassVar[int] = 1
     """The depth from which on the network has every kind of cell."""
     presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
+    has: ClassVar[tuple[str, ...]] = (IMAGES, APART, CELLS, NO_WAY_AROUND)
+    """What its networks have that methods may ask for: `IMAGES` or `WORDS` as their input, `APART`, `CELLS`,
+    `NO_WAY_AROUND`."""
+    trainings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Recipes by which its papers trained what they derived, by name: fields that differ from those of the published
+    one of networks that read the same (`runs.retraining.recipe`)."""
     recipe: ClassVar[Mapping[str, Any]] = {}
     """Fields of `tables.training.recipe.Recipe` that differ for this space."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ Trial = int | str
 Floats = NDArray[np.floating[Any]]
 Role = Literal["train", "validation", "test", "validation+test", "unknown"]
 Quantity = Literal["accuracy", "loss", "seconds"]
-"""accuracy in %; loss: mean cross-entropy in nats; seconds: of the whole training (split `train`), or of one evaluation
-(every other split)."""
+"""accuracy in %, or what else the table's `Scale` is of; loss: mean cross-entropy in nats; seconds: of the whole
+training (split `train`), or of one evaluation (every other split)."""
 
 Unit = Literal["percent", "fraction"]
 """Of accuracies that somebody brings; here they are in % throughout."""
@@ -92,9 +93,96 @@ class Cost(NamedTuple):
         return f"{self.dataset}:{self.name}" if self.epochs is None else f"{self.dataset}@{self.epochs}:{self.name}"
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What the values of a table are, and which of them are better. Whatever compares, compares errors: the lower the
+    better.
+
+    column: of the rows that hold the values. value: what they are called; unit: theirs, if they have one. error: what
+    is compared is called; difference: the unit of its differences. higher: whether higher values are better; they are
+    then shares of 100, and their error is what is missing.
+    """
+
+    column: str
+    value: str
+    unit: str
+    error: str
+    difference: str
+    higher: bool
+
+    def error_of(self, values: Any) -> Any:
+        """Errors of values."""
+        return 100 - values if self.higher else values
+
+    def value_of(self, errors: Any) -> Any:
+        """Values of errors."""
+        return 100 - errors if self.higher else errors
+
+    def places_of(self, values: Any) -> Any:
+        """Numbers in whose order values are, the best first; exact, as errors by a difference are not."""
+        return -values if self.higher else values
+
+    @property
+    def plural(self) -> str:
+        """Errors, as a sentence begins."""
+        return (f"{self.error[:-1]}ies" if self.error.endswith("y") else f"{self.error}s").capitalize()
+
+    @property
+    def heading(self) -> str:
+        """What its values are, with their unit, as a caption begins."""
+        return f"{self.value.capitalize()}{f' in {self.unit}' if self.unit else ''}"
+
+    @property
+    def axis(self) -> str:
+        """What is compared, with its unit: the label of an axis."""
+        return f"{self.error} ({self.unit})" if self.unit else self.error
+
+    @property
+    def suffix(self) -> str:
+        """How the names of columns end that hold errors."""
+        return f"{self.error}_pct" if self.unit == "%" else self.error
+
+    @property
+    def difference_column(self) -> str:
+        """The column of a difference of errors."""
+        return f"difference ({self.difference})" if self.difference else "difference"
+
+    @property
+    def regret_axis(self) -> str:
+        """What a mean regret is called, with its unit."""
+        return f"mean regret ({self.difference})" if self.difference else "mean regret"
+
+    def told_width(self, width: float) -> str:
+        """A distance between errors with its unit."""
+        return f"{width:.2f}{f' {self.difference}' if self.difference else ''}"
+
+    @property
+    def best_epoch(self) -> str:
+        """The column of the error of the best epoch."""
+        return "best_epoch_pct" if self.unit == "%" else f"best_epoch_{self.error}"
+
+    @property
+    def best_of_random(self) -> str:
+        """The column of the error of the best of as many random cells."""
+        return self.best_epoch.replace("best_epoch", "best_of_random")
+
+    def told(self, error: float, digits: int = 2) -> str:
+        """An error with its unit."""
+        return f"{error:.{digits}f}{f' {self.unit}' if self.unit else ''}"
+
+    def told_difference(self, error: float, digits: int = 2) -> str:
+        """A difference of errors with its unit."""
+        return f"{error:+.{digits}f}{f' {self.difference}' if self.difference else ''}"
+
+
+ACCURACY = Scale("accuracy_pct", "accuracy", "%", "error", "points", higher=True)
+PERPLEXITY = Scale("perplexity", "perplexity", "", "perplexity", "", higher=False)
+SCALES = {scale.column: scale for scale in (ACCURACY, PERPLEXITY)}
+
+
 class Optimum(NamedTuple):
-    """The best architecture of the table: its accuracy in %, its row (no published index), its encoding, and its
-    published index, None where its space has none."""
+    """The best architecture of the table: its accuracy in % (or its value on the table's scale), its row (no published
+    index), its encoding, and its published index, None where its space has none."""
 
     accuracy_pct: float
     row: int

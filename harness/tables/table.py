@@ -21,6 +21,7 @@ from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture
 from harness.tables.blocks import no_trial, on_schedule
 from harness.tables.measure import (
+    ACCURACY,
     Column,
     Cost,
     Floats,
@@ -28,6 +29,7 @@ from harness.tables.measure import (
     Optimum,
     Quantity,
     Role,
+    Scale,
     Trial,
     digest,
     known_mean,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 class Table(OpenedFolder):
     """An opened table. `validation` and `test` are the measures that a search is selected and judged by."""
 
+    scale: Scale = ACCURACY
+    """What its values are."""
     complete: ClassVar[bool] = True
     """Whether every architecture is there, so that the best one is the optimum and a percentile means something."""
 
@@ -229,11 +233,11 @@ class Table(OpenedFolder):
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
-        """The highest accuracy of a measure."""
+        """The best accuracy of a measure."""
         values = self.row_values(measure, trial)
         if np.isnan(values).all():
             raise HarnessError(f"table {self.name} knows no architecture's {measure}, trial {trial}: it has no optimum")
-        row = int(np.nanargmax(values))
+        row = int(np.nanargmin(self.scale.places_of(values)))
         return Optimum(float(values[row]), row, self.encoding(row), self.index(row))
 
     def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
@@ -244,12 +248,13 @@ class Table(OpenedFolder):
     def references(self, measure: Measure) -> dict[str, float]:
         """What a result is to be seen against: the measure's optimum and random median, as error in %."""
         best, median = self.optimum(measure).accuracy_pct, self.random_median(measure)
-        return {"table optimum": 100 - best, "random architecture (median)": 100 - median}
+        optimum, drawn = self.scale.error_of(best), self.scale.error_of(median)
+        return {"table optimum": optimum, "random architecture (median)": drawn}
 
     def percentile(self, what: What, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
-        values = self.row_values(measure, trial)
-        return percentile_among(values, float(values[self.row(what)]))
+        places = self.scale.places_of(self.row_values(measure, trial))
+        return percentile_among(-places, -float(places[self.row(what)]))
 
     def curve_epochs(self, measure: Measure) -> Sequence[int]:
         """The epochs of a schedule's training curves, ascending."""

@@ -61,20 +61,20 @@ def base_rate(results: Results, declared: Declared) -> BaseRate:
         return UNKNOWN
     judged = results.error_by_epoch().groupby(["method", "seed"])["error_pct"].count()
     epochs = int(judged.median())
-    error = 100 - table.row_values(table.test)
+    error = table.scale.error_of(table.row_values(table.test))
     if declared.failure == "degraded":
         return BaseRate(share_degraded(error, declared.degraded, epochs), of_runs=True)
     flags = collapsed_cells(table, declared)
     if table.validation is None or not table.knows_all(table.validation) or epochs < 1:
         return BaseRate(float(flags.mean()))
-    chance = chance_of_best(table.row_values(table.validation), epochs)
+    chance = chance_of_best(-table.scale.places_of(table.row_values(table.validation)), epochs)
     return BaseRate(float(flags.mean()), float((chance * flags).sum()))
 
 
 def collapsed_cells(table: Table, declared: Declared) -> Flags:
     """Of every cell of a table, whether the rule calls it collapsed."""
     if declared.failure == "above-random":
-        error = 100 - table.row_values(table.test)
+        error = table.scale.error_of(table.row_values(table.test))
         found: Flags = error > np.nanmedian(error)
         return found
     kinds, most = {

@@ -19,6 +19,7 @@ from harness.stats.effects import a12, iqm, normalised_regret
 from harness.stats.intervals import Interval, median_interval, rate, rate_difference
 from harness.stats.shift import Shift, runs_to_notice, shift_of
 from harness.stats.tests import holm_multipliers, smallest_rank_sum_p, smallest_signed_rank_p
+from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.collapse import BaseRate, told_failures
 
 State = Literal["lower", "higher", "equivalent", "open", "too few"]
@@ -31,11 +32,12 @@ CLEAR = 0.9
 class Pair:
     """One method against the baseline. Shifts are new minus base, so below zero is better.
 
-    shift: of the error, percentage points. interval: of it, at the level divided by `multiplier`, which is what the
+    shift: of the error, in the scale's unit. interval: of it, at the level divided by `multiplier`, which is what the
     correction for the number of pairs multiplies this p by; so it is without zero where the corrected p is at most the
     level. a12: the chance that a run of the new method beats one of the baseline, whatever their seeds, ties half.
-    width: points that do not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
+    width: what does not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
     difference of their shares. left_out: runs that are not compared. apart: how the methods were trained otherwise.
+    scale: what errors are of.
     """
 
     new: str
@@ -52,6 +54,7 @@ class Pair:
     rates: Interval
     left_out: tuple[LeftOut, ...] = ()
     apart: str = ""
+    scale: Scale = ACCURACY
 
     @property
     def paired(self) -> bool:
@@ -89,19 +92,24 @@ class Pair:
     def finding(self) -> str:
         """What the numbers show, whatever the methods were trained with."""
         if self.state in ("lower", "higher"):
-            return f"{self.new} has a {self.state} error than {self.base}: {self.numbers_told}"
+            return f"{self.new} has a {self.state} {self.scale.error} than {self.base}: {self.numbers_told}"
         if self.state == "too few":
             return f"{self.new} against {self.base}: no claim: {self.too_few}"
         if self.state == "equivalent":
             return (
-                f"{self.new} and {self.base} are equivalent in practice, within {self.width:.2f} points: "
+                f"{self.new} and {self.base} are equivalent in practice, within {self.scale.told_width(self.width)}: "
                 f"{self.numbers_told}"
             )
         return f"{self.new} against {self.base}: no difference shown: {self.numbers_told}; {self.overlooked}"
 
     @property
+    def unit(self) -> str:
+        """Of a shift, behind its number."""
+        return f" {self.scale.difference}" if self.scale.difference else ""
+
+    @property
     def numbers_told(self) -> str:
-        return f"shift {told_interval(self.interval)} points, {told_p(self.p_holm)} ({self.told_n})"
+        return f"shift {told_interval(self.interval)}{self.unit}, {told_p(self.p_holm)} ({self.told_n})"
 
     @property
     def too_few(self) -> str:
@@ -122,7 +130,7 @@ class Pair:
         missed = self.shift.detectable(self.level / self.multiplier)
         if np.isinf(missed):
             return "a difference of any size may have been missed"
-        return f"a difference of less than {missed:.2g} points may well have been missed"
+        return f"a difference of less than {missed:.2g}{self.unit} may well have been missed"
 
     @property
     def other_summary(self) -> str:
@@ -131,7 +139,7 @@ class Pair:
         if not self.paired or self.shift.direction == "neither" or against <= 0:
             return ""
         side = "lower" if self.a12 > 0.5 else "higher"
-        return f"without the pairs the runs of {self.new} tend to the {side} error (A12 = {self.a12:.2f})"
+        return f"without the pairs the runs of {self.new} tend to the {side} {self.scale.error} (A12 = {self.a12:.2f})"
 
     @property
     def none_failed(self) -> str:
@@ -168,7 +176,7 @@ class Pair:
             "method": self.new,
             "against": self.base,
             "n": f"{self.n[0]}" if self.paired else f"{self.n[0]}+{self.n[1]}",
-            "shift (points)": told_interval(self.interval),
+            f"shift ({self.scale.difference})" if self.scale.difference else "shift": told_interval(self.interval),
             "A12": round(self.a12, 2),
             "p": rounded_p(self.p_holm),
             "collapsed": f"{a}/{n} vs {b}/{m}",
@@ -251,6 +259,7 @@ def compare_two(
         rates=difference_of_failures(found, names, shift.paired, declared.level),
         left_out=left_out,
         apart=between(found.settings, names),
+        scale=found.scale,
     )
 
 
@@ -317,7 +326,7 @@ def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[
     for name in found.methods:
         values = found.values(name, declared.primary)
         row: dict[str, object] = {"method": name, "n": len(values)}
-        what = "mean regret (points)" if area else "error (%)"
+        what = found.scale.regret_axis if area else found.scale.axis
         row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values

@@ -152,7 +152,10 @@ def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> N
         raise HarnessError(
             f"--onset {margins.onset:g} can never be exceeded by runs of {epochs} epochs: give fewer than {epochs}"
         )
-    errors = np.array([0.0, 100.0]) if today.table is None else 100 - today.table.row_values(today.table.test)
+    if today.table is None or not today.table.complete:
+        errors = np.array([0.0, 100.0 if today.scale.higher else np.inf])
+    else:
+        errors = today.scale.error_of(today.table.row_values(today.table.test))
     span = float(np.nanmax(errors) - np.nanmin(errors))
     if margins.error >= span:
         raise HarnessError(f"--error {margins.error:g} can never be exceeded: all errors are within {span:.4g} points")

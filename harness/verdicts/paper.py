@@ -63,10 +63,10 @@ def paper_table(
             told = cell(ends[measure], declared, method, statistic, seeds)
             row[names[measure]] = told + (marks.get(method, "") if measure == table.test else "")
         rows.append(row)
-    best = {names[m]: f"{100 - results.levels(m)[0]:.2f}" for m in chosen if table.knows_all(m)}
+    best = {names[m]: f"{results.scale.value_of(results.levels(m)[0]):.2f}" for m in chosen if table.knows_all(m)}
     if best:
         rows.append({"method": "best in the table", "n": None} | {names[m]: UNKNOWN for m in chosen} | best)
-    middle = {names[m]: f"{100 - results.levels(m)[1]:.2f}" for m in chosen if table.knows_all(m)}
+    middle = {names[m]: f"{results.scale.value_of(results.levels(m)[1]):.2f}" for m in chosen if table.knows_all(m)}
     rows.append({"method": "random (median)", "n": None} | {names[m]: UNKNOWN for m in chosen} | middle)
     under = caption(found, statistic, methods)
     parts = [names[m] for m in chosen if not table.knows_all(m)]
@@ -103,7 +103,7 @@ def labels(measures: Sequence[Measure]) -> dict[Measure, str]:
 
 def cell(found: Endpoints | None, declared: Declared, method: str, statistic: Statistic, seeds: int) -> str:
     """One number of the table, with how many of the method's runs have one where some have none."""
-    accuracy = 100 - found.values(method, declared.primary) if found else np.array([])
+    accuracy = found.scale.value_of(found.values(method, declared.primary)) if found else np.array([])
     if not len(accuracy):
         return UNKNOWN
     some = f" ({len(accuracy)} of {seeds})" if len(accuracy) < seeds else ""
@@ -139,7 +139,8 @@ def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> st
         if statistic == "mean"
         else f"median [exact {100 * (1 - declared.level):.0f} % interval over seeds]"
     )
-    told = f"Accuracy in %, table {table.name}, architecture {chosen}: {how}, each of the mean over the table's trials."
+    mean = "each of the mean over the table's trials"
+    told = f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}."
     if not found.is_declared:
         return f"{told} No marks: the comparison is {found.standing}."
     first = declared.baseline or methods[0]

@@ -67,6 +67,7 @@ def harness(installed: Path, tmp_path_factory: pytest.TempPathFactory):
         ("methods", "sign-darts"),
         ("regularizers", "pull"),
         ("datasets", "stripes"),
+        ("datasets", "counting"),
         ("probes", "margin"),
         ("formats", "answers"),
         ("figures", "margins"),
@@ -121,6 +122,38 @@ def test_a_study_runs_through_all_of_them(harness) -> None:
     assert taken.returncode == 0, taken.stderr
     shown = harness("plot", "imported/logs", "--figure", "trajectory", "--to", "figures")
     assert shown.returncode == 0, shown.stderr
+
+
+WORDS = """
+name = "words"
+space = "recurrent.ptb"
+dataset = { name = "counting", last = 40 }
+methods = ["darts", "sdarts-rs"]
+seeds = "0"
+epochs = 2
+
+[supernet]
+channels = 4
+
+[training]
+batch_size = 6
+momentum = 0.0
+gradient_clip = 0.25
+steps_per_epoch = 2
+"""
+
+
+def test_a_study_reads_its_text(harness) -> None:
+    """A data set that is no image, of a space that reads words."""
+    (harness.folder / "words.toml").write_text(WORDS)
+    done = harness("run", "words.toml", "--jobs", 1, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["method"] for row in rows] == ["darts", "sdarts-rs"]
+    assert all(row["final_perplexity"] > 1 for row in rows)
+    refused = harness("plan", "words.toml", "--set", "space=triangle")
+    assert refused.returncode == 2
+    assert "triangle reads images, and the data set counting has words" in refused.stderr
 
 
 def test_a_broken_package_is_named(harness, installed: Path) -> None:

@@ -16,6 +16,7 @@ from harness.search.methods import Method, method, methods
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
+from harness.spaces.base import WORDS
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.nasbench201.space import NASBench201
@@ -29,7 +30,7 @@ OF_SEARCHERS = [
     if isinstance(searcher, SupernetSearcher) and (type(searcher).name in name or searcher.omits)
 ]
 """A method of each searcher, and those that leave operations out."""
-OF_REGULARIZERS = list(REGULARIZERS.classes)
+OF_REGULARIZERS = [name for name, kind in REGULARIZERS.classes.items() if WORDS not in kind.asks]
 REASONS = (
     r"needs [a-z ]+, which the searcher '[\w-]+' does not have|leaves operations out of a step|"
     r"selects its architecture twice, by|two go together|is about alpha, and '[\w-]+' searches without it"

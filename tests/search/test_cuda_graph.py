@@ -19,7 +19,7 @@ from harness.core.streams import Streams
 from harness.datasets.base import StoredImages
 from harness.search.cuda_graph import Replayed
 from harness.search.loop import SupernetSearch
-from harness.search.methods import method, methods
+from harness.search.methods import fits, method, methods
 from harness.search.regularizers.cutout import Cutout
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
@@ -29,7 +29,11 @@ from harness.testing.contracts import small_search, state_of
 from tests.conftest import often
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
-SUPERNET_METHODS = [n for n, e in methods().items() if not e.alias and isinstance(method(n).searcher, SupernetSearcher)]
+SUPERNET_METHODS = [
+    n
+    for n, e in methods().items()
+    if not e.alias and isinstance(method(n).searcher, SupernetSearcher) and fits(method(n), NASBench201())
+]
 DRAWN = {n for n in SUPERNET_METHODS if method(n).searcher.evaluates != "all"}
 """Look on the host at what was drawn, to compute that alone."""
 WAITING = {"oles", "drnas", "drnas-progressive"} | DRAWN

@@ -12,11 +12,12 @@ from harness.core.errors import HarnessError
 from harness.core.registry import Registry
 from harness.measures.alignment import layer_alignment
 from harness.search.loop import SupernetSearch, cross_entropy
-from harness.search.methods import Method, method, methods
+from harness.search.methods import Method, fits, method, methods
 from harness.search.regularizers.base import DROPPED, REGULARIZERS, Regularizer
 from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import scores
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher
+from harness.spaces.base import WORDS
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.spaces.darts.space import S3
 from harness.spaces.nasbench1shot1.space import S1
@@ -37,6 +38,7 @@ COMBINED = (
     "beta-darts + darts-minus + cutout",
 )
 SEARCHES = [n for n in (*methods(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
+SEARCHES = [n for n in SEARCHES if fits(method(n), SPACE_LIST[0])]
 ALIASES = {name for name, entry in methods().items() if entry.alias}
 EVERYWHERE = ("darts", "sdarts-rs", "pc-darts", "gdas-1shot1", "drnas", "gaea", "sgas")
 """Looked at on every space each time: of each kind of relaxation one."""
@@ -75,9 +77,11 @@ def states_of_darts(space: Any) -> list[torch.Tensor]:
 
 
 NEUTRAL = [(r, n) for r in (REGULARIZERS, SEARCHERS) for n, c in r.classes.items() if hasattr(c, "neutral")]
+OF_WORDS = {n for n, c in REGULARIZERS.classes.items() if WORDS in c.asks}
+"""Regularizers of language models, which have tests of their own (tests/spaces/recurrent)."""
 
 
-@pytest.mark.parametrize(("kind", "name"), NEUTRAL)
+@pytest.mark.parametrize(("kind", "name"), [pair for pair in NEUTRAL if pair[1] not in OF_WORDS])
 def test_zero_strength_is_darts_bit_for_bit(kind: Registry, name: str) -> None:
     part = kind.build(name, kind.find(name).neutral)
     darts = method("darts").searcher
@@ -91,7 +95,7 @@ def test_every_regularizer_says_where_it_is_neutral() -> None:
     assert {n for k, n in NEUTRAL if k is REGULARIZERS} == set(REGULARIZERS.classes)
 
 
-TESTED_BELOW = ("eigenvalue-stopping", "adaptive-decay", "skip-stopping", "operation-stopping")
+TESTED_BELOW = ("eigenvalue-stopping", "adaptive-decay", "skip-stopping", "operation-stopping", *OF_WORDS)
 SELECTING = ("perturbation-selection", "sampled-selection")
 
 
@@ -294,8 +298,7 @@ def test_cosine_of_operations_is_that_of_their_two_gradients() -> None:
     part = REGULARIZERS.build("operation-stopping", {"accumulated": False})
     search = small_search(Method(method("darts").searcher, (part,)), SPACE_LIST[0])
     search.net.train()
-    batches = {"train": search.train_batches, "valid": search.valid_batches}
-    first, second = ([search.batch(part, b, 0) for part, b in batches.items()] for _ in range(2))
+    first, second = ([search.batch(part, 0) for part in ("train", "valid")] for _ in range(2))
     search.step(*first, 0, 0.1)
     group = search.net.candidates()[3]
     train = [w.grad.clone() for w in group]

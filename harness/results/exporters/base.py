@@ -65,7 +65,8 @@ def tidy(results: Results) -> pd.DataFrame:
     Columns: method, seed, epoch, arch, seconds (of the search), error_pct (of the derived architecture in the table's
     test measure; without a table the supernet's on validation data), loss, valid_loss, accuracy (the supernet's, %),
     what probes measured, counts of operations, alphas (logits, flat), and for each measure of the table
-    `<dataset>/<split>@<epochs>`: accuracy in %, mean over the trials that the architecture has. Missing is NaN.
+    `<dataset>/<split>@<epochs>`: accuracy in % (or perplexity), mean over the trials that the architecture has. Missing
+    is NaN.
     """
     if not len(results):
         raise HarnessError("there are no finished runs to export")
@@ -73,7 +74,8 @@ def tidy(results: Results) -> pd.DataFrame:
     rows = results.rows().rename(columns=NAMES).drop(columns=["key"], errors="ignore")
     rows["alphas"] = [" ".join(f"{float(v)!r}" for v in values) for values in rows["alphas"]]
     for measure in [] if results.table is None else results.table.measures:
-        means = trial_mean(select(results.lookups, measure), keys).rename(columns={"accuracy_pct": str(measure)})
+        means = trial_mean(select(results.lookups, measure), keys, results.scale)
+        means = means.rename(columns={results.scale.column: str(measure)})
         rows = rows.merge(means, on=keys, how="left", validate="one_to_one")
     rest = [c for c in rows.columns if c not in FIRST]
     return rows[[*(c for c in FIRST if c in rows), *rest]]

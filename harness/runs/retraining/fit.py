@@ -15,13 +15,14 @@ from torch.nn import functional as F
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of
 from harness.core.streams import Streams
-from harness.datasets.base import Batches, Dataset, Images, cut_out
+from harness.datasets.base import EVALUATION_BATCH, Batches, Data, Dataset, cut_out, evaluated
 from harness.runs.machine import Clock, environment
+from harness.runs.retraining.language import LanguageRecipe
+from harness.runs.retraining.language_fit import LanguageFit
 from harness.runs.retraining.recipe import Recipe
 from harness.runs.store import Rows, RunFolder
-from harness.search.steps import EVALUATION_BATCH, evaluated
 from harness.spaces.base import Architecture, Space
-from harness.spaces.blocks.derived import build_derived, size
+from harness.spaces.blocks.derived import build_derived, on_meta, size
 
 FORMAT = 1
 """Part of every training's identity: raised when the same configuration would give other rows."""
@@ -34,7 +35,7 @@ class Retraining:
     space: Space
     architecture: Architecture
     dataset: Dataset
-    recipe: Recipe
+    recipe: Recipe | LanguageRecipe
     seed: int
 
     def describe(self) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> No
             folder.tidy()
             return
         folder.open()
-        fit = Fit(job, device)
+        fit = fit_of(job, device)
         rows: Rows = {"epochs": [], "lookups": [], "timing": []}
         saved = folder.load_checkpoint()
         if saved is not None:
@@ -80,7 +81,7 @@ def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> No
             fit.load_state_dict(state)
         clock = Clock(rows["timing"])
         for epoch in range(len(rows["epochs"]), job.recipe.epochs):
-            rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch) | fit.test())
+            rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch) | fit.judged(epoch))
             rows["timing"].append(clock.record(epoch + 1, device))
             lease.check()
             folder.save_checkpoint(fit.state_dict(), rows, {"recorded": epoch + 1})
@@ -88,10 +89,32 @@ def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> No
         folder.finish(rows, manifest(job, fit.images, device))
 
 
+def fit_of(job: Retraining, device: torch.device) -> Fit | LanguageFit:
+    """The training in its initial state, of the kind that the recipe is for."""
+    data: Data = job.dataset.load(device)
+    if data.kind not in job.space.has:
+        raise HarnessError(f"{job.space.name} is not trained on {data.kind}, which {job.dataset.name} has")
+    if not isinstance(job.recipe, LanguageRecipe):
+        return Fit(job, device)
+    streams = Streams(job.seed)
+    net = build_derived(
+        job.space,
+        job.architecture,
+        generator=streams["weights"],
+        device=device,
+        channels=job.recipe.channels,
+        classes=data.classes,
+        last_word_untrained=job.recipe.last_word_untrained,
+        regularization=job.recipe.regularization(),
+    )
+    return LanguageFit(net, job.recipe, job.dataset.load(device), streams)
+
+
 class Fit:
     """A training in progress. Weights, order of the images and augmentation depend on the seed alone."""
 
     def __init__(self, job: Retraining, device: torch.device) -> None:
+        assert isinstance(job.recipe, Recipe)
         self.recipe, self.streams, self.device = job.recipe, Streams(job.seed), device
         self.images = job.dataset.load(device)
         self.tested = self.images.evaluation("test")
@@ -159,6 +182,10 @@ class Fit:
             x = cut_out(x, side, self.streams["squares"])
         return x.contiguous(memory_format=torch.channels_last), y
 
+    def judged(self, epoch: int) -> dict[str, float]:
+        """What a row says of the network after an epoch, counted from 0."""
+        return self.test()
+
     def test(self) -> dict[str, float]:
         """Loss and accuracy on the test images, batch norm in eval mode."""
         self.net.eval()
@@ -174,6 +201,19 @@ class Fit:
         }
         return {name: part.state_dict() for name, part in parts.items()}
 
+    def seconds(self, now: Callable[[], float], steps: int) -> float:
+        """What the whole training takes, reckoned from a few steps and one batch of test images."""
+        every, count = self.steps, len(self.tested[1])
+        self.steps, self.tested = 1, (self.tested[0][:EVALUATION_BATCH], self.tested[1][:EVALUATION_BATCH])
+        self.train_epoch(0)  # the first step warms up
+        self.steps = steps
+        began = now()
+        self.train_epoch(0)
+        trained = now()
+        self.test()
+        judging = (now() - trained) / len(self.tested[1]) * count
+        return self.recipe.epochs * ((trained - began) / steps * every + judging)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -182,21 +222,19 @@ class Fit:
 
 
 def seconds(job: Retraining, device: torch.device, now: Callable[[], float], steps: int) -> float:
-    """What a training takes, reckoned from a few steps and one batch of test images."""
-    fit = Fit(job, device)
-    every, count = fit.steps, len(fit.tested[1])
-    fit.steps, fit.tested = 1, (fit.tested[0][:EVALUATION_BATCH], fit.tested[1][:EVALUATION_BATCH])
-    fit.train_epoch(0)  # the first step warms up
-    fit.steps = steps
-    began = now()
-    fit.train_epoch(0)
-    trained = now()
-    fit.test()
-    return job.recipe.epochs * ((trained - began) / steps * every + (now() - trained) / len(fit.tested[1]) * count)
+    """What a training takes, reckoned from a few steps."""
+    return fit_of(job, device).seconds(now, steps)
 
 
-def costs(job: Retraining, images: Images) -> dict[str, float]:
-    """Millions of weights, and of multiply-adds an image."""
+def costs(job: Retraining, images: Any) -> dict[str, float]:
+    """Millions of weights, and of multiply-adds an image, or a word."""
+    if isinstance(job.recipe, LanguageRecipe):
+        net = on_meta(job.space, job.architecture, channels=job.recipe.channels, classes=images.classes)
+        sizes = [(w.numel(), w.dim() == 2) for w in net.parameters()]
+        return {
+            "parameters_M": sum(size for size, _ in sizes) / 1e6,
+            "flops_M": sum(size for size, matrix in sizes if matrix) / 1e6,
+        }
     weights, work = size(
         job.space,
         job.architecture,
@@ -208,7 +246,7 @@ def costs(job: Retraining, images: Images) -> dict[str, float]:
     return {"parameters_M": weights / 1e6, "flops_M": work / 1e6}
 
 
-def manifest(job: Retraining, images: Images, device: torch.device) -> dict[str, Any]:
+def manifest(job: Retraining, images: Any, device: torch.device) -> dict[str, Any]:
     """The resolved configuration, the network's size, and what it ran on."""
     return {
         "id": job.id,

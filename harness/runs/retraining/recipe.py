@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.registry import explain
 from harness.core.settings import Settings
+from harness.runs.retraining.language import LanguageRecipe
+from harness.spaces.base import WORDS, Space
 
 
 class Recipe(Settings):
@@ -21,6 +23,10 @@ class Recipe(Settings):
     The defaults are those of DARTS (Liu et al. 2019, section 3.2; its code and SmoothDARTS', train.py).
     """
 
+    measured: ClassVar[str] = "accuracy_pct"
+    """What is measured of what was trained (a column of `tables.measure.SCALES`)."""
+    splits: ClassVar[tuple[str | None, str]] = (None, "test")
+    """Which selects, and which judges; nothing is held out to select by, as nothing is in the papers."""
     channels: int = Field(36, ge=1)
     cells: int = Field(20, ge=1)
     epochs: int = Field(600, ge=1)
@@ -43,20 +49,51 @@ class Recipe(Settings):
         return self.drop_path * epoch / self.epochs
 
 
+PUBLISHED, SMALL = "published", "small"
 RECIPES = {
-    "published": Recipe(),
-    "small": Recipe(
+    PUBLISHED: Recipe(),
+    SMALL: Recipe(
         channels=8, cells=8, epochs=10, steps_per_epoch=60, batch_size=64, cutout=0, auxiliary=0, drop_path=0
     ),
 }
 """By name. `small` is finished by one core in minutes, on images of up to 32 x 32 pixels."""
+LANGUAGE_RECIPES = {
+    PUBLISHED: LanguageRecipe(),
+    SMALL: LanguageRecipe(
+        channels=64,
+        epochs=16,
+        batch_size=16,
+        learning_rate=10.0,
+        patience=2,
+        output=0.25,
+        hidden=0.1,
+        inside=0.25,
+        embedded=0.1,
+        words=0.0,
+        average_lags=False,
+        evaluation_counts_all_rows=False,
+        last_word_untrained=False,
+    ),
+}
+"""The same of language models; `small` for a text of some tens of thousands of words."""
 
 
-def recipe(name: str, changes: dict[str, Any]) -> Recipe:
-    """The recipe of a name with some fields changed; an error names what is misspelt or impossible."""
-    if name not in RECIPES:
-        raise HarnessError(f"unknown recipe {name!r}: {did_you_mean(name, RECIPES)}")
+def recipes(space: Space) -> dict[str, Any]:
+    """Those of a space, by name: with those that it declares itself."""
+    known: dict[str, Any] = {**(LANGUAGE_RECIPES if WORDS in space.has else RECIPES)}
+    published = known[PUBLISHED]
+    own = {name: type(published).model_validate(dict(fields)) for name, fields in space.trainings.items()}
+    return known | own
+
+
+def recipe(name: str, changes: dict[str, Any], space: Space | None = None) -> Any:
+    """A recipe of a name with some fields changed; an error names what is misspelt or impossible. space: whose recipes;
+    if not said, those of any space of images."""
+    known = RECIPES if space is None else recipes(space)
+    if name not in known:
+        raise HarnessError(f"unknown recipe {name!r}: {did_you_mean(name, known)}")
+    chosen = known[name]
     try:
-        return Recipe.model_validate(RECIPES[name].model_dump() | changes)
+        return type(chosen).model_validate(chosen.model_dump() | changes)
     except ValidationError as error:
-        raise HarnessError(explain(error, f"recipe {name!r}", Recipe.model_fields)) from None
+        raise HarnessError(explain(error, f"recipe {name!r}", type(chosen).model_fields)) from None

@@ -23,15 +23,15 @@ from harness.core.settings import Settings
 from harness.datasets.base import Dataset
 from harness.runs.lease import Held
 from harness.runs.retraining.fit import Retraining, train
+from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.recipe import Recipe, recipe
 from harness.spaces.base import Architecture, Space
 from harness.tables.catalog import NO_TABLE, open_table
+from harness.tables.measure import SCALES
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable, TrainedTable
 
 TRAINED = "trained"
-JUDGES = "test"
-"""The split of what is judged; nothing is held out to select by, as nothing is in the papers."""
 POLL_SECONDS = 1.0
 
 
@@ -48,16 +48,19 @@ class Asked(Settings):
     def _seeds(cls, value: Any) -> Any:
         return tuple(parse_seeds(value) if isinstance(value, str) else check_seeds(value))
 
-    def resolved(self) -> Recipe:
-        return recipe(self.recipe, dict(self.model_extra or {}))
+    def resolved(self, space: Space) -> Any:
+        return recipe(self.recipe, dict(self.model_extra or {}), space)
 
 
 class RetrainedTable(TrainedTable):
     """Trains the networks of single architectures. root: where trainings are kept."""
 
-    def __init__(self, space: Space, dataset: Dataset, recipe: Recipe, seeds: Sequence[int], root: Path) -> None:
+    def __init__(
+        self, space: Space, dataset: Dataset, recipe: Recipe | LanguageRecipe, seeds: Sequence[int], root: Path
+    ) -> None:
         self.dataset, self.recipe, self.root = dataset, recipe, root
-        super().__init__(space, dataset.name, seeds, (None, JUDGES), recipe.model_dump(mode="json"))
+        scale = SCALES[recipe.measured]
+        super().__init__(space, dataset.name, seeds, recipe.splits, recipe.model_dump(mode="json"), scale=scale)
 
     def _data(self) -> Any:
         return {"name": self.dataset.name} | self.dataset.describe()
@@ -74,7 +77,8 @@ class RetrainedTable(TrainedTable):
         for _ in train_all(jobs, self.root, torch.device(self.device)):
             pass
         frames = [job.folder(self.root).tables()["epochs"] for job in jobs]
-        return np.stack([f[f"{JUDGES}_accuracy_pct"].to_numpy(np.float32) for f in frames])
+        columns = [f"{split}_{self.scale.column}" for split in self.splits if split]
+        return np.stack([f[column].to_numpy(np.float32) for f in frames for column in columns])
 
 
 def train_all(
@@ -121,7 +125,7 @@ def study_table(name: str, space: Space, dataset: Dataset, asked: Asked, where: 
 def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
     """The table that judges a study of this space and data set by training what it derives."""
     if space.networks().stack is None:
-        return RetrainedTable(space, dataset, asked.resolved(), asked.seeds, networks())
+        return RetrainedTable(space, dataset, asked.resolved(space), asked.seeds, networks())
     if asked != Asked():
         raise HarnessError(
             f"the trained table of {space.name} has a recipe of its own, that of the embedded tables: leave "

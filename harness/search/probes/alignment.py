@@ -9,6 +9,7 @@ from harness.search.probes.base import Probe
 from harness.search.regularizers.layer_alignment import aligned_cells
 from harness.search.state import SearchState
 from harness.search.steps import cross_entropy
+from harness.spaces.base import CELLS
 from harness.spaces.blocks.supernet import kept_buffers
 from harness.tables.table import Table
 
@@ -22,6 +23,7 @@ class Alignment(Probe):
 
     name = "alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
+    asks = (CELLS,)
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         cells = aligned_cells(search.net, search.space)

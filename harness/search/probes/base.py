@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 
 from harness.core.registry import Plugin, Registry
+from harness.datasets.base import Batch, Data
 from harness.search.state import SearchState
-from harness.search.steps import Batch
 from harness.tables.table import Table
 
 PROBES = Registry("probes", "harness.search.probes")
@@ -22,6 +21,8 @@ class Probe(Plugin):
     A probe draws from streams of its own and leaves the search as it was: with or without it, a search is the same.
     """
 
+    asks: ClassVar[tuple[str, ...]] = ()
+    """What the networks of the space must have (see `Space.has`)."""
     needs_table: ClassVar[bool] = False
     """Whether it asks a table that holds every architecture; a study without one is refused before it runs."""
 
@@ -33,7 +34,5 @@ class Probe(Plugin):
 
     def batch(self, search: SearchState) -> Batch:
         """A minibatch of the validation half, without augmentation."""
-        images, labels = search.images.evaluation("valid")
-        size = min(search.training.batch_size, len(labels))
-        chosen = torch.randperm(len(labels), generator=search.streams[f"probe-{self.name}"])[:size]
-        return images[chosen.to(labels.device)], labels[chosen.to(labels.device)]
+        data: Data = search.images
+        return data.sample("valid", search.training.batch_size, search.streams[f"probe-{self.name}"])

@@ -8,9 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from harness.datasets.base import evaluated
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
-from harness.search.steps import evaluated
+from harness.spaces.base import IMAGES
 from harness.spaces.blocks.supernet import Mix, as_mix, kept_buffers
 from harness.tables.table import Table
 
@@ -25,6 +26,7 @@ class Discretisation(Probe):
 
     name = "discretisation"
     paper = "Wang et al., ICLR 2021 (2108.04392)"
+    asks = (IMAGES,)
     batches: int = Field(10, ge=1)
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from harness.measures.ranking import rank_agreement
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
+from harness.spaces.base import IMAGES
 from harness.spaces.blocks.supernet import as_mix
 from harness.tables.table import Table
 
@@ -28,6 +29,7 @@ class Ranking(Probe):
 
     name = "ranking"
     paper = "Yu et al., ICLR 2020 (1902.08142)"
+    asks = (IMAGES,)
     needs_table: ClassVar[bool] = True
     samples: int = Field(100, ge=10)
     strata: int = Field(10, ge=1)

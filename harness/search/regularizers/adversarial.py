@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.core.streams import Streams
 from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
-from harness.search.regularizers.random_smoothing import SMOOTHDARTS
+from harness.search.regularizers.random_smoothing import SMOOTHDARTS, recorded_radius
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
@@ -21,7 +21,7 @@ from harness.spaces.blocks.supernet import Mix
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
-    return {"adversarial": {"epsilon": meta["eps"], "epsilon_start": meta["eps"]} | attack}
+    return {"adversarial": recorded_radius(meta) | attack}
 
 
 class AdversarialPerturbation(Regularizer):

@@ -12,6 +12,7 @@ from pydantic import Field
 from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.steps import Moment
+from harness.spaces.base import NO_WAY_AROUND
 from harness.spaces.blocks.supernet import Supernet
 
 DECAYS = {"linear": "linear", "cosine": "cosine", "slow_cosine": "slow-cosine", None: "none"}
@@ -59,6 +60,7 @@ class AuxiliarySkip(Regularizer):
 
     name = "auxiliary-skip"
     paper = "Chu et al., ICLR 2021 (2009.01027)"
+    asks = (NO_WAY_AROUND,)
     recipes: ClassVar = {"": Recipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
     methods: ClassVar = {"darts-minus": Named()}
     records: ClassVar = {

@@ -27,7 +27,8 @@ class Regularizer(Plugin):
     must offer (see `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's
     code differs. replays: whether a step with it may be captured and replayed (see there, too). omits: whether steps
     come to leave operations out, which then have no gradient; whole: whether it needs that of every operation.
-    without_alpha: whether it searches without alpha, at mixing weights of its own.
+    without_alpha: whether it searches without alpha, at mixing weights of its own. asks: what the networks of a space
+    must have (see `Space.has`).
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -38,6 +39,7 @@ class Regularizer(Plugin):
     omits: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     without_alpha: ClassVar[bool] = False
+    asks: ClassVar[tuple[str, ...]] = ()
 
     @property
     def holds_alpha(self) -> bool:

@@ -12,6 +12,7 @@ from harness.datasets.base import cut_out
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import from_the_first_epoch
 from harness.search.steps import Moment
+from harness.spaces.base import IMAGES
 
 
 class Cutout(Regularizer):
@@ -24,6 +25,7 @@ class Cutout(Regularizer):
 
     name = "cutout"
     paper = "DeVries & Taylor (1708.04552)"
+    asks = (IMAGES,)
     neutral: ClassVar[dict[str, Any]] = {"size": 0}
     size: float = Field(0.5, ge=0, le=1)
     ramp: bool = False

@@ -11,6 +11,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.cutout import Cutout
 from harness.search.schedules import until_the_last_epoch
 from harness.search.steps import Moment
+from harness.spaces.base import IMAGES
 from harness.spaces.blocks.supernet import Supernet
 
 
@@ -23,6 +24,7 @@ class DropPath(Regularizer):
 
     name = "drop-path"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
+    asks = (IMAGES,)
     methods: ClassVar = {"r-darts-dp": Named(beside=(Cutout(ramp=True),))}
     neutral: ClassVar[dict[str, Any]] = {"probability": 0}
     probability: float = Field(0.2, ge=0, lt=1)

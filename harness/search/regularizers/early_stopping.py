@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 
 from harness.measures.early_stopping import EARLIEST, Stop, early_stop
@@ -59,8 +58,7 @@ class EigenvalueStopping(Regularizer):
         """The largest eigenvalue on one batch of the validation half, drawn from a stream of its own."""
         stream = search.streams["hessian-batch"]
         size = min(search.training.batch_size, search.images.size("valid"))
-        index = torch.randint(0, search.images.size("valid"), (size,), generator=stream)
-        batch = search.images.batch("valid", index, stream)
+        batch = search.images.drawn("valid", size, stream)
         with kept_buffers(search.net), search.net.readable():
             matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=self.ridge)
         return largest_eigenvalue(matrix)

@@ -17,7 +17,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment, WeightStep
-from harness.spaces.base import Architecture, Choices
+from harness.spaces.base import IMAGES, Architecture, Choices
 from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet, evaluation_mode, kept_buffers
 
 BOTH_HALVES = {"batch_size": 32, "nesterov": True}
@@ -54,6 +54,7 @@ class InformationPruning(Regularizer):
 
     name = "information-pruning"
     paper = "He et al., AAAI 2024 (2312.12648)"
+    asks = (IMAGES,)
     recipes: ClassVar = {
         "": Recipe(
             "HY-HE/IS-DARTS isdarts_darts.sh, and AutoDL-Projects' configs/search-opts/DARTS-NASNet-CIFAR.config",

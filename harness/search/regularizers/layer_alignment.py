@@ -15,7 +15,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers.products import finite_difference
 from harness.search.steps import WeightStep
-from harness.spaces.base import Space
+from harness.spaces.base import CELLS, Space
 from harness.spaces.blocks.supernet import Supernet, kept_buffers
 
 
@@ -46,6 +46,7 @@ class LayerAlignment(Regularizer):
 
     name = "layer-alignment"
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
+    asks = (CELLS,)
     recipes: ClassVar = {
         "": Recipe("dr-faustus/Lambda-DARTS, the rate of alpha alone", {"alpha_learning_rate": 1e-4}),
         "nasbench201": Recipe(

@@ -15,6 +15,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
+from harness.spaces.base import APART
 from harness.spaces.blocks.supernet import Mix, kept_buffers
 
 
@@ -55,6 +56,7 @@ class OperationStopping(Regularizer):
 
     name = "operation-stopping"
     paper = "Jiang et al., NeurIPS 2023 (OLES)"
+    asks = (APART,)
     decisions = ("decision_oles",)
     revision = 2
     methods: ClassVar = {"oles": Named(official={"late": True})}

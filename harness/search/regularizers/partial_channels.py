@@ -9,6 +9,7 @@ from pydantic import Field
 from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer
+from harness.spaces.base import IMAGES
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
@@ -24,6 +25,7 @@ class PartialChannels(Regularizer):
 
     name = "partial-channels"
     paper = "Xu et al., ICLR 2020 (1907.05737)"
+    asks = (IMAGES,)
     recipes: ClassVar = {
         "": Recipe(
             "yuhuixu1993/PC-DARTS train_search.py",

@@ -12,13 +12,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.datasets.base import Batch, evaluated
 from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
-from harness.search.steps import Batch, evaluated
-from harness.spaces.base import Architecture
+from harness.spaces.base import IMAGES, Architecture
 from harness.spaces.blocks.supernet import Mix, kept_buffers
 
 
@@ -62,6 +62,7 @@ class PerturbationSelection(Regularizer):
 
     name = "perturbation-selection"
     paper = "Wang et al., ICLR 2021 (2108.04392)"
+    asks = (IMAGES,)
     decisions = ("decision_darts_pt",)
     recipes: ClassVar = {
         "": Recipe("ruocwang/darts-pt sota/cnn", DARTS_CODE, 16, 50),

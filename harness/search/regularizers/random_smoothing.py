@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.search.naming import DARTS_CODE, Named, Recipe, Recipes, Recorded
+from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, Named, Recipe, Recipes, Recorded
+from harness.search.regularizers.awd import AWD
 from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.schedules import until_the_end
@@ -19,9 +20,17 @@ SMOOTHDARTS: Recipes = {
     "nasbench1shot1": Recipe(
         "xiangning-chen/SmoothDARTS optimizers", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
     ),
+    "recurrent": Recipe("xiangning-chen/SmoothDARTS sota/rnn", RNN_CODE, 300, 50, (AWD(),)),
     "nasbench201": Recipe("xiangning-chen/SmoothDARTS nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
 }
 """How the code of SmoothDARTS trains every method in it."""
+
+
+def recorded_radius(meta: Meta) -> dict[str, float]:
+    """The fields of a radius that a record says: one that stays, or one that grows."""
+    if "eps" in meta:
+        return {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
+    return {"epsilon": meta["epsilon_max"], "epsilon_start": meta["epsilon_start"]}
 
 
 class RandomSmoothing(Regularizer):
@@ -39,11 +48,7 @@ class RandomSmoothing(Regularizer):
         # of the same standard deviation as what MS-DARTS' published code does: its control
         "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}, recipes=MeanShift.recipes),
     }
-    records: ClassVar = {
-        "sdarts_rs": Recorded(
-            "sdarts-rs", lambda meta: {"random-smoothing": {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}}
-        )
-    }
+    records: ClassVar = {"sdarts_rs": Recorded("sdarts-rs", lambda meta: {"random-smoothing": recorded_radius(meta)})}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"

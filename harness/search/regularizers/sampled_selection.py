@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.datasets.base import Batch, evaluated
 from harness.search.naming import AUTODL, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.uniform_path import UniformPath, recorded_path, recorded_paths
 from harness.search.state import SearchState
-from harness.search.steps import Batch, evaluated
-from harness.spaces.base import Architecture
+from harness.spaces.base import IMAGES, Architecture
 from harness.spaces.blocks.supernet import as_mix, evaluation_mode
 
 
@@ -62,6 +62,7 @@ class SampledSelection(Regularizer):
 
     name = "sampled-selection"
     paper = "Li & Talwalkar, UAI 2019 (1902.07638)"
+    asks = (IMAGES,)
     decisions = ("decision_randomnas",)
     recipes: ClassVar = {
         "nasbench1shot1": Recipe(

@@ -9,13 +9,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.datasets.base import Batch
 from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.partial_channels import PartialChannels
 from harness.search.searchers.base import SOFTMAX
 from harness.search.state import SearchState
-from harness.search.steps import Batch, Moment
+from harness.search.steps import Moment
+from harness.spaces.base import IMAGES
 
 Player = tuple[int, int, int]
 """An operation by its tensor, row and column."""
@@ -40,6 +42,7 @@ class Shapley(Regularizer):
 
     name = "shapley"
     paper = "Xiao et al., CVPR 2022 (2206.09811)"
+    asks = (IMAGES,)
     methods: ClassVar = {"shapley-nas": Named(beside=(AlphaWarmup(length=NEVER), PartialChannels()))}
     recipes: ClassVar = {
         "": Recipe(

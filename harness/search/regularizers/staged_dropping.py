@@ -19,7 +19,7 @@ from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment
-from harness.spaces.base import Architecture, Choices, Space
+from harness.spaces.base import IMAGES, Architecture, Choices, Space
 from harness.spaces.blocks.supernet import SKIP_DROPOUT, Supernet
 
 FALL = 0.2
@@ -61,6 +61,7 @@ class StagedDropping(Regularizer):
 
     name = "staged-dropping"
     paper = "Chen et al., ICCV 2019 (1904.12760)"
+    asks = (IMAGES,)
     decisions = ("decision_pdarts",)
     recipes: ClassVar = {
         "": Recipe(

@@ -36,7 +36,7 @@ class SupernetSearcher(Plugin):
     the published code counts one (see `Counted`, `Preset.clip_counts_alpha`). replays: whether a step may be captured
     and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
-    combined with another one (see `composed`).
+    combined with another one (see `composed`). asks: what the networks of a space must have (see `Space.has`).
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -44,6 +44,7 @@ class SupernetSearcher(Plugin):
     counts: ClassVar[Counted] = "mixing"
     replays: ClassVar[bool] = True
     role: ClassVar[Literal["relaxation", "estimator", "whole"]] = "whole"
+    asks: ClassVar[tuple[str, ...]] = ()
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes of an architecture step."""

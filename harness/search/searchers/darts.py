@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from harness.search.naming import AUTODL, DARTS_CODE, Named, Recipe, Recorded, numbered
+from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, Named, Recipe, Recorded, numbered
+from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
 from harness.spaces.blocks.supernet import kept_buffers
+
+
+class Unrolled(NamedTuple):
+    """The parts of the second-order gradient direct - rate implicit: xi, with the factor of a clip; the gradients of
+    the validation loss at w' over alpha, and over the weights, v; and the mixed product with v."""
+
+    rate: Any
+    direct: Sequence[Tensor]
+    vector: Sequence[Tensor]
+    implicit: Sequence[Tensor]
 
 
 class DARTS(SoftmaxSearcher):
@@ -21,7 +32,9 @@ class DARTS(SoftmaxSearcher):
     order 1: g = dL_valid(w, alpha) / dalpha.
     order 2: w' = w - xi (momentum + dL_train/dw + weight decay), v = dL_valid(w', alpha) / dw',
         g = dL_valid(w', alpha)/dalpha - xi [dL_train(w + R v)/dalpha - dL_train(w - R v)/dalpha] / (2 R),
-        with R = 0.01 / |v| (paper, equations 7 and 8). The virtual step is not clipped; w is restored exactly.
+        with R = 0.01 / |v| (paper, equations 7 and 8). w is restored exactly. The virtual step is not clipped, but
+        where the code of the space does so (`Preset.virtual_clip`): there dL_train/dw is scaled by c to the norm at
+        which weight steps are clipped, v is clipped to that norm, and xi becomes xi c in the gradient.
     """
 
     name = "darts"
@@ -31,6 +44,7 @@ class DARTS(SoftmaxSearcher):
         "nasbench1shot1": Recipe(
             "automl/nasbench-1shot1 optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
         ),
+        "recurrent": Recipe("quark0/darts rnn/train_search.py", RNN_CODE, 300, 50, (AWD(),)),
         "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
     }
     methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
@@ -51,22 +65,37 @@ class DARTS(SoftmaxSearcher):
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         if self.order == 1:
             return super().gradient(step)
-        return self._second_order(step)
+        rate, direct, _, implicit = self.unrolled(step)
+        return [g - rate * h for g, h in zip(direct, implicit, strict=True)]
 
-    def _second_order(self, step: ArchitectureStep) -> list[Tensor]:
+    def unrolled(self, step: ArchitectureStep) -> Unrolled:
+        """The parts of the second-order gradient."""
         weights = step.weights
-        downhill = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
+        slopes = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
+        counted, downhill = self._clipped(step, slopes)
         with kept_weights(weights), kept_buffers(step.net):
             self._plain_step(step, weights, downhill)
             gradients = self.validation_gradients(step, [*step.alphas, *weights])
-        alpha_gradients, vector = gradients[: len(step.alphas)], gradients[len(step.alphas) :]
+        direct, slopes = gradients[: len(step.alphas)], tuple(gradients[len(step.alphas) :])
+        _, vector = self._clipped(step, slopes)
         implicit = along_weights(step, self.relax, vector, step.alphas)
-        return [g - step.learning_rate * h for g, h in zip(alpha_gradients, implicit, strict=True)]
+        return Unrolled(step.learning_rate * counted, direct, vector, implicit)
+
+    def _clipped(self, step: ArchitectureStep, gradients: Sequence[Tensor]) -> tuple[Any, Sequence[Tensor]]:
+        """Gradients of the weights, clipped where the virtual step is, and the factor that the chain rule counts."""
+        if step.virtual_clip == "off":
+            return 1.0, gradients
+        factor = step.gradient_clip / (torch.nn.utils.get_total_norm(gradients) + 1e-6)
+        capped = factor.clamp(max=1.0)
+        return factor if step.virtual_clip == "uncapped" else capped, [capped * g for g in gradients]
 
     def _plain_step(self, step: ArchitectureStep, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         """Move the weights as their optimiser would, without clipping."""
+        staying = {id(w) for w in step.net.tied()} if step.tied_weights_stay else set()
         with torch.no_grad():
             for w, g, buffer in zip(weights, gradients, step.momentum_buffers, strict=True):
+                if id(w) in staying:
+                    continue
                 move = g + step.weight_decay * w
                 if buffer is not None:
                     move = step.momentum * buffer + move

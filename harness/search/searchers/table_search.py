@@ -129,8 +129,11 @@ class TableSearch:
             on_step()
         return {"train_loss": float("nan")}
 
+    def evaluated_columns(self) -> tuple[str, ...]:
+        return "search_valid_loss", "supernet_accuracy_pct"
+
     def evaluate(self, count: int | None = None) -> dict[str, float]:
-        return {"search_valid_loss": float("nan"), "supernet_accuracy_pct": float("nan")}
+        return dict.fromkeys(self.evaluated_columns(), float("nan"))
 
     def derive(self) -> Architecture:
         assert self.incumbent is not None

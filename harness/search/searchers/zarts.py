@@ -11,12 +11,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
+from harness.datasets.base import Batch
 from harness.measures.hessian import flat, shaped
 from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import kept_weights
-from harness.search.steps import ArchitectureStep, Batch, Moment
+from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.blocks.supernet import kept_buffers
 
 

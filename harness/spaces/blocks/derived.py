@@ -84,7 +84,7 @@ def on_meta(space: Space, architecture: Architecture, **sizes: Any) -> Derived:
         raise HarnessError(
             f"space {space.name} names no network to train one architecture with (Networks.derived): ask a table of it"
         )
-    if sizes["cells"] < space.least_cells:
+    if sizes.get("cells", space.least_cells) < space.least_cells:
         raise HarnessError(
             f"a network of {space.name} needs at least {space.least_cells} cells, not {sizes['cells']}: set "
             "recipe.cells"

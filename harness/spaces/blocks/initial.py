@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -10,8 +12,13 @@ def initialise(net: nn.Module, generator: torch.Generator) -> None:
     """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
 
     Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;
-    batch norm: scale 1, shift 0, running mean 0, running variance 1.
+    batch norm: scale 1, shift 0, running mean 0, running variance 1. A network that has weights of another kind makes
+    its own, by a method `initialise`.
     """
+    own: Any = getattr(net, "initialise", None)
+    if own is not None:
+        own(generator)
+        return
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):

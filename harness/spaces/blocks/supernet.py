@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Make
@@ -99,10 +100,12 @@ class Supernet(nn.Module, ABC):
     auxiliary skip, which has weights where a mixed operation shrinks; auxiliary_of_cell: it gives the input of the cell
     on every edge, where a cell has `one_input`. mixed_cells: how many cells share the
     mixing weights. published_names: (pattern, replacement) pairs that turn a
-    parameter's name here into the published one.
+    parameter's name here into the published one. replays: whether its inputs have one size, so that a step on them can
+    be captured and replayed.
     """
 
     published_names: ClassVar[tuple[tuple[str, str], ...]] = ()
+    replays: ClassVar[bool] = True
     one_input: ClassVar[bool] = False
     mixed_cells: int
     path_dropout: float = 0.0
@@ -225,6 +228,19 @@ class Supernet(nn.Module, ABC):
         return logits
 
     @contextmanager
+    def steady(self) -> Iterator[None]:
+        """While the block runs, batch norms in train mode leave their running statistics alone, and a network that has
+        dropout of its own has none."""
+        norms = [m for m in self.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) and m.track_running_stats]
+        for norm in norms:
+            norm.track_running_stats = False
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
+
+    @contextmanager
     def readable(self) -> Iterator[None]:
         """Compute one module an operation while the block runs: where gradients are themselves differentiated, PyTorch
         is fastest so."""
@@ -243,6 +259,16 @@ class Supernet(nn.Module, ABC):
     def of_cells(self, rows: Tensor) -> Sequence[Tensor]:
         """A tensor of the mix for each mixed cell in turn: its own, or the one that they share."""
         return rows.unbind() if rows.dim() == 3 else [rows] * self.mixed_cells
+
+    def tied(self) -> list[nn.Parameter]:
+        """The weights that it uses in two places."""
+        return []
+
+    def training_loss(self, batch: tuple[Any, Tensor], mix: Mix) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy of a batch, and what a weight step descends: the same, or with terms of the network's
+        own."""
+        loss = F.cross_entropy(self(batch[0], mix), batch[1])
+        return loss, loss
 
     @abstractmethod
     def forward(self, x: Tensor, mix: Mix) -> Tensor:

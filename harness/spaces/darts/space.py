@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.spaces.base import FIXED, Architecture, Choices, Networks, Preset, Rows, Space
+from harness.spaces.blocks.weights import weights_of
 from harness.spaces.darts.genotype import (
     EDGES,
     INPUTS,
@@ -201,17 +202,6 @@ def choices(options: Options, node: int) -> tuple[tuple[Edge, ...], ...]:
     """Every pair of edges that a node can keep, of any operations but `none`."""
     ways = [[(op, source) for op in options[row(source, node)] if op != NONE] for source in range(node)]
     return tuple(pair for a, b in itertools.combinations(ways, 2) for pair in itertools.product(a, b))
-
-
-def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Mixing weights of logits, the softmax of each row, because edges are compared with each other; what is mixing
-    weights already, rows that sum to one or are zero, stays."""
-    sums = rows.sum(axis=1)
-    if (rows >= 0).all() and (np.isclose(sums, 1, rtol=0, atol=1e-5) | (sums == 0)).all():
-        return rows.copy()
-    raised = np.exp(rows - rows.max(axis=1, keepdims=True))
-    softmax: NDArray[np.floating[Any]] = raised / raised.sum(axis=1, keepdims=True)
-    return softmax
 
 
 def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:

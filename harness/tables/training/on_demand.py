@@ -20,7 +20,7 @@ from harness.core.files import sha256, sha256_of
 from harness.datasets.base import DATASETS, Dataset
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.blocks import Block, Blocks
-from harness.tables.measure import Column, Measure
+from harness.tables.measure import ACCURACY, SCALES, Column, Measure, Scale
 from harness.tables.opened import What
 from harness.tables.table import Table
 from harness.tables.training.recipe import DATASET, SPLITS, Recipe
@@ -35,8 +35,8 @@ class TrainedTable(Table):
     subclass does.
 
     dataset_name: of the images. trials: their seeds. splits: what selects (None: nothing does) and what judges. recipe:
-    how it trains, plain values, among them the epochs. What is said of the images themselves is asked for when it is
-    needed: their file need not be there to plan.
+    how it trains, plain values, among them the epochs. scale: what its values are; the block `accuracy` holds them.
+    What is said of the images themselves is asked for when it is needed: their file need not be there to plan.
     """
 
     complete: ClassVar[bool] = False
@@ -50,7 +50,10 @@ class TrainedTable(Table):
         trials: Sequence[int],
         splits: tuple[str | None, str],
         recipe: dict[str, Any],
+        *,
+        scale: Scale = ACCURACY,
     ) -> None:
+        self.scale = scale
         self.space, self.name = space, f"{space.name}{SUFFIX}"
         self.dataset_name, self.asked_trials, self.splits, self.how = dataset_name, tuple(trials), splits, recipe
         self.epochs: int = recipe["epochs"]
@@ -80,6 +83,7 @@ class TrainedTable(Table):
             "dataset": self._data(),
             "trials": list(self.asked_trials),
             **splits,
+            **({} if self.scale == ACCURACY else {"scale": self.scale.column}),
             **self.how,
         }
 
@@ -95,11 +99,12 @@ class TrainedTable(Table):
     def of_manifest(cls, named: dict[str, Any]) -> TrainedTable:
         """The table that a manifest names, as far as rows that were looked up before need it."""
         told = dict(named["trained"])
-        kept = {key: told[key] for key in ("space", "dataset", "trials", "splits") if key in told}
+        kept = {key: told[key] for key in ("space", "dataset", "trials", "splits", "scale") if key in told}
         selects, judges = kept.get("splits", SPLITS)
         how = {key: value for key, value in told.items() if key not in kept}
         space: Space = SPACES.find(kept["space"])()
-        found = TrainedTable(space, kept["dataset"]["name"], kept["trials"], (selects, judges), how)
+        scale = SCALES[kept.get("scale", ACCURACY.column)]
+        found = TrainedTable(space, kept["dataset"]["name"], kept["trials"], (selects, judges), how, scale=scale)
         found.told = told
         return found
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.search.steps import Batch
+from harness.datasets.base import Batch
 from harness.testing.conformance.records import Check, Found, Record, Skipped
 from harness.testing.conformance.searches import ReplayedStreams, recorded, search_of, space_of
 

@@ -53,7 +53,7 @@ class FinalAccuracy(RunClaim):
             raise Undecided(f"the runs of {runs.name} were looked up in no table")
         measure = Measure.parse(self.measure)
         found = endpoints(runs.results, runs.declared, measure)
-        values = 100 - found.values(self.method, "final")
+        values = runs.results.scale.value_of(found.values(self.method, "final"))
         n, published = len(values), self.protocol.seeds or 1
         if n < FEWEST_RUNS:
             raise Undecided(f"{n} runs end at {values.mean():.2f} on average: a prediction takes {FEWEST_RUNS}")
