@@ -24,7 +24,7 @@ ROUNDING = 0.005
 """Half of the last digit of a number that is printed with two decimals."""
 COMMON = 0.05
 """From this share of random cells on that would satisfy a claim too, it says nothing of a method."""
-UNQUOTED = re.compile(r"recollection|our question|no number was found|nobody said", re.IGNORECASE)
+UNQUOTED = re.compile(r"recollection|from memory|our question|no number was found|nobody said", re.IGNORECASE)
 """What a source says that quotes nothing."""
 
 CLAIMS = Registry("claims", "harness.verdicts.claims.kinds")
