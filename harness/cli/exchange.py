@@ -99,7 +99,7 @@ def export(found: Finished, form: str, to: str | None) -> None:
     from harness.results.exporters.base import EXPORTERS
 
     exporter: Any = EXPORTERS.find(form)()
-    click.echo(exporter.write(found.results, found.name, Path(to) if to else None))
+    click.echo(exporter.write(found.results, found.name, to))
 
 
 @click.command()

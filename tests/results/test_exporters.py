@@ -106,6 +106,21 @@ def test_mlflow_reads_its_runs(results: Results, tmp_path: Path) -> None:
     assert len(client.search_runs([experiment.experiment_id])) == RUNS + 1
 
 
+def test_an_address_stays_as_it_was_typed(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    database = tmp_path / "runs.db"
+    code, text = export("--format", "mlflow", "--to", f"sqlite:///{database}")
+    assert (code, text.split()[-1]) == (0, f"sqlite:///{database}")
+    assert database.stat().st_size > 0
+
+
+def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    code, text = export("--format", "mlflow", "--to", "http://127.0.0.1:9")
+    assert (code, "MLflow cannot write to http://127.0.0.1:9" in text) == (2, True)
+
+
 def test_weights_and_biases_offline(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
     study = tmp_path / "two"

@@ -35,11 +35,11 @@ class Exporter(ABC):
     name: ClassVar[str] = ""
 
     @abstractmethod
-    def write(self, results: Results, study: str, to: Path | None) -> str:
+    def write(self, results: Results, study: str, to: str | None) -> str:
         """Write finished runs; what is already there is kept, so that a killed export goes on with the same command.
 
         Args:
-            study: its name. to: a file, folder or address; None is the format's own default.
+            study: its name. to: a file, folder or address, as it was typed; None is the format's own default.
 
         Returns:
             Where they are.
@@ -49,8 +49,8 @@ class Exporter(ABC):
 class FileExporter(Exporter):
     """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
 
-    def write(self, results: Results, study: str, to: Path | None) -> str:
-        path = to or Path(f"{study}.{self.name}")
+    def write(self, results: Results, study: str, to: str | None) -> str:
+        path = Path(to or f"{study}.{self.name}")
         write_file(path, self.encoded(tidy(results)))
         return str(path)
 

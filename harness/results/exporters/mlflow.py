@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.core.errors import HarnessError
@@ -20,7 +22,7 @@ class MLflow(Exporter):
 
     name = "mlflow"
 
-    def write(self, results: Results, study: str, to: Path | None) -> str:
+    def write(self, results: Results, study: str, to: str | None) -> str:
         # MLflow 3 asks to be told that a folder will do; no server runs where exports are read offline
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         try:
@@ -28,8 +30,8 @@ class MLflow(Exporter):
             from mlflow.tracking import MlflowClient
         except ImportError:
             raise HarnessError("exporting to MLflow needs its package: pip install mlflow-skinny, or mlflow") from None
-        place = str(to or "mlruns")
-        with disk(Path(place)):
+        place = to or "mlruns"
+        with disk(Path(place)), reached(place):
             client = MlflowClient(tracking_uri=address(place))
             known = client.get_experiment_by_name(study)
             experiment = known.experiment_id if known else client.create_experiment(study)
@@ -59,9 +61,20 @@ class MLflow(Exporter):
         return place
 
 
+@contextmanager
+def reached(place: str) -> Iterator[None]:
+    """Turn what MLflow says of a server that does not answer, or of a database without its driver, into a sentence."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise HarnessError(f"MLflow needs {error.name} to write to {place}: pip install {error.name}") from None
+    except MlflowException as error:
+        first, *_ = str(error).splitlines() or ["no reason given"]
+        raise HarnessError(f"MLflow cannot write to {place}: {first[:200]}") from None
+
+
 def address(place: str) -> str:
-    """A folder as an address; an address as it is. A path has no '//' left where it was an address, so both count."""
-    scheme, colon, rest = place.partition(":")
-    if colon and scheme in ("http", "https", "sqlite", "databricks"):
-        return f"{scheme}://{rest.lstrip('/')}" if scheme != "sqlite" else f"sqlite:///{rest.lstrip('/')}"
-    return Path(place).resolve().as_uri()
+    """A folder as an address; an address as it is."""
+    return place if "://" in place else Path(place).resolve().as_uri()

@@ -23,8 +23,8 @@ class TensorBoard(Exporter):
 
     name = "tensorboard"
 
-    def write(self, results: Results, study: str, to: Path | None) -> str:
-        root = to or Path("tensorboard") / study
+    def write(self, results: Results, study: str, to: str | None) -> str:
+        root = Path(to) if to else Path("tensorboard") / study
         for method, seed, run in runs_of(tidy(results)):
             folder = root / method.replace("/", "-") / f"seed{seed}"
             mark = folder / MARK

@@ -18,12 +18,12 @@ class WandB(Exporter):
 
     name = "wandb"
 
-    def write(self, results: Results, study: str, to: Path | None) -> str:
+    def write(self, results: Results, study: str, to: str | None) -> str:
         try:
             import wandb
         except ImportError:
             raise HarnessError("exporting to Weights & Biases needs its package: pip install wandb") from None
-        root = to or Path("wandb-offline")
+        root = Path(to or "wandb-offline")
         with disk(root):
             root.mkdir(parents=True, exist_ok=True)
         for method, seed, run in runs_of(tidy(results)):

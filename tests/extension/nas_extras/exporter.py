@@ -12,8 +12,8 @@ class Lines(Exporter):
 
     name = "lines"
 
-    def write(self, results: Results, study: str, to: Path | None) -> str:
-        path = to or Path(f"{study}.txt")
+    def write(self, results: Results, study: str, to: str | None) -> str:
+        path = Path(to or f"{study}.txt")
         told = [f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in runs_of(tidy(results))]
         write_atomically(path, ("\n".join(told) + "\n").encode())
         return str(path)
