@@ -62,8 +62,12 @@ def check(source: Path, settings: tuple[str, ...], folder: Path, out: Path, form
     if not about:
         studies = sorted({s for n in known for s in (*n.file.studies, *n.file.small)})
         raise HarnessError(f"no claim in {folder} is about runs of {found.name!r}, only of {', '.join(studies)}")
+    for word in ("failure", "skips", "parameter_free", "degraded"):
+        if any(setting.startswith(f"comparison.{word}=") for setting in settings):
+            raise HarnessError(f"a claim says itself what counts as collapsed: leave out --set comparison.{word}")
     checked = check_all(about, lambda name: found if name == found.name else None)
-    show(checked, form, f"claims about {found.name}")
+    told = f" ({found.standing})" if settings else ""
+    show(checked, form, f"claims about {found.name}{told}")
     sys.exit(1 if any(c.verdict.state == "not reproduced" for c in checked) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,28 +48,30 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
         known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
         raise HarnessError(f"the table has no {chosen}: {known}")
     ends = endpoints(found.results, declared, chosen)
-    pairs = compare_methods(ends, declared)
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
+    pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
     kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
     kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
     what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by
-        base = base_rate(found.results, declared)
+        base = base_rate(found.results, declared, chosen)
         emit(describe(ends, declared, base), form, f"{found.name}: {what} of every method{judge and f' ({judge})'}")
     told = "; ".join(
         filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
     )
     title = f"{found.name}: {what} ({told})"
     emit_cards(pairs, form, title)
+    lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
-        click.echo(f"Collapsed: {told_rule(declared)}{'; so are ' + base.told() if base.told() else ''}.")
-        first = "exploratory: " if exploratory else ""
-        for pair in pairs:
-            click.echo(f"{first}{pair.verdict}.")
+        lines.insert(0, f"Collapsed: {told_rule(declared)}{'; so are ' + base.told() if base.told() else ''}.")
+    before = {"table": "", "markdown": "\n", "latex": "% "}
+    if form in before:
+        lines = lines if form == "table" else [f"{title}.", *lines]
+        click.echo("\n".join(before[form] + line for line in lines))
 
 
 @click.command()
@@ -139,7 +142,7 @@ def gate(
     from harness.verdicts.baseline import changes, read_baseline, write_baseline
     from harness.verdicts.baseline import exact as compare_rows
     from harness.verdicts.gate import gate as run_gate
-    from harness.verdicts.gate import margins_of, overall, summary, warn_of_few
+    from harness.verdicts.gate import margins_of, of_methods, overall, summary, unchecked, warn_of_few
 
     if write is not None:
         few = warn_of_few(found.results, margins_of(margins), found.declared)
@@ -152,13 +155,18 @@ def gate(
         raise HarnessError("a gate needs a baseline: --against FILE.parquet, or --write FILE.parquet to make one")
     check_code(found.manifests, found.name)
     baseline = read_baseline(against)
+    if exact and (known := set(only) - set(baseline["method"])):
+        raise HarnessError(
+            f"--exact compares whole rows: --only takes methods of the baseline there, not {min(known)!r}"
+        )
     checks = [] if exact else run_gate(found.results, baseline, margins_of(margins), found.declared, only)
-    for line in changes(found.manifests, baseline):
+    for line in [*changes(found.manifests, baseline), *unchecked(found.results, baseline, only)]:
         click.echo(line, err=form != "table")
     if exact:
-        differences = compare_rows(found.results, baseline)
+        differences = compare_rows(found.results, of_methods(baseline, only))
         if not differences:
-            click.echo(f"{found.name}: every row of {against} is there again, to the last bit", err=form != "table")
+            what = f"{', '.join(only)} in {against}" if only else against
+            click.echo(f"{found.name}: every row of {what} is there again, to the last bit", err=form != "table")
         if form == "table":
             click.echo("".join(f"{line}\n" for line in differences), nl=False)
         else:

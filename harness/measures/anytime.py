@@ -32,7 +32,7 @@ def onset_of_many(count: ArrayLike, most: int) -> float:
 def onset_degraded(error: ArrayLike, points: float) -> float:
     """Collapse, third definition: it stays `points` or more above the best that the run had derived until then."""
     values = np.asarray(error, dtype=float)
-    return since(values >= np.minimum.accumulate(values) + points)
+    return since(values >= np.fmin.accumulate(values) + points)
 
 
 def degradation(error: ArrayLike) -> float:

@@ -95,9 +95,9 @@ def design(found: Finished) -> Iterator[Item]:
     yield unknown_or(
         found,
         part,
-        "Do all methods get the same data, space, training and budget?",
+        "Do all methods get the same data, space and training settings?",
         settings,
-        "every setting outside of the methods themselves is equal",
+        "every setting outside of the methods themselves is equal; what they cost is told below",
     )
     yield Item(
         part,
@@ -160,6 +160,10 @@ def execution(found: Finished) -> Iterator[Item]:
         "each run's manifest, below, has every default written out" if known else "as far as the log has them",
     )
     lost = [f"{found.missing} runs are not finished"] if found.missing else []
+    all_seeds = set(results.epochs["seed"])
+    for method, rows in results.epochs.groupby("method", sort=False):
+        if absent := sorted(all_seeds - set(rows["seed"])):
+            lost.append(f"{method} has no run of seed {', '.join(map(str, absent))}, which other methods have")
     short = results.short_runs()
     lost += [f"left out: {told_runs(short)}"] if short else []
     yield Item(

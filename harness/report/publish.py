@@ -25,6 +25,8 @@ from harness.verdicts.compare import compare, describe
 
 FIGURES = ("trajectory", "eigenvalue")
 """Drawn of every publication, as far as it has their numbers."""
+REGRET = "Normalized regret: 0 is the table's best cell, 1 its median one; IQM: mean over the middle half of the runs."
+SECONDS = "Seconds are those of a run's search, without probes and lookups, on a machine as busy as it was then."
 OWN = "<!-- What follows is written by hand, and kept when this page is made again. -->"
 
 
@@ -86,13 +88,19 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
     if results.scale.best_of_random in results.final():
         hindsight += f"; `{results.scale.best_of_random}` is what the best of as many random cells has"
     rule = f"Collapsed: {told_rule(declared)}" + (f"; so are {base.told()}" if base.told() else "")
+    chance = (
+        f" p: the chance that as many of {'such runs' if base.of_runs else 'as many random cells'} or more collapse."
+        if base.told()
+        else ""
+    )
+    described = describe(ends, declared, base)
+    scaled = f" {REGRET}" if any("normalized regret (IQM)" in row for row in described) else ""
     return (
         f"# {found.name}\n\n{''.join(old)}{drawn}{markdown(records(results.final()))}\n\n{floors}"
         f"{results.scale.plural} are of the architecture derived after the last epoch, median over seeds, with the "
         "lowest and highest; "
-        f"{hindsight}.{trained}\n\n"
-        f"{markdown(describe(ends, declared, base))}\n\n{rule}. p: the chance that as many random cells or more "
-        "collapse.\n\n"
+        f"{hindsight}.{trained} {SECONDS}\n\n"
+        f"{markdown(described)}\n\n{rule}.{chance}{scaled}\n\n"
         f"{verdicts(found)}\n\n```\nharness run {study}\nharness publish {study}\n```\n"
     )
 
@@ -103,5 +111,7 @@ def verdicts(found: Finished) -> str:
         pairs = compare(endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
         return f"No comparison: {error}."
-    stands = f"{found.standing[0].upper()}{found.standing[1:]}."
+    how = "comparison, methods and seeds were " if found.is_declared else ""
+    stands = f"{how}{found.standing}."
+    stands = f"{stands[0].upper()}{stands[1:]}"
     return "\n".join([f"{stands}\n", *(f"- {pair.verdict}." for pair in pairs)])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 NO_VALUE = "has no value there"
+NO_VALUE_AT_ALL = "has no value at any epoch"
 Columns = dict[str, NDArray[Any]]
 """Rows in the order of epochs, column by column."""
 
@@ -34,9 +35,10 @@ class Endpoints:
 
     runs: one row a run, with `method`, `seed`, for each endpoint `<endpoint>_error_pct` and its architecture
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
-    collapse onsets in epochs (NaN: none) and `failed`. left_out: runs that are not among them, and why. optimum,
-    random_median: errors in %, NaN where unknown. noise: points that do not matter (see `trial_noise`). settings: how
-    each method's network was trained, where that is known. scale: what errors are of; they are in its unit.
+    collapse onsets in epochs (NaN: none) and `failed` (1 or 0; NaN where its last epoch does not tell). left_out: runs
+    that are not among them, and why. optimum, random_median: errors in %, NaN where unknown. noise: points that do not
+    matter (see `trial_noise`). settings: how each method's network was trained, where that is known. scale: what errors
+    are of; they are in its unit.
     """
 
     runs: pd.DataFrame
@@ -70,8 +72,8 @@ class Endpoints:
         return [run for run in self.left_out if run.method == method] + unknown
 
     def failures(self, method: str) -> tuple[int, int]:
-        """How many runs of a method failed, and of how many."""
-        failed = self.runs[self.runs["method"] == method]["failed"]
+        """How many runs of a method failed, and of how many of which that is known."""
+        failed = self.runs[self.runs["method"] == method]["failed"].dropna()
         return int(failed.sum()), len(failed)
 
 
@@ -94,7 +96,7 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
         if (method, seed) in short:
             continue
         if np.isnan(run["error_pct"]).all():
-            left_out.append(LeftOut(method, seed, "has no value at any epoch"))
+            left_out.append(LeftOut(method, seed, NO_VALUE_AT_ALL))
             continue
         found.append({"method": method, "seed": seed, **of_run(run, optimum, random, declared)})
     if not found:
@@ -133,14 +135,14 @@ def columns_of(rows: pd.DataFrame) -> Columns:
 
 
 def count_operations(rows: pd.DataFrame, space: Space | None) -> pd.DataFrame:
-    """The rows with how many operations of each architecture are without parameters, and how many are skips; none where
-    the space is unknown, so that no run is told to have collapsed by them."""
+    """The rows with how many operations of each architecture are without parameters, and how many are skips; NaN where
+    the space is unknown, or has none of the kind."""
     kinds = {
         "parameter_free": space.parameter_free if space else (),
         "skips": (space.skip,) if space and space.skip else (),
     }
     columns = {kind: [f"count_{o}" for o in operations if f"count_{o}" in rows] for kind, operations in kinds.items()}
-    return rows.assign(**{kind: rows[names].sum(axis=1) for kind, names in columns.items()})
+    return rows.assign(**{kind: rows[names].sum(axis=1) if names else np.nan for kind, names in columns.items()})
 
 
 def of_run(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
@@ -163,12 +165,19 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
         "skips": anytime.onset_of_many(run["skips"], declared.skips),
         "degraded": anytime.onset_degraded(error, declared.degraded),
     }
+    told_by = {
+        "above-random": error - random_median,
+        "parameter-free": run["parameter_free"],
+        "skips": run["skips"],
+        "degraded": error,
+    }[declared.failure]
+    failed = float("nan") if np.isnan(told_by[-1]) else float(not np.isnan(onsets[declared.failure]))
     return row | {
         "area_regret": anytime.area_under(error - base, run["epoch"]),
         "area_regret_seconds": anytime.area_under(error - base, run["seconds"]),
         "degradation": anytime.degradation(error),
         **{f"onset_{name.replace('-', '_')}": onset for name, onset in onsets.items()},
-        "failed": not np.isnan(onsets[declared.failure]),
+        "failed": failed,
     }
 
 

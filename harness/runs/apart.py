@@ -58,7 +58,7 @@ def alike(settings: Mapping[str, Settings]) -> str:
     """Whether the methods were trained alike, as a clause; empty where it is not known."""
     apart = differing(settings)
     if not apart:
-        return "all methods trained alike" if settings else ""
+        return "the same training settings for all methods that train" if settings else ""
     words = (f"{method} {', '.join(f'{k} {v}' for k, v in own.items())}" for method, own in apart.items())
     return f"methods trained differently: {'; '.join(words)}"
 

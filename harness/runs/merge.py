@@ -16,7 +16,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.core.files import disk, sync_folder
 from harness.runs.lease import Lease
-from harness.runs.preregistration import FILE, kept
+from harness.runs.preregistration import FILE, join, keep, kept
 from harness.runs.store import MANIFEST, ROWS, RUN_NAME, RunFolder, look
 from harness.runs.verify import of_run
 
@@ -71,11 +71,13 @@ def agree(sources: Sequence[Source]) -> None:
         raise HarnessError(f"runs of other record formats, or of one that kept no sums, are not joined ({told})")
     first, *others = sources
     for other in others:
-        if kept(other.folder) != kept(first.folder):
+        try:
+            join([kept(first.folder), kept(other.folder)])
+        except ValueError as error:
             raise HarnessError(
-                f"{first.folder} and {other.folder} were declared to be compared differently ({FILE}): merge them "
-                "apart, or delete that file in all of them, which makes every comparison exploratory"
-            )
+                f"{first.folder} and {other.folder} {error} ({FILE}): merge them apart, or delete that file in all of "
+                "them, which makes every comparison exploratory"
+            ) from None
 
 
 def sort_out(everything: Sequence[Source], sources: Sequence[Source]) -> None:
@@ -127,8 +129,9 @@ def copy(sources: Sequence[Source], to: Path) -> None:
             for each in sources:
                 for name in each.new:
                     (staging / name).rename(to / name)
-            if (declared := sources[0].folder / FILE).exists() and not (to / FILE).exists():
-                shutil.copyfile(declared, to / FILE)
+            already = [kept(to)] if (to / FILE).exists() else []
+            if declared := join([*already, *(kept(each.folder) for each in sources)]):
+                keep(to, declared)
             sync_folder(to)
         finally:
             shutil.rmtree(staging, ignore_errors=True)

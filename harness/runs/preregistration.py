@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.core.files import disk, write_atomically
 from harness.core.settings import Settings
@@ -42,6 +42,18 @@ class Declared(Settings):
     parameter_free: int = Field(4, ge=1)
     skips: int = Field(4, ge=1)
 
+    @field_validator("pairs")
+    @classmethod
+    def differ(cls, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        seen: set[frozenset[str]] = set()
+        for new, base in pairs:
+            if new == base:
+                raise ValueError(f"{new!r} is compared with itself: a pair is of two methods")
+            if frozenset((new, base)) in seen:
+                raise ValueError(f"{new!r} and {base!r} are compared twice, which costs power and tells nothing")
+            seen.add(frozenset((new, base)))
+        return pairs
+
 
 Ids = Mapping[tuple[str, int], str]
 """The runs that a comparison is of: the id of each by method and seed."""
@@ -57,16 +69,40 @@ class Kept:
 
 def declare(folder: Path, declared: Declared, runs: Ids, *, begun: bool) -> None:
     """Keep the declaration if none is kept, and no run has begun. folder: the study's."""
-    if begun or (folder / FILE).exists():
-        return
+    if not (begun or (folder / FILE).exists()):
+        keep(folder, Kept(declared, dict(runs)))
+
+
+def keep(folder: Path, declaration: Kept) -> None:
+    """Write a declaration into a study's folder."""
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    ids: dict[str, dict[str, str]] = {}
-    for (method, seed), name in runs.items():
-        ids.setdefault(method, {})[str(seed)] = name
-    content = {"comparison": declared.model_dump(mode="json"), "runs": ids}
+    content: dict[str, object] = {"comparison": declaration.comparison.model_dump(mode="json")}
+    if declaration.runs is not None:
+        ids: dict[str, dict[str, str]] = {}
+        for (method, seed), name in declaration.runs.items():
+            ids.setdefault(method, {})[str(seed)] = name
+        content["runs"] = ids
     # in one step: other processes may begin the same study now
     write_atomically(folder / FILE, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def join(declarations: Sequence[Kept | None]) -> Kept | None:
+    """What parts of a study declared, each with runs of its own, as one; None where none of them declared anything.
+
+    Raises:
+        ValueError: they declared different comparisons, or one run with different settings.
+    """
+    first = declarations[0]
+    if any((each and each.comparison) != (first and first.comparison) for each in declarations):
+        raise ValueError("were declared to be compared differently")
+    runs: dict[tuple[str, int], str] = {}
+    for each in declarations:
+        for run, name in ((each and each.runs) or {}).items():
+            if runs.setdefault(run, name) != name:
+                raise ValueError(f"declared {run[0]} seed {run[1]} with different settings")
+    whole = all(each is not None and each.runs is not None for each in declarations)
+    return Kept(first.comparison, runs if whole else None) if first else None
 
 
 def kept(folder: Path) -> Kept | None:
@@ -75,6 +111,8 @@ def kept(folder: Path) -> Kept | None:
         content = json.loads((folder / FILE).read_bytes())
         if "comparison" not in content:
             return Kept(Declared.model_validate(content))
+        if "runs" not in content:
+            return Kept(Declared.model_validate(content["comparison"]))
         runs = {(m, int(seed)): str(name) for m, ids in content["runs"].items() for seed, name in ids.items()}
         return Kept(Declared.model_validate(content["comparison"]), runs)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):

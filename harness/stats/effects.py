@@ -33,7 +33,7 @@ def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> Floats:
     return share
 
 
-def normalised_regret(error: ArrayLike, optimum: float, random_median: float) -> Floats:
+def normalized_regret(error: ArrayLike, optimum: float, random_median: float) -> Floats:
     """0 at the table's optimum, 1 at the median architecture; above 1 is worse than a random draw. Errors in %."""
     scaled: Floats = (np.asarray(error, dtype=float) - optimum) / (random_median - optimum)
     return scaled

@@ -70,9 +70,7 @@ def changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list
     kept, now = baseline.attrs.get("made"), made(manifests)
     before = kept if isinstance(kept, dict) and all(isinstance(v, dict) for v in kept.values()) else {}
     if not before or not now:
-        who = (
-            "the baseline keeps none (write it again to have it compared)" if not before else "these results keep none"
-        )
+        who = "the baseline keeps none, as those of imported runs do" if not before else "these results keep none"
         return [f"configuration: not compared, {who}"]
     differing: dict[str, list[str]] = {}
     both = [m for m in before if m in now]

@@ -15,6 +15,7 @@ from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.stats.intervals import p_of_more, rate
 from harness.stats.random_search import chance_of_best
+from harness.tables.measure import Measure
 from harness.tables.table import Table
 
 Flags = NDArray[np.bool_]
@@ -54,27 +55,29 @@ class BaseRate:
 UNKNOWN = BaseRate(float("nan"))
 
 
-def base_rate(results: Results, declared: Declared) -> BaseRate:
-    """How often the declared rule calls a random cell collapsed, by all cells of the table that judged the runs."""
+def base_rate(results: Results, declared: Declared, measure: Measure | None = None) -> BaseRate:
+    """How often the declared rule calls a random cell collapsed, by all cells of the table that judged the runs, in the
+    measure that judges (its test, if none is named)."""
     table = results.table
-    if table is None or not table.knows_all(table.test):
+    if table is None or not table.knows_all(measure or table.test):
         return UNKNOWN
-    judged = results.error_by_epoch().groupby(["method", "seed"])["error_pct"].count()
+    measure = measure or table.test
+    judged = results.error_by_epoch(measure).groupby(["method", "seed"])["error_pct"].count()
     epochs = int(judged.median())
-    error = table.scale.error_of(table.row_values(table.test))
+    error = table.scale.error_of(table.row_values(measure))
     if declared.failure == "degraded":
         return BaseRate(share_degraded(error, declared.degraded, epochs), of_runs=True)
-    flags = collapsed_cells(table, declared)
+    flags = collapsed_cells(table, declared, measure)
     if table.validation is None or not table.knows_all(table.validation) or epochs < 1:
         return BaseRate(float(flags.mean()))
     chance = chance_of_best(-table.scale.places_of(table.row_values(table.validation)), epochs)
     return BaseRate(float(flags.mean()), float((chance * flags).sum()))
 
 
-def collapsed_cells(table: Table, declared: Declared) -> Flags:
+def collapsed_cells(table: Table, declared: Declared, measure: Measure) -> Flags:
     """Of every cell of a table, whether the rule calls it collapsed."""
     if declared.failure == "above-random":
-        error = table.scale.error_of(table.row_values(table.test))
+        error = table.scale.error_of(table.row_values(measure))
         found: Flags = error > np.nanmedian(error)
         return found
     kinds, most = {
@@ -107,10 +110,10 @@ def share_degraded(error: Any, points: float, epochs: int) -> float:
 
 def told_failures(found: Endpoints, method: str, base: BaseRate, level: float) -> str:
     """Collapsed runs of a method with the exact interval of their share, and how likely random cells are to give as
-    many: 7/10 [0.35, 0.93], p = 0.25."""
+    many: 7/10 [0.35, 0.93], p = 0.25. Of the runs of which that is known."""
     failed, n = found.failures(method)
     if not n:
-        return "0/0"
+        return "not known"
     _, low, high = rate(failed, n, level)
     told = f"{failed}/{n} [{low:.2f}, {high:.2f}]"
     return told if np.isnan(base.cells) else f"{told}, {told_p(p_of_more(failed, n, base.cells))}"

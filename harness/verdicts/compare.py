@@ -15,7 +15,7 @@ from harness.results.endpoints import Endpoints
 from harness.results.frames import LeftOut
 from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
-from harness.stats.effects import a12, iqm, normalised_regret
+from harness.stats.effects import a12, iqm, normalized_regret
 from harness.stats.intervals import Interval, median_interval, rate, rate_difference
 from harness.stats.shift import Shift, runs_to_notice, shift_of
 from harness.stats.tests import holm_multipliers, smallest_rank_sum_p, smallest_signed_rank_p
@@ -37,7 +37,7 @@ class Pair:
     level. a12: the chance that a run of the new method beats one of the baseline, whatever their seeds, ties half.
     width: what does not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
     difference of their shares. left_out: runs that are not compared. apart: how the methods were trained otherwise.
-    scale: what errors are of.
+    scale: what errors are of. exploratory: it is not what was declared, which its sentence says first.
     """
 
     new: str
@@ -55,6 +55,7 @@ class Pair:
     left_out: tuple[LeftOut, ...] = ()
     apart: str = ""
     scale: Scale = ACCURACY
+    exploratory: bool = False
 
     @property
     def paired(self) -> bool:
@@ -86,7 +87,7 @@ class Pair:
     @property
     def verdict(self) -> str:
         parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]
-        return "; ".join(filter(None, parts))
+        return ("exploratory: " if self.exploratory else "") + "; ".join(filter(None, parts))
 
     @property
     def finding(self) -> str:
@@ -100,6 +101,8 @@ class Pair:
                 f"{self.new} and {self.base} are equivalent in practice, within {self.scale.told_width(self.width)}: "
                 f"{self.numbers_told}"
             )
+        if self.interval.low == self.interval.high == 0:
+            return f"{self.new} against {self.base}: no difference: both are the same in every run ({self.told_n})"
         return f"{self.new} against {self.base}: no difference shown: {self.numbers_told}; {self.overlooked}"
 
     @property
@@ -145,7 +148,7 @@ class Pair:
     def none_failed(self) -> str:
         """What it means that none of the new method's runs failed; nothing where one did."""
         failed, n = self.failures[0]
-        if failed or self.state == "too few":
+        if failed or not n or self.state == "too few":
             return ""
         most = 100 * rate(0, n, self.level).high
         return f"none of its {n} runs collapsed, which leaves a rate of up to {most:.0f} % possible"
@@ -171,7 +174,6 @@ class Pair:
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
-        (a, n), (b, m) = self.failures
         return {
             "method": self.new,
             "against": self.base,
@@ -179,7 +181,7 @@ class Pair:
             f"shift ({self.scale.difference})" if self.scale.difference else "shift": told_interval(self.interval),
             "A12": round(self.a12, 2),
             "p": rounded_p(self.p_holm),
-            "collapsed": f"{a}/{n} vs {b}/{m}",
+            "collapsed": " vs ".join(f"{k}/{of}" if of else "not known" for k, of in self.failures),
         }
 
     def numbers(self) -> dict[str, object]:
@@ -244,6 +246,8 @@ def compare_two(
     """One pair (new, base). multiplier: of its p, by the correction for so many pairs."""
     new, base = names
     shift, left_out = match_runs(found, declared, names, endpoint)
+    if shift.test.smallest * pairs > declared.level:  # nothing can be shown of the first pair, so of none after it
+        multiplier = pairs
     return Pair(
         new=new,
         base=base,
@@ -308,11 +312,13 @@ def match_runs(
 
 
 def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
-    """The difference of two methods' shares of failed runs; of their common seeds, if paired."""
+    """The difference of two methods' shares of failed runs, of their common seeds if paired. NaN: not known."""
+    columns = [found.runs[found.runs["method"] == m].set_index("seed")["failed"].dropna() for m in names]
+    new, base = columns[0].align(columns[1], join="inner") if paired else columns
+    if not (len(new) and len(base)):
+        return Interval(float("nan"), float("nan"), float("nan"))
     if not paired:
         return rate_difference(found.failures(names[0]), found.failures(names[1]), level)
-    columns = [found.runs[found.runs["method"] == m].set_index("seed")["failed"] for m in names]
-    new, base = columns[0].align(columns[1], join="inner")
     n = len(new)
     return rate_difference((int((new > base).sum()), n), (int((new < base).sum()), n), level)
 
@@ -330,8 +336,8 @@ def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[
         row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
-            scaled = float(iqm(normalised_regret(errors, found.optimum, found.random_median)))
-            row["normalised regret"] = f"{scaled:.2f}"
+            scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))
+            row["normalized regret (IQM)"] = f"{scaled:.2f}"
         row["collapsed"] = told_failures(found, name, base, declared.level)
         rows.append(row)
     return rows

@@ -128,6 +128,7 @@ def gate(
     """
     now = baseline_rows(today)
     check_same_measure(now, baseline)
+    baseline = of_methods(baseline, only)
     missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
     if missing:
         raise HarnessError(
@@ -143,6 +144,29 @@ def gate(
     tests = chosen(tests, only)
     adjusted = holm([t.moved for t in tests])
     return [judged(t, p, margins.level, len(tests)) for t, p in zip(tests, adjusted, strict=True)]
+
+
+def of_methods(baseline: pd.DataFrame, only: Sequence[str]) -> pd.DataFrame:
+    """The rows of the methods that are among these names; all, where none is."""
+    wanted = set(only) & set(baseline["method"])
+    return baseline[baseline["method"].isin(wanted)] if wanted else baseline
+
+
+def unchecked(today: Results, baseline: pd.DataFrame, only: Sequence[str]) -> list[str]:
+    """What the checks do not look at, a line each: methods and seeds of one side alone."""
+    told = []
+    looked_at = of_methods(baseline, only)
+    if others := set(baseline["method"]) - set(looked_at["method"]):
+        told.append(f"not checked: {', '.join(sorted(others))} (--only)")
+    if new := [m for m in today.epochs["method"].unique() if m not in set(baseline["method"])]:
+        told.append(f"not checked: {', '.join(new)}, of which the baseline has no run")
+    for method, rows in looked_at.groupby("method", sort=False):
+        before, now = (set(side["seed"]) for side in (rows, today.epochs[today.epochs["method"] == method]))
+        if now and not before & now:
+            told.append(f"{method}: no seed of the baseline is there, so all runs of both sides are compared")
+        elif new_seeds := sorted(now - before):
+            told.append(f"not checked: {method} seed {', '.join(map(str, new_seeds))}, which the baseline lacks")
+    return told
 
 
 def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> None:
@@ -185,16 +209,20 @@ def checks_of(
             raise HarnessError(f"{what} have no run of {method!r} with a value after its last epoch")
     before, after = runs
     onset = margins.onset or max(1.0, SHARE_OF_EPOCHS * float(baseline["epoch"].max()))
-    sizes = {"error": margins.error, "onset": onset}
+    sizes = {"error": margins.error}
+    known = "failed" in before and "failed" in after
+    if known:
+        sizes["onset"] = onset
     if "eigenvalue" in before and "eigenvalue" in after:
         sizes["eigenvalue"] = float(np.log(margins.eigenvalue))
-    columns = {name: (before[name].to_numpy(), after[name].to_numpy()) for name in [*sizes, "failed"]}
+    columns = {name: (before[name].to_numpy(), after[name].to_numpy()) for name in [*sizes, *["failed"] * known]}
     tests = [shift(method, OPTIONS[name], *columns[name], margin=size, paired=paired) for name, size in sizes.items()]
     # the margin of an eigenvalue is given, and told, as a factor
     told = f"factor {margins.eigenvalue:g}"
     tests = [replace(t, margin=told) if t.quantity == OPTIONS["eigenvalue"] else t for t in tests]
     tests.append(tail(method, *columns["error"], margins))
-    tests.append(rates(method, *columns["failed"], margins, paired=paired))
+    if known:
+        tests.append(rates(method, *columns["failed"], margins, paired=paired))
     identical = paired and not lacking and not differences_of(sides[1], sides[0])
     return [replace(t, identical=identical, lacking=lacking) for t in tests]
 
@@ -229,9 +257,9 @@ def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
 
 
 def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> pd.DataFrame:
-    """Of every run, by seed: final error, whether it failed, the epoch of its collapse, and, where it was measured in
-    all of them, the logarithm of its last dominant eigenvalue. Runs without an error after the method's last epoch are
-    left out."""
+    """Of every run, by seed: final error, whether it failed and the epoch of its collapse where its rule can tell, and,
+    where it was measured in all of them, the logarithm of its last dominant eigenvalue. Runs without an error after
+    the method's last epoch are left out."""
     import pandas as pd
 
     found = {}
@@ -244,7 +272,7 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> p
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
         found[seed] = {
             "error": ends["final_error_pct"],
-            "failed": float(ends["failed"]),
+            "failed": ends["failed"],
             "onset": len(run) if np.isnan(onset) else onset,  # none: as if right after the last epoch
         }
         measured = run["hessian_largest"].dropna().tolist() if "hessian_largest" in run else []
@@ -356,7 +384,8 @@ def summary(checks: Sequence[Check]) -> str:
     told = "; ".join(f"{c.method}: {c.quantity}" for c in those)
     if state == "stable":
         if all(c.identical for c in checks):
-            return "stable: identical: every row of every run is that of the baseline, to the last bit"
+            checked = ", ".join(dict.fromkeys(c.method for c in checks))
+            return f"stable: identical: every row of the baseline's runs of {checked} is there again, to the last bit"
         return "stable: every quantity is shown to be within its margin"
     if state == "moved":
         return f"MOVED beyond the margin: {told}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import NO_VALUE, NO_VALUE_AT_ALL, Endpoints, endpoints
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.runs.preregistration import Declared
@@ -75,8 +75,14 @@ def paper_table(
             f" The table knows {', '.join(parts)} of a part of its cells alone, so best and median are not told there."
         )
     left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.primary))
-    if left_out:
-        under += f" Without {told_runs(list(left_out))}."
+    without = (NO_VALUE, NO_VALUE_AT_ALL)
+    if short := [run for run in left_out if run.why not in without]:
+        under += f" Without {told_runs(short)}."
+    if any(run.why in without for run in left_out):
+        under += (
+            " (k of n): the table knows what k of n runs derived; which these are depends on what a method derives, so "
+            "that they are no random part of its runs."
+        )
     if any(UNKNOWN in (row[names[m]]) for row in rows[: len(methods)] for m in chosen):
         under += f" {UNKNOWN}: the table has no value there of any architecture that the method derived."
     return rows, under

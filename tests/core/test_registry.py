@@ -32,7 +32,8 @@ def test_every_plugin_is_found_by_its_name() -> None:
     for kind in (SEARCHERS, REGULARIZERS):
         assert list(kind.classes) == sorted(kind.classes)
         assert all(cls.name == name for name, cls in kind.classes.items())
-    assert list(DATASETS.classes) == ["cifar10", "cifar100", "digits", "digits100", "imagenet16-120", "npz", "svhn"]
+    images = ["cifar10", "cifar100", "digits", "digits100", "imagenet16-120", "npz", "svhn"]
+    assert sorted(DATASETS.classes) == sorted([*images, "ptb", "text", "text-small", "wikitext-2"])
 
 
 def test_an_installed_package_adds_a_regularizer(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for machine, seeds in (("a", "0..1"), ("b", "1..2"), ("c", "3")):
         study = load_study(root / "small.toml", seeds=seeds)
-        declare(root / machine / "small", study.file.comparison, begun=False)
+        declare(root / machine / "small", study.file.comparison, study.ids, begun=False)
         assert [o.error for o in run_all(plan(study, root / machine), "cpu", 1)] == [None] * len(study.runs)
     (begun,) = plan(load_study(root / "small.toml", seeds="4"), root / "c")
     begun.folder.open()

@@ -177,7 +177,7 @@ def test_plan_shows_what_differs(small_study: Path, tmp_path: Path) -> None:
 
 def test_verdicts_of_methods_under_different_recipes_say_so() -> None:
     found = load_folder(ROOT / "results/published/digits")
-    assert alike(found.results.settings) == "all methods trained alike"
+    assert alike(found.results.settings) == "the same training settings for all methods that train"
     declared = Declared(pairs=(("sdarts-rs", "darts"), ("random-search", "darts")))
     configurations = [(m["method_name"], m["configuration"]) for m in found.manifests]
     settings = dict(by_method(configurations))

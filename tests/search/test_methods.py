@@ -436,17 +436,16 @@ def test_cells_may_have_mixing_weights_of_their_own(space: Any) -> None:
 
 
 @pytest.mark.parametrize("space", SPACE_LIST, ids=lambda s: s.name)
-def test_lambda_term_is_the_gradient_of_the_alignment(space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lambda_term_is_the_gradient_of_the_alignment(space: Any) -> None:
     """Against two exact differentiations, in float64; the term is scaled by e / (E - 1). The published distance is
     that of float32; on so small a network it crosses kinks of ReLU and pooling."""
-    monkeypatch.setattr("harness.search.regularizers.layer_alignment.DISTANCE", 1e-6)
     mix, step = small_step(space, epoch=2, epochs=5, cells=3)
     weights = list(step.net.parameters())
     own = mix[0].expand(step.net.mixed_cells, *mix[0].shape).clone().requires_grad_()
     (slopes,) = torch.autograd.grad(step.loss([own, *mix[1:]]), own, create_graph=True)
     expected = torch.autograd.grad(layer_alignment(slopes), weights, materialize_grads=True)
     zero: list[Any] = [torch.zeros_like(w) for w in weights]
-    part = REGULARIZERS.build("layer-alignment", {"strength": 0.25})
+    part = REGULARIZERS.build("layer-alignment", {"strength": 0.25, "distance": 1e-6})
     found = part.weight_gradients(zero, mix, step)
     size = torch.cat([e.flatten() for e in expected]).norm()
     error = torch.cat([(f + 0.25 * 2 / 4 * e).flatten() for f, e in zip(found, expected, strict=True)]).norm()

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.core.errors import HarnessError
-from harness.stats.effects import a12, iqm, normalised_regret, performance_profile
+from harness.stats.effects import a12, iqm, normalized_regret, performance_profile
 from harness.stats.intervals import mean_of_next, median_interval, p_of_more, rate, rate_difference
 from harness.stats.random_search import best_of_random, chance_of_best
 from harness.stats.ranks import mean_ranks
@@ -55,9 +55,9 @@ def test_a12_is_mann_whitney_s_u() -> None:
     assert a12([1, 2], [1, 2]) == 0.5
 
 
-def test_profile_and_normalised_regret() -> None:
+def test_profile_and_normalized_regret() -> None:
     assert performance_profile([1, 2, 2, 4], [0, 1, 2, 3, 4]).tolist() == [0, 0.25, 0.75, 0.75, 1]
-    assert normalised_regret([5.0, 10.0, 20.0], 5.0, 10.0).tolist() == [0, 1, 3]
+    assert normalized_regret([5.0, 10.0, 20.0], 5.0, 10.0).tolist() == [0, 1, 3]
 
 
 # -- tests ---------------------------------------------------------------------------------------------------------

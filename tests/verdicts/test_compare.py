@@ -203,7 +203,7 @@ def test_the_table_of_a_paper() -> None:
     ))  # fmt: skip
     told, caption = paper_table(finished(replace(results, lookups=one)))
     assert "(9 of 10)*" in told[1]["digits100 x-test"]
-    assert "Without new seed 0 (has no value at any epoch)." in caption
+    assert "(k of n): the table knows what k of n runs derived" in caption
     (alone, *_), _ = paper_table(finished(results, Declared(baseline="new")), [TABLE.test])
     assert alone["digits100 x-test"].endswith("†")
     rows, _ = paper_table(finished(results), [TABLE.test], "median")
@@ -318,7 +318,10 @@ def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path
     write_baseline(few, tmp_path / "few.parquet")
     checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
     assert all(c.identical for c in checks)  # the same runs are stable, however few
-    assert summary(checks) == "stable: identical: every row of every run is that of the baseline, to the last bit"
+    assert (
+        summary(checks)
+        == "stable: identical: every row of the baseline's runs of darts is there again, to the last bit"
+    )
     others = made_up({"darts": seeds(np.random.default_rng(1), 2, 0, 300)})
     checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
     assert overall(checks) == "too few"
@@ -431,7 +434,7 @@ def test_a_baseline_keeps_what_its_runs_ran_with(tmp_path: Path) -> None:
     assert changes([], kept) == ["configuration: not compared, these results keep none"]
     write_baseline(results, tmp_path / "old.parquet")  # as older versions wrote them
     assert changes(manifests, read_baseline(tmp_path / "old.parquet")) == [
-        "configuration: not compared, the baseline keeps none (write it again to have it compared)"
+        "configuration: not compared, the baseline keeps none, as those of imported runs do"
     ]
 
 

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
 from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
+from harness.tables.measure import Measure
 from harness.verdicts.baseline import baseline_rows
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol
-from harness.verdicts.compare import Pair, compare
-from harness.verdicts.gate import Margins, gate, overall
+from harness.verdicts.collapse import UNKNOWN, base_rate
+from harness.verdicts.compare import Pair, compare, describe
+from harness.verdicts.gate import Margins, gate, overall, summary, unchecked
 from harness.verdicts.paper import paper_table
+from tests.conftest import ROOT
 from tests.support.results import TABLE, finished, made_up, of_errors
 
 OTHER = {"lower": "higher", "higher": "lower"}
@@ -152,7 +156,7 @@ def test_order_of_rows_and_numbers_of_seeds_do_not_matter(runs: Runs, random: ob
     places = np.random.default_rng(random.randrange(2**32)).permutation(len(results.epochs))  # type: ignore[attr-defined]
     epochs = results.epochs.iloc[places].reset_index(drop=True)
     other = replace(results, epochs=epochs, timing=results.timing.iloc[places[::-1]].reset_index(drop=True))
-    declared = Declared(baseline="a", rope=2.0)
+    declared = Declared(baseline="a", rope=2.0, failure="degraded")
     (pair,), (shuffled,) = (compare(endpoints(r, declared), declared) for r in (results, other))
     assert shuffled.numbers() == pair.numbers()
     renumbered = {m: {100 + 7 * s: e for s, e in r.items()} for m, r in runs.items()}
@@ -206,7 +210,7 @@ def test_a_claim_is_decided_as_the_pair_is(runs: Runs) -> None:
 
 
 def answer(today: Results, before: Results, only: tuple[str, ...] = ()) -> str:
-    return overall(gate(today, baseline_rows(before), Margins(error=5), Declared(), only))
+    return overall(gate(today, baseline_rows(before), Margins(error=5), Declared(failure="degraded"), only))
 
 
 @settings(max_examples=60, deadline=None)
@@ -269,3 +273,75 @@ def test_endpoints_of_nothing_are_a_sentence() -> None:
     with pytest.raises(HarnessError, match="no run has a value at any epoch"):
         endpoints(runs, Declared())
     assert isinstance(endpoints(of_errors({"m": {0: [1.0, 2.0]}}), Declared()), Endpoints)
+
+
+# -- what is known of a collapse ---------------------------------------------------------------------------------------
+
+
+def test_a_base_rate_is_of_the_measure_that_judges() -> None:
+    """Each by drawing runs of random cells itself."""
+    results = Results.of_folder(ROOT / "results" / "published" / "cifar10-8")
+    table, epochs = results.table, 13
+    assert table is not None
+    declared = Declared(failure="degraded", degraded=5.0)
+    rng = np.random.default_rng(0)
+    for name in ("cifar10/ori-test@200", "cifar10/ori-test@12", "ImageNet16-120/x-test@200"):
+        measure = Measure.parse(name)
+        error = 100 - table.row_values(measure)
+        runs = error[rng.integers(0, len(error), (40_000, epochs))]
+        seen = (runs[:, -1] >= runs.min(axis=1) + 5).mean()
+        assert base_rate(results, declared, measure).cells == pytest.approx(seen, abs=0.01)
+    assert np.isnan(base_rate(results, declared, Measure.parse("cifar100/x-valid@200")).cells)  # of a part of the cells
+
+
+def test_a_run_whose_last_cell_is_not_known_counts_neither_way() -> None:
+    results = Results.of_folder(ROOT / "results" / "published" / "cifar10-8")
+    measure = Measure.parse("cifar100/x-valid@200")
+    declared = Declared(failure="degraded", degraded=5.0)
+    found = endpoints(results, declared, measure)
+    rows = results.rows(measure)
+    for method in found.methods:
+        errors = [
+            r.sort_values("epoch")["error_pct"].to_numpy() for _, r in rows[rows["method"] == method].groupby("seed")
+        ]
+        known = [e for e in errors if not np.isnan(e[-1])]
+        assert found.failures(method) == (sum(e[-1] >= np.nanmin(e) + 5 for e in known), len(known))
+
+
+def test_no_median_no_collapse() -> None:
+    runs = {"a": {s: [9.0, 5.0 + s] for s in range(8)}, "b": {s: [9.0, 6.0 + s] for s in range(8)}}
+    found = endpoints(of_errors(runs), Declared())  # worse than a median that nobody knows
+    assert found.failures("a") == (0, 0)
+    (pair,) = compare(found, Declared())
+    assert pair.row()["collapsed"] == "not known vs not known"
+    assert "collapsed" not in pair.verdict
+    assert [row["collapsed"] for row in describe(found, Declared(), UNKNOWN)] == ["not known", "not known"]
+    checks = gate(of_errors(runs), baseline_rows(of_errors(runs)), Margins(), Declared())
+    assert {c.quantity for c in checks} == {"final error", "runs beyond the worst"}
+
+
+def test_equal_runs_are_told_to_be_equal_and_pairs_are_of_two() -> None:
+    runs = {m: {s: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")}
+    (pair,) = compare(endpoints(of_errors(runs), Declared(failure="degraded")), Declared(failure="degraded"))
+    assert pair.finding == "b against a: no difference: both are the same in every run (8 pairs of runs)"
+    for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
+        with pytest.raises(ValidationError, match="compared"):
+            Declared(pairs=pairs)
+
+
+def test_a_gate_says_what_it_does_not_look_at() -> None:
+    before = of_errors({m: {s: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")})
+    today = of_errors({"a": {s: [9.0, 5.0 + s] for s in range(9)}, "c": {0: [9.0, 5.0]}})
+    baseline = baseline_rows(before)
+    told = unchecked(today, baseline, ["a"])
+    assert told == [
+        "not checked: b (--only)",
+        "not checked: c, of which the baseline has no run",
+        "not checked: a seed 8, which the baseline lacks",
+    ]
+    checks = gate(today, baseline, Margins(), Declared(), ["a"])
+    assert summary(checks) == "stable: identical: every row of the baseline's runs of a is there again, to the last bit"
+    moved = of_errors({m: {s + 100: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")})
+    assert "a: no seed of the baseline is there, so all runs of both sides are compared" in unchecked(
+        moved, baseline, []
+    )

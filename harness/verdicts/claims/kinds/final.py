@@ -101,6 +101,8 @@ class CollapsedShare(RunClaim):
         changes = {"failure": self.failure, "parameter_free": self.parameter_free, "skips": self.skips}
         declared = runs.declared.model_copy(update=changes)
         failed, n = endpoints(runs.results, declared).failures(self.method)
+        if not n:
+            return Verdict("cannot be tested", f"whether the runs of {runs.name} have collapsed is not known")
         interval = rate(failed, n)
         above, below = interval.low > self.value, interval.high < self.value
         common = base_rate(runs.results, declared)
