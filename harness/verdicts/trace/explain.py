@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -31,20 +32,27 @@ SHOWN = 5
 @dataclass(frozen=True)
 class Explanation:
     """kind: what the row is said to be. cells: published indices (rows, where the space has none), each a tuple: one
-    cell, the cell of each number, or the cells of a mean. chance: how many matches of this kind chance alone gives at
-    the density of the table. unknown: places of which the table cannot tell."""
+    cell, the cell of each number, or the cells of a mean. chance: how many matches like these chance alone gives at
+    the density of the table; tried: in how many ways the row was read so. unknown: places of which the table cannot
+    tell."""
 
     kind: str
     reading: str
     places: tuple[Place, ...]
     cells: tuple[tuple[int, ...], ...]
     chance: float
+    tried: int = 1
     unknown: tuple[Place, ...] = ()
     note: str = ""
 
     @property
     def coincidence(self) -> bool:
-        return self.chance >= COINCIDENCE
+        return self.chance * self.tried >= COINCIDENCE
+
+    @property
+    def by_chance(self) -> str:
+        told = told_chance(self.chance) + (f" in each of {self.tried} ways to read it" if self.tried > 1 else "")
+        return told + (": a coincidence" if self.coincidence else "")
 
     def row(self) -> dict[str, Any]:
         """What a terminal has room for."""
@@ -59,7 +67,7 @@ class Explanation:
             "columns": ", ".join(map(str, self.places)),
             "cells": told,
             "matches": len(self.cells),
-            "by chance": told_chance(self.chance) + (": a coincidence" if self.coincidence else ""),
+            "by chance": self.by_chance,
         }
 
     def numbers(self) -> dict[str, Any]:
@@ -71,6 +79,8 @@ class Explanation:
             "cells": [list(c) for c in self.cells],
             "matches": len(self.cells),
             "by_chance": self.chance,
+            "ways_tried": self.tried,
+            "coincidence": self.coincidence,
             "not_known": [str(p) for p in self.unknown],
             "note": self.note,
         }
@@ -91,14 +101,14 @@ class Traced:
     @property
     def sentence(self) -> str:
         """The row in one sentence."""
-        sure = [e for e in self.explanations if not e.coincidence and not e.unknown] or self.explanations
+        sure = [e for e in self.explanations if not e.coincidence and not e.unknown] or self.explanations[:1]
         told: list[str] = []
         seen: set[Place] = set()
         for each in sure:
             if not seen & set(each.places):
                 of = f" in {', '.join(map(str, each.places))}" if len(each.places) < self.columns else ""
                 own = each.row()
-                told.append(f"{each.kind}{of}: {own['cells']} ({each.reading}), by chance {own['by chance']}")
+                told.append(f"{each.kind}{of}: {own['cells']} ({each.reading}), by chance {each.by_chance}")
                 seen |= set(each.places)
         return "; ".join([*told, *self.findings])
 
@@ -195,7 +205,8 @@ class Tracer:
                         reading.label,
                         way,
                         tuple(sorted((self.cell(int(row)),) for row in np.flatnonzero(hits))),
-                        self.chance(reading, known) * len(ways),
+                        self.chance(reading, known),
+                        len(ways),
                         tuple(p for p in way if p not in reading.values),
                     )
 
@@ -208,9 +219,11 @@ class Tracer:
                 way = matching([[p for p, hit in own.items() if hit[row]] for own in fits])
                 if way is not None:
                     known = list(zip(numbers, way, strict=True))
-                    orders = np.prod(np.arange(len(reading.values), len(reading.values) - len(numbers), -1))
-                    chance = self.chance(reading, known) * float(orders)
-                    yield Explanation(ONE[reading.single], reading.label, way, ((self.cell(int(row)),),), chance)
+                    orders = math.perm(len(reading.values), len(numbers))
+                    chance = self.chance(reading, known)
+                    yield Explanation(
+                        ONE[reading.single], reading.label, way, ((self.cell(int(row)),),), chance, orders
+                    )
 
     def best(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> Iterator[Explanation]:
         """Every number is the best of its column; or a trial of the cell that is best by the mean."""
@@ -221,12 +234,12 @@ class Tracer:
                     continue
                 widths = [min(1.0, width(n, reading, p)) for n, p in zip(numbers, way, strict=True)]
                 alike = [r for r in self.readings if r.single == reading.single and r.epochs == reading.epochs]
-                chance = float(np.prod(widths)) * len(ways) * sum(not r.other for r in alike)
+                chance, tried = float(np.prod(widths)), len(ways) * sum(not r.other for r in alike)
                 tops = [int(np.nanargmax(reading.values[p])) for p in way]
                 if all(self.fits(reading, p, n)[t] for n, p, t in zip(numbers, way, tops, strict=True)):
                     cells = tuple(self.cell(t) for t in tops)
                     kind = BEST if len(way) == 1 else BESTS
-                    yield Explanation(kind, reading.label, way, (cells,), chance)
+                    yield Explanation(kind, reading.label, way, (cells,), chance, tried)
                 usual = reading.single and reading.epochs == mean.epochs and not reading.other
                 if not (usual and set(way) <= set(mean.values)):
                     continue
@@ -235,7 +248,7 @@ class Tracer:
                     cells = tuple(self.cell(t) for t in tops)
                     means = ", ".join(f"{mean.values[p][t]:.2f}" for p, t in zip(way, tops, strict=True))
                     note = f"whose mean is {means}, the highest"
-                    yield Explanation(TRIAL_OF_BEST, reading.label, way, (cells,), chance, note=note)
+                    yield Explanation(TRIAL_OF_BEST, reading.label, way, (cells,), chance, tried, note=note)
 
     def means(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> Iterator[Explanation]:
         """Means of runs that ended at no more than two cells, with the printed deviation."""
@@ -253,7 +266,7 @@ class Tracer:
         first, second = mixture.times
         cells = tuple((self.cell(a),) * first + (self.cell(b),) * second for a, b in mixture.pairs.tolist())
         note = f"{first + second} runs, the deviation divides by {mixture.divisor}"
-        return Explanation(MEAN, reading.label, way, cells, mixture.chance * ways, note=note)
+        return Explanation(MEAN, reading.label, way, cells, mixture.chance, mixture.tried * ways, note=note)
 
     # -- what holds of no cell ---------------------------------------------------------------------------------
 
@@ -263,12 +276,15 @@ class Tracer:
         """Numbers above the best of their column; and, where no cell has the row, the nearest one."""
         mean = self.readings[0]
         ways = [w for w in ways if set(w) <= set(mean.values)]
-        if not ways or any(not e.coincidence for e in found):
+        covered = {p for e in found if not e.coincidence for p in e.places}
+        if not ways or (len(ways) > 1 and covered):
             return []
         explained = any(e.kind in ONE.values() and not e.unknown and len(e.places) == len(numbers) for e in found)
         far = {w: self.distances(mean, numbers, w) for w in ways}
         way = min(ways, key=lambda w: np.nanmin(far[w].sum(axis=0)))
-        told = [t for n, p in zip(numbers, way, strict=True) if (t := self.above(n, p))]
+        told = [t for n, p in zip(numbers, way, strict=True) if p not in covered and (t := self.above(n, p))]
+        if covered:
+            return told
         spread = any(n.deviation is not None and n.deviation > n.deviation_half for n in numbers)
         if not explained and not spread:
             row = int(np.nanargmin(far[way].max(axis=0)))
@@ -367,6 +383,6 @@ def merged(found: Sequence[Explanation]) -> list[Explanation]:
     told = []
     for (kind, way, cells, unknown), same in by.items():
         labels = list(dict.fromkeys(e.reading for e in same))
-        chance = min(e.chance for e in same)
-        told.append(Explanation(kind, "; or ".join(labels), way, cells, chance, unknown, same[0].note))
+        chance, tried = min(e.chance for e in same), max(e.tried for e in same)
+        told.append(Explanation(kind, "; or ".join(labels), way, cells, chance, tried, unknown, same[0].note))
     return told

@@ -23,12 +23,13 @@ EXACT = 1e-6
 @dataclass(frozen=True)
 class Mixture:
     """pairs: rows of two cells, [matches, 2]; times: how many runs ended at each. divisor: of the deviation. chance:
-    how many pairs fit by chance."""
+    how many pairs fit by chance; tried: how many such shares and divisors were looked through."""
 
     pairs: NDArray[np.intp]
     times: tuple[int, int]
     divisor: str
     chance: float
+    tried: int
 
 
 def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | None) -> Iterator[Mixture]:
@@ -37,6 +38,7 @@ def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | N
     Mean m and deviation s of i runs at a and k - i at b are two equations: a = m ± s c (k - i) / k, b = m ∓ s c i / k,
     where c makes s the distance of a and b.
     """
+    tried = len(DIVISORS) * sum(k - 1 for k in ((runs,) if runs else RUNS))
     leading = max(range(len(numbers)), key=lambda i: numbers[i].deviation or 0.0)
     for k in (runs,) if runs else RUNS:
         for i in range(1, k):
@@ -49,7 +51,7 @@ def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | N
                     continue
                 printed = sum(1 + (n.deviation is not None) for n in numbers)
                 wide = sum(len(a.pairs(WIDER)) for a in asked)
-                yield Mixture(found, (i, k - i), divisor, float(wide / WIDER**printed))
+                yield Mixture(found, (i, k - i), divisor, float(wide / WIDER**printed), tried)
 
 
 @dataclass(frozen=True)
