@@ -12,7 +12,7 @@ from harness.cli.claims import claims
 from harness.cli.datasets import datasets
 from harness.cli.exchange import export, import_, rederive
 from harness.cli.folders import merge, verify
-from harness.cli.judging import compare, gate, paper
+from harness.cli.judging import audit, compare, gate, paper
 from harness.cli.plot import plot
 from harness.cli.program import Program
 from harness.cli.reading import form, report
@@ -35,6 +35,7 @@ Examples:
   harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness trace "39.77 54.30 15.03 15.61 16.43 16.32"         what a printed row is
+  harness audit FOLDER                                        what is suspicious in its runs
   harness report STUDY                                        all of it on one page
   harness train GENOTYPE --space darts.full --dataset cifar10 train a derived cell as papers do
   harness tables info nasbench201.digits                      what a table holds
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 STUDIES = (plan, run, submit, status, verify, merge, publish, train)
-READERS = (plot, compare, paper, gate, report, import_, export, rederive, trace)
+READERS = (plot, compare, paper, gate, audit, report, import_, export, rederive, trace)
 for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)
 
