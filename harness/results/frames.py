@@ -189,7 +189,7 @@ class Results:
                 cells = 100 - self.table.row_values(self.table.test)
                 row["best_of_random_pct"] = round(best_of_random(cells, judged), 2)
             row["distinct"] = agreement(own["architecture"].tolist())[0]
-            if self.table is not None and self.table.complete:
+            if self.table is not None and self.table.knows_all(self.table.test):
                 values = self.table.row_values(self.table.test)
                 # means over trials, read from rows and from arrays, may differ in the last bits
                 ranks = [percentile_among(values, 100 - e, tolerance=1e-4) for e in last]

@@ -136,6 +136,29 @@ def test_means_are_of_some_of_the_trials(table: Table, shared_data: Path) -> Non
     assert "three of 8,169 cells, two of 7,456" in sheet
 
 
+# -- a part is not all -----------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_never_taken_for_all(table: Table) -> None:
+    """The first version knows validation of CIFAR-100 of 2,516 cells, the newest its third trial of 8,169."""
+    first, cifar100 = open_table(f"nasbench201@{FIRST}"), Measure("cifar100", "x-valid", 200)
+    assert first.references(cifar100) == {}
+    assert set(table.references(cifar100)) == {"table optimum", "random architecture (median)"}
+    assert (table.knows_all(cifar100), table.knows_all(cifar100, 999), table.knows_all(cifar100, 888)) == (
+        True,
+        False,
+        True,
+    )
+    told = call("tables", "info", first.name + "@" + FIRST[:8])
+    assert "best of the 2,516 known of cifar100/x-valid@200: #9930 " in told
+    assert "best of cifar10/ori-test@200: #6111 " in told
+    rows = json.loads(call("tables", "lookup", "nasbench201", 1, "--format", "json"))
+    ranks = {(r["measure"], r["trial"]): r["percentile"] for r in rows}
+    assert ranks["cifar100/x-valid@200", 999] is None
+    assert ranks["cifar100/x-valid@200", "mean-nasbench201"] is None
+    assert ranks["cifar100/x-valid@200", 888] is not None
+
+
 # -- versions ------------------------------------------------------------------------------------------------------
 
 
