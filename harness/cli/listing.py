@@ -122,7 +122,8 @@ def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     """One row for each measure and trial of one architecture, in %; percentile among the table's architectures."""
     rows = []
     for column, value in table.all_values(architecture):
-        rank = table.percentile(architecture, column.measure, column.trial) if table.complete else np.nan
+        whole = table.knows_all(column.measure, column.trial)
+        rank = table.percentile(architecture, column.measure, column.trial) if whole else np.nan
         rows.append(
             {
                 "measure": str(column.measure),

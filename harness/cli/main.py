@@ -12,13 +12,14 @@ from harness.cli.claims import claims
 from harness.cli.datasets import datasets
 from harness.cli.exchange import export, import_, rederive
 from harness.cli.folders import merge, verify
-from harness.cli.judging import compare, gate, paper
+from harness.cli.judging import audit, compare, gate, paper
 from harness.cli.plot import plot
 from harness.cli.program import Program
 from harness.cli.reading import form, report
 from harness.cli.study import plan, publish, run, status
 from harness.cli.submit import submit
 from harness.cli.tables import tables
+from harness.cli.trace import trace
 from harness.cli.train import train
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
@@ -33,6 +34,8 @@ Examples:
   harness compare STUDY                                       which differences the seeds can carry
   harness paper STUDY --format latex                          the table of a paper
   harness gate STUDY --against BASELINE.parquet               has anything moved?
+  harness trace "39.77 54.30 15.03 15.61 16.43 16.32"         what a printed row is
+  harness audit FOLDER                                        what is suspicious in its runs
   harness report STUDY                                        all of it on one page
   harness train GENOTYPE --space darts.full --dataset cifar10 train a derived cell as papers do
   harness tables info nasbench201.digits                      what a table holds
@@ -47,7 +50,7 @@ def main() -> None:
 
 
 STUDIES = (plan, run, submit, status, verify, merge, publish, train)
-READERS = (plot, compare, paper, gate, report, import_, export, rederive)
+READERS = (plot, compare, paper, gate, audit, report, import_, export, rederive, trace)
 for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)
 

@@ -47,7 +47,8 @@ def info(name: str, form: Any) -> None:
         emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
         for row in rows:
             index = "" if row["best index"] is None else f"#{row['best index']} "
-            click.echo(f"best of {row['measure']}: {index}{row['best architecture']}")
+            part = f"the {len(table) + table.absent - row['missing']:,} known of " if row["missing"] else ""
+            click.echo(f"best of {part}{row['measure']}: {index}{row['best architecture']}")
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")

@@ -41,11 +41,12 @@ class Distribution(Picture):
         elif table.validation is not None:
             pair = {str(m): 100 - table.row_values(m)[chosen] for m in (table.validation, measure)}
         known = mean[~np.isnan(mean)]
+        of = "" if table.knows_all(measure) else " known"
         return Content(
             pd.DataFrame({"mean": mean} | pair),
             f"{table.name}: {measure}, n = {len(known):,}",
             (SPREAD, PAIR) if pair else (SPREAD,),
-            {"best": float(known.min()), "median": float(np.median(known))},
+            {f"best{of}": float(known.min()), f"median{of}": float(np.median(known))},
         )
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:

@@ -75,7 +75,7 @@ class Source:
     def whole_table(self) -> Table:
         """The table, which knows all of its space's architectures."""
         table = self.results.table
-        if table is None or not table.complete:
+        if table is None or not table.knows_all(table.test):
             raise HarnessError("the spread of a table's architectures needs a table that holds all of them")
         return table
 

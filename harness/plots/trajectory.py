@@ -75,7 +75,7 @@ class Trajectory(Figure):
             known = table.references(table.test)
             if self.metric == "regret" and not known:
                 raise HarnessError(
-                    f"table {table.name} does not hold every architecture: its optimum is unknown, "
+                    f"table {table.name} does not know {table.test} of every architecture: its optimum is unknown, "
                     "draw the error instead"
                 )
             offset = known["table optimum"] if self.metric == "regret" else 0.0

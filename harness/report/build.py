@@ -26,6 +26,7 @@ from harness.runs.preregistration import Endpoint
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
+from harness.verdicts.audit import audit
 from harness.verdicts.collapse import base_rate
 from harness.verdicts.compare import Pair, compare, describe
 from harness.verdicts.paper import paper_table
@@ -55,6 +56,7 @@ def build(found: Finished, to: Path) -> Path:
         problem=problem,
         comparison=[p.row() for p in cards],
         exploratory=exploratory,
+        suspicious=[f.row() for f in audit(found.results)],
         results=[described(found, ends), found.results.final().to_dict("records")],
         paper=accuracies(found),
         figures=made,

@@ -20,7 +20,7 @@ from harness.runs.execute import Planned
 from harness.runs.store import TABLES, RunFolder
 from harness.spaces.base import SPACES, Space
 from harness.stats.random_search import best_of_random
-from harness.tables.catalog import open_table
+from harness.tables.catalog import VERSION, open_table
 from harness.tables.measure import ACCURACY, SCALES, Measure, Scale, percentile_among
 from harness.tables.table import Table
 from harness.tables.training.on_demand import TrainedTable
@@ -199,7 +199,7 @@ class Results:
                 cells = self.scale.error_of(self.table.row_values(self.table.test))
                 row[self.scale.best_of_random] = round(best_of_random(cells, judged), 2)
             row["distinct"] = agreement(own["architecture"].tolist())[0]
-            if self.table is not None and self.table.complete:
+            if self.table is not None and self.table.knows_all(self.table.test):
                 places, scale = self.scale.places_of, self.scale
                 values = -places(self.table.row_values(self.table.test))
                 # means over trials, read from rows and from arrays, may differ in the last bits
@@ -255,9 +255,12 @@ def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
     if "trained" in named:
         return TrainedTable.of_manifest(named)
     table = open_table(named["name"])
-    if table.fingerprint != named["fingerprint"]:
-        raise HarnessError(f"{what} were looked up in another version of table {table.name!r}")
-    return table
+    if table.fingerprint == named["fingerprint"]:
+        return table
+    try:
+        return open_table(f"{named['name']}{VERSION}{named['fingerprint']}")
+    except HarnessError:
+        raise HarnessError(f"{what} were looked up in another version of table {table.name!r}") from None
 
 
 def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:

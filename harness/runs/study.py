@@ -59,7 +59,8 @@ class StudyFile(BaseModel):
     recipe: all methods are trained by the study's settings (`shared`), or each as its paper's code trains, where that
     is known (`published`): its recipe then wins over [training] and [supernet]. epochs: where they are said they hold
     for every method; `published` may leave them to the recipes.
-    table: a table's name; "none"; or "trained": what is derived is trained, as `retraining` says, and looked up.
+    table: a table's name, or NAME@FINGERPRINT of an earlier version of it; "none"; or "trained": what is derived is
+    trained, as `retraining` says, and looked up.
     judge: the table is asked after every so many epochs and the last, or after the "last" alone.
     """
 

@@ -12,7 +12,10 @@ from harness.tables.embedding import embedded_folders
 from harness.tables.sources.published import sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable
+from harness.tables.versions import version_named
 
+VERSION = "@"
+"""Between a table's name and the fingerprint of one of its versions."""
 NO_TABLE = "none"
 """What a person calls that there is none."""
 
@@ -26,10 +29,13 @@ def table_folders() -> dict[str, Path]:
 
 
 def open_table(name: str) -> Table:
-    """The table of a name, or of a folder's path."""
+    """The table of a name, or of a folder's path; NAME@FINGERPRINT (its first digits) is an earlier version of it."""
     known = table_folders()
-    if name in known:
-        return Table(known[name])
+    plain, at, start = name.partition(VERSION)
+    if plain in known:
+        newest = Table(known[plain])
+        version = version_named(newest.info, start) if at else None
+        return newest if version is None else Table(known[plain], version)
     if name.endswith(SUFFIX):
         return StackTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():

@@ -21,3 +21,8 @@ def embedded_tables(space: str) -> Iterator[Table]:
         table = Table(folder)
         if table.info["space"] == space:
             yield table
+
+
+def richest_table() -> Table:
+    """The one with the most measures."""
+    return max((Table(folder) for folder in embedded_folders().values()), key=lambda table: len(table.measures))

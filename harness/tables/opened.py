@@ -15,6 +15,7 @@ from harness.core.notation import parse_json
 from harness.spaces.base import SPACES, Architecture, Enumerable, Space, enumerable
 from harness.tables.blocks import Blocks
 from harness.tables.measure import Column, Measure, digest
+from harness.tables.versions import earlier_version
 
 What = Architecture | str | int
 """An architecture, its string (without a space: the table's key), or its published index."""
@@ -23,10 +24,14 @@ What = Architecture | str | int
 class OpenedFolder:
     """What a table's folder says of itself, and the names of its rows."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, version: str | None = None) -> None:
+        """Open the newest version, or the earlier one that has this fingerprint."""
+        self.folder, self.version = folder, version
+        self._parts: dict[str, list[int]] = {}
         try:
             self.info: dict[str, Any] = parse_json((folder / "table.json").read_bytes())
+            if version is not None:
+                self.info, self._parts = earlier_version(self.info, version)
             self.columns = [Column(*c) for c in self.info["columns"]]
             self.validation = Measure(*self.info["validation"]) if self.info["validation"] else None
             self.test = Measure(*self.info["test"])
@@ -42,7 +47,7 @@ class OpenedFolder:
             raise HarnessError(f"{folder / 'accuracy.npy'} does not fit table.json: add the table again")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.folder,)  # workers map the same files instead of copying them
+        return type(self), (self.folder, self.version)  # workers map the same files instead of copying them
 
     def describe(self) -> dict[str, Any]:
         """What a run's identity says of the table."""
@@ -51,7 +56,8 @@ class OpenedFolder:
     def _load(self, name: str) -> Any:
         path = self.folder / name
         try:
-            return np.asarray(np.load(path, mmap_mode="r"))
+            array = np.asarray(np.load(path, mmap_mode="r"))
+            return array[self._parts[name]] if name in self._parts else array
         except FileNotFoundError:
             raise HarnessError(f"{path} is missing: add the table again") from None
         except (ValueError, EOFError, OSError) as error:

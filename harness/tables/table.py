@@ -64,14 +64,14 @@ class Table(OpenedFolder):
         """The single trials among them: means that the source gives are none."""
         return [t for t in self.trials(measure) if isinstance(t, int)]
 
-    def knows_all(self, measure: Measure) -> bool:
+    def knows_all(self, measure: Measure, trial: Trial = "mean") -> bool:
         """Whether the table holds this measure of every architecture of its space: the best of a part is only a lower
         bound, and a share of a part says nothing of the space."""
         return (
             self.complete
             and measure in self.measures
             and not self.absent
-            and not np.isnan(self.row_values(measure)).any()
+            and not np.isnan(self.row_values(measure, trial)).any()
         )
 
     def role(self, measure: Measure) -> Role:
@@ -233,7 +233,7 @@ class Table(OpenedFolder):
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
-        """The best accuracy of a measure."""
+        """The best accuracy of a measure: of the architectures of which it is known (`knows_all`)."""
         values = self.row_values(measure, trial)
         if np.isnan(values).all():
             raise HarnessError(f"table {self.name} knows no architecture's {measure}, trial {trial}: it has no optimum")
@@ -241,12 +241,16 @@ class Table(OpenedFolder):
         return Optimum(float(values[row]), row, self.encoding(row), self.index(row))
 
     def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
-        """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases."""
+        """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases, where
+        the table knows all of them (`knows_all`)."""
         values = self.row_values(measure, trial)
         return float(np.median(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
 
     def references(self, measure: Measure) -> dict[str, float]:
-        """What a result is to be seen against: the measure's optimum and random median, as error in %."""
+        """What a result is to be seen against: the measure's optimum and random median, as error in %; {} where the
+        table knows the measure of a part of its space, whose best is no optimum and whose median no random level."""
+        if not self.knows_all(measure):
+            return {}
         best, median = self.optimum(measure).accuracy_pct, self.random_median(measure)
         optimum, drawn = self.scale.error_of(best), self.scale.error_of(median)
         return {"table optimum": optimum, "random architecture (median)": drawn}

@@ -20,6 +20,7 @@ from harness.core.version import __version__
 from harness.tables.blocks import curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
 from harness.tables.table import Table
+from harness.tables.versions import Earlier
 
 Values = Mapping[Column, NDArray[Any]]
 
@@ -41,6 +42,7 @@ def write_table(
     test: Measure,
     about: dict[str, Any],
     dtype: str = "float64",
+    earlier: Sequence[Earlier] = (),
 ) -> Table:
     """Write and open a table named like its folder. Replaces a table of that name in one step.
 
@@ -48,7 +50,8 @@ def write_table(
     epochs or at those that `curve_epochs` lists for a schedule. more, more_curves: the same of loss and seconds.
     names: the encodings to show for the keys, where the space's own enumeration is long; without a space, the keys.
     space: None for a table that is looked up by key. roles: of "dataset/split", where the split's name does not say
-    it. about: where the numbers come from (title, source, licence, ...), stored as given.
+    it. about: where the numbers come from (title, source, licence, ...), stored as given. earlier: versions of
+    the table whose values are all among these.
     """
     check_judges(validation, test, roles or {}, f"table {folder.name}")
     digests = digest(keys)
@@ -85,6 +88,7 @@ def write_table(
                 curve_epochs={str(k): list(v) for k, v in (curve_epochs or {}).items()},
                 costs=list(costs or {}),
                 roles=roles or {},
+                earlier=list(earlier),
             ),
             "about": about,
             "written_by": f"harness {__version__}",
@@ -144,6 +148,7 @@ def fingerprint(info: dict[str, Any]) -> str:
 def verify(table: Table) -> list[str]:
     """What does not agree with table.json: arrays that changed or are gone, and the fingerprint; [] if all is well."""
     wrong = []
+    table = table if table.version is None else Table(table.folder)  # its arrays are the newest version's
     for name, recorded in table.info["arrays"].items():
         path = table.folder / name
         if not path.is_file():

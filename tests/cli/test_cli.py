@@ -201,7 +201,7 @@ def test_add_a_table_and_use_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     rows = json.loads(call("tables", "info", "mine", "--format", "json").stdout)
     assert rows[0] | {"measure": "d/test@3", "role": "test, judges", "best": 55.0, "best architecture": text} == rows[0]
     (found,) = json.loads(call("tables", "lookup", "mine", text, "--format", "json").stdout)
-    assert found == {"measure": "d/test@3", "trial": 0, "accuracy_pct": 55.0, "percentile": 50.0}
+    assert found == {"measure": "d/test@3", "trial": 0, "accuracy_pct": 55.0, "percentile": None}
     misspelt = sentence(call("tables", "lookup", "mine", text.replace("none~2", "nonw~2")))
     assert "NAS-Bench-201 has no operation 'nonw'" in misspelt
     assert "did you mean 'none'?" in misspelt

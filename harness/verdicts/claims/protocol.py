@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.datasets.base import DATASETS
 from harness.results.load import Finished
 from harness.runs.study import Study, load_study
 from harness.tables.catalog import NO_TABLE
@@ -31,7 +32,7 @@ def differences(runs: Finished, study: Path | None, protocol: Protocol, methods:
     expected = configurations(study)
     told: dict[str, None] = {}
     for method in methods or tuple(expected):
-        found = [m["configuration"] for m in runs.manifests if m["method_name"] == method]
+        found = [completed(m["configuration"]) for m in runs.manifests if m["method_name"] == method]
         if not found:
             told[f"nothing is known of how {method} ran"] = None
         wanted = expected.get(method)
@@ -67,6 +68,14 @@ def run_of(run: Any) -> dict[str, Any]:
         "supernet": run.supernet.model_dump(mode="json"),
         "training": run.training.model_dump(mode="json"),
     }
+
+
+def completed(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's configuration with the data set's fields that it leaves out because they have their usual values."""
+    dataset = configuration["dataset"]
+    fields = DATASETS.find(dataset["name"]).model_fields
+    usual = {name: field.default for name, field in fields.items() if not field.is_required()}
+    return {**configuration, "dataset": usual | dataset}
 
 
 LOCAL = ("path", "sha256", "folder", "precision", "implementation")
