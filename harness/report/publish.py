@@ -111,7 +111,7 @@ def verdicts(found: Finished) -> str:
         pairs = compare(endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
         return f"No comparison: {error}."
-    how = "comparison, methods and seeds were " if found.is_declared else ""
+    how = "the comparison was " if found.is_declared else ""
     stands = f"{how}{found.standing}."
     stands = f"{stands[0].upper()}{stands[1:]}"
     return "\n".join([f"{stands}\n", *(f"- {pair.verdict}." for pair in pairs)])
