@@ -139,7 +139,8 @@ def decide(named: Named, evidence: Evidence) -> Verdict:
             verdict, state="cannot be tested", why=f"other protocol: {evidence.other_protocol}; found: {verdict.why}"
         )
     if not claim.quoted:
-        answer = "" if verdict.state == "cannot be tested" else f"the runs would have it {verdict.state}: "
+        what = "the runs" if claim.needs_runs else "the table"
+        answer = "" if verdict.state == "cannot be tested" else f"by {what} it would be {verdict.state}: "
         verdict = replace(verdict, state="a question", why=f"{answer}{verdict.why}")
     return verdict
 

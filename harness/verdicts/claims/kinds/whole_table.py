@@ -89,7 +89,7 @@ class RandomSearch(Claim):
         if self.deviation is not None:
             agreed = agreed and agrees(deviation, self.deviation, self.deviation_tolerance)
         others = ", ".join(f"{expected(select, judge, n)[0]:.2f} for {n}" for n in (self.draws // 2, self.draws * 2))
-        why = f"{self.draws} draws give {mean:.2f}±{deviation:.2f} ({others})"
+        why = f"the best by {self.select} of {self.draws} draws has {mean:.2f}±{deviation:.2f} ({others})"
         if not self.draws_published:
             why += "; how many were drawn is not published, and this number was chosen to fit"
         state = state_of(agreed) if self.draws_published else "cannot be tested"
