@@ -7,8 +7,11 @@ from typing import Any
 
 from harness.plots.source import Source
 from harness.results.frames import Results
+from harness.tables.measure import Measure
 
 DIGITS = 4
+Values = dict[str, list[list[Any]]]
+"""What is known of an architecture: [trial, accuracy in %] by measure."""
 
 
 def payload(source: Source) -> dict[str, Any]:
@@ -21,6 +24,7 @@ def payload(source: Source) -> dict[str, Any]:
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
     table = results.table
+    known = values_of(results)
     runs = []
     for (method, _), run in rows.sort_values("epoch").groupby(["method", "seed"], sort=False):
         runs.append(
@@ -37,18 +41,25 @@ def payload(source: Source) -> dict[str, Any]:
         "label": "supernet error" if table is None else f"error, {table.test}",
         "reference": {} if table is None else {k: round(v, DIGITS) for k, v in table.references(table.test).items()},
         "methods": {m: {"colour": to_hex(look[m].colour), "dash": dashes(look[m].dash)} for m in methods},
-        "architectures": [{"encoding": a, "values": values(results, a)} for a in places],
+        "architectures": [{"encoding": a, "values": known.get(a, {})} for a in places],
         "runs": runs,
     }
 
 
-def values(results: Results, encoding: str) -> dict[str, list[list[Any]]]:
-    """What the table holds of an architecture: [trial, accuracy in %] by measure."""
-    if results.table is None:
+def values_of(results: Results) -> dict[str, Values]:
+    """What was looked up of each architecture. Of the rows, since a table that trains what it is asked for is not to be
+    asked again."""
+    if results.table is None or results.lookups.empty:
         return {}
-    found: dict[str, list[list[Any]]] = {}
-    for column, value in results.table.all_values(results.table.space.parse(encoding)):
-        found.setdefault(str(column.measure), []).append([str(column.trial), rounded(value)])
+    cells = results.epochs[["method", "seed", "epoch", "architecture"]]
+    column = ["dataset", "split", "table_epochs", "trial"]
+    rows = results.lookups.merge(cells, on=["method", "seed", "epoch"]).drop_duplicates(["architecture", *column])
+    found: dict[str, Values] = {}
+    for encoding, dataset, split, epochs, trial, value in rows[
+        ["architecture", *column, results.scale.column]
+    ].itertuples(index=False):
+        measures = found.setdefault(encoding, {})
+        measures.setdefault(str(Measure(dataset, split, int(epochs))), []).append([str(trial), rounded(value)])
     return found
 
 

@@ -77,6 +77,8 @@ def audit(results: Results) -> list[Finding]:
 def runs_of(epochs: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
     """The rows of each run by epoch, by its method and seed."""
     found: dict[tuple[str, int], pd.DataFrame] = {}
+    if "supernet_accuracy_pct" not in epochs:  # of networks that are measured otherwise, such as language models
+        epochs = epochs.assign(supernet_accuracy_pct=np.nan)
     for key, rows in epochs.groupby(["method", "seed"], sort=False):
         method, seed = cast(tuple[str, int], key)
         found[method, int(seed)] = rows.sort_values("epoch", ignore_index=True)

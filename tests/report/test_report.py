@@ -154,3 +154,12 @@ def test_one_method_has_no_verdict_but_a_page(tmp_path: Path) -> None:
     text = build(finished(results), tmp_path / "page.html").read_text()
     assert "is the only method with finished runs" in text
     assert (tmp_path / "page.html").stat().st_size > 50_000
+
+
+def test_a_page_asks_no_table_that_trains(tmp_path: Path) -> None:
+    """Cells on the way were never looked up, and are not to be trained for a page."""
+    page = tmp_path / "page.html"
+    folder = ROOT / "results" / "published" / "smoothdarts-s2-small"
+    result = CliRunner().invoke(main, ["report", str(folder), "--to", str(page)])
+    assert result.exit_code == 0, result.output
+    assert "npz/test@5" in page.read_text()

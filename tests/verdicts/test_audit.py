@@ -213,3 +213,10 @@ def test_the_command_and_the_report_tell_it(tmp_path: Path) -> None:
     page = build(load_folder(OURS), tmp_path / "report.html").read_text()
     assert "Suspicious in the logs: 14" in page
     assert "after epoch 12 it has the largest weight in 1 of 6 choices" in page
+
+
+def test_runs_without_accuracies_are_audited_too() -> None:
+    """Language models have a perplexity."""
+    results = Results.of_folder(ROOT / "results" / "published" / "digits")
+    other = replace(results, epochs=results.epochs.drop(columns="supernet_accuracy_pct"))
+    assert [f.what for f in audit(other)] == [f.what for f in audit(results)]
