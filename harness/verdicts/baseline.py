@@ -12,18 +12,16 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import write_file
 from harness.results.frames import Results
+from harness.tables.measure import SCALES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EXACT = ("epoch", "architecture", "train_loss", "search_valid_loss", "supernet_accuracy_pct", "alphas")
-"""Columns that a search on the same machine gives again to the last bit, in the order in which they are told of."""
+SUPERNET = tuple(f"supernet_{column}" for column in SCALES)
+"""What is measured of a one-shot network, on each scale; a search has one of them."""
 ELSEWHERE = ("method", "seed", "seconds", "measure")
 """Columns that say which run a row is of, or that no machine gives again."""
-NUMBERS = (
-    "seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss",
-    "supernet_accuracy_pct",
-)  # fmt: skip
+NUMBERS = ("seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss")
 
 
 def baseline_rows(results: Results) -> pd.DataFrame:
@@ -93,11 +91,11 @@ def read_baseline(path: Path) -> pd.DataFrame:
 
     try:
         rows = pd.read_parquet(path)
-        rows[["method", "measure", *EXACT]]
+        rows[["method", "measure", *exact_columns(rows)]]
         for column in ("method", "measure"):
             if not all(isinstance(value, str) for value in rows[column]):
                 raise ValueError(f"its column {column} holds no text")
-        for column in NUMBERS:
+        for column in (*NUMBERS, *measured_in(rows)):
             if not pd.api.types.is_numeric_dtype(rows[column]):
                 raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")
         for column in ("seed", "epoch"):  # a row without would be one of no run, and compared with none
@@ -112,6 +110,16 @@ def read_baseline(path: Path) -> pd.DataFrame:
     return rows
 
 
+def measured_in(rows: pd.DataFrame) -> list[str]:
+    """The columns of what is measured of the one-shot network; its accuracy where there is none, to be missed there."""
+    return [c for c in SUPERNET if c in rows] or [SUPERNET[0]]
+
+
+def exact_columns(rows: pd.DataFrame) -> list[str]:
+    """Columns that a search on the same machine gives again to the last bit, in the order in which they are told of."""
+    return ["epoch", "architecture", "train_loss", "search_valid_loss", *measured_in(rows), "alphas"]
+
+
 def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
     """What differs, to the last bit, from runs on the same machine; one line a run."""
     now = baseline_rows(today)
@@ -122,7 +130,8 @@ def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
 def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
     """What differs in the rows of the baseline's runs, to the last bit, in every column that both have (what probes
     measured, and the table's values, too); one line a run."""
-    columns = [*EXACT, *(c for c in map(str, baseline) if c in now and c not in (*EXACT, *ELSEWHERE))]
+    first = exact_columns(baseline)
+    columns = [*first, *(c for c in map(str, baseline) if c in now and c not in (*first, *ELSEWHERE))]
     differences = []
     for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
         before = old_rows.sort_values("epoch")
@@ -132,7 +141,7 @@ def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
             differences.append(f"{who}: {len(after)} epochs are there, the baseline has {len(before)}")
             continue
         for row, old in zip(after.to_dict("records"), before.to_dict("records"), strict=True):
-            changed = [c for c in columns if not same(row[c], old[c])]
+            changed = [c for c in columns if not same(row.get(c), old[c])]
             if changed:
                 differences.append(f"{who}: from epoch {row['epoch']} on, first in {', '.join(changed)}")
                 break

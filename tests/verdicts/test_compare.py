@@ -448,6 +448,21 @@ def test_exact_mode_finds_the_first_changed_epoch(baseline: Path) -> None:
     assert exact(fewer, read_baseline(baseline))[-1] == "darts, seed 11: 0 epochs are there, the baseline has 4"
 
 
+def test_a_baseline_of_language_models_keeps_their_perplexity(tmp_path: Path) -> None:
+    results = Results.of_folder(PUBLISHED)
+    words = replace(results, epochs=results.epochs.rename(columns={"supernet_accuracy_pct": "supernet_perplexity"}))
+    write_baseline(words, tmp_path / "words.parquet")
+    baseline = read_baseline(tmp_path / "words.parquet")
+    assert exact(words, baseline) == []
+    assert {check.identical for check in gate(words, baseline, Margins(), Declared())} == {True}
+    assert "first in supernet_perplexity" in exact(results, baseline)[0]
+    words.epochs.loc[words.epochs["epoch"] == 20, "supernet_perplexity"] += 1e-12
+    assert "from epoch 20 on, first in supernet_perplexity" in exact(words, baseline)[0]
+    baseline.drop(columns="supernet_perplexity").to_parquet(tmp_path / "without.parquet")
+    with pytest.raises(HarnessError, match="is no baseline of this tool"):
+        read_baseline(tmp_path / "without.parquet")
+
+
 def test_gate_explains_what_cannot_be_compared(baseline: Path, tmp_path: Path) -> None:
     other = made_up({"else": [[1, 2]]})
     with pytest.raises(HarnessError, match="no finished run of the baseline's 'darts'"):
