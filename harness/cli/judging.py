@@ -67,7 +67,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     emit_cards(pairs, form, title)
     lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
-        lines.insert(0, f"Collapsed: {told_rule(declared)}{'; so are ' + base.told() if base.told() else ''}.")
+        lines.insert(0, f"Collapsed: {told_rule(declared, base)}.")
     before = {"table": "", "markdown": "\n", "latex": "% "}
     if form in before:
         lines = lines if form == "table" else [f"{title}.", *lines]

@@ -21,11 +21,11 @@ from harness.runs.preregistration import standing
 from harness.runs.store import TABLES, write_tables
 from harness.runs.study import Study
 from harness.verdicts.collapse import base_rate, told_rule
-from harness.verdicts.compare import compare, describe
+from harness.verdicts.compare import REGRET, compare, describe
 
 FIGURES = ("trajectory", "eigenvalue")
 """Drawn of every publication, as far as it has their numbers."""
-REGRET = "Normalized regret: 0 is the table's best cell, 1 its median one; IQM: mean over the middle half of the runs."
+SCALED = "Normalized regret: 0 is the table's best cell, 1 its median one; IQM: mean over the middle half of the runs."
 SECONDS = "Seconds are those of a run's search, without probes and lookups, on a machine as busy as it was then."
 OWN = "<!-- What follows is written by hand, and kept when this page is made again. -->"
 
@@ -87,20 +87,19 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
     hindsight = f"`{results.scale.best_epoch}` is chosen in hindsight and is no result of a search"
     if results.scale.best_of_random in results.final():
         hindsight += f"; `{results.scale.best_of_random}` is what the best of as many random cells has"
-    rule = f"Collapsed: {told_rule(declared)}" + (f"; so are {base.told()}" if base.told() else "")
     chance = (
         f" p: the chance that as many of {'such runs' if base.of_runs else 'as many random cells'} or more collapse."
         if base.told()
         else ""
     )
     described = describe(ends, declared, base)
-    scaled = f" {REGRET}" if any("normalized regret (IQM)" in row for row in described) else ""
+    scaled = f" {SCALED}" if any(REGRET in row for row in described) else ""
     return (
         f"# {found.name}\n\n{''.join(old)}{drawn}{markdown(records(results.final()))}\n\n{floors}"
         f"{results.scale.plural} are of the architecture derived after the last epoch, median over seeds, with the "
         "lowest and highest; "
         f"{hindsight}.{trained} {SECONDS}\n\n"
-        f"{markdown(described)}\n\n{rule}.{chance}{scaled}\n\n"
+        f"{markdown(described)}\n\nCollapsed: {told_rule(declared, base)}.{chance}{scaled}\n\n"
         f"{verdicts(found)}\n\n```\nharness run {study}\nharness publish {study}\n```\n"
     )
 

@@ -21,14 +21,15 @@ from harness.tables.table import Table
 Flags = NDArray[np.bool_]
 
 
-def told_rule(declared: Declared) -> str:
-    """What counts as collapsed, in words."""
-    return {
+def told_rule(declared: Declared, base: BaseRate | None = None) -> str:
+    """What counts as collapsed, in words, with how often random cells do, where it is asked for and known."""
+    rule = {
         "above-random": "worse than the table's median cell from some epoch to the end",
         "parameter-free": f"{declared.parameter_free} or more operations without parameters at the end",
         "skips": f"{declared.skips} or more skip connections at the end",
         "degraded": f"{declared.degraded:g} points or more above the run's own best at the end",
     }[declared.failure]
+    return f"{rule}; so are {base.told()}" if base and base.told() else rule
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ from harness.verdicts.collapse import BaseRate, told_failures
 
 State = Literal["lower", "higher", "equivalent", "open", "too few"]
 """What is shown of the error of one method against another's; open: nothing."""
+Matched = tuple[Shift, tuple[LeftOut, ...]]
+"""The shift between the runs of two methods that are compared, and the runs that are not."""
+REGRET = "normalized regret (IQM)"
+"""The column that tells it."""
 CLEAR = 0.9
 """The share of comparisons that a method wins which is told to be worth noticing."""
 
@@ -227,10 +231,11 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
     """
     endpoint = endpoint or declared.primary
     named = declared_pairs(found, declared)
-    tests = [match_runs(found, declared, names, endpoint)[0].test.p for names in named]
+    matched = [match_runs(found, declared, names, endpoint) for names in named]
+    multipliers = holm_multipliers([shift.test.p for shift, _ in matched])
     return [
-        compare_two(found, declared, names, endpoint, multiplier=multiplier, pairs=len(named))
-        for names, multiplier in zip(named, holm_multipliers(tests), strict=True)
+        compare_two(found, declared, names, endpoint, runs, multiplier=multiplier, pairs=len(named))
+        for names, runs, multiplier in zip(named, matched, multipliers, strict=True)
     ]
 
 
@@ -239,13 +244,15 @@ def compare_two(
     declared: Declared,
     names: tuple[str, str],
     endpoint: Endpoint,
+    matched: Matched | None = None,
     *,
     multiplier: float = 1.0,
     pairs: int = 1,
 ) -> Pair:
-    """One pair (new, base). multiplier: of its p, by the correction for so many pairs."""
+    """One pair (new, base). matched: its runs, where they are matched already. multiplier: of its p, by the correction
+    for so many pairs."""
     new, base = names
-    shift, left_out = match_runs(found, declared, names, endpoint)
+    shift, left_out = matched or match_runs(found, declared, names, endpoint)
     if shift.test.smallest * pairs > declared.level:  # nothing can be shown of the first pair, so of none after it
         multiplier = pairs
     return Pair(
@@ -280,9 +287,7 @@ def declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]
     return pairs
 
 
-def match_runs(
-    found: Endpoints, declared: Declared, names: tuple[str, str], endpoint: Endpoint
-) -> tuple[Shift, tuple[LeftOut, ...]]:
+def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], endpoint: Endpoint) -> Matched:
     """The runs of two methods that are compared, and those of them that are not.
 
     Paired, by the seeds that both have, where these are at least half of the seeds of each, or where the study says so.
@@ -337,7 +342,7 @@ def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
             scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))
-            row["normalized regret (IQM)"] = f"{scaled:.2f}"
+            row[REGRET] = f"{scaled:.2f}"
         row["collapsed"] = told_failures(found, name, base, declared.level)
         rows.append(row)
     return rows

@@ -241,14 +241,13 @@ def lacking_runs(sides: Sequence[pd.DataFrame], runs: Sequence[pd.DataFrame], *,
 
 
 def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
-    """The checks of these methods or quantities."""
+    """The checks of these quantities, of methods that were chosen before (`of_methods`)."""
     wanted = {OPTIONS.get(name, name) for name in only}
     known = {c.method for c in checks} | {c.quantity for c in checks}
     if unknown := sorted(wanted - known - set(OPTIONS.values())):
         raise HarnessError(f"--only {unknown[0]!r} is no method or quantity here: {did_you_mean(unknown[0], known)}")
-    methods = wanted & {c.method for c in checks}
-    quantities = wanted - methods
-    found = [c for c in checks if (not methods or c.method in methods) and (not quantities or c.quantity in quantities)]
+    quantities = wanted - {c.method for c in checks}
+    found = [c for c in checks if not quantities or c.quantity in quantities]
     if not found:
         raise HarnessError(
             f"--only {', '.join(only)}: these runs have no such quantity; they have {', '.join(sorted(known))}"
