@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -87,10 +88,15 @@ def judged(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str,
     """The pairs that were declared, those at other endpoints, and why there are none, where there are none."""
     try:
         cards = compare(ends, found.declared)
-        others = [e for e in get_args(Endpoint) if e != found.declared.primary]
-        return cards, [p.row() | {"endpoint": e} for e in others for p in compare(ends, found.declared, e)], ""
     except HarnessError as error:
         return [], [], str(error)
+    others: list[dict[str, Any]] = []
+    for endpoint in get_args(Endpoint):
+        if endpoint != found.declared.primary:
+            # where cells on the way were not judged, some endpoints have no value
+            with suppress(HarnessError):
+                others += [pair.row() | {"endpoint": endpoint} for pair in compare(ends, found.declared, endpoint)]
+    return cards, others, ""
 
 
 def described(found: Finished, ends: Endpoints) -> Rows:

@@ -163,3 +163,5 @@ def test_a_page_asks_no_table_that_trains(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["report", str(folder), "--to", str(page)])
     assert result.exit_code == 0, result.output
     assert "npz/test@5" in page.read_text()
+    # an endpoint without a value hides none of the verdicts that were declared
+    assert "sdarts-rs against darts: no claim: 5 pairs of runs" in page.read_text()
