@@ -16,6 +16,9 @@ from mkdocs.structure.files import File, Files
 
 FIGURES_FROM = "results/published/ten-seeds"
 """The results of which every figure of the reference is drawn."""
+FIGURES_OF_LOGS = "results/public-logs/robustdarts-s1 --set comparison.skips=6"
+"""Those of which figures are drawn that our own studies have no numbers for: searches at several doses."""
+OF_LOGS = ("dose", "stopping")
 FIGURES_TO = "docs/reference/figures"
 PICTURES = """
 Every method searches the same thing from the same seed: NAS-Bench-201 with one cell a stage of 4 channels, 64 steps on
@@ -52,7 +55,8 @@ def figures() -> Iterator[str]:
     for name, cls in FIGURES.classes.items():
         yield f"## {name}\n\n{described(cls)}\n\nIt needs {cls.needs}.\n"
         yield f"![{name}](figures/{name}.png)\n\n{cls.see}\n"
-        yield f"```console\n$ harness plot {FIGURES_FROM} --figure {name} --to {FIGURES_TO}\n```\n"
+        source = FIGURES_OF_LOGS if name in OF_LOGS else FIGURES_FROM
+        yield f"```console\n$ harness plot {source} --figure {name} --to {FIGURES_TO}\n```\n"
         yield from fields(cls, Figure)
 
 

@@ -11,7 +11,7 @@ import click
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
-PUBLISHED = Path("results/published")
+PUBLISHED, PUBLIC_LOGS = Path("results/published"), Path("results/public-logs")
 folder = click.option(
     "--claims",
     "folder",
@@ -30,15 +30,15 @@ folder = click.option(
 def claims(ctx: click.Context, folder: Path, out: Path, form: Any) -> None:
     """List what papers claim, and say of each: reproduced, not reproduced, or why it cannot be tested.
 
-    Claims that need no search come first, decided by the table alone; the others by results/published and by what is
-    finished under --out.
+    Claims that need no search come first, decided by the table alone; the others by results/published,
+    results/public-logs and by what is finished under --out.
     """
     if ctx.invoked_subcommand is not None:
         return
     from harness.verdicts.claims.check import check_all, in_folders
     from harness.verdicts.claims.files import read_folder
 
-    show(check_all(read_folder(folder), in_folders(PUBLISHED, out)), form, f"claims of {folder}")
+    show(check_all(read_folder(folder), in_folders(PUBLISHED, PUBLIC_LOGS, out)), form, f"claims of {folder}")
 
 
 @claims.command()
@@ -81,7 +81,7 @@ def write(to: Path, folder: Path) -> None:
     from harness.verdicts.claims.files import read_folder
     from harness.verdicts.claims.page import page
 
-    write_file(to, page(check_all(read_folder(folder), in_folders(PUBLISHED))).encode())
+    write_file(to, page(check_all(read_folder(folder), in_folders(PUBLISHED, PUBLIC_LOGS))).encode())
     click.echo(to)
 
 

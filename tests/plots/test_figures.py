@@ -11,6 +11,7 @@ from harness.core.errors import HarnessError
 from harness.plots.alphas import Alphas, mixing
 from harness.plots.base import FIGURES
 from harness.plots.cell import Cell
+from harness.plots.dose import Dose
 from harness.plots.gallery import make, save_all
 from harness.plots.onset import Onset
 from harness.plots.place import Place
@@ -18,6 +19,7 @@ from harness.plots.profile import Profile
 from harness.plots.ranks import Ranks, cliques
 from harness.plots.seeds import Seeds
 from harness.plots.source import Source
+from harness.plots.stopping import Stopping
 from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
@@ -50,11 +52,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source.of(Results.of_runs(planned, study.table))
 
 
+@pytest.fixture(scope="module")
+def dosed() -> Source:
+    """105 public searches at several weight decays and drop-path rates, eigenvalues of 33."""
+    found = load_folder(ROOT / "results" / "public-logs" / "robustdarts-s1")
+    return Source.of(found.results, found.declared.model_copy(update={"skips": 6}))
+
+
 def test_every_figure_is_drawn_and_its_numbers_kept(measured: Source, tmp_path: Path) -> None:
     drawn, missing = make(measured)
-    assert missing == {}
+    assert list(missing) == ["dose"]
+    assert "name them as 'weight_decay=0.0003'" in missing["dose"]
     paths = save_all(drawn, tmp_path)
-    kept = {f"{n}.{k}" for n in FIGURES.classes for k in ("svg", "png", "pdf", "csv")}
+    kept = {f"{n}.{k}" for n in FIGURES.classes if n != "dose" for k in ("svg", "png", "pdf", "csv")}
     assert {p.name for p in paths} == kept | {"trajectory-seeds.csv"}
     assert all(p.stat().st_size > 0 for p in paths)
     again = save_all(make(measured)[0], tmp_path / "again")
@@ -63,7 +73,9 @@ def test_every_figure_is_drawn_and_its_numbers_kept(measured: Source, tmp_path: 
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES.classes))
-def test_a_figure_has_the_asked_size_and_title(measured: Source, name: str) -> None:
+def test_a_figure_has_the_asked_size_and_title(measured: Source, dosed: Source, name: str) -> None:
+    if name == "dose":
+        measured = dosed
     figure = FIGURES.build(name, {"width": 3.25, "title": "mine"})
     drawn = figure.render(figure.content(measured))
     assert drawn.get_figwidth() == 3.25
@@ -208,3 +220,33 @@ def test_eigenvalues_are_relative_to_each_run_s_first() -> None:
     page = FIGURES.build("eigenvalue", {}).render(content)
     assert page.axes[0].get_title() == "a (n = 2)\nfrom 2.75"
     assert page.axes[0].get_ylabel() == "relative eigenvalue"
+
+
+def test_the_skips_of_public_searches_by_their_weight_decay(dosed: Source) -> None:
+    """Counted by hand in the logs of S1 without drop-path; stronger decay, later collapse and fewer skips."""
+    rows = Dose().data(dosed).rows
+    of_skips = rows[(rows["panel"] == "skips of the normal cell") & (rows["group"] == "drop_path=0")]
+    counted = {x: sorted(map(int, part["value"])) for x, part in of_skips.groupby("x")}
+    assert counted == {
+        3e-4: [7, 7, 7], 9e-4: [7, 8, 8], 27e-4: [5, 6, 8], 81e-4: [2, 2, 2], 243e-4: [0, 1, 2],
+        729e-4: [2, 2, 3], 2187e-4: [3, 3, 4],
+    }  # fmt: skip
+    trends = Dose().data(dosed).more["trends"].set_index("panel")
+    assert trends.loc["skips of the normal cell", "gamma"] == pytest.approx(-0.5648, abs=1e-4)
+    assert trends["p"].max() < 0.001
+    assert trends["n"].tolist() == [105, 105, 21, 33]
+
+
+def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: Source) -> None:
+    """Where it fires is in tests/conformance/records; the first search's, by its logs: at 22, returned 10, from 0."""
+    content = Stopping().data(dosed)
+    first = content.rows[(content.rows["method"] == "weight_decay=0.0003 drop_path=0") & (content.rows["seed"] == 1)]
+    assert first["value"].tolist() == [23, 2]
+    assert content.title.startswith("of 8 searches that end with many skips the rule stops 8, 3 of them before")
+    assert content.title.endswith("of 25 others it stops 15")
+
+
+def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: Source) -> None:
+    epochs = dosed.results.epochs[dosed.results.epochs["epoch"] % 4 != 3]
+    with pytest.raises(HarnessError, match=r"the rule looks at the eigenvalue every second epoch"):
+        Stopping().data(dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=epochs)))

@@ -61,6 +61,19 @@ def test_csv_rows_are_taken_as_they_are_and_looked_up(tmp_path: Path) -> None:
     assert len(results.lookups) == 2 * len(TABLE.columns)
 
 
+def test_csv_eigenvalues_are_those_of_our_own_runs(tmp_path: Path) -> None:
+    """Under the names of our own columns, so that figures and claims that need them work."""
+    text = f"method,seed,epoch,arch,hessian_largest,hessian_smallest\nmine,0,1,{SKIPS},0.5,-0.1\nmine,0,2,{SKIPS},,\n"
+    (tmp_path / "runs.csv").write_text(text)
+    results, notes = imported("csv", tmp_path / "runs.csv", tmp_path / "to")
+    assert notes == []
+    assert results.epochs["hessian_largest"].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+    assert results.epochs["hessian_smallest"].tolist() == pytest.approx([-0.1, np.nan], nan_ok=True)
+    (tmp_path / "runs.csv").write_text(text.replace("0.5,", "half,"))
+    with pytest.raises(HarnessError, match=r"line 2: hessian_largest = 'half' is no number"):
+        imported("csv", tmp_path / "runs.csv", tmp_path / "again")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

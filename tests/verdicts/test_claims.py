@@ -21,13 +21,14 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "benchmarks" / "published"
 RESULTS = ROOT / "results" / "published"
+LOGS = RESULTS.parent / "public-logs"
 PROTOCOL = Protocol(data="digits", split="test")
 C100 = "cifar100/x-test@200"
 
 
 @pytest.fixture(scope="module")
 def checked() -> dict[str, Checked]:
-    return {f"{c.named.group}/{c.named.name}": c for c in check_all(read_folder(FOLDER), in_folders(RESULTS))}
+    return {f"{c.named.group}/{c.named.name}": c for c in check_all(read_folder(FOLDER), in_folders(RESULTS, LOGS))}
 
 
 def claim(kind: str, **fields: object):  # type: ignore[no-untyped-def]
@@ -109,7 +110,9 @@ def test_a_study_by_name_alone_decides_nothing(tmp_path: Path) -> None:
     text = (FOLDER / "smoothdarts-nasbench201.claims.toml").read_text().replace("small = [", 'small = ["x", ')
     (tmp_path / "a.claims.toml").write_text(text.replace('["smoothdarts-nasbench201"]', '["ten-seeds"]'))
     (tmp_path / "ten-seeds.toml").write_text((ROOT / "benchmarks" / "trajectories" / "cifar10-8.toml").read_text())
-    found = {c.named.name: c.verdict for c in check_all(read_claims(tmp_path / "a.claims.toml"), in_folders(RESULTS))}
+    found = {
+        c.named.name: c.verdict for c in check_all(read_claims(tmp_path / "a.claims.toml"), in_folders(RESULTS, LOGS))
+    }
     assert found["darts-collapses"].state == "cannot be tested"
     assert "dataset.name is digits100, not npz" in found["darts-collapses"].why
 
@@ -177,6 +180,25 @@ def test_what_runs_cannot_decide_says_why(evidence: Evidence) -> None:
         claim("quantity-rises", method="darts", column="nothing").check(evidence)
     with pytest.raises(Undecided, match="nothing ran"):
         number.check(Evidence(evidence.table, no_runs="nothing ran"))
+
+
+def test_a_trend_with_a_dose(evidence: Evidence) -> None:
+    """Public searches of S1 and S3 at seven weight decays; the networks of the last two have died on S3."""
+    s1, s3 = (Evidence(None, runs=load_folder(LOGS / f"robustdarts-{s}")) for s in ("s1", "s3"))
+    said = {"quantity": "skips", "dose": "weight_decay", "direction": "falls"}
+    found = claim("trend", **said, highest=0.0243).check(s1)
+    assert (found.state, found.n) == ("reproduced", 75)
+    assert claim("trend", **said | {"direction": "rises"}, highest=0.0243).check(s1).state == "not reproduced"
+    assert claim("trend", **said, highest=0.0243).check(s3).state == "reproduced"
+    assert claim("trend", **said).check(s3).state == "cannot be tested"
+    sharp = claim("trend", **said | {"quantity": "eigenvalue", "dose": "drop_path"}).check(s1)
+    assert (sharp.state, sharp.n) == ("cannot be tested", 15)
+    onset = claim("trend", quantity="onset", skips=6, dose="weight_decay", direction="rises", highest=0.0243)
+    assert onset.check(s3).state == "reproduced"
+    with pytest.raises(Undecided, match="do not say 'epsilon' in their names, but 'weight_decay'"):
+        claim("trend", **said | {"dose": "epsilon"}).check(s1)
+    with pytest.raises(HarnessError, match="the methods' names say no dose that differs"):
+        claim("trend", **said).check(evidence)
 
 
 def test_weight_of_an_operation_after_an_epoch(evidence: Evidence) -> None:

@@ -40,7 +40,8 @@ class Epoch:
     whether the log itself says %. alphas: logits, flat, in the space's order; empty where the log has none. digits:
     those behind the point of the mixing weights from which the logits are read back, None where these are the log's
     own. sampled: the architecture was sampled and asked for, and derived is the best so far by `score`, its validation
-    accuracy in %, or by the table's.
+    accuracy in %, or by the table's. measured: what else was measured of the state, by the column of epochs.parquet
+    that our own probes write.
     """
 
     where: str
@@ -58,6 +59,7 @@ class Epoch:
     digits: int | None = None
     sampled: bool = False
     score: float = NAN
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -353,6 +355,7 @@ def _append(
             "entropy_nats": NAN,
             "alphas": list(alphas),
             **({"alphas_digits": epoch.digits} if epoch.digits is not None and alphas else {}),
+            **epoch.measured,
             **counts,
         }
     )

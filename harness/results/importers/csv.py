@@ -17,7 +17,9 @@ from harness.spaces.base import Space
 NEEDED = ("method", "seed", "epoch", "arch")
 SAID = ("method", "seed")
 """What may be said on the command line instead."""
-OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas")
+MEASURED = ("hessian_largest", "hessian_smallest")
+"""Eigenvalues of the Hessian of the validation loss over alpha, under the names that our own runs have."""
+OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas", *MEASURED)
 
 
 class CSV(Importer):
@@ -26,7 +28,8 @@ class CSV(Importer):
     method and seed may be said on the command line where the file holds one method, or one run. arch is a cell in any
     notation of its space, or its published index. Optional columns: seconds (since the run began), loss (training),
     valid_loss, accuracy (the supernet's on validation data, %), alphas (logits: numbers with spaces, commas or
-    semicolons between them, or nested lists as JSON, numpy and torch write them). Epochs are taken as they are: 0 is
+    semicolons between them, or nested lists as JSON, numpy and torch write them), hessian_largest and hessian_smallest
+    (eigenvalues of the Hessian over alpha, where they were measured). Epochs are taken as they are: 0 is
     the state before any training. What a cell leaves empty is missing. Other columns are not read.
     """
 
@@ -118,6 +121,7 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
         valid_loss=read("valid_loss", float, "number", NAN),
         accuracy=read("accuracy", float, "number", NAN),
         alphas=read("alphas", numbers, "list of numbers", ()),
+        measured={name: read(name, float, "number", NAN) for name in MEASURED if name in header},
     )
 
 

@@ -1,0 +1,131 @@
+"""Dose and response: what a search ends at, against how strongly it was regularized."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.core.text import told_p
+from harness.plots.base import Figure
+from harness.plots.content import Content
+from harness.plots.source import Source
+from harness.plots.style import MARKERS
+from harness.results.doses import dose_among, doses_of, ends_of, random_share, rest_of, skips_of
+from harness.stats.trend import trend_of
+
+SKIPS, ONSET, SHARP, AGAINST, ERROR = "skips", "onset", "eigenvalue", "skips by eigenvalue", "error"
+SIZE = 4.5
+"""Of the marks, in points."""
+
+
+class Dose(Figure):
+    """The skips of the cell that is derived last, the epoch from which there are many, the largest eigenvalue and the
+    last error, against a number in the methods' names, with a test of trend (Zela et al., ICLR 2020, 1909.09656, argue
+    with such a figure)."""
+
+    name = "dose"
+    needs: ClassVar[str] = "methods named as weight_decay=0.0003"
+    see: ClassVar[str] = (
+        "Every mark is a run, and lines join the medians of equal doses; colors are the other numbers in the names. "
+        "gamma is 1 where all runs of a color rise with the dose and -1 where all fall; p is two-sided, of this panel "
+        "alone, and compares runs of one color only. Runs at never do not end with many skips."
+    )
+    per_row: ClassVar[int] = 2
+    row_height: ClassVar[float] = 2.3
+    narrowest: ClassVar[float] = 2.6
+    legend: ClassVar[bool] = True
+
+    def data(self, source: Source) -> Content:
+        """panel, method, seed, group (the other numbers of the method's name), x (the dose; of the last panel the
+        largest eigenvalue), value."""
+        import pandas as pd
+
+        name = dose_among(source.results.epochs["method"].unique())
+        runs = ends_of(source.results, source.declared.skips)
+        runs[ERROR] = (
+            np.nan
+            if source.results.table is None
+            else [
+                source.ends.by_seed(m, "final").get(s, np.nan)
+                for m, s in zip(runs["method"], runs["seed"], strict=True)
+            ]
+        )
+        runs["dose"] = [doses_of(m).get(name, np.nan) for m in runs["method"]]
+        runs["group"] = [rest_of(m, name) for m in runs["method"]]
+        runs = runs.dropna(subset="dose")
+        never = float(source.results.epochs["epoch"].max()) + 1
+        kinds = {
+            f"skips of the {skips_of(source.results)[0]}": ("dose", SKIPS),
+            told_many(source): ("dose", ONSET),
+            "largest eigenvalue, last measured": ("dose", SHARP),
+            "skips, by the largest eigenvalue": (SHARP, SKIPS),
+            "last error": ("dose", ERROR),
+        }
+        parts = {
+            panel: runs.assign(panel=panel, x=runs[x], value=runs[y].fillna(never) if y == ONSET else runs[y])
+            for panel, (x, y) in kinds.items()
+        }
+        drawn = [part for part in (p.dropna(subset=["x", "value"]) for p in parts.values()) if len(part)]
+        rows = pd.concat(drawn, ignore_index=True)[["panel", "method", "seed", "group", "x", "value"]]
+        panels = tuple(dict.fromkeys(rows["panel"]))
+        return Content(
+            rows, f"what searches end at, by {name}", panels, {"never": never}, value=name,
+            more={"trends": pd.DataFrame([told_trend(panel, rows[rows["panel"] == panel]) for panel in panels])},
+        )  # fmt: skip
+
+    def draw(self, content: Content, ax: Any, panel: str | None) -> None:
+        import seaborn as sns
+
+        part = content.of(panel)
+        groups = sorted(content.rows["group"].unique())
+        colors = sns.color_palette("viridis", len(groups) + 1)
+        place = {x: i for i, x in enumerate(sorted(part["x"].unique()))}
+        of_eigenvalue = str(panel).endswith("by the largest eigenvalue")
+        for at, (group, color) in enumerate(zip(groups, colors, strict=False)):
+            own = part[part["group"] == group]
+            if of_eigenvalue:
+                x = own["x"]
+            else:
+                x = own["x"].map(place) + 0.6 * ((at + 0.5) / len(groups) - 0.5)
+                middle = own.assign(at=x).groupby("at")["value"].median()
+                ax.plot(middle.index, middle, color=color, linewidth=1)
+            marker = MARKERS[at % len(MARKERS)]
+            ax.plot(
+                x, own["value"], linestyle="", marker=marker, color=color, markersize=SIZE, alpha=0.75,
+                markeredgewidth=0, label=group or "runs",
+            )  # fmt: skip
+        if of_eigenvalue:
+            ax.set_xscale("log")
+            ax.set_xlabel("largest eigenvalue")
+        else:
+            ax.set_xticks(range(len(place)), [f"{x:g}" for x in place], rotation=35, ha="right", fontsize="x-small")
+            ax.set_xlabel(content.value)
+        if "eigenvalue, last" in str(panel):
+            ax.set_yscale("log")
+        if "from epoch" in str(panel):
+            never = content.reference["never"]
+            ticks = [t for t in ax.get_yticks() if 0 <= t < never - 2]
+            ax.set_yticks([*ticks, never + 2], [*(f"{t:g}" for t in ticks), "never"])
+            for line in ax.lines:  # apart from the last epoch
+                y = np.asarray(line.get_ydata(), dtype=float)
+                line.set_ydata(np.where(y >= never, never + 2, y))
+            ax.set_ylim(-2, never + 5)
+        (trend,) = content.more["trends"].query("panel == @panel").to_dict("records")
+        ax.set_title(f"{panel}\ngamma = {trend['gamma']:.2f}, {told_p(trend['p'])}, n = {trend['n']}", fontsize="small")
+
+
+def told_many(source: Source) -> str:
+    """What counts as many skips, with the share of random cells that have so many."""
+    most = source.declared.skips
+    return f"{most} skips or more (of random cells: {100 * random_share(source.space, most):.0f} %), from epoch"
+
+
+def told_trend(panel: str, rows: Any) -> dict[str, Any]:
+    """The trend of a panel's values with what they are drawn against, within groups of equal other doses; of the
+    eigenvalue, which nobody chose, among all runs."""
+    groups = [rows] if panel.endswith("by the largest eigenvalue") else [own for _, own in rows.groupby("group")]
+    trend = trend_of([(own["x"], own["value"]) for own in groups])
+    if trend is None:
+        return {"panel": panel, "gamma": np.nan, "p": np.nan, "n": len(rows)}
+    return {"panel": panel, "gamma": trend.gamma, "p": trend.test.p, "n": trend.n}

@@ -1,0 +1,111 @@
+"""How strongly methods were applied, as their names say it (`weight_decay=0.0003 drop_path=0.2`), and what their runs
+end at. Needs no table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.core.seeds import derive_seed
+from harness.measures.anytime import onset_of_many
+from harness.results.frames import Results
+from harness.spaces.base import Architecture, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DOSE = re.compile(r"([A-Za-z_][\w.-]*)\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])")
+EIGENVALUE = "hessian_largest"
+DRAWN = 2000
+
+
+def doses_of(method: str) -> dict[str, float]:
+    """The numbers that a method's name says, by what they are of, in its order; empty where it says none."""
+    return {name: float(value) for name, value in DOSE.findall(method)}
+
+
+def dose_among(methods: Iterable[str]) -> str:
+    """What differs most often among methods, which is what their runs are to be drawn against.
+
+    Raises:
+        HarnessError: no number differs between their names.
+    """
+    values: dict[str, set[float]] = {}
+    for method in methods:
+        for name, value in doses_of(method).items():
+            values.setdefault(name, set()).add(value)
+    name = max(values, key=lambda name: len(values[name]), default="")
+    if not name or len(values[name]) < 2:
+        raise HarnessError(
+            "the methods' names say no dose that differs: name them as 'weight_decay=0.0003', with two values at least"
+        )
+    return name
+
+
+def rest_of(method: str, dose: str) -> str:
+    """The other numbers of a method's name, as text."""
+    return " ".join(f"{name}={value:g}" for name, value in doses_of(method).items() if name != dose)
+
+
+def skips_of(results: Results) -> tuple[str, dict[str, int]]:
+    """The name of the first kind of cell of the space that was searched, and how many skips it has in each architecture
+    that was derived.
+
+    Raises:
+        HarnessError: the space is unknown, or has no skip.
+    """
+    space = results.space
+    if space is None or space.skip is None:
+        told = "these runs do not say which" if space is None else f"{space.name} has none"
+        raise HarnessError(f"skips are counted in a space that has them, and {told}")
+    every = results.epochs["architecture"].unique()
+    many = {text: _first_cell(space, space.parse(text)).count(space.skip) for text in every}
+    return space.tensors[space.operation_tensors()[0]].cell, many
+
+
+def _first_cell(space: Space, architecture: Architecture) -> tuple[str, ...]:
+    """The operations of the first kind of cell; an architecture has them kind by kind, as many of each."""
+    return architecture.operations[: len(architecture.operations) // len(space.operation_tensors())]
+
+
+def random_share(space: Space, skips: int) -> float:
+    """The share of random architectures whose first kind of cell has so many skips or more, of 2,000 from a fixed
+    stream: a collapse that random cells share is none."""
+    rng = np.random.default_rng(derive_seed("random skips", space.name))
+    drawn = (_first_cell(space, space.random(rng)) for _ in range(DRAWN))
+    return float(np.mean([operations.count(str(space.skip)) >= skips for operations in drawn]))
+
+
+def ends_of(results: Results, skips: int) -> pd.DataFrame:
+    """One row a run.
+
+    Args:
+        skips: so many of them are many.
+
+    Returns:
+        method, seed; skips, of the first kind of cell, as it was derived last; onset, the first epoch from which there
+        are many to the end (NaN: none); eigenvalue, the largest of the Hessian, as it was measured last (NaN: never).
+    """
+    import pandas as pd
+
+    _, many = skips_of(results)
+    epochs = results.epochs.sort_values(["method", "seed", "epoch"])
+    rows = []
+    for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
+        counts = run["architecture"].map(many).to_numpy()
+        begins = onset_of_many(counts, skips)
+        measured = run[EIGENVALUE].dropna().to_numpy() if EIGENVALUE in run else np.empty(0)
+        rows.append(
+            {
+                "method": str(method),
+                "seed": int(str(seed)),
+                "skips": int(counts[-1]),
+                "onset": float("nan") if np.isnan(begins) else float(run["epoch"].iloc[int(begins)]),
+                "eigenvalue": float(measured[-1]) if len(measured) else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
