@@ -7,19 +7,21 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialImages, Pictures
-from harness.datasets.pickled import halves, read_batches
+from harness.datasets.nats_split import SplitImages
+from harness.datasets.official import Archive, Pictures
+from harness.datasets.pickled import read_batches
 
 SIDE = 32
 LICENCE = "none published; its authors ask to be cited"
 CITATION = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, 2009"
 
 
-class CIFAR10(OfficialImages):
+class CIFAR10(SplitImages):
     """CIFAR-10, 3x32x32, 10 classes. Search halves as published: training images 0..24,999 in file order train the
     weights, 25,000..49,999 train alpha; both are augmented (pad 4, random crop, flip). `test` is the test batch.
 
-    root: the folder `cifar-10-batches-py` of the official archive, if it is not in the cache.
+    split: `nats-bench` draws other halves of the training images (0, 5, 7, 11 ... train the weights), as NATS-Bench's
+    searches had it. root: the folder `cifar-10-batches-py` of the official archive, if it is not in the cache.
     """
 
     name = "cifar10"
@@ -53,13 +55,15 @@ class CIFAR10(OfficialImages):
         def read(*names: str) -> tuple[Any, Any]:
             return read_batches([self.path(n) for n in names], "labels", SIDE)
 
-        return halves(*read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
+        return self.split_parts(read(*(f"data_batch_{i}" for i in range(1, 6))), read("test_batch"))
 
 
-class CIFAR100(OfficialImages):
+class CIFAR100(SplitImages):
     """CIFAR-100, 3x32x32, 100 classes (fine labels); halves and augmentation as for CIFAR-10.
 
-    root: the folder `cifar-100-python` of the official archive, if it is not in the cache.
+    split: `nats-bench` trains the weights on all 50,000 training images and alpha on 5,000 of the test images, as
+    NATS-Bench's searches had it; `test` is the other 5,000. root: the folder `cifar-100-python` of the official
+    archive, if it is not in the cache.
     """
 
     name = "cifar100"
@@ -86,4 +90,4 @@ class CIFAR100(OfficialImages):
         def read(name: str) -> tuple[Any, Any]:
             return read_batches([self.path(name)], "fine_labels", SIDE)
 
-        return halves(*read("train"), read("test"))
+        return self.split_parts(read("train"), read("test"))

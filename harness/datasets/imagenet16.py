@@ -10,8 +10,9 @@ from torch import Tensor
 from harness.core.download import DRIVE
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
-from harness.datasets.official import Archive, OfficialImages, Pictures
-from harness.datasets.pickled import halves, read_batches
+from harness.datasets.nats_split import SplitImages
+from harness.datasets.official import Archive, Pictures
+from harness.datasets.pickled import read_batches
 
 FILES = {
     "train_data_batch_1": ("1qd9Fkg7MdIe3MMbHtIJC8eZ8OsWcqPYA", "27846dcaa50de8e21a7d1a35f30f0e91"),
@@ -44,11 +45,12 @@ def published(file: str) -> Archive:
     )
 
 
-class ImageNet16(OfficialImages):
+class ImageNet16(SplitImages):
     """The first `classes` classes of ImageNet, 3x16x16; pad 2, random crop, flip. Halves: the training images in file
     order, as for CIFAR-10; `test` is the official validation set.
 
-    root: the folder of the official batches (train_data_batch_1 to 10, val_data), if they are not in the cache. Their
+    split: `nats-bench` trains the weights on all 151,700 training images and alpha on 3,000 of the test images, as
+    NATS-Bench's searches had it; `test` is the other 3,000. root: the folder of the official batches (train_data_batch_1 to 10, val_data), if they are not in the cache. Their
     labels count from 1.
     """
 
@@ -64,7 +66,7 @@ class ImageNet16(OfficialImages):
         return Pictures(training, test, 16, self.classes, mean, std, pad=2)
 
     def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
-        return halves(*self._read(*BATCHES), self._read(TEST))
+        return self.split_parts(self._read(*BATCHES), self._read(TEST))
 
     def _read(self, *names: str) -> tuple[Any, Any]:
         images, labels = read_batches([self.path(n) for n in names], "labels", 16)

@@ -130,6 +130,11 @@ class OfficialImages(OfficialDataset):
     def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
         """The images [n, 3, side, side] (uint8) and labels [n] of each part."""
 
+    def split_parts(self, training: tuple[Any, Any], test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
+        """The parts of a search, of arrays of images [n, 3, side, side] and labels [n]: the training images in halves,
+        in file order."""
+        return halves(*training, test)
+
     def load(self, device: torch.device) -> Images:
         return self._stored(self.read(), device)
 
@@ -141,7 +146,7 @@ class OfficialImages(OfficialDataset):
             (rng.integers(0, 256, (n, 3, of.side, of.side), np.uint8), rng.integers(0, of.classes, n))
             for n in (of.training, of.test)
         )
-        return self._stored(halves(*train, test), device)
+        return self._stored(self.split_parts(train, test), device)
 
     def _stored(self, parts: dict[Part, tuple[Tensor, Tensor]], device: torch.device) -> Images:
         of = self.pictures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,11 +38,12 @@ def read_batch(path: Path, labels_key: str, side: int) -> tuple[Any, Any]:
 def halves(images: Any, labels: Any, test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
     """Search halves as published: the first half of the training images in file order, the second, and the test set."""
     half = len(images) // 2
-    return {
-        "train": _tensors(images[:half], labels[:half]),
-        "valid": _tensors(images[half:], labels[half:]),
-        "test": _tensors(*test),
-    }
+    return parts_of(train=(images[:half], labels[:half]), valid=(images[half:], labels[half:]), test=test)
+
+
+def parts_of(**arrays: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
+    """Images and labels of each part, as tensors."""
+    return {cast(Part, part): _tensors(*pair) for part, pair in arrays.items()}
 
 
 def _tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:

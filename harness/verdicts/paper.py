@@ -15,6 +15,7 @@ from harness.runs.preregistration import Declared
 from harness.stats.intervals import median_interval
 from harness.tables.measure import Measure
 from harness.tables.table import Table
+from harness.verdicts.claims.protocol import completed
 from harness.verdicts.compare import compare, told_runs
 
 Statistic = Literal["mean", "median"]
@@ -131,6 +132,22 @@ def marked(found: Endpoints | None, declared: Declared) -> dict[str, str]:
     return {p.new: BETTER if p.state == "lower" else WORSE for p in pairs if p.state in ("lower", "higher")}
 
 
+def told_protocol(found: Finished) -> str:
+    """What was searched on, how it was split and for how long, and of which trainings the table's test is the mean."""
+    searches: dict[str, None] = {}
+    for manifest in found.manifests:
+        if "configuration" in manifest:
+            said = completed(manifest["configuration"])
+            split = f", split {said['dataset']['split']!r}" if "split" in said["dataset"] else ""
+            searches[f"{said['dataset']['name']}{split}, {said['epochs']} epochs"] = None
+    table = found.results.table
+    assert table is not None
+    seeds = table.seeds(table.test)
+    trials = f"trials {', '.join(map(str, seeds))}" if seeds else "published means"
+    on = "; ".join(searches) or "what their logs do not say"
+    return f"Searched on {on}; judged by {table.test}, {trials}."
+
+
 def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> str:
     declared, table = found.declared, found.results.table
     assert table is not None
@@ -146,7 +163,7 @@ def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> st
         else f"median [exact {100 * (1 - declared.level):.0f} % interval over seeds]"
     )
     mean = "each of the mean over the table's trials"
-    told = f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}."
+    told = f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}. {told_protocol(found)}"
     if not found.is_declared:
         return f"{told} No marks: the comparison is {found.standing}."
     first = declared.baseline or methods[0]

@@ -25,6 +25,7 @@ from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.imagenet16 import ImageNet16
+from harness.datasets.nats_split import SplitImages
 from harness.datasets.npz import NpzImages
 from harness.datasets.official import Archive, OfficialDataset, fetch, official
 from harness.runs.study import load_study
@@ -310,3 +311,28 @@ def test_cifar10_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     with pytest.raises(SystemExit):
         cifar10_npz.main()
     assert "no data_batch_1 in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "training", "test", "sizes"),
+    [
+        (CIFAR10, 50_000, 100, {"train": 25_000, "valid": 25_000, "test": 100}),
+        (CIFAR100, 100, 10_000, {"train": 100, "valid": 5_000, "test": 5_000}),
+        (ImageNet16, 120, 6_000, {"train": 120, "valid": 3_000, "test": 3_000}),
+    ],
+)
+def test_the_split_of_nats_bench(data: type[SplitImages], training: int, test: int, sizes: dict[str, int]) -> None:
+    """The published indices, by a label that says each image's place; older runs, of halves, keep their ids."""
+    images = {n: np.zeros((n, 3, 1, 1), np.uint8) for n in (training, test)}
+    parts = data(split="nats-bench").split_parts(
+        (images[training], np.arange(training)), (images[test], np.arange(test))
+    )
+    assert {part: len(x) for part, (x, _) in parts.items()} == sizes
+    first, other = (parts["train"], parts["valid"]) if data is CIFAR10 else (parts["valid"], parts["test"])
+    begin = {CIFAR10: [0, 5, 7, 11, 13], CIFAR100: [1, 3, 4, 5, 8], ImageNet16: [1, 2, 3, 6, 7]}[data]
+    assert first[1][:5].tolist() == begin
+    assert not set(first[1].tolist()) & set(other[1].tolist())
+    assert "split" not in data().describe()
+    assert data(split="nats-bench").describe()["split"] == "nats-bench"
+    with pytest.raises(HarnessError, match=r"and there are 7 training and 9 test images: use the data set as it was"):
+        data(split="nats-bench").split_parts((images[test][:7], np.arange(7)), (images[test][:9], np.arange(9)))
