@@ -55,10 +55,15 @@ PHASES = {
 OTHER = "something else"
 RETURNS = ("evaluation", "sampling")
 """Phases within a search: its next epoch ends them."""
+ENDS = re.compile(r"^[\W_]*end of epoch\b", re.I)
+"""A message that ends an epoch."""
+OF = re.compile(r"\b(\d+)\s*/\s*\d+\b")
+"""Which of its steps an epoch has done."""
 STAGE = re.compile(r"^\W*dropping \d+ paths|^switches_|^\W*stage\b|^param size", re.I)
 RESUMED = re.compile(r"load(?:ed|ing) checkpoint|\bresum", re.I)
 PERTURBATIONS = {"none": "", "random": "-rs", "pgd_linf": "-adv"}
 """SmoothDARTS' --perturb_alpha, as its paper calls them."""
+PROJECTING = re.compile(r"-proj(?![a-z])")
 PROJECTED = "-pt"
 """Behind a method's name: what perturbation-based selection made of its supernet (darts-pt)."""
 SAME_MOMENT = 1.0
@@ -92,7 +97,7 @@ class DartsLog(Importer):
                 f"{source} holds no log with 'epoch N ..' and 'genotype = ..' lines, nor the logits of {space.name}"
                 + (f": {empty}" if empty else "")
             )
-        epochs, told = joined(pieces)
+        epochs, told = joined(pieces, space)
         notes: dict[str, list[str]] = {}
         for piece in read:
             for note in piece.notes(space):
@@ -167,6 +172,8 @@ class Piece:
     with_rate: bool = False
     resumed: bool = False
     stages: int = 1
+    from_steps: bool = False
+    """Whether its epochs begin with a message of their middle, as those of DARTS' language models."""
     phases: dict[str, int] = field(default_factory=dict)
     """The lines at which phases begin."""
     projection: State = field(default_factory=State)
@@ -181,14 +188,10 @@ class Piece:
 
     @property
     def method(self) -> str:
-        method = method_of(self.path, self.told)
+        """The method; darts-pt's `darts-proj` searches, or goes on with a search, as `darts` does, and then projects."""
+        method = PROJECTING.sub("", method_of(self.path, self.told))
         perturbed = PERTURBATIONS.get(self.told.get("perturb_alpha", "none"), "")
         return f"s{method}{perturbed}" if perturbed and "method" in self.told else method
-
-    @property
-    def base(self) -> str:
-        """The method whose search a projection goes on with."""
-        return self.method.replace("-proj", "")
 
     @property
     def seed(self) -> int | None:
@@ -247,7 +250,7 @@ class Piece:
         return [
             Epoch(
                 state.where,
-                f"{self.base}{PROJECTED}",
+                f"{self.method}{PROJECTED}",
                 self.seed,
                 max(self.states, default=self.after) + self.projected_epochs,
                 state.cell,
@@ -280,6 +283,8 @@ class Piece:
         if self.stages > 1:
             found.append(f"its {self.stages} stages are one search, with epochs counted on")
         kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
+        if self.from_steps and own:
+            found.append("it prints cells in the middle of epochs: the last one of each stands for the state after it")
         if "sample" in kinds:
             found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
         if "other" in kinds:
@@ -319,7 +324,11 @@ class Reader:
         self.opened: datetime | None = None
         """When the epoch began."""
         self.staged = False
-        self.initial = State()
+        self.before: list[State] = []
+        """The cells that are printed before the first epoch."""
+        self.between = State()
+        """The last cell since an epoch's end, where epochs begin with a message of their middle."""
+        self.ended = False
 
     @property
     def piece(self) -> Piece:
@@ -334,6 +343,8 @@ class Reader:
             self.piece.resumed = True
         header = EPOCH.search(text)
         number = int(header[1] or header[2]) if header else None
+        if number is not None and is_step(text) and self.goes_on(number):
+            header, number, self.trained = None, None, True
         if header is None or self.phase == "search":
             for name, marker in PHASES.items():
                 if marker.search(text):
@@ -346,14 +357,18 @@ class Reader:
         elif self.phase == "search" and self.piece.first is not None:
             self.search(line, text)
         elif self.phase == "search" and (cell := cell_in(text)) is not None:
-            self.initial = State(f"{self.path}, line {line.number}", cell)
+            self.before.append(State(f"{self.path}, line {line.number}", cell))
+
+    def goes_on(self, number: int) -> bool:
+        """Whether a message of a step is of the epoch that the log is in."""
+        return self.piece.first is not None and number + self.piece.shift == self.piece.last
 
     def arguments(self, found: Mapping[str, str]) -> None:
         """A list of arguments begins a process; single ones belong to the list."""
         if self.piece.first is not None and len(found) > 1:
             self.pieces.append(Piece(self.path))
             self.phase, self.trained, self.closed, self.staged = "search", False, False, False
-            self.initial = State()
+            self.before, self.between, self.ended = [], State(), False
         if len(found) > 1 or self.piece.first is None:
             self.piece.told = {**self.piece.told, **found}
 
@@ -390,8 +405,13 @@ class Reader:
             piece.first, piece.with_rate, piece.began = number, rate, line.time
             if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
                 piece.shift = -1
-            if self.initial.cell:  # printed before the first epoch, it is the state before that one
-                piece.states[number + piece.shift] = State(self.initial.where, self.initial.cell, seconds=0.0)
+            done = OF.search(line.text) if is_step(line.text) else None
+            piece.from_steps = done is not None and int(done[1]) > 0
+            if piece.from_steps and len(self.before) > 1:
+                self.between = self.before.pop()
+            if self.before:  # printed before the first epoch, it is the state before that one
+                initial = self.before[-1]
+                piece.states[number + piece.shift] = State(initial.where, initial.cell, seconds=0.0)
         at = number + piece.shift
         said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
         if said_again:
@@ -409,8 +429,10 @@ class Reader:
                 raise begins_again(self.path, line, number)
         self.phase = "search"
         self.piece.last = at
-        self.trained = self.closed = self.staged = False
+        self.trained = self.closed = self.staged = self.ended = False
         self.opened = line.time
+        if self.between.cell:
+            piece.states[at + 1], self.between = self.between, State()
 
     def filled(self) -> bool:
         """Whether the epoch that the log is in says more than that it begins."""
@@ -432,6 +454,10 @@ class Reader:
             self.trained = True
         cell = cell_in(text)
         printed = [] if cell is not None else arrays(text)
+        self.ended = self.ended or ENDS.search(text) is not None
+        if cell is not None and self.ended and self.piece.from_steps:
+            self.between = State(f"{self.path}, line {line.number}", cell, seconds=self.since(line))
+            return
         if self.closed or (cell is None and not printed):
             if not found and cell is None and not printed and not SET_UP.search(text):
                 self.later(line)
@@ -443,8 +469,12 @@ class Reader:
             state.where, state.cell = f"{self.path}, line {line.number}", cell
         if printed:
             state.arrays += printed
-        if np.isnan(state.seconds) and self.piece.began and line.time:
-            state.seconds = (line.time - self.piece.began).total_seconds()
+        if np.isnan(state.seconds) or self.piece.from_steps:
+            state.seconds = self.since(line)
+
+    def since(self, line: Line) -> float:
+        """Seconds since the process began."""
+        return (line.time - self.piece.began).total_seconds() if self.piece.began and line.time else NAN
 
     def values(self, found: dict[tuple[str, str], tuple[float, bool]]) -> None:
         """Accuracies and losses at an epoch's end. Where training is told again after validation, it is of something
@@ -492,6 +522,6 @@ def go_on(pieces: list[Piece]) -> None:
     for piece in pieces:
         if piece.states or not piece.projection.cell:
             continue
-        own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.base, piece.seed)]
+        own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.method, piece.seed)]
         piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
         piece.after_s = max((s.seconds for p in own for s in p.states.values() if s.seconds >= 0), default=0.0)

@@ -69,7 +69,7 @@ class NASLib(Importer):
                 f"from its "
                 "arch_weights.pt, and write a CSV"
             )
-        epochs, told = joined(pieces)
+        epochs, told = joined(pieces, space)
         note = "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
         sampled = sorted({e.method for e in epochs if e.sampled})
         samples = (
