@@ -90,7 +90,7 @@ class DartsLog(Importer):
         files = [path for path in logs_of(source) if source.is_file() or looks_so(opening(path)) or begins(path)]
         read = [piece for path in files for piece in pieces_of(path)]
         go_on(read)
-        pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected()) if epochs]
+        pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected(space)) if epochs]
         if not pieces:
             empty = "; ".join(dict.fromkeys(n for piece in read for n in piece.notes(space)))
             raise HarnessError(
@@ -188,7 +188,7 @@ class Piece:
 
     @property
     def method(self) -> str:
-        """The method; darts-pt's `darts-proj` searches, or goes on with a search, as `darts` does, and then projects."""
+        """The method; darts-pt's `darts-proj` searches, or goes on with a search, as `darts` does, and projects."""
         method = PROJECTING.sub("", method_of(self.path, self.told))
         perturbed = PERTURBATIONS.get(self.told.get("perturb_alpha", "none"), "")
         return f"s{method}{perturbed}" if perturbed and "method" in self.told else method
@@ -241,10 +241,20 @@ class Piece:
         parts = np.split(np.array(logits), sizes)
         return space.derive([p.reshape(shape) for p, shape in zip(parts, space.alpha_shapes, strict=True)]).encoding
 
-    def projected(self) -> list[Epoch]:
+    def selected(self, space: Space) -> str:
+        """The cell of a projection that is at its end: as it is printed, or, by older code, as the last weights have
+        it, which are ones and zeros then, and nothing but that cell; "" where there is neither."""
+        last = self.projection.arrays[-len(space.alpha_shapes) :]
+        if self.projection.cell or [a.values.shape for a in last] != list(space.alpha_shapes):
+            return self.projection.cell
+        derived = space.derive([a.values for a in last])
+        exact = all(np.array_equal(a.values, m) for a, m in zip(last, space.mix(derived), strict=True))
+        return derived.encoding if exact else ""
+
+    def projected(self, space: Space) -> list[Epoch]:
         """The cell that a projection selected, as a run of its own."""
-        state = self.projection
-        if not state.cell:
+        state, cell = self.projection, self.selected(space)
+        if not cell:
             return []
         accuracy = state.values.get(("valid", "accuracy"), (NAN, False))
         return [
@@ -253,7 +263,7 @@ class Piece:
                 f"{self.method}{PROJECTED}",
                 self.seed,
                 max(self.states, default=self.after) + self.projected_epochs,
-                state.cell,
+                cell,
                 seconds=state.seconds + self.after_s,
                 train_loss=state.values.get(("train", "loss"), (NAN, False))[0],
                 valid_loss=state.values.get(("valid", "loss"), (NAN, False))[0],
@@ -268,8 +278,9 @@ class Piece:
         own = {number: state for number, state in self.states.items() if self.cell(state, space)}
         if self.retrains:
             return ["a training of one given cell, and no search: it is left out"]
-        if not own and not self.projection.cell:
-            return [*found, "it holds no epoch with a cell, and is left out"]
+        if not own and not self.selected(space):
+            what = "a projection that names no cell" if "projection" in self.phases else "no epoch with a cell"
+            return [*found, f"it holds {what}, and is left out"]
         end = max(own, default=0)
         if own and any(number > end for number in self.states):
             found.append(f"no architecture is printed after its last epoch, so the run ends at epoch {end}")
@@ -282,6 +293,22 @@ class Piece:
             found.append("it counts epochs from 1: its epoch 1 is the first epoch of training here too")
         if self.stages > 1:
             found.append(f"its {self.stages} stages are one search, with epochs counted on")
+        found += self.oddities_of(own, space)
+        for phase, line in self.phases.items():
+            if phase == "projection":
+                said = (
+                    f"is the method {self.projected(space)[0].method}"
+                    if self.selected(space)
+                    else "names no cell, and is left out"
+                )
+                found.append(f"from line {line} on it is a projection, which {said}")
+            elif phase not in RETURNS:
+                found.append(f"from line {line} on it is no search any more ({phase}), and is left out")
+        return found
+
+    def oddities_of(self, own: Mapping[int, State], space: Space) -> list[str]:
+        """What is unusual in how cells and weights are printed."""
+        found = []
         kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
         if self.from_steps and own:
             found.append("it prints cells in the middle of epochs: the last one of each stands for the state after it")
@@ -289,16 +316,6 @@ class Piece:
             found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
         if "other" in kinds:
             found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
-        for phase, line in self.phases.items():
-            if phase == "projection":
-                said = (
-                    f"is the method {self.projected()[0].method}"
-                    if self.projection.cell
-                    else "names no cell, and is left out"
-                )
-                found.append(f"from line {line} on it is a projection, which {said}")
-            elif phase not in RETURNS:
-                found.append(f"from line {line} on it is no search any more ({phase}), and is left out")
         return found
 
 
@@ -401,17 +418,7 @@ class Reader:
             piece.phases.setdefault("projection", line.number)
             return
         if piece.first is None:
-            self.refuse_again(number, line)
-            piece.first, piece.with_rate, piece.began = number, rate, line.time
-            if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
-                piece.shift = -1
-            done = OF.search(line.text) if is_step(line.text) else None
-            piece.from_steps = done is not None and int(done[1]) > 0
-            if piece.from_steps and len(self.before) > 1:
-                self.between = self.before.pop()
-            if self.before:  # printed before the first epoch, it is the state before that one
-                initial = self.before[-1]
-                piece.states[number + piece.shift] = State(initial.where, initial.cell, seconds=0.0)
+            self.begin(number, line)
         at = number + piece.shift
         said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
         if said_again:
@@ -433,6 +440,21 @@ class Reader:
         self.opened = line.time
         if self.between.cell:
             piece.states[at + 1], self.between = self.between, State()
+
+    def begin(self, number: int, line: Line) -> None:
+        """The first epoch of a process."""
+        piece, rate = self.piece, RATE.search(line.text) is not None
+        self.refuse_again(number, line)
+        piece.first, piece.with_rate, piece.began = number, rate, line.time
+        if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
+            piece.shift = -1
+        done = OF.search(line.text) if is_step(line.text) else None
+        piece.from_steps = done is not None and int(done[1]) > 0
+        if piece.from_steps and len(self.before) > 1:
+            self.between = self.before.pop()
+        if self.before:  # printed before the first epoch, it is the state before that one
+            initial = self.before[-1]
+            piece.states[number + piece.shift] = State(initial.where, initial.cell, seconds=0.0)
 
     def filled(self) -> bool:
         """Whether the epoch that the log is in says more than that it begins."""
@@ -501,15 +523,19 @@ class Reader:
             piece.projected_epochs = max(piece.projected_epochs, number + 1)
         piece.began = piece.began or line.time
         piece.projection.values |= states(line.text)
-        if (cell := cell_in(line.text)) is not None:
-            piece.projection.where, piece.projection.cell = f"{self.path}, line {line.number}", cell
-            if piece.began and line.time:
-                piece.projection.seconds = (line.time - piece.began).total_seconds()
+        cell = cell_in(line.text)
+        printed = [] if cell is not None else arrays(line.text)
+        piece.projection.arrays += printed
+        if cell is not None:
+            piece.projection.cell = cell
+        if cell is not None or (printed and not piece.projection.cell):
+            piece.projection.where, piece.projection.seconds = f"{self.path}, line {line.number}", self.since(line)
 
 
 def begins_again(path: Path, line: Line, number: int) -> HarnessError:
     return HarnessError(
-        f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run"
+        f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run; put what "
+        "stands before and behind that into files of their own, in folders that are called after them"
     )
 
 
@@ -520,7 +546,7 @@ def int_of(text: str | None) -> int:
 def go_on(pieces: list[Piece]) -> None:
     """A projection in a log of its own counts epochs and seconds on from the search that it goes on with."""
     for piece in pieces:
-        if piece.states or not piece.projection.cell:
+        if piece.states or not (piece.projection.cell or piece.projection.arrays):
             continue
         own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.method, piece.seed)]
         piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)

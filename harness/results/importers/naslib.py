@@ -33,10 +33,10 @@ class NASLib(Importer):
     """NASLib's searches: <Optimizer>/errors_<seed>.json or .json.gz, or its newer .../<optimizer>/<seed>/errors.json.
 
     NASLib asks for the derived architecture after each of its epochs, also after the one that it counts as 0, so its
-    first row is epoch 1 here; the untrained state is not in its logs. There are no logits. Newer versions name no
-    architecture in the lists: there they, and the logits, are those that `log.log` prints before each epoch. Optimizers that train no
-    supernet list the architectures that they sampled: derived is the best so far by validation, and the sampled one
-    stands beside it in the column `sampled`.
+    first row is epoch 1 here; the untrained state and logits are not in its lists. Newer versions name no architecture
+    there: then architectures and logits are those that `log.log` beside them prints before each epoch. Optimizers that
+    train no supernet list the architectures that they sampled: derived is the best so far by validation, and the
+    sampled one stands beside it in the column `sampled`.
     """
 
     name = "naslib"
@@ -64,8 +64,8 @@ class NASLib(Importer):
             elif beside := self.printed(path, configuration, log, space):
                 pieces.append(beside)
                 printed.append(
-                    f"{path} names no architecture: they are those of the log beside it, which prints logits before each "
-                    f"epoch and none after the last one, so that the run ends at epoch {beside[-1].epoch}"
+                    f"{path} names no architecture: they are those of the log beside it, which prints logits before "
+                    f"each epoch and none after the last one, so that the run ends at epoch {beside[-1].epoch}"
                 )
             else:
                 empty.append(

@@ -56,12 +56,13 @@ def architectures(log: Path) -> dict[int, Printed]:
 def in_order(printed: Printed, space: Space) -> tuple[float, ...]:
     """The logits in the order of a space, which reads NASLib's tuples: where it takes what a tuple names is asked."""
 
-    def taken(operations: list[int]) -> np.ndarray:
-        return space.mix(space.parse(f"naslib:({', '.join(map(str, operations))})"))[0].argmax(axis=1)
+    def taken(operations: list[int]) -> list[int]:
+        (mix,) = space.mix(space.parse(f"naslib:({', '.join(map(str, operations))})"))
+        return [int(k) for k in mix.argmax(axis=1)]
 
-    columns = [int(taken([k] * EDGES)[0]) for k in range(OPERATIONS)]
+    columns = [taken([k] * EDGES)[0] for k in range(OPERATIONS)]
     logits = np.zeros((EDGES, OPERATIONS))
     for edge, values in enumerate(printed.rows):
         changed = taken([1 if e == edge else 0 for e in range(EDGES)])
-        logits[int(np.flatnonzero(changed != columns[0])[0]), columns] = values
+        logits[next(row for row, k in enumerate(changed) if k != columns[0]), columns] = values
     return tuple(logits.ravel().tolist())
