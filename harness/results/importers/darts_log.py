@@ -60,6 +60,8 @@ ENDS = re.compile(r"^[\W_]*end of epoch\b", re.I)
 OF = re.compile(r"\b(\d+)\s*/\s*\d+\b")
 """Which of its steps an epoch has done."""
 STAGE = re.compile(r"^\W*dropping \d+ paths|^switches_|^\W*stage\b|^param size", re.I)
+BEGINS = re.compile(r"^parameters:$", re.I)
+"""A heading over arguments of which each has a line of its own (pt.darts): a process begins."""
 RESUMED = re.compile(r"load(?:ed|ing) checkpoint|\bresum", re.I)
 PERTURBATIONS = {"none": "", "random": "-rs", "pgd_linf": "-adv"}
 """SmoothDARTS' --perturb_alpha, as its paper calls them."""
@@ -358,6 +360,8 @@ class Reader:
             return
         if RESUMED.search(text):
             self.piece.resumed = True
+        if BEGINS.match(text):
+            self.process()
         header = EPOCH.search(text)
         number = int(header[1] or header[2]) if header else None
         if number is not None and is_step(text) and self.goes_on(number):
@@ -382,12 +386,18 @@ class Reader:
 
     def arguments(self, found: Mapping[str, str]) -> None:
         """A list of arguments begins a process; single ones belong to the list."""
-        if self.piece.first is not None and len(found) > 1:
-            self.pieces.append(Piece(self.path))
-            self.phase, self.trained, self.closed, self.staged = "search", False, False, False
-            self.before, self.between, self.ended = [], State(), False
+        if len(found) > 1:
+            self.process()
         if len(found) > 1 or self.piece.first is None:
             self.piece.told = {**self.piece.told, **found}
+
+    def process(self) -> None:
+        """A process begins: what comes next is of another piece, where this one has epochs."""
+        if self.piece.first is None:
+            return
+        self.pieces.append(Piece(self.path))
+        self.phase, self.trained, self.closed, self.staged = "search", False, False, False
+        self.before, self.between, self.ended = [], State(), False
 
     def enter(self, name: str, line: Line) -> None:
         """A phase begins. A projection that is all that a file holds needs no search before it."""

@@ -75,7 +75,7 @@ def run_of(path: Path) -> tuple[list[Epoch], str]:
             seconds = (line.time - began).total_seconds() if line.time and began else NAN
             chosen.append((float(found[2]), f"indices:({cells})", line.number, seconds))
         elif not trained and (said := arguments(line.text)):
-            told = {**told, **said}
+            told = {**said, **told}  # those of the networks that it builds come later
     if not chosen:
         return [], f"{path} selects no architecture: it ends after {samples} samples"
     # the published code takes the best of the first round, and later ones tell how much that varies
