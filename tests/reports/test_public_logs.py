@@ -117,6 +117,38 @@ def test_weights_that_are_not_a_cell_are_none(tmp_path: Path) -> None:
     assert (code, "it holds a projection that names no cell" in text) == (2, True)
 
 
+def weights(scale: float) -> str:
+    """Mixing weights as torch prints them where they differ much: with exponents."""
+    rows = []
+    for row in range(14):
+        small = [scale * (1 + k) * 1.0973e-03 * (1 + row % 3) for k in range(7)]
+        rows.append(f"[{1 - sum(small):.4e}, {', '.join(f'{w:.4e}' for w in small)}]")
+    return "tensor([" + ",\n        ".join(rows) + "],\n       device='cuda:0', grad_fn=<SoftmaxBackward>)"
+
+
+def test_weights_with_exponents_are_weights(tmp_path: Path) -> None:
+    """bamboosdu/randomNAS@e8f0e3d, log.txt: 4 digits behind the first one, and rows that sum to one within them."""
+    lines = ["args = Namespace(seed=0)", "epoch 0 lr 2.5e-02", f"genotype = {GENOTYPE}"]
+    lines += [f"normal_alphas = {weights(1)}", f"reduce_alphas = {weights(0.5)}", "valid_acc 40.0"]
+    logged(tmp_path / "a" / "log.txt", *lines)
+    results, _ = imported(tmp_path / "a", tmp_path / "to", "--space", "darts.full-none", table=None)
+    row = results.epochs.iloc[0]
+    mixed = np.exp(np.reshape(row["alphas"], (2, 14, 8)))
+    assert mixed.sum(axis=2) == pytest.approx(1, abs=1e-4)
+    assert mixed[0, 0, 1:3] == pytest.approx([1.0973e-03, 2.1946e-03])
+    assert row["alphas_digits"] == 8
+
+
+def test_one_array_that_is_printed_for_both_cells_is_neithers(tmp_path: Path) -> None:
+    """The same log prints the normal cell's weights again where it says that they are the reduction cell's."""
+    lines = ["args = Namespace(seed=0)", "epoch 0 lr 2.5e-02", f"genotype = {GENOTYPE}"]
+    lines += [f"normal_alphas = {weights(1)}", f"reduce_alphas = {weights(1)}", "valid_acc 40.0"]
+    logged(tmp_path / "a" / "log.txt", *lines)
+    results, text = imported(tmp_path / "a", tmp_path / "to", "--space", "darts.full-none", table=None)
+    assert not results.epochs["alphas"].map(len).any()
+    assert "it prints one array as all logits of darts.full-none: they are left out" in text
+
+
 def test_two_runs_in_a_file_are_refused_with_what_to_do(tmp_path: Path) -> None:
     """HAJEKEL/pt.darts@55c9415, searchs/fashionmnist/fashionmnist.log: runs of 2, 3 and 50 epochs under one name."""
     lines = []

@@ -316,6 +316,8 @@ class Piece:
             found.append("it prints cells in the middle of epochs: the last one of each stands for the state after it")
         if "sample" in kinds:
             found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
+        if "copies" in kinds:
+            found.append(f"it prints one array as all logits of {space.name}: they are left out")
         if "other" in kinds:
             found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
         return found
