@@ -69,6 +69,9 @@ def import_(
     opened = None if table in (None, NO_TABLE) else open_table(str(table))
     if opened is not None and space is not None and opened.space.name != space:
         raise HarnessError(f"table {table} is of {opened.space.name}, not of {space}: leave --space out")
+    if opened is not None and not opened.complete and opened.space.networks().stack is None:
+        click.echo(f"note: table {table} can train none of its architectures: nothing is looked up", err=True)
+        space, opened = opened.space.name, None
     searched = search_space(space) if space is not None else None
     folder, notes = import_logs(
         importer, source, opened, to, space=searched, method=method, seed=seed, unit=unit, replace_older=replace

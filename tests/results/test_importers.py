@@ -158,7 +158,7 @@ def test_what_is_not_known_or_not_one_run_is_explained(tmp_path: Path) -> None:
     assert (code, "--method x would give 2 methods one name: mine, other" in text) == (2, True)
     code, text = run("import", tmp_path / "runs.csv", *common)
     assert (code, "not all runs end at the same epoch" in text) == (0, True)
-    assert set(IMPORTERS.classes) == {"autodl", "confopt", "csv", "darts-log", "naslib", "tensorboard"}
+    assert set(IMPORTERS.classes) == {"autodl", "confopt", "csv", "darts-log", "naslib", "randomnas", "tensorboard"}
 
 
 # -- text logs -----------------------------------------------------------------------------------------------------

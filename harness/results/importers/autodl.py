@@ -43,7 +43,7 @@ class AutoDL(Importer):
         read = [run_of(path, space) for path in files]
         if not any(epochs for epochs, _ in read):
             raise HarnessError(f"{source} holds no log with '<<<--->>> The N-th epoch : Structure(..)' lines")
-        epochs, told = joined([epochs for epochs, _ in read])
+        epochs, told = joined([epochs for epochs, _ in read], space)
         note = "the cell that is printed with an epoch is the state after it: epoch 0 of these logs is epoch 1 here"
         return Log(epochs, files, [note, *told, *(end for _, end in read if end)])
 

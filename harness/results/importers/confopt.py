@@ -61,7 +61,7 @@ class ConfOpt(Importer):
                         percent=True,
                     )
                 )
-        epochs, told = joined(pieces)
+        epochs, told = joined(pieces, space)
         note = "numbers of genotypes that begin at 0 are of states after an epoch: they are epochs 1, 2, .. here"
         return Log(epochs, [run / "genotypes" for run in runs], [*([note] if shifted else []), *told])
 

@@ -55,10 +55,17 @@ PHASES = {
 OTHER = "something else"
 RETURNS = ("evaluation", "sampling")
 """Phases within a search: its next epoch ends them."""
+ENDS = re.compile(r"^[\W_]*end of epoch\b", re.I)
+"""A message that ends an epoch."""
+OF = re.compile(r"\b(\d+)\s*/\s*\d+\b")
+"""Which of its steps an epoch has done."""
 STAGE = re.compile(r"^\W*dropping \d+ paths|^switches_|^\W*stage\b|^param size", re.I)
+BEGINS = re.compile(r"^parameters:$", re.I)
+"""A heading over arguments of which each has a line of its own (pt.darts): a process begins."""
 RESUMED = re.compile(r"load(?:ed|ing) checkpoint|\bresum", re.I)
 PERTURBATIONS = {"none": "", "random": "-rs", "pgd_linf": "-adv"}
 """SmoothDARTS' --perturb_alpha, as its paper calls them."""
+PROJECTING = re.compile(r"-proj(?![a-z])")
 PROJECTED = "-pt"
 """Behind a method's name: what perturbation-based selection made of its supernet (darts-pt)."""
 SAME_MOMENT = 1.0
@@ -85,14 +92,14 @@ class DartsLog(Importer):
         files = [path for path in logs_of(source) if source.is_file() or looks_so(opening(path)) or begins(path)]
         read = [piece for path in files for piece in pieces_of(path)]
         go_on(read)
-        pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected()) if epochs]
+        pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected(space)) if epochs]
         if not pieces:
             empty = "; ".join(dict.fromkeys(n for piece in read for n in piece.notes(space)))
             raise HarnessError(
                 f"{source} holds no log with 'epoch N ..' and 'genotype = ..' lines, nor the logits of {space.name}"
                 + (f": {empty}" if empty else "")
             )
-        epochs, told = joined(pieces)
+        epochs, told = joined(pieces, space)
         notes: dict[str, list[str]] = {}
         for piece in read:
             for note in piece.notes(space):
@@ -167,6 +174,8 @@ class Piece:
     with_rate: bool = False
     resumed: bool = False
     stages: int = 1
+    from_steps: bool = False
+    """Whether its epochs begin with a message of their middle, as those of DARTS' language models."""
     phases: dict[str, int] = field(default_factory=dict)
     """The lines at which phases begin."""
     projection: State = field(default_factory=State)
@@ -181,14 +190,10 @@ class Piece:
 
     @property
     def method(self) -> str:
-        method = method_of(self.path, self.told)
+        """The method; darts-pt's `darts-proj` searches, or goes on with a search, as `darts` does, and projects."""
+        method = PROJECTING.sub("", method_of(self.path, self.told))
         perturbed = PERTURBATIONS.get(self.told.get("perturb_alpha", "none"), "")
         return f"s{method}{perturbed}" if perturbed and "method" in self.told else method
-
-    @property
-    def base(self) -> str:
-        """The method whose search a projection goes on with."""
-        return self.method.replace("-proj", "")
 
     @property
     def seed(self) -> int | None:
@@ -238,19 +243,29 @@ class Piece:
         parts = np.split(np.array(logits), sizes)
         return space.derive([p.reshape(shape) for p, shape in zip(parts, space.alpha_shapes, strict=True)]).encoding
 
-    def projected(self) -> list[Epoch]:
+    def selected(self, space: Space) -> str:
+        """The cell of a projection that is at its end: as it is printed, or, by older code, as the last weights have
+        it, which are ones and zeros then, and nothing but that cell; "" where there is neither."""
+        last = self.projection.arrays[-len(space.alpha_shapes) :]
+        if self.projection.cell or [a.values.shape for a in last] != list(space.alpha_shapes):
+            return self.projection.cell
+        derived = space.derive([a.values for a in last])
+        exact = all(np.array_equal(a.values, m) for a, m in zip(last, space.mix(derived), strict=True))
+        return derived.encoding if exact else ""
+
+    def projected(self, space: Space) -> list[Epoch]:
         """The cell that a projection selected, as a run of its own."""
-        state = self.projection
-        if not state.cell:
+        state, cell = self.projection, self.selected(space)
+        if not cell:
             return []
         accuracy = state.values.get(("valid", "accuracy"), (NAN, False))
         return [
             Epoch(
                 state.where,
-                f"{self.base}{PROJECTED}",
+                f"{self.method}{PROJECTED}",
                 self.seed,
                 max(self.states, default=self.after) + self.projected_epochs,
-                state.cell,
+                cell,
                 seconds=state.seconds + self.after_s,
                 train_loss=state.values.get(("train", "loss"), (NAN, False))[0],
                 valid_loss=state.values.get(("valid", "loss"), (NAN, False))[0],
@@ -265,8 +280,9 @@ class Piece:
         own = {number: state for number, state in self.states.items() if self.cell(state, space)}
         if self.retrains:
             return ["a training of one given cell, and no search: it is left out"]
-        if not own and not self.projection.cell:
-            return [*found, "it holds no epoch with a cell, and is left out"]
+        if not own and not self.selected(space):
+            what = "a projection that names no cell" if "projection" in self.phases else "no epoch with a cell"
+            return [*found, f"it holds {what}, and is left out"]
         end = max(own, default=0)
         if own and any(number > end for number in self.states):
             found.append(f"no architecture is printed after its last epoch, so the run ends at epoch {end}")
@@ -279,21 +295,31 @@ class Piece:
             found.append("it counts epochs from 1: its epoch 1 is the first epoch of training here too")
         if self.stages > 1:
             found.append(f"its {self.stages} stages are one search, with epochs counted on")
-        kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
-        if "sample" in kinds:
-            found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
-        if "other" in kinds:
-            found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
+        found += self.oddities_of(own, space)
         for phase, line in self.phases.items():
             if phase == "projection":
                 said = (
-                    f"is the method {self.projected()[0].method}"
-                    if self.projection.cell
+                    f"is the method {self.projected(space)[0].method}"
+                    if self.selected(space)
                     else "names no cell, and is left out"
                 )
                 found.append(f"from line {line} on it is a projection, which {said}")
             elif phase not in RETURNS:
                 found.append(f"from line {line} on it is no search any more ({phase}), and is left out")
+        return found
+
+    def oddities_of(self, own: Mapping[int, State], space: Space) -> list[str]:
+        """What is unusual in how cells and weights are printed."""
+        found = []
+        kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
+        if self.from_steps and own:
+            found.append("it prints cells in the middle of epochs: the last one of each stands for the state after it")
+        if "sample" in kinds:
+            found.append("the weights that it prints are ones and zeros, a sample and no logits: they are left out")
+        if "copies" in kinds:
+            found.append(f"it prints one array as all logits of {space.name}: they are left out")
+        if "other" in kinds:
+            found.append(f"it prints arrays that are no logits of {space.name}: they are left out")
         return found
 
 
@@ -319,7 +345,11 @@ class Reader:
         self.opened: datetime | None = None
         """When the epoch began."""
         self.staged = False
-        self.initial = State()
+        self.before: list[State] = []
+        """The cells that are printed before the first epoch."""
+        self.between = State()
+        """The last cell since an epoch's end, where epochs begin with a message of their middle."""
+        self.ended = False
 
     @property
     def piece(self) -> Piece:
@@ -332,8 +362,12 @@ class Reader:
             return
         if RESUMED.search(text):
             self.piece.resumed = True
+        if BEGINS.match(text):
+            self.process()
         header = EPOCH.search(text)
         number = int(header[1] or header[2]) if header else None
+        if number is not None and is_step(text) and self.goes_on(number):
+            header, number, self.trained = None, None, True
         if header is None or self.phase == "search":
             for name, marker in PHASES.items():
                 if marker.search(text):
@@ -346,16 +380,26 @@ class Reader:
         elif self.phase == "search" and self.piece.first is not None:
             self.search(line, text)
         elif self.phase == "search" and (cell := cell_in(text)) is not None:
-            self.initial = State(f"{self.path}, line {line.number}", cell)
+            self.before.append(State(f"{self.path}, line {line.number}", cell))
+
+    def goes_on(self, number: int) -> bool:
+        """Whether a message of a step is of the epoch that the log is in."""
+        return self.piece.first is not None and number + self.piece.shift == self.piece.last
 
     def arguments(self, found: Mapping[str, str]) -> None:
         """A list of arguments begins a process; single ones belong to the list."""
-        if self.piece.first is not None and len(found) > 1:
-            self.pieces.append(Piece(self.path))
-            self.phase, self.trained, self.closed, self.staged = "search", False, False, False
-            self.initial = State()
+        if len(found) > 1:
+            self.process()
         if len(found) > 1 or self.piece.first is None:
             self.piece.told = {**self.piece.told, **found}
+
+    def process(self) -> None:
+        """A process begins: what comes next is of another piece, where this one has epochs."""
+        if self.piece.first is None:
+            return
+        self.pieces.append(Piece(self.path))
+        self.phase, self.trained, self.closed, self.staged = "search", False, False, False
+        self.before, self.between, self.ended = [], State(), False
 
     def enter(self, name: str, line: Line) -> None:
         """A phase begins. A projection that is all that a file holds needs no search before it."""
@@ -386,12 +430,7 @@ class Reader:
             piece.phases.setdefault("projection", line.number)
             return
         if piece.first is None:
-            self.refuse_again(number, line)
-            piece.first, piece.with_rate, piece.began = number, rate, line.time
-            if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
-                piece.shift = -1
-            if self.initial.cell:  # printed before the first epoch, it is the state before that one
-                piece.states[number + piece.shift] = State(self.initial.where, self.initial.cell, seconds=0.0)
+            self.begin(number, line)
         at = number + piece.shift
         said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
         if said_again:
@@ -409,8 +448,25 @@ class Reader:
                 raise begins_again(self.path, line, number)
         self.phase = "search"
         self.piece.last = at
-        self.trained = self.closed = self.staged = False
+        self.trained = self.closed = self.staged = self.ended = False
         self.opened = line.time
+        if self.between.cell:
+            piece.states[at + 1], self.between = self.between, State()
+
+    def begin(self, number: int, line: Line) -> None:
+        """The first epoch of a process."""
+        piece, rate = self.piece, RATE.search(line.text) is not None
+        self.refuse_again(number, line)
+        piece.first, piece.with_rate, piece.began = number, rate, line.time
+        if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
+            piece.shift = -1
+        done = OF.search(line.text) if is_step(line.text) else None
+        piece.from_steps = done is not None and int(done[1]) > 0
+        if piece.from_steps and len(self.before) > 1:
+            self.between = self.before.pop()
+        if self.before:  # printed before the first epoch, it is the state before that one
+            initial = self.before[-1]
+            piece.states[number + piece.shift] = State(initial.where, initial.cell, seconds=0.0)
 
     def filled(self) -> bool:
         """Whether the epoch that the log is in says more than that it begins."""
@@ -432,6 +488,10 @@ class Reader:
             self.trained = True
         cell = cell_in(text)
         printed = [] if cell is not None else arrays(text)
+        self.ended = self.ended or ENDS.search(text) is not None
+        if cell is not None and self.ended and self.piece.from_steps:
+            self.between = State(f"{self.path}, line {line.number}", cell, seconds=self.since(line))
+            return
         if self.closed or (cell is None and not printed):
             if not found and cell is None and not printed and not SET_UP.search(text):
                 self.later(line)
@@ -443,8 +503,12 @@ class Reader:
             state.where, state.cell = f"{self.path}, line {line.number}", cell
         if printed:
             state.arrays += printed
-        if np.isnan(state.seconds) and self.piece.began and line.time:
-            state.seconds = (line.time - self.piece.began).total_seconds()
+        if np.isnan(state.seconds) or self.piece.from_steps:
+            state.seconds = self.since(line)
+
+    def since(self, line: Line) -> float:
+        """Seconds since the process began."""
+        return (line.time - self.piece.began).total_seconds() if self.piece.began and line.time else NAN
 
     def values(self, found: dict[tuple[str, str], tuple[float, bool]]) -> None:
         """Accuracies and losses at an epoch's end. Where training is told again after validation, it is of something
@@ -471,15 +535,19 @@ class Reader:
             piece.projected_epochs = max(piece.projected_epochs, number + 1)
         piece.began = piece.began or line.time
         piece.projection.values |= states(line.text)
-        if (cell := cell_in(line.text)) is not None:
-            piece.projection.where, piece.projection.cell = f"{self.path}, line {line.number}", cell
-            if piece.began and line.time:
-                piece.projection.seconds = (line.time - piece.began).total_seconds()
+        cell = cell_in(line.text)
+        printed = [] if cell is not None else arrays(line.text)
+        piece.projection.arrays += printed
+        if cell is not None:
+            piece.projection.cell = cell
+        if cell is not None or (printed and not piece.projection.cell):
+            piece.projection.where, piece.projection.seconds = f"{self.path}, line {line.number}", self.since(line)
 
 
 def begins_again(path: Path, line: Line, number: int) -> HarnessError:
     return HarnessError(
-        f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run"
+        f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run; put what "
+        "stands before and behind that into files of their own, in folders that are called after them"
     )
 
 
@@ -490,8 +558,8 @@ def int_of(text: str | None) -> int:
 def go_on(pieces: list[Piece]) -> None:
     """A projection in a log of its own counts epochs and seconds on from the search that it goes on with."""
     for piece in pieces:
-        if piece.states or not piece.projection.cell:
+        if piece.states or not (piece.projection.cell or piece.projection.arrays):
             continue
-        own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.base, piece.seed)]
+        own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.method, piece.seed)]
         piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
         piece.after_s = max((s.seconds for p in own for s in p.states.values() if s.seconds >= 0), default=0.0)

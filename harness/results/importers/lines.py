@@ -180,10 +180,12 @@ def stem_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Printed:
-    """An array [rows, columns] as a log prints it. digits: behind the point, the most of any of its numbers."""
+    """An array [rows, columns] as a log prints it. digits: behind the point, the most of any of its numbers. units:
+    what the last digit of each number stands for, which is the same for all but those with an exponent."""
 
     values: NDArray[np.float64]
     digits: int
+    units: NDArray[np.float64]
 
 
 def arrays(text: str) -> list[Printed]:
@@ -193,7 +195,15 @@ def arrays(text: str) -> list[Printed]:
         rows = [re.findall(NUMBER, row) for row in re.findall(r"\[([^\[\]]*)\]", body)]
         if not rows[0] or any(len(row) != len(rows[0]) for row in rows) or re.search(r"[A-Zb-df-mo-z']", body):
             continue
-        digits = max((len(n.partition(".")[2]) for row in rows for n in row if "e" not in n), default=0)
-        digits = 16 if any("e" in n for row in rows for n in row) else digits
-        found.append(Printed(np.array(rows, dtype=float), digits))
+        places = np.array([[_places(n) for n in row] for row in rows])
+        # without exponents all have as many digits, but for those that end in zeros: `1.` is 1.0000
+        exponents = any("e" in n for row in rows for n in row)
+        units = 10.0 ** -(places if exponents else np.full_like(places, places.max()))
+        found.append(Printed(np.array(rows, dtype=float), int(places.max()), units))
     return found
+
+
+def _places(number: str) -> int:
+    """The place of a number's last digit behind the point: 4 of 0.1234, 7 of 1.2345e-03."""
+    mantissa, _, exponent = number.lower().partition("e")
+    return len(mantissa.partition(".")[2]) - int(exponent or 0)

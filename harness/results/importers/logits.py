@@ -18,15 +18,19 @@ def shown(found: list[Printed], space: Space) -> list[Printed]:
 
 
 def kind_of(found: list[Printed], space: Space) -> str:
-    """weights (rows sum to one, at the digits that are printed), sample (ones and zeros), logits, or other."""
+    """weights (rows sum to one, at the digits that are printed), sample (ones and zeros), logits, copies (one array is
+    printed as several), or other."""
     chosen = shown(found, space)
     if not chosen or not all(np.isfinite(a.values).all() for a in chosen):
         return "other"
     if all(np.isin(a.values, (0.0, 1.0)).all() for a in chosen):
         return "sample"
+    first = chosen[0].values
+    if len(chosen) > 1 and np.ptp(first) > 0 and all(np.array_equal(first, a.values) for a in chosen[1:]):
+        return "copies"
     for array in chosen:
         off = np.abs(array.values.sum(axis=1) - 1)
-        if (array.values < 0).any() or (off > array.values.shape[1] * 10.0**-array.digits).any():
+        if (array.values < 0).any() or (off > array.units.sum(axis=1)).any():
             return "logits"
     return "weights"
 
@@ -35,7 +39,7 @@ def logits_of(found: list[Printed], space: Space) -> tuple[tuple[float, ...], in
     """The logits that arrays print, flat, in the space's order; of mixing weights their logarithms, with the digits
     that are printed of them."""
     kind, chosen = kind_of(found, space), shown(found, space)
-    if kind in ("sample", "other"):
+    if kind in ("sample", "other", "copies"):
         return (), None
     flat = np.concatenate([a.values.ravel() for a in chosen])
     if kind == "logits":

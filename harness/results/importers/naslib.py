@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.naslib_log import architectures, in_order, log_beside
 from harness.results.importers.pieces import joined
 from harness.spaces.base import Architecture, Space
 from harness.tables.measure import Measure
@@ -32,9 +33,10 @@ class NASLib(Importer):
     """NASLib's searches: <Optimizer>/errors_<seed>.json or .json.gz, or its newer .../<optimizer>/<seed>/errors.json.
 
     NASLib asks for the derived architecture after each of its epochs, also after the one that it counts as 0, so its
-    first row is epoch 1 here; the untrained state is not in its logs. There are no logits. Optimizers that train no
-    supernet list the architectures that they sampled: derived is the best so far by validation, and the sampled one
-    stands beside it in the column `sampled`.
+    first row is epoch 1 here; the untrained state and logits are not in its lists. Newer versions name no architecture
+    there: then architectures and logits are those that `log.log` beside them prints before each epoch. Optimizers that
+    train no supernet list the architectures that they sampled: derived is the best so far by validation, and the
+    sampled one stands beside it in the column `sampled`.
     """
 
     name = "naslib"
@@ -54,10 +56,17 @@ class NASLib(Importer):
                 "<optimizer>/<seed>/errors.json"
             )
         pieces, empty = [], []
+        printed = []
         for path in logs:
             configuration, log = load(path)
             if log["arch_eval"]:
                 pieces.append(self.run(path, configuration, log))
+            elif beside := self.printed(path, configuration, log, space):
+                pieces.append(beside)
+                printed.append(
+                    f"{path} names no architecture: they are those of the log beside it, which prints logits before "
+                    f"each epoch and none after the last one, so that the run ends at epoch {beside[-1].epoch}"
+                )
             else:
                 empty.append(
                     f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists "
@@ -65,11 +74,10 @@ class NASLib(Importer):
                 )
         if not pieces:
             raise HarnessError(
-                f"{'; '.join(empty)}, as NASLib's newer versions leave it: there is no cell to look up; derive them "
-                f"from its "
-                "arch_weights.pt, and write a CSV"
+                f"{'; '.join(empty)}, as NASLib's newer versions leave it, and no log.log beside it prints any: "
+                "there is no cell to look up; derive them from its arch_weights.pt, and write a CSV"
             )
-        epochs, told = joined(pieces)
+        epochs, told = joined(pieces, space)
         note = "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
         sampled = sorted({e.method for e in epochs if e.sampled})
         samples = (
@@ -78,7 +86,32 @@ class NASLib(Importer):
             "validation; the sampled cell is in the column `sampled`"
         )
         # equal seeds are not paired there: every method draws from one global random state
-        return Log(epochs, logs, [note, *([samples] if sampled else []), *told, *empty])
+        return Log(epochs, logs, [note, *([samples] if sampled else []), *printed, *told, *empty])
+
+    def printed(self, path: Path, configuration: dict[str, Any], log: dict[str, Any], space: Space) -> list[Epoch]:
+        """The epochs of lists that name no architecture, with those of the text log beside them."""
+        beside = log_beside(path)
+        known = architectures(beside) if beside is not None else {}
+        # a log of another number of epochs is that of another run
+        if beside is None or sorted(known) != list(range(length(log))):
+            return []
+        method, seed = who(path, configuration)
+        clock = [0.0, *accumulate(log.get("runtime") or [NAN] * length(log))]
+        return [
+            Epoch(
+                f"{beside}, line {state.line}",
+                method,
+                seed,
+                epoch,
+                state.cell,
+                seconds=clock[epoch],
+                train_loss=before(log, "train_loss", epoch),
+                valid_loss=before(log, "valid_loss", epoch),
+                accuracy=before(log, "valid_acc", epoch),
+                alphas=in_order(state, space),
+            )
+            for epoch, state in sorted(known.items())
+        ]
 
     def run(self, path: Path, configuration: dict[str, Any], log: dict[str, Any]) -> list[Epoch]:
         """The epochs of one log."""
@@ -165,6 +198,11 @@ def who(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
         seed = int(folders[0]) if folders and folders[0].isdigit() else None
     others = [name for name in folders if not name.isdigit()]
     return str(told.get("optimizer") or (others[0] if others else "naslib")).removesuffix("Optimizer"), seed
+
+
+def before(log: dict[str, Any], name: str, epoch: int) -> float:
+    """What a list has of the state after some epochs: its first entry is of the state after one."""
+    return float(log[name][epoch - 1]) if epoch and log.get(name) else NAN
 
 
 def length(log: dict[str, Any]) -> int:

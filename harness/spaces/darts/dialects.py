@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from harness.core.errors import HarnessError
+from harness.spaces.dialects import literal, unwrapped
+
 INPUTS, NODES = 2, 4
 EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
 """(source, target) of each of the 14 rows of an architecture tensor."""
@@ -22,6 +25,29 @@ ALIASES = {
     "dilconv5x5": "dil_conv_5x5",
 }
 """NNI's first names of the operations."""
+NUMBERED = {
+    "indices": (
+        "none",
+        "max_pool_3x3",
+        "avg_pool_3x3",
+        "skip_connect",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "dil_conv_3x3",
+        "dil_conv_5x5",
+    ),
+    "naslib": (
+        "max_pool_3x3",
+        "avg_pool_3x3",
+        "skip_connect",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "dil_conv_3x3",
+        "dil_conv_5x5",
+    ),
+}
+"""Operations by their number: in DARTS' list (RandomNAS), and in NASLib's and naszilla's, which has no `none`."""
+MARKED = re.compile(r"(naslib|indices)\s*:\s*(.+)", re.DOTALL)
 OPERATION = re.compile(r"(normal|reduce)/op_(\d)_(\d)")
 SWITCH = re.compile(r"(normal|reduce)_n(\d)_p(\d)")
 LETTERED = re.compile(r"(normal|reduce)_(\d)_op_([xy])")
@@ -42,6 +68,40 @@ def fields(value: dict[Any, Any]) -> dict[str, Any] | None:
             except (KeyError, ValueError, TypeError, IndexError):
                 return None
     return None
+
+
+def numbered(text: str) -> dict[str, Any] | None:
+    """`normal` and `reduce` of two cells of (source, number of an operation) pairs; None where a text is none.
+
+    Raises:
+        HarnessError: it does not say, and its numbers do not, in which list operations are counted.
+    """
+    marked = MARKED.fullmatch(text.strip())
+    bare = marked[2] if marked else unwrapped(text)
+    value = literal(bare) if bare.startswith(("(", "[")) else None
+    if not (isinstance(value, list | tuple) and len(value) == len(KINDS)):
+        return None
+    cells = [flat(cell) for cell in value]
+    if any(
+        not isinstance(cell, list | tuple)
+        or len(cell) != 2 * NODES
+        or any([type(v) for v in edge] != [int, int] for edge in cell)
+        for cell in cells
+    ):
+        return None
+    read = {
+        name: {
+            kind: [(operations[number], source) for source, number in cell]
+            for kind, cell in zip(KINDS, cells, strict=True)
+        }
+        for name, operations in NUMBERED.items()
+        if (marked is None or marked[1] == name)
+        and all(0 <= number < len(operations) for cell in cells for _, number in cell)
+    }
+    if len(read) > 1:
+        could = " or ".join(f"{name}: before it ({found['normal'][0][0]} first)" for name, found in read.items())
+        raise HarnessError(f"{text!r} can be two genotypes, as lists of operations are counted: write {could}")
+    return next(iter(read.values()), None)
 
 
 def flat(cell: Any) -> Any:

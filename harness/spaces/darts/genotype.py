@@ -90,7 +90,7 @@ def parse(text: str) -> Genotype:
         raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {FORM}")
     bare = unwrapped(text)
     value = literal(bare) if bare.startswith(("Genotype", "{")) else None
-    found = fields(value) if isinstance(value, dict) else None
+    found = fields(value) if isinstance(value, dict) else dialects.numbered(text)
     if found is None:
         raise HarnessError(f"{text!r} is no genotype: write it as {FORM}")
     concat = [found.pop(f"{kind}_concat", None) for kind in KINDS]
