@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.results.load import Finished
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.spaces.base import Space
 from harness.tables.table import Table
 

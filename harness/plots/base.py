@@ -13,7 +13,7 @@ from pydantic import Field
 from harness.core.registry import Plugin, Registry
 from harness.plots.content import Content
 from harness.plots.source import Source
-from harness.plots.style import WIDTH_INCHES, Page, theme
+from harness.plots.style import WIDTH_INCHES, Page, plain, theme
 
 FIGURES = Registry("figures", "harness.plots")
 
@@ -104,7 +104,8 @@ class Picture(Plugin):
             for ax in axes[len(panels) :]:
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
-            page.suptitle(wrapped(content.title if self.title is None else self.title, self.width), fontsize="medium")
+            title = plain(content.title) if self.title is None else self.title
+            page.suptitle(wrapped(title, self.width), fontsize="medium")
             if any(ax.get_aspect() != "auto" or ax.get_box_aspect() is not None for ax in axes):
                 for _ in range(SETTLING):  # or what is written first would be cut off
                     page.draw_without_rendering()

@@ -9,7 +9,7 @@ from harness.plots.look import Look
 from harness.plots.source import Source
 from harness.plots.style import DASHES, MARKERS
 from harness.results.frames import Results
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 
 
 def together(first: Source, second: Source, names: tuple[str, str]) -> Source:

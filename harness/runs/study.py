@@ -18,6 +18,7 @@ from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
+from harness.core.text import LONGEST_LABEL, is_label
 from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import differing, of_runs
 from harness.runs.appearance import Appearance
@@ -25,6 +26,7 @@ from harness.runs.changes import apply_settings
 from harness.runs.code import foreign_code
 from harness.runs.preregistration import Declared
 from harness.runs.retraining.table import Asked, study_table
+from harness.runs.store import RUNNING
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
@@ -39,8 +41,6 @@ FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 """Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
-LONGEST_NAME = 120
-"""Characters of a study's or method's name: it is part of a folder's, which file systems limit to 255."""
 
 
 class Evaluation(Settings):
@@ -65,7 +65,7 @@ class StudyFile(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_NAME)
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_LABEL)
     space: str
     dataset: str | dict[str, Any]
     table: str = NO_TABLE
@@ -82,6 +82,13 @@ class StudyFile(BaseModel):
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
     figures: Appearance = Appearance()
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value.endswith(RUNNING):
+            raise ValueError(f"a name that ends in {RUNNING} is that of an unfinished run's folder")
+        return value
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -101,8 +108,8 @@ class StudyFile(BaseModel):
         if not value:
             raise ValueError("a study needs at least one method")
         for label in value:
-            if not label.strip() or len(label) > LONGEST_NAME or not label.isprintable():
-                raise ValueError(f"a method's name or label is one line of 1 to {LONGEST_NAME} characters")
+            if not is_label(label):
+                raise ValueError(f"a method's name or label is one line of 1 to {LONGEST_LABEL} characters")
         return value
 
 
@@ -176,6 +183,8 @@ class Run:
     @property
     def folder_name(self) -> str:
         label = re.sub(r"[^A-Za-z0-9.]+", "-", self.method_name)
+        if label.startswith("."):  # a folder that readers take for no run
+            label = f"-{label}"
         return f"{label}_seed{self.seed}_{self.id}"
 
 
@@ -284,5 +293,20 @@ def expand(file: StudyFile, source: Path) -> Study:
         )
         for label, each in trained.items()
     }
+    refuse_one_folder(list(first.values()), source)
     runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
     return Study(file, runs, table, source)
+
+
+def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:
+    """An error where two methods of a study would have one folder: equal settings under labels whose letters differ in
+    what a folder's name has no place for."""
+    known: dict[str, str] = {}
+    for run in runs:
+        # without regard to case: so are some file systems
+        other = known.setdefault(run.folder_name.lower(), run.method_name)
+        if other != run.method_name:
+            raise HarnessError(
+                f"study {source}: {other!r} and {run.method_name!r} are the same method with the same settings, and "
+                "their runs would have one folder: call one of them otherwise, or leave it out"
+            )

@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import write_atomically
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.runs.study import load_study
 from tests.conftest import ROOT
 
