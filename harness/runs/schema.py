@@ -283,7 +283,7 @@ def check_values(tables: Mapping[str, pa.Table]) -> None:
     """
     for name, table in tables.items():
         columns = OWNER | COLUMNS[name]
-        for column in table.schema.names:
+        for column in table.schema.names if table.num_rows else ():
             about = columns.get(column) or (COUNT if column.startswith("count_") else None)
             if about is not None and about.kind != "numbers":
                 _check_column(name, table, column, about)

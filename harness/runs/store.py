@@ -23,7 +23,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import Full, disk, inside, read_file, sha256, sha256_of, sync_folder, write_atomically
 from harness.core.notation import parse_json
 from harness.runs.lease import Lease
-from harness.runs.schema import TABLES, Unfit, check_manifest, check_types, check_values, owned
+from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, check_manifest, check_types, check_values, owned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,11 @@ class RunFolder:
             content = parse_json((self.running / "progress.json").read_bytes())
         except (OSError, ValueError):
             return None
-        return content if isinstance(content, dict) and isinstance(content.get("recorded"), int) else None
+        whole = isinstance(content, dict) and all(
+            type(content.get(key)) in (int, float) and 0 <= content[key] < MOST_EPOCHS for key in ("recorded", "steps")
+        )
+        known = whole and all(type(content.get(key)) in (int, float) for key in ("epochs", "wall_s"))
+        return content if known else None
 
     def finish(self, tables: Rows, manifest: dict[str, Any]) -> None:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""

@@ -89,8 +89,6 @@ def test_where_names_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_promises_nothing_that_is_not_so(tmp_path: Path) -> None:
-    with (
-        pytest.raises(Full, match=r"no space left to write .*: free some and run the same command again$"),
-        disk(tmp_path),
-    ):
+    told = r"no space left to write .*: free some and run the same command again$"
+    with pytest.raises(Full, match=told), disk(tmp_path):
         raise OSError(errno.ENOSPC, "full")

@@ -88,15 +88,14 @@ def test_rows_and_comments_of_latex() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="apt-get install texlive-latex-base")
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="apt-get install texlive-latex-recommended")
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(st.characters(min_codepoint=1, max_codepoint=126), max_size=20), min_size=4, max_size=4))
 def test_latex_is_compiled(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Whatever a method is called, also what would begin an argument."""
     folder = tmp_path_factory.mktemp("latex")
-    rows = [
-        {"method": t, "error": n} for n, t in enumerate([*texts, "[x]", "*", "\\input{y}", "$\\frac{a$", "a±b†", "#1"])
-    ]
+    odd = ["[x]", "*", "\\input{y}", "$\\frac{a$", "a±b†", "#1"]
+    rows = [{"method": text, "error": place} for place, text in enumerate([*texts, *odd])]
     (folder / "a.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
         f"{latex(rows)}\n{latex_comment(chr(10).join(texts))}\n\\end{{document}}\n"
