@@ -26,6 +26,7 @@ HERE, EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of Linux."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DO = {
+    **dict.fromkeys(FULL, "free some space, and run the same command again"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or name another"),
     errno.EROFS: "name a place that can be written",
     errno.ENOENT: "check the path",
@@ -84,7 +85,8 @@ def read_file(path: Path) -> bytes:
 
 def told(error: OSError) -> str:
     """An error of a file system as a sentence: what, where, and what to do."""
-    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    named = isinstance(error.filename, str | bytes)
+    where = os.fsdecode(error.filename) if named else "a file, or what the output goes to,"
     do = DO.get(error.errno or 0, "look at it, and try again")
     return f"{where} cannot be used ({error.strerror or error}): {do}"
 

@@ -66,8 +66,8 @@ def describe_folder(found: Finished, folder: Path, study: Path) -> None:
     made, _ = make(source, FIGURES, {name: found.figures.of(name) for name in FIGURES})
     save_all(made, folder)
     page = folder / "README.md"
-    _, marker, own = page.read_text().partition(OWN) if page.is_file() else ("", "", "")
-    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}")
+    _, marker, own = page.read_text(encoding="utf-8").partition(OWN) if page.is_file() else ("", "", "")
+    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}", encoding="utf-8")
     croissant.write(croissant.describe_results(found.name, folder, found.results), folder)
 
 
