@@ -18,7 +18,7 @@ from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
-from harness.core.text import LONGEST_LABEL, is_label
+from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import differing, of_runs
 from harness.runs.appearance import Appearance
@@ -226,7 +226,7 @@ class Study:
 def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
     """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
     if isinstance(source, Mapping):
-        raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
+        raw, path = plain_values(source), Path(f"{source.get('name', 'study')}.toml")
     elif source.suffix.lower() in FOREIGN:
         raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     else:
@@ -239,6 +239,21 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
     return expand(file, path)
+
+
+def plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of what a study's file would hold, as a mapping says it."""
+    if strange := next((key for key in study if not isinstance(key, str)), None):
+        raise HarnessError(f"{brief(strange)} is no key of a study: write a text")
+    found = {}
+    for key, value in study.items():
+        try:
+            found[key] = copy.deepcopy(value)
+        except Exception:  # of generators, files and whatever else is no value
+            raise HarnessError(
+                f"study {key} = {brief(value)} is no plain value: write a text, number, list or dict"
+            ) from None
+    return found
 
 
 def known_keys(error: ValidationError) -> list[str]:
