@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.core.registry import Plugin, Registry
 from harness.plots.content import Content
@@ -21,6 +21,8 @@ EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
 TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
+NO_TITLE = "none"
+"""What a person calls that there is none."""
 SETTLING = 3
 """Layouts that panels of a fixed shape take to find their places."""
 STACKED_RATIO = 0.6
@@ -31,7 +33,7 @@ class Picture(Plugin):
     """How numbers become a picture: panels in rows, at a width of the page.
 
     width, height: of the whole figure, in inches (height: of as many rows of panels as there are, where left out).
-    title: another one than its own; "" is none.
+    title: another one than its own; "" or "none" is none.
     """
 
     row_height: ClassVar[float] = 2.4
@@ -47,6 +49,11 @@ class Picture(Plugin):
     width: float = Field(WIDTH_INCHES, gt=0)
     height: float | None = Field(None, gt=0)
     title: str | None = None
+
+    @field_validator("title")
+    @classmethod
+    def _none(cls, title: str | None) -> str | None:
+        return "" if title == NO_TITLE else title
 
     @abstractmethod
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:

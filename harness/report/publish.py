@@ -36,7 +36,8 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
     missing = [p for p in planned if not p.finished]
     if missing:
         raise HarnessError(
-            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first"
+            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first, "
+            f"{study.command('run', planned[0].folder.final.parents[1])}"
         )
     folder = inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]

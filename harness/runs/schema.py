@@ -168,7 +168,7 @@ def check_manifest(content: Mapping[str, Any]) -> None:
 class Column:
     """kind: what its values are. low, high: their range; numbers may be missing (NaN) where it is no key."""
 
-    kind: Literal["text", "whole", "number", "numbers"]
+    kind: Literal["string", "whole", "number", "numbers"]
     low: float | None = None
     high: float | None = None
     needed: bool = False
@@ -176,15 +176,15 @@ class Column:
 
 NUMBER, COUNT, SHARE = Column("number"), Column("whole", 0), Column("number", 0, 100)
 EPOCH = Column("whole", 0, MOST_EPOCHS, needed=True)
-OWNER = {"method": Column("text", needed=True), "seed": Column("whole", 0, HIGHEST_SEED, needed=True)}
+OWNER = {"method": Column("string", needed=True), "seed": Column("whole", 0, HIGHEST_SEED, needed=True)}
 """What tells of which run a row is, where a table holds several."""
-TEXT = Column("text", needed=True)
+TEXT = Column("string", needed=True)
 COLUMNS: dict[str, dict[str, Column]] = {
     "epochs": {
         "epoch": EPOCH,
         "architecture": TEXT,
-        "key": Column("text"),
-        "sampled": Column("text"),
+        "key": Column("string"),
+        "sampled": Column("string"),
         "train_loss": NUMBER,
         "search_valid_loss": NUMBER,
         "supernet_accuracy_pct": SHARE,
@@ -212,7 +212,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
 }
 KEYS = {"epochs": ("epoch",), "timing": ("epoch",), "lookups": ("epoch", "dataset", "split", "table_epochs", "trial")}
 """What a row is known by, beside its run; no two have the same."""
-WORDS = {"text": "text", "whole": "whole numbers", "number": "numbers", "numbers": "lists of numbers"}
+WORDS = {"string": "texts", "whole": "whole numbers", "number": "numbers", "numbers": "lists of numbers"}
 
 
 class Unfit(ValueError):
@@ -252,7 +252,7 @@ def _kinds_of(kind: Any) -> set[str]:
     from pyarrow import types
 
     if types.is_string(kind) or types.is_large_string(kind):
-        return {"text"}
+        return {"string"}
     if types.is_integer(kind):
         return {"whole", "number"}
     if types.is_floating(kind):
@@ -295,7 +295,7 @@ def _check_column(name: str, table: pa.Table, column: str, about: Column) -> Non
     import pyarrow.compute as pc
 
     values = table.column(column)
-    if about.kind == "text":
+    if about.kind == "string":
         if about.needed and values.null_count:
             _tell(name, table, column, pc.is_null(values), "nothing stands there")
         if column == "method":
@@ -372,7 +372,7 @@ def _codes(tables: Mapping[str, pa.Table], columns: Sequence[str], start: Mappin
 
 
 COLUMNS_OF_TEXT = {
-    name for about in (OWNER, *COLUMNS.values()) for name, column in about.items() if column.kind == "text"
+    name for about in (OWNER, *COLUMNS.values()) for name, column in about.items() if column.kind == "string"
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,6 +38,8 @@ from harness.tables.catalog import NO_TABLE
 from harness.tables.table import Table
 
 LAST = "last"
+DEFAULT_OUT = Path("results/runs")
+"""The folder of all studies' runs, where no other is said."""
 FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 """Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2
@@ -201,10 +204,19 @@ class Study:
     runs: tuple[Run, ...]
     table: Table | None
     source: Path
+    changes: tuple[str, ...] | None = None
+    """The options of the command line by which it differs from its file; None where it is of no file."""
 
     @property
     def name(self) -> str:
         return self.file.name
+
+    def command(self, verb: str, out: Path) -> str:
+        """What a person types to do something to just this study, with its runs there."""
+        if self.changes is None:
+            return f"harness.{verb} with the same arguments"
+        where = [] if out == DEFAULT_OUT else ["--out", str(out)]
+        return shlex.join(["harness", verb, str(self.source), *self.changes, *where])
 
     @property
     def ids(self) -> dict[tuple[str, int], str]:
@@ -238,7 +250,10 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
-    return expand(file, path)
+    options = [word for setting in settings for word in ("--set", setting)]
+    options += [] if seeds is None else ["--seeds", seeds]
+    changes = None if isinstance(source, Mapping) else tuple(options)
+    return replace(expand(file, path), changes=changes)
 
 
 def plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
