@@ -11,7 +11,9 @@ Names are imported when they are first asked for: `import harness` takes no torc
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.core.version import __version__
@@ -63,3 +65,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Public(ModuleType):
+    """This package: a public name stays what it is where a folder has the same, as that of reports."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in HOMES and isinstance(value, ModuleType)):  # an import hangs folders in here
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Public

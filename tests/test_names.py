@@ -45,7 +45,7 @@ ALLOWED = {
     ("cli/judging.py", "csv"): "how rows are printed",
     ("cli/printing.py", "csv"): "how rows are printed",
     ("cli/listing.py", "none"): "a method without regularizers",
-    ("cli/plot.py", "none"): "no title",
+    ("plots/base.py", "none"): "no title",
     ("cli/submit.py", "slurm"): "the queue, where none is named",
     ("runs/execute.py", "local"): "the executor, where none is named",
     ("report/publish.py", "harness.plots.trajectory"): "the figure of what is published",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.runs.lease import began
-from harness.runs.store import ROWS
+from harness.runs.schema import ROWS
 
 ROOM = 64 << 20
 """Bytes of the small disk."""

@@ -24,7 +24,8 @@ import pandas as pd
 
 from harness.core.files import sha256
 from harness.runs.execute import Planned, plan, run_all
-from harness.runs.store import MANIFEST, ROWS, TABLES, sealed
+from harness.runs.schema import ROWS, TABLES
+from harness.runs.store import MANIFEST, sealed
 from harness.runs.study import load_study
 
 STUDY = """

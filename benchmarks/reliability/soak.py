@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from benchmarks.reliability.disturbed import HARNESS, Soak, rows_of, said_by, small_disk
-from harness.runs.store import ROWS
+from harness.runs.schema import ROWS
 
 STUDY = """
 name = "soak"

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.core.arguments import as_path
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.results.load import Finished
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.tables.measure import Measure
 
 
 class Runs:
@@ -80,9 +83,7 @@ class Runs:
         Args:
             measure: "dataset/split@epochs" of the table; its test, if not said.
         """
-        from harness.tables.measure import Measure
-
-        return self.results.error_by_epoch(Measure.parse(measure) if measure else None)
+        return self.results.error_by_epoch(measure_of(measure))
 
     def compare(self, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
         """One row a pair of methods: see `harness.compare`."""
@@ -103,6 +104,13 @@ class Runs:
         return report(self, to)
 
 
+def measure_of(measure: Any) -> Measure | None:
+    """A measure of a table, as an argument says it; None is the table's test."""
+    from harness.tables.measure import Measure
+
+    return None if measure is None else Measure.of(measure)
+
+
 def load(*folders: str | Path) -> Runs:
     """Read finished runs, without the study file that made them.
 
@@ -115,7 +123,7 @@ def load(*folders: str | Path) -> Runs:
     """
     if not folders:
         raise HarnessError("harness.load needs a folder of runs, such as results/runs/digits")
-    found = [load_folder(Path(folder)) for folder in folders]
+    found = [load_folder(as_path(folder, "folder")) for folder in folders]
     return Runs(found[0] if len(found) == 1 else joined(found))
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.loaded import Runs
+from harness.core.arguments import as_count, as_path, as_text, as_texts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.runs.study import Study
 
 DEFAULT_OUT = Path("results/runs")
 
@@ -38,9 +41,8 @@ def plan(
     import pandas as pd
 
     from harness.runs.prepare import prepare
-    from harness.runs.study import load_study
 
-    planned = prepare(load_study(located(study), settings, seeds), Path(out)).planned
+    planned = prepare(studied(study, settings, seeds), as_path(out, "out")).planned
     return pd.DataFrame(
         {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
@@ -71,12 +73,17 @@ def run(
     """
     from harness.results.load import of_study
     from harness.runs.prepare import run_study
+
+    loaded, folder = studied(study, settings, seeds), as_path(out, "out")
+    count = None if jobs is None else as_count(jobs, "jobs")
+    run_study(loaded, folder, as_text(device, "device", "'cuda:0'"), count)
+    return Runs(of_study(loaded, folder))
+
+
+def studied(study: Any, settings: Any, seeds: Any) -> Study:
+    """The study of these arguments."""
     from harness.runs.study import load_study
 
-    loaded = load_study(located(study), settings, seeds)
-    run_study(loaded, Path(out), device, jobs)
-    return Runs(of_study(loaded, Path(out)))
-
-
-def located(study: str | Path | Mapping[str, Any]) -> Path | Mapping[str, Any]:
-    return study if isinstance(study, Mapping) else Path(study)
+    changes = as_texts(settings, "settings", "['training.batch_size=32']")
+    chosen = None if seeds is None else as_text(seeds, "seeds", "'0..9'")
+    return load_study(study if isinstance(study, Mapping) else as_path(study, "study"), changes, chosen)

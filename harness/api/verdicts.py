@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.api.loaded import Runs, load
+from harness.api.loaded import Runs, load, measure_of
+from harness.core.arguments import as_path, as_text, as_texts
 from harness.core.errors import HarnessError, did_you_mean
 from harness.runs.preregistration import Endpoint
 
@@ -19,7 +20,7 @@ Source = Runs | str | Path
 
 
 def runs_of(source: Source) -> Runs:
-    return source if isinstance(source, Runs) else load(source)
+    return source if isinstance(source, Runs) else load(as_path(source, "source"))
 
 
 def compare(source: Source, *, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
@@ -43,7 +44,9 @@ def compare(source: Source, *, baseline: str | None = None, endpoint: str | None
     from harness.verdicts.compare import compare as compare_methods
 
     found = runs_of(source).found
-    if endpoint is not None and endpoint not in get_args(Endpoint):
+    if baseline is not None:
+        as_text(baseline, "baseline", "'darts'")
+    if endpoint is not None and as_text(endpoint, "endpoint", "'final'") not in get_args(Endpoint):
         raise HarnessError(f"there is no endpoint {endpoint!r}: {did_you_mean(endpoint, get_args(Endpoint))}")
     changes: dict[str, Any] = {k: v for k, v in (("baseline", baseline), ("primary", endpoint)) if v is not None}
     changed = any(getattr(found.declared, key) != value for key, value in changes.items())
@@ -75,7 +78,7 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
 
     found = runs_of(source).found
     check_code(found.manifests, found.name)
-    baseline = read_baseline(Path(against))
+    baseline = read_baseline(as_path(against, "against"))
     checks = check(found.results, baseline, margins_of(margins), found.declared)
     frame = pd.DataFrame([c.numbers() for c in checks])
     frame.attrs["changes"] = changes(found.manifests, baseline)
@@ -110,17 +113,17 @@ def plot(
     from harness.plots.base import FIGURES
     from harness.plots.content import save
     from harness.plots.source import Source as Drawn
-    from harness.tables.measure import Measure
 
     found = runs_of(source).found
-    figure = FIGURES.build(name, found.figures.of(name) | options)
-    judge = Measure.parse(measure) if measure else None
+    figure = FIGURES.build(as_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
+    chosen = as_texts(methods, "methods", "['darts', 'gdas']")
+    judge = measure_of(measure)
     content = figure.content(
-        Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=methods, measure=judge)
+        Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=chosen, measure=judge)
     )
     drawn: Figure = figure.render(content)
     if to is not None:
-        save(drawn, content, Path(to), name)
+        save(drawn, content, as_path(to, "to"), name)
     return drawn
 
 
@@ -128,4 +131,4 @@ def report(source: Source, to: str | Path) -> Path:
     """Write one HTML page, which opens offline. Returns its path."""
     from harness.report.build import build
 
-    return build(runs_of(source).found, Path(to))
+    return build(runs_of(source).found, as_path(to, "to"))

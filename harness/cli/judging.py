@@ -11,6 +11,7 @@ import click
 
 from harness.cli.reading import finished_runs, form
 from harness.core.errors import HarnessError
+from harness.core.markup import in_markdown, in_terminal, latex_comment
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
@@ -68,10 +69,14 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
         lines.insert(0, f"Collapsed: {told_rule(declared, base)}.")
-    before = {"table": "", "markdown": "\n", "latex": "% "}
+    before = {
+        "table": in_terminal,
+        "markdown": lambda line: f"\n{in_markdown(line)}",
+        "latex": latex_comment,
+    }
     if form in before:
         lines = lines if form == "table" else [f"{title}.", *lines]
-        click.echo("\n".join(before[form] + line for line in lines))
+        click.echo("\n".join(map(before[form], lines)))
 
 
 @click.command()
@@ -91,9 +96,9 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
     rows, caption = paper_table(found, [Measure.parse(m) for m in measures], statistic)
     emit(rows, form, found.name)
     if form in ("table", "markdown"):
-        click.echo(f"\n{caption}" if form == "markdown" else caption)
+        click.echo(f"\n{in_markdown(caption)}" if form == "markdown" else in_terminal(caption))
     elif form == "latex":
-        click.echo(f"% {caption}")
+        click.echo(latex_comment(caption))
 
 
 @click.command()

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @click.option("--figure", "figures", multiple=True, metavar="NAME", help="A figure (repeatable)  [default: trajectory]")
 @click.option("--all", "every", is_flag=True, help="Every figure that these runs have numbers for.")
 @click.option("--methods", help="These methods alone, in this order: a,b.")
-@click.option("--compare", "other", type=click.Path(path_type=Path), help="Another study, drawn with this one.")
+@click.option(
+    "--compare",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Another study, drawn with this one (repeatable).",
+)
 @click.option("--measure", help="dataset/split@epochs of the table  [default: the table's test]")
 @click.option("--metric", type=click.Choice(["error", "regret"]), help="Of the trajectory  [default: error]")
 @click.option("--width", type=click.FloatRange(1), help="Inches: 3.25 is a column, 6.75 two  [default: 6.75]")
@@ -43,8 +49,6 @@ def plot(study: Path | None, architecture: str | None, table: str | None, space:
     options for all of its figures.
     """
     size = {"width": options.pop("width"), "height": options.pop("height"), "title": options.pop("title")}
-    if size["title"] == "none":
-        size["title"] = ""
     fields = {name: value for name, value in size.items() if value is not None}
     missing: dict[str, str] = {}
     if architecture is not None:
@@ -66,7 +70,7 @@ def draw_runs(
     figures: tuple[str, ...],
     every: bool,
     methods: str | None,
-    other: Path | None,
+    others: tuple[Path, ...],
     measure: str | None,
     metric: str | None,
     seeds: str | None,
@@ -91,9 +95,9 @@ def draw_runs(
         return Source.of(one.results, one.declared, one.figures, one.manifests, methods=chosen, measure=judge)
 
     source = source_of(found)
-    if other is not None:
-        second = open_runs(other, (), seeds, out)
-        source = together(source, source_of(second), (found.name, second.name))
+    if others:
+        beside = [open_runs(other, (), seeds, out) for other in others]
+        source = together([source, *map(source_of, beside)], [found.name, *(each.name for each in beside)])
     for sentence in strangers(found.figures, source.look.lines):
         click.echo(f"note: {sentence}", err=True)
     names = list(FIGURES.classes) if every else list(figures or ("trajectory",))

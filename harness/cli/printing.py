@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from harness.core.markup import is_number, latex, markdown, shown
+from harness.core.markup import in_csv, in_terminal, is_number, latex, markdown
+from harness.core.text import exact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,9 +39,10 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
     if form == "json":
         print(json.dumps([{k: known(v) for k, v in row.items()} for row in rows], indent=1, allow_nan=False))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        columns = list(rows[0]) if rows else []
+        writer.writerow(map(in_csv, columns))
+        writer.writerows([in_csv(row.get(column)) for column in columns] for row in rows)
     elif form in ("markdown", "latex"):
         print(markdown(rows) if form == "markdown" else latex(rows))
     else:
@@ -48,8 +50,8 @@ def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:
 
 
 def known(value: Any) -> Any:
-    """A value as JSON has it, which knows no infinity and no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """A value as JSON has it, which knows no infinity and no NaN, and whose readers round whole numbers (`exact`)."""
+    return None if isinstance(value, float) and not math.isfinite(value) else exact(value)
 
 
 def emit_cards(cards: Sequence[Card], form: Format, title: str = "") -> None:
@@ -65,7 +67,7 @@ def show(rows: Sequence[dict[str, Any]], title: str) -> None:
 
     console = Console()
     if not rows:
-        console.print(Text(f"{title}: nothing" if title else "nothing"))
+        console.print(Text(f"{in_terminal(title)}: nothing" if title else "nothing"))
         return
     # a column that says nothing in any row takes room for nothing
     columns = [k for k in rows[0] if any(row[k] not in (None, "") for row in rows)] or list(rows[0])
@@ -87,8 +89,8 @@ def grid(rows: Sequence[dict[str, Any]], columns: list[str], room: int, title: s
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="italic") if title else None, title_justify="left")
-    wanted = {k: max(len(line) for r in rows for line in (k, shown(r[k]))) - least(rows, k) for k in columns}
+    table = Table(title=Text(in_terminal(title), style="italic") if title else None, title_justify="left")
+    wanted = {k: max(len(line) for r in rows for line in (k, in_terminal(r[k]))) - least(rows, k) for k in columns}
     for place, key in enumerate(sorted(columns, key=wanted.__getitem__)):  # small wishes first: they are granted whole
         wanted[key] = min(wanted[key], room // (len(columns) - place))
         room -= wanted[key]
@@ -96,7 +98,7 @@ def grid(rows: Sequence[dict[str, Any]], columns: list[str], room: int, title: s
         side: Literal["left", "right"] = "right" if is_number(rows[0][key]) else "left"
         table.add_column(Text(heading(key)), justify=side, width=least(rows, key) + wanted[key])
     for row in rows:
-        table.add_row(*(Text(shown(row[k])) for k in columns))
+        table.add_row(*(Text(in_terminal(row[k])) for k in columns))
     return table
 
 
@@ -105,23 +107,23 @@ def turned(console: Console, rows: Sequence[dict[str, Any]], columns: list[str],
     from rich.text import Text
 
     if title:
-        console.print(Text(title, style="italic"))
+        console.print(Text(in_terminal(title), style="italic"))
     wide = max(len(heading(k)) for k in columns)
     for row in rows:
         first, *rest = columns
-        console.print(Text(shown(row[first]), style="bold"), soft_wrap=True)
+        console.print(Text(in_terminal(row[first]), style="bold"), soft_wrap=True)
         for key in rest:
-            if shown(row[key]):
-                console.print(Text(f"  {heading(key):{wide}}  {shown(row[key])}"), soft_wrap=True)
+            if in_terminal(row[key]):
+                console.print(Text(f"  {heading(key):{wide}}  {in_terminal(row[key])}"), soft_wrap=True)
 
 
 def heading(key: str) -> str:
-    return key.replace("_", " ")  # so that a narrow terminal breaks it between words
+    return in_terminal(key).replace("_", " ")  # so that a narrow terminal breaks it between words
 
 
 def least(rows: Sequence[dict[str, Any]], key: str) -> int:
     """Width of the longest word of a column."""
-    return max(longest(heading(key)), *(longest(shown(row[key])) for row in rows))
+    return max(longest(heading(key)), *(longest(in_terminal(row[key])) for row in rows))
 
 
 def longest(text: str) -> int:

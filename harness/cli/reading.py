@@ -14,14 +14,13 @@ from harness.cli.printing import FORMATS
 if TYPE_CHECKING:
     from harness.results.load import Finished
 
-DEFAULT_OUT = Path("results/runs")
 form = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print rows."
 )
 out = click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=DEFAULT_OUT,
+    default=Path("results/runs"),
     show_default=True,
     help="Folder of all studies' runs.",
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.text import brief
 
 LARGE = 1 << 22
 """Bytes of a file whose hash is worth keeping."""
@@ -25,6 +26,7 @@ HERE, EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of Linux."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DO = {
+    **dict.fromkeys(FULL, "free some space, and run the same command again"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or name another"),
     errno.EROFS: "name a place that can be written",
     errno.ENOENT: "check the path",
@@ -38,9 +40,53 @@ DO = {
 """What to do about the errors of a file system."""
 
 
+NAME_BYTES = 255
+"""Bytes of a name, as file systems have it."""
+
+
+class Full(HarnessError):
+    """There is no space left on a disk."""
+
+
+def is_name(text: Any) -> bool:
+    """Whether a value names one thing inside of a folder: no path, nothing above it, one line."""
+    return (
+        isinstance(text, str)
+        and text not in ("", ".", "..")
+        and not any(c in "/\\" or ord(c) < 32 or ord(c) == 127 for c in text)
+        and len(text.encode(errors="surrogatepass")) <= NAME_BYTES
+    )
+
+
+def inside(folder: Path, *names: str) -> Path:
+    """A path inside of a folder, by names that come from elsewhere: a manifest, a log, a file's own name.
+
+    Raises:
+        HarnessError: one of them leads out of the folder, or is no name.
+    """
+    for name in names:
+        if not is_name(name):
+            raise HarnessError(
+                f"{brief(name)} cannot name anything in {folder}: a name is one line, without '/' and '\\', of at most "
+                f"{NAME_BYTES} bytes, and not '..': give it another one where it comes from"
+            )
+    return folder.joinpath(*names)
+
+
+def read_file(path: Path) -> bytes:
+    """What a file of a folder holds; OSError also where it is none, such as a device that never ends."""
+    # asked of the open file: a name can be another thing a moment later; a pipe without a writer would wait for ever
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        return stream.read()
+
+
 def told(error: OSError) -> str:
     """An error of a file system as a sentence: what, where, and what to do."""
-    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    named = isinstance(error.filename, str | bytes)
+    where = os.fsdecode(error.filename) if named else "a file, or what the output goes to,"
     do = DO.get(error.errno or 0, "look at it, and try again")
     return f"{where} cannot be used ({error.strerror or error}): {do}"
 
@@ -52,9 +98,7 @@ def disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise HarnessError(
-                f"no space left to write {path}: free some and run the same command again, finished epochs are kept"
-            ) from None
+            raise Full(f"no space left to write {path}: free some and run the same command again") from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise HarnessError(
                 f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
@@ -90,6 +134,29 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write, which gets the name of `folder` when the block has ended well. It begins as a copy of what
+    lies there, so that what others put there stays. Where the block fails nothing of it is left, and what lay there is
+    as it was."""
+    with disk(folder):
+        folder = folder.resolve()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = folder.with_name(f".writing-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with disk(folder):
+            if folder.exists():
+                shutil.copytree(folder, draft, symlinks=True)
+            else:
+                draft.mkdir()
+            yield draft
+            sync_folder(draft)
+            replace_folder(draft, folder)
+            sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def replace_folder(new: Path, folder: Path) -> None:

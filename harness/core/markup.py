@@ -1,9 +1,23 @@
-"""Rows as markdown or LaTeX."""
+"""Text for where it goes: a terminal, a CSV file, a page of markdown or HTML, LaTeX. What comes from elsewhere, such as
+the name of a method in somebody's log, is text in each of them, and never code."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from harness.core.text import visible
+
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+ENTITY = re.compile(r"&(?=#?\w+;)")
+LINK = re.compile(r"\](?=[(\[])|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+BACKSLASH = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
+NUMBERS = re.compile(r"[-+](?:[\d\s.,\[\]+%eE-]|inf|nan)*")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take the first letter of a formula for."""
+QUOTE = "'"
+"""Before it a spreadsheet takes a cell for text."""
 
 
 def shown(value: Any) -> str:
@@ -14,13 +28,51 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def in_terminal(value: Any) -> str:
+    """A value as a terminal shows it, which moves no cursor and rings no bell."""
+    return visible(shown(value), "\n")
+
+
+def in_csv(value: Any) -> Any:
+    """A value as a cell: what a spreadsheet would compute is text there. `of_csv` gives it back."""
+    if not isinstance(value, str) or not value.startswith((*FORMULA, QUOTE)):
+        return value
+    plain = value[0] in "+-" and NUMBERS.fullmatch(value)
+    return value if plain or not value.lstrip(QUOTE).startswith(FORMULA) else QUOTE + value
+
+
+def of_csv(text: str) -> str:
+    """The text of a cell that `in_csv` wrote."""
+    quoted = text.startswith(QUOTE) and text.lstrip(QUOTE).startswith(FORMULA)
+    return text[1:] if quoted else text
+
+
+def csv_of(frame: Any) -> str:
+    """A DataFrame as a CSV file."""
+    texts = [column for column in frame.columns if frame[column].map(lambda value: isinstance(value, str)).any()]
+    written = frame.assign(**{str(column): frame[column].map(in_csv) for column in texts})
+    found: str = written.rename(columns=in_csv).to_csv(index=False)
+    return found
+
+
+def in_html(value: Any) -> Any:
+    """A value for a page that escapes its tags: without what no page may hold."""
+    return visible(value, "\n\t") if type(value) is str else value
+
+
+def in_markdown(value: Any) -> str:
+    """A value within a line of markdown: no tag, no link, no end of the line. Emphasis stays."""
+    text = BACKSLASH.sub(r"\\\\", visible(shown(value).replace("\n", " ")))
+    return TAG.sub("&lt;", ENTITY.sub("&amp;", LINK.sub(lambda found: f"{found[0]}\\", text)))
+
+
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
     """A pipe table."""
     if not rows:
         return ""
     marks = ["---:" if is_number(v) else "---" for v in rows[0].values()]
     lines = [list(rows[0]), marks, *([*row.values()] for row in rows)]
-    return "\n".join("| " + " | ".join(shown(v).replace("|", "\\|") for v in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(in_markdown(v).replace("|", "\\|") for v in line) + " |" for line in lines)
 
 
 LATEX = str.maketrans(
@@ -29,12 +81,23 @@ LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
+        "†": r"\dag{}",
         "<": "$<$",
         ">": "$>$",
         "|": r"\textbar{}",
         "\\": r"\textbackslash{}",
     }
 )
+
+
+def in_latex(value: Any) -> str:
+    """A value within a line of LaTeX."""
+    return visible(shown(value).replace("\n", " ")).translate(LATEX)
+
+
+def latex_comment(text: str) -> str:
+    """A text as lines that LaTeX does not read."""
+    return "\n".join(f"% {visible(line)}" for line in text.split("\n"))
 
 
 def latex(rows: Sequence[dict[str, Any]]) -> str:
@@ -44,7 +107,9 @@ def latex(rows: Sequence[dict[str, Any]]) -> str:
     columns = "".join("r" if is_number(v) else "l" for v in rows[0].values())
 
     def line(values: Iterable[Any]) -> str:
-        return " & ".join(shown(v).translate(LATEX) for v in values) + r" \\"
+        told = " & ".join(map(in_latex, values))
+        # after the end of a row and after a rule these would be an argument, and a star
+        return ("{}" if told.startswith(("[", "*")) else "") + told + r" \\"
 
     body = "\n".join(line(row.values()) for row in rows)
     head = line(key.replace("_", " ") for key in rows[0])

@@ -3,7 +3,40 @@
 from __future__ import annotations
 
 import reprlib
+import unicodedata
 from typing import Any
+
+LONGEST_LABEL = 120
+"""Characters of a method's name: it is part of a folder's, which file systems limit to 255."""
+JOINERS = "\u200c\u200d"
+"""What is not seen, and joins letters and pictures."""
+
+
+EXACT = 1 << 53
+"""Beyond it a whole number is rounded by whatever reads JSON into floating point, as browsers do."""
+
+
+def exact(value: Any) -> Any:
+    """A value for JSON: a whole number that readers would round is a text."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole and abs(value) > EXACT else value
+
+
+def is_label(text: Any, longest: int = LONGEST_LABEL) -> bool:
+    """Whether a value can name a method: one line of printable characters."""
+    return isinstance(text, str) and bool(text.strip()) and len(text) <= longest and text.isprintable()
+
+
+def visible(text: str, keep: str = "") -> str:
+    """A text without anything that moves a cursor, ends a line or turns the direction of writing: such characters are
+    written as \\x1b. keep: those of them that may stay. What stands for bytes that are no text stays, too."""
+    if text.isprintable():
+        return text
+    hidden = ("Cc", "Cf", "Zl", "Zp")
+    return "".join(
+        c if c in keep or c in JOINERS or unicodedata.category(c) not in hidden else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def records(frame: Any) -> list[dict[str, Any]]:

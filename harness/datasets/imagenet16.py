@@ -50,8 +50,8 @@ class ImageNet16(SplitImages):
     order, as for CIFAR-10; `test` is the official validation set.
 
     split: `nats-bench` trains the weights on all 151,700 training images and alpha on 3,000 of the test images, as
-    NATS-Bench's searches had it; `test` is the other 3,000. root: the folder of the official batches (train_data_batch_1 to 10, val_data), if they are not in the cache. Their
-    labels count from 1.
+    NATS-Bench's searches had it; `test` is the other 3,000. root: the folder of the official batches
+    (train_data_batch_1 to 10, val_data), if they are not in the cache. Their labels count from 1.
     """
 
     name = "imagenet16-120"

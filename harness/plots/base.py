@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.core.registry import Plugin, Registry
 from harness.plots.content import Content
 from harness.plots.source import Source
-from harness.plots.style import WIDTH_INCHES, Page, theme
+from harness.plots.style import WIDTH_INCHES, Page, plain, theme
 
 FIGURES = Registry("figures", "harness.plots")
 
@@ -21,6 +21,8 @@ EM_POINTS, KEY_POINTS, LEGEND_INCHES = 4.0, 44, 0.15
 """Mean width of a letter of a legend, and of a line before a label; height of a row of it."""
 TITLE_EM_POINTS = 4.7
 """Mean width of a letter of the title."""
+NO_TITLE = "none"
+"""What a person calls that there is none."""
 SETTLING = 3
 """Layouts that panels of a fixed shape take to find their places."""
 STACKED_RATIO = 0.6
@@ -31,7 +33,7 @@ class Picture(Plugin):
     """How numbers become a picture: panels in rows, at a width of the page.
 
     width, height: of the whole figure, in inches (height: of as many rows of panels as there are, where left out).
-    title: another one than its own; "" is none.
+    title: another one than its own; "" or "none" is none.
     """
 
     row_height: ClassVar[float] = 2.4
@@ -47,6 +49,11 @@ class Picture(Plugin):
     width: float = Field(WIDTH_INCHES, gt=0)
     height: float | None = Field(None, gt=0)
     title: str | None = None
+
+    @field_validator("title")
+    @classmethod
+    def _none(cls, title: str | None) -> str | None:
+        return "" if title == NO_TITLE else title
 
     @abstractmethod
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
@@ -104,7 +111,8 @@ class Picture(Plugin):
             for ax in axes[len(panels) :]:
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
-            page.suptitle(wrapped(content.title if self.title is None else self.title, self.width), fontsize="medium")
+            title = plain(content.title) if self.title is None else self.title
+            page.suptitle(wrapped(title, self.width), fontsize="medium")
             if any(ax.get_aspect() != "auto" or ax.get_box_aspect() is not None for ax in axes):
                 for _ in range(SETTLING):  # or what is written first would be cut off
                     page.draw_without_rendering()

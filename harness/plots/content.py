@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.files import disk
+from harness.core.markup import csv_of
 from harness.plots.look import Look
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def save(fig: Any, content: Content, folder: Path, name: str) -> list[Path]:
     paths = write(fig, folder, name)
     for part, rows in {"": content.rows, **content.more}.items():
         paths.append(folder / (f"{name}-{part}.csv" if part else f"{name}.csv"))
-        rows.to_csv(paths[-1], index=False)
+        paths[-1].write_text(csv_of(rows), encoding="utf-8")
     return paths
 
 

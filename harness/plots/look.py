@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, Line
+from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, Line, plain
 from harness.runs.appearance import Appearance
 
 
@@ -49,7 +49,9 @@ class Look:
         return self.lines.get(method, Line(COLOURS[0], DASHES[0], MARKERS[0]))
 
     def label(self, method: str) -> str:
-        return self.labels.get(method, method)
+        """What a figure calls a method: its name letter by letter, or what the study wants, which may hold math."""
+        told = self.labels[method] if method in self.labels else plain(method)
+        return f" {told}" if told.startswith("_") else told  # or a legend would leave it out
 
     def limit(self, ax: Any, **shown: str) -> None:
         """Hold axes to the limits that the study gives, such as `limit(ax, x="epoch", y="error")`."""

@@ -14,7 +14,7 @@ from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.spaces.base import Space
 from harness.tables.measure import Measure
 from harness.tables.table import Table

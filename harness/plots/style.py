@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation, Transform
 
 WIDTH_INCHES = 6.75
@@ -57,12 +58,31 @@ class Page(Canvas):
     """A figure that is drawn in the theme whenever it is drawn. Not of pyplot: no window system is asked for."""
 
     def draw(self, renderer: Any) -> None:
+        for text in self.findobj(Text):
+            if "$" in text.get_text() and not is_math(text.get_text()):
+                text.set_parse_math(False)  # an amount of money, or half a formula: drawn as it stands
         with theme():
             super().draw(renderer)
 
     def savefig(self, *args: Any, **options: Any) -> None:
         with theme():
             super().savefig(*args, **options)
+
+
+def plain(name: str) -> str:
+    """A name as matplotlib draws it letter by letter, whatever stands between dollar signs."""
+    return name.replace("$", r"\$")
+
+
+def is_math(text: str) -> bool:
+    """Whether matplotlib can read what stands between the dollar signs of a text."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("agg").parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def dodge(ax: Any, place: int, count: int, points: float = 1.6) -> Transform:

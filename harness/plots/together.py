@@ -1,7 +1,8 @@
-"""Two studies in one figure: a method keeps its colour, and the second study has other dashes and markers."""
+"""Several studies in one figure: a method keeps its color, and each study has dashes and markers of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.core.errors import HarnessError
@@ -9,26 +10,26 @@ from harness.plots.look import Look
 from harness.plots.source import Source
 from harness.plots.style import DASHES, MARKERS
 from harness.results.frames import Results
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 
 
-def together(first: Source, second: Source, names: tuple[str, str]) -> Source:
-    """Both studies' methods, each named "method (study)". names: of the studies.
+def together(sources: Sequence[Source], names: Sequence[str]) -> Source:
+    """The methods of several studies, each named "method (study)". names: of the studies.
 
     Raises HarnessError where they cannot stand on one axis: by different tables, or with equal names.
     """
     import pandas as pd
 
-    prints = [None if s.results.table is None else s.results.table.fingerprint for s in (first, second)]
-    if prints[0] != prints[1]:
-        raise HarnessError("the two studies were looked up in different tables: their errors cannot be compared")
-    if names[0] == names[1]:
-        raise HarnessError(f"both studies are called {names[0]!r}: figures could not tell their methods apart")
+    prints = {None if s.results.table is None else s.results.table.fingerprint for s in sources}
+    if len(prints) > 1:
+        raise HarnessError("the studies were looked up in different tables: their errors cannot be compared")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise HarnessError(f"two studies are called {twice!r}: figures could not tell their methods apart")
     frames = {
         table: pd.concat(
             [
                 frame.assign(method=frame["method"].astype(str) + f" ({name})")
-                for s, name in zip((first, second), names, strict=True)
+                for s, name in zip(sources, names, strict=True)
                 for frame in [getattr(s.results, table)]
                 if "method" in frame
             ],
@@ -36,16 +37,18 @@ def together(first: Source, second: Source, names: tuple[str, str]) -> Source:
         )
         for table in TABLES
     }
-    results: Results = replace(first.results, **frames)
-    return Source(results, first.declared, both(first.look, second.look, names))
+    results: Results = replace(sources[0].results, **frames)
+    return Source(results, sources[0].declared, joined([s.look for s in sources], names))
 
 
-def both(first: Look, second: Look, names: tuple[str, str]) -> Look:
-    """The lines of both: of a method that both have, in the first one's colour."""
+def joined(looks: Sequence[Look], names: Sequence[str]) -> Look:
+    """The lines of all: of a method that several have, in the first one's color; a study has dashes and markers of its
+    own."""
     lines, labels = {}, {}
-    for study, (look, name) in enumerate(zip((first, second), names, strict=True)):
+    for study, (look, name) in enumerate(zip(looks, names, strict=True)):
+        dash, marker = DASHES[study % len(DASHES)], MARKERS[study % len(MARKERS)]
         for method, line in look.lines.items():
-            colour = first.lines.get(method, line).colour
-            lines[f"{method} ({name})"] = line._replace(colour=colour, dash=DASHES[study], marker=MARKERS[study])
+            color = next(each.lines[method] for each in looks if method in each.lines).colour
+            lines[f"{method} ({name})"] = line._replace(colour=color, dash=dash, marker=marker)
             labels[f"{method} ({name})"] = f"{look.label(method)} ({name})"
-    return Look(lines, labels, first.limits)
+    return Look(lines, labels, looks[0].limits)

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_file
+from harness.core.markup import in_html
 from harness.core.version import __version__
 from harness.plots.base import FIGURES
 from harness.plots.gallery import make
@@ -45,7 +46,9 @@ def build(found: Finished, to: Path) -> Path:
     cards, exploratory, problem = judged(found, ends)
     made, missing = figures(found, source)
     standing = [found.standing, alike(found.results.settings), *found.provenance]
-    room = Environment(loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined)
+    room = Environment(
+        loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined, finalize=in_html
+    )
     page = room.get_template("page.html").render(
         title=found.name,
         summary=summary(found),

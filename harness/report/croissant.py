@@ -10,7 +10,7 @@ from typing import Any
 from harness.core.files import sha256
 from harness.core.version import __version__
 from harness.results.frames import Results
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.tables.table import Table
 
 FILE = "croissant.json"

@@ -132,4 +132,4 @@ def write_datasheet(table: Table) -> None:
         p if p[0] in "#!" else textwrap.fill(p, 120, break_on_hyphens=False, break_long_words=False)
         for p in text.strip().split("\n\n")
     ]
-    (table.folder / "DATASHEET.md").write_text("\n\n".join(paragraphs) + "\n")
+    (table.folder / "DATASHEET.md").write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from harness.core.text import exact
 from harness.plots.source import Source
 from harness.results.frames import Results
 from harness.tables.measure import Measure
@@ -30,7 +31,7 @@ def payload(source: Source) -> dict[str, Any]:
         runs.append(
             {
                 "method": method,
-                "seed": int(run["seed"].iloc[0]),
+                "seed": exact(int(run["seed"].iloc[0])),
                 "epochs": run["epoch"].tolist(),
                 "seconds": [rounded(s) for s in run["seconds"]],
                 "error": [rounded(e) for e in run["error_pct"]],

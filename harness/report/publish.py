@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
-from harness.core.markup import markdown
+from harness.core.files import inside, whole_folder
+from harness.core.markup import in_markdown, markdown
 from harness.core.text import records
 from harness.plots.gallery import make, save_all
 from harness.plots.source import Source
@@ -18,7 +18,8 @@ from harness.results.load import Finished
 from harness.runs.apart import alike
 from harness.runs.execute import Planned
 from harness.runs.preregistration import standing
-from harness.runs.store import TABLES, write_tables
+from harness.runs.schema import TABLES
+from harness.runs.store import MANIFEST, write_tables
 from harness.runs.study import Study
 from harness.verdicts.collapse import base_rate, told_rule
 from harness.verdicts.compare import REGRET, compare, describe
@@ -35,15 +36,15 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
     missing = [p for p in planned if not p.finished]
     if missing:
         raise HarnessError(
-            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first"
+            f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first, "
+            f"{study.command('run', planned[0].folder.final.parents[1])}"
         )
-    folder = to / study.name
+    folder = inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]
     results = Results.of_runs(planned, study.table, manifests)
     told = standing(planned[0].folder.final.parent, study.file.comparison, study.ids)
-    with disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        files = write_tables(folder, {name: getattr(results, name) for name in TABLES})
+    with whole_folder(folder) as draft:
+        files = write_tables(draft, {name: getattr(results, name) for name in TABLES})
         manifest = {
             "study": study.file.model_dump(mode="json"),
             "declaration": told,
@@ -51,11 +52,11 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
             "runs": manifests,
             "files": files,
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         found = Finished(
             study.name, study.source, results, 0, study.file.comparison, told, folder, manifests, study.file.figures
         )
-        describe_folder(found, folder, study.source)
+        describe_folder(found, draft, study.source)
     return folder
 
 
@@ -66,8 +67,8 @@ def describe_folder(found: Finished, folder: Path, study: Path) -> None:
     made, _ = make(source, FIGURES, {name: found.figures.of(name) for name in FIGURES})
     save_all(made, folder)
     page = folder / "README.md"
-    _, marker, own = page.read_text().partition(OWN) if page.is_file() else ("", "", "")
-    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}")
+    _, marker, own = page.read_text(encoding="utf-8").partition(OWN) if page.is_file() else ("", "", "")
+    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}", encoding="utf-8")
     croissant.write(croissant.describe_results(found.name, folder, found.results), folder)
 
 
@@ -109,8 +110,8 @@ def verdicts(found: Finished) -> str:
     try:
         pairs = compare(endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
-        return f"No comparison: {error}."
+        return in_markdown(f"No comparison: {error}.")
     how = "the comparison was " if found.is_declared else ""
     stands = f"{how}{found.standing}."
     stands = f"{stands[0].upper()}{stands[1:]}"
-    return "\n".join([f"{stands}\n", *(f"- {pair.verdict}." for pair in pairs)])
+    return "\n".join([f"{in_markdown(stands)}\n", *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])

@@ -97,6 +97,6 @@ def of_published(folder: Path) -> Finished:
         Declared.model_validate(study.get("comparison", {})),
         manifest.get("declaration", "exploratory: nothing was declared before the first run"),
         folder,
-        manifest["runs"],
+        manifest.get("runs", []),
         Appearance.model_validate(study.get("figures", {})),
     )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256
-from harness.core.notation import parse_json
 from harness.measures.anytime import agreement
 from harness.runs.apart import Settings, by_method, of_runs
 from harness.runs.execute import Planned
-from harness.runs.store import TABLES, RunFolder
+from harness.runs.published import published_tables
+from harness.runs.schema import TABLES, Unfit, check_values
+from harness.runs.store import ANEW, MANIFEST, RunFolder, read_manifest
 from harness.spaces.base import SPACES, Space
 from harness.stats.random_search import best_of_random
 from harness.tables.catalog import VERSION, open_table
@@ -27,6 +27,7 @@ from harness.tables.training.on_demand import TrainedTable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 READERS = 8
@@ -78,23 +79,14 @@ class Results:
     def of_folder(cls, folder: Path) -> Results:
         """Published results (see `harness publish`); the table is opened by the name in their manifest, and must be
         the one that was asked."""
-        import pandas as pd
-
-        try:
-            manifest = parse_json((folder / "manifest.json").read_bytes())
-            if missing := {"table", "study"} - set(manifest):
-                raise ValueError(f"its manifest has no {min(missing)!r}")
-            bytes_of = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
-            for name, content in bytes_of.items():
-                if manifest.get("files", {}).get(f"{name}.parquet") not in (None, sha256(content)):
-                    raise HarnessError(
-                        f"{folder / name}.parquet is not what was published, its SHA-256 differs: publish it again"
-                    )
-            frames: dict[str, Any] = {n: pd.read_parquet(io.BytesIO(content)) for n, content in bytes_of.items()}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            inside = sorted(p.parent for p in folder.glob("*/manifest.json") if (p.parent / "epochs.parquet").is_file())
-            told = f"; did you mean {' or '.join(map(str, inside[:3]))}?" if inside else f" ({error})"
-            raise HarnessError(f"{folder} holds no published results itself{told}") from None
+        inside = sorted(p.parent for p in folder.glob(f"*/{MANIFEST}") if (p.parent / "epochs.parquet").is_file())
+        if inside and not (folder / MANIFEST).exists():
+            named = " or ".join(map(str, inside[:3]))
+            raise HarnessError(f"{folder} holds no published results itself; did you mean {named}?")
+        manifest = read_manifest(folder / MANIFEST, ANEW)
+        if "configuration" in manifest or "retraining" in manifest:
+            raise HarnessError(f"{folder} holds no published results itself: it is the folder of one run")
+        frames: dict[str, Any] = {n: table.to_pandas() for n, table in published_tables(folder, manifest).items()}
         table = table_asked(manifest["table"], f"the results in {folder}")
         name = manifest["study"].get("space")
         settings = by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
@@ -227,13 +219,28 @@ def stacked(runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]) -> dict[
     """The tables of finished runs, each run's (folder, manifest, method, seed) below the one before, with `method` and
     `seed`."""
     import pandas as pd
-    import pyarrow as pa
 
     if not runs:
         return {name: pd.DataFrame() for name in TABLES}
     with ThreadPoolExecutor(READERS) as pool:
         parts = list(pool.map(lambda run: run[0].rows(run[1]), runs))
-    frames = {}
+    tables = joined(parts, runs)
+    try:
+        check_values(tables)
+    except Unfit:  # of which run it is, each by itself says
+        for part, run in zip(parts, runs, strict=True):
+            run[0].check(partial(check_values, joined([part], [run])))
+        raise
+    return {name: rows.to_pandas() for name, rows in tables.items()}
+
+
+def joined(
+    parts: Sequence[dict[str, pa.Table]], runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]
+) -> dict[str, pa.Table]:
+    """The tables of runs below each other, with columns that say whose rows they are."""
+    import pyarrow as pa
+
+    tables = {}
     for name in TABLES:
         # joined before pandas sees them: a DataFrame a run would take ten times as long
         rows = pa.concat_tables([part[name] for part in parts], promote_options="permissive").replace_schema_metadata()
@@ -241,8 +248,8 @@ def stacked(runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]) -> dict[
         for place, column in enumerate(("method", "seed")):
             told = pa.array(np.repeat(np.array([run[2 + place] for run in runs], dtype=object), lengths))
             rows = rows.add_column(place, column, told)
-        frames[name] = rows.to_pandas()
-    return frames
+        tables[name] = rows
+    return tables
 
 
 def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
@@ -252,8 +259,11 @@ def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
     """
     if named is None:
         return None
-    if "trained" in named:
-        return TrainedTable.of_manifest(named)
+    if named.get("trained") is not None:
+        try:
+            return TrainedTable.of_manifest(named)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise HarnessError(f"{what} name a trained table whose description is damaged ({error!r:.100})") from None
     table = open_table(named["name"])
     if table.fingerprint == named["fingerprint"]:
         return table

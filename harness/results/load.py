@@ -85,7 +85,7 @@ def of_study(study: Study, out: Path) -> Finished:
     planned = plan(study, out)
     finished = [p for p, s in zip(planned, survey(planned), strict=True) if s.finished]
     if not finished:
-        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, harness run {study.source}")
+        raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, {study.command('run', out)}")
     declared, folder = study.file.comparison, study_folder(out, study)
     manifests = [p.folder.manifest() for p in finished]
     return Finished(

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
-from harness.core.notation import parse_json
+from harness.core.files import inside, whole_folder
 from harness.core.text import records
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
 from harness.runs.rows import architecture_record, lookup_records
-from harness.runs.store import write_tables
+from harness.runs.store import MANIFEST, read_manifest, write_tables
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -66,7 +65,7 @@ def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]
     left = left_out(results.epochs, stored)
     frames = derived_again(results, results.epochs[stored], results.space, results.table, policy)
     told = [*left, *ties(results.epochs[stored], frames["epochs"], results.space, policy)]
-    folder = to / f"{found.name}.{policy.name}"
+    folder = inside(to, f"{found.name}.{policy.name}")
     refuse_overwriting(folder, policy)
     write(folder, frames, manifest(found, policy, set(frames["epochs"]["method"])))
     return folder, told
@@ -171,8 +170,8 @@ def refuse_overwriting(folder: Path, policy: Policy) -> None:
     if not folder.exists():
         return
     try:
-        before = parse_json((folder / "manifest.json").read_bytes())["rederived"]["policy"]
-    except (OSError, ValueError, KeyError, TypeError):
+        before = read_manifest(folder / MANIFEST)["rederived"]["policy"]
+    except (HarnessError, KeyError, TypeError):
         before = None
     if before != policy.name:
         raise HarnessError(f"{folder} is there, and holds something else: write to another folder, by --to")
@@ -220,7 +219,6 @@ def looks_again(figures: dict[str, Any], again: Callable[[str], str]) -> dict[st
 
 def write(folder: Path, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -> None:
     """The folder's files, the manifest last."""
-    with disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        files = write_tables(folder, frames)
-        (folder / "manifest.json").write_text(json.dumps(told | {"files": files}, indent=1) + "\n")
+    with whole_folder(folder) as draft:
+        files = write_tables(draft, frames)
+        (draft / MANIFEST).write_text(json.dumps(told | {"files": files}, indent=1) + "\n")

@@ -16,6 +16,7 @@ from harness.runs.work import Task
 
 DEFAULT_EXECUTOR = "local"
 """Where no executor is named."""
+GO_ON = "the same command goes on"
 ATTEMPTS = 3
 """A run whose worker is lost is begun again twice."""
 POLL_SECONDS = 1.0
@@ -56,13 +57,21 @@ class Planned(Task):
         name = self.folder.final.name
         if self.finished if seen is None else name in seen.finished:
             return Standing(True, self.run.epochs + 1, "finished")
-        if seen is not None and name not in seen.running:
+        if not self.folder.running.is_dir() if seen is None else name not in seen.running:
             return Standing(False, 0, "not begun")
         progress = self.folder.progress()
         recorded = int((progress or {}).get("recorded", 0))
-        failed = "failed, see error.txt; " if self.folder.error_file.exists() else ""
-        words = f"{failed}stopped after epoch {recorded - 1}" if recorded else f"{failed}not begun"
-        return Standing(False, recorded, words, progress)
+        return Standing(False, recorded, self._unfinished(recorded), progress)
+
+    def _unfinished(self, recorded: int) -> str:
+        """What is to be said of a run that is begun."""
+        lease = self.folder.lease()
+        if holder := lease.holder():
+            return f"running, epoch {min(recorded, self.run.epochs)} of {self.run.epochs}, {holder}"
+        told = ["failed, see error.txt"] if self.folder.error_file.exists() else []
+        told += ["its lease is damaged, and holds nothing"] if lease.damaged else []
+        told += [f"interrupted after epoch {recorded - 1}; {GO_ON}" if recorded else "not begun"]
+        return "; ".join(told)
 
 
 @dataclass(frozen=True)

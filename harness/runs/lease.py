@@ -14,17 +14,21 @@ import os
 import platform
 import secrets
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import disk
 from harness.core.notation import parse_json
+from harness.core.text import visible
 
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 90.0
+HIGHEST_PID = 1 << 31
+"""Of a process, on any system."""
 
 
 class Held(HarnessError):
@@ -60,12 +64,17 @@ class Lease:
         if self._content().get("token") != self.token:
             raise Held(f"{self.holder() or 'another process'} has taken the run over")
 
+    @property
+    def damaged(self) -> bool:
+        """Whether its file is there and names no holder. Such a lease holds nothing."""
+        return self.path.is_file() and type(self._content().get("pid")) is not int
+
     def holder(self) -> str | None:
         """Host and process that hold it, or None where it is free."""
         content = self._content()
         if not self.path.exists() or self._stale(content):
             return None
-        return f"process {content.get('pid', '?')} on {content.get('host', '?')}"
+        return f"pid {content['pid']} on {visible(str(content.get('host', '?')))[:64]}"
 
     def _take(self) -> None:
         mine = {"token": self.token, "host": platform.node(), "machine": machine(), "pid": os.getpid()}
@@ -100,13 +109,17 @@ class Lease:
         return _read(self.path)
 
     def _stale(self, content: dict[str, Any]) -> bool:
+        pid = content.get("pid")
+        if type(pid) is not int or not 0 < pid <= HIGHEST_PID:  # nobody can renew what names nobody
+            return True
         if content.get("machine") == machine():
-            return content.get("began") != began(int(content.get("pid", -1)))
+            return content.get("began") != began(pid)
         try:
             renewed = self.path.stat().st_mtime
         except FileNotFoundError:
             return True
-        return self._now() - renewed > EXPIRY_SECONDS
+        # in the future, too: where a clock was set back, a holder that lives renews it by the new one
+        return abs(self._now() - renewed) > EXPIRY_SECONDS
 
     def _now(self) -> float:
         """The time by the clock that stamps the files, which need not be this machine's."""
@@ -114,8 +127,11 @@ class Lease:
         try:
             probe.touch()
             return probe.stat().st_mtime
+        except OSError:  # of somebody who may only look
+            return time.time()
         finally:
-            probe.unlink(missing_ok=True)
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
 
     def _renew(self, stop: threading.Event) -> None:
         while not stop.wait(HEARTBEAT_SECONDS):

@@ -17,7 +17,8 @@ from harness.core.errors import HarnessError
 from harness.core.files import disk, sync_folder
 from harness.runs.lease import Lease
 from harness.runs.preregistration import FILE, join, keep, kept
-from harness.runs.store import MANIFEST, ROWS, RUN_NAME, RunFolder, look
+from harness.runs.schema import ROWS
+from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look
 from harness.runs.verify import of_run
 
 STAGING = ".merging"

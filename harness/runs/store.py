@@ -13,24 +13,21 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, sha256, sha256_of, sync_folder, write_atomically
+from harness.core.files import Full, disk, inside, read_file, sha256, sha256_of, sync_folder, write_atomically
 from harness.core.notation import parse_json
 from harness.runs.lease import Lease
+from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, check_manifest, check_types, check_values, owned
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-ROWS = ("epochs", "lookups")
-"""Parquet files of a finished run that its configuration alone determines."""
-TABLES = (*ROWS, "timing")
-"""All of them; equal runs differ in the last."""
 
 LEFTOVERS = ("checkpoint.pt", "progress.json")
 """Files of an unfinished run alone."""
@@ -41,6 +38,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 MANIFEST = "manifest.json"
 RECOMPUTE = "harness run --recompute-damaged computes it again"
+ANEW = "publish or import it again"
 OTHER_BYTES = "is not what was written, its SHA-256 differs"
 RUNNING = ".running"
 """Ending of the folder of a run that is not finished."""
@@ -121,8 +119,9 @@ class RunFolder:
         buffer = io.BytesIO()
         # rows as one text: torch.save looks at every number of a list by itself
         torch.save({"process": process, "rows": json.dumps(rows), "code": dict(code or {})}, buffer)
-        write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
-        self.save_progress(progress)
+        with epochs_kept():
+            write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
+            self.save_progress(progress)
 
     def load_checkpoint(self, code: Mapping[str, str] | None = None) -> tuple[dict[str, Any], Rows] | None:
         """State and rows of the last complete checkpoint, or None at a run's beginning. code: what goes on with it,
@@ -166,15 +165,20 @@ class RunFolder:
             content = parse_json((self.running / "progress.json").read_bytes())
         except (OSError, ValueError):
             return None
-        return content if isinstance(content, dict) and isinstance(content.get("recorded"), int) else None
+        whole = isinstance(content, dict) and all(
+            type(content.get(key)) in (int, float) and 0 <= content[key] < MOST_EPOCHS for key in ("recorded", "steps")
+        )
+        known = whole and all(type(content.get(key)) in (int, float) for key in ("epochs", "wall_s"))
+        return content if known else None
 
     def finish(self, tables: Rows, manifest: dict[str, Any]) -> None:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
         import pandas as pd
 
-        files = write_tables(self.running, {name: pd.DataFrame(tables[name]) for name in TABLES})
-        content = sealed(manifest | {"files": files})
-        write_atomically(self.running / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
+        with epochs_kept():
+            files = write_tables(self.running, {name: pd.DataFrame(tables[name]) for name in TABLES})
+            content = sealed(manifest | {"files": files})
+            write_atomically(self.running / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
         with disk(self.final):
             if self.finished:  # merged in meanwhile
                 shutil.rmtree(self.running, ignore_errors=True)
@@ -208,8 +212,25 @@ class RunFolder:
         import pyarrow.parquet as pq
 
         content = {name: self.read(f"{name}.parquet", manifest) for name in TABLES}
-        # a thread for each column would cost more than it saves on so few rows
-        return {name: pq.ParquetFile(pa.BufferReader(b)).read(use_threads=False) for name, b in content.items()}
+        tables = {}
+        for name, stored in content.items():
+            try:
+                # a thread for each column would cost more than it saves on so few rows
+                tables[name] = pq.ParquetFile(pa.BufferReader(stored)).read(use_threads=False)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise Damaged(
+                    self.final / f"{name}.parquet", f"is no table ({first_line(error)})", self.again
+                ) from None
+        if "configuration" in manifest:
+            self.check(lambda: check_types(tables, owned=False))
+        return tables
+
+    def check(self, look: Callable[[], None]) -> None:
+        """Turn what is unfit about the tables of this run into `Damaged`."""
+        try:
+            look()
+        except Unfit as error:
+            raise Damaged(self.final / f"{error.table}.parquet", str(error), self.again) from None
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The same as DataFrames."""
@@ -227,6 +248,13 @@ class RunFolder:
                 self.read(name, manifest)
             except Damaged as error:
                 found.append(error)
+        if not found and "configuration" in manifest:
+            try:
+                owner = manifest["method_name"], manifest["configuration"]["seed"]
+                tables = {name: owned(table, *owner) for name, table in self.rows(manifest).items()}
+                self.check(lambda: check_values(tables))
+            except Damaged as error:
+                return [error]
         return found
 
     def set_aside(self, to: str = ".damaged") -> Path:
@@ -241,14 +269,23 @@ class RunFolder:
 
     def read(self, name: str, manifest: dict[str, Any]) -> bytes:
         """A file of a finished run, by its manifest; `Damaged` where its bytes are not those that were written."""
-        path = self.final / name
+        path = inside(self.final, name)
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError as error:
             raise Damaged(path, f"cannot be read ({error.strerror})", self.again) from None
         if not unsealed(manifest) and sha256(content) != manifest["files"].get(name):
             raise Damaged(path, OTHER_BYTES, self.again)
         return content
+
+
+@contextmanager
+def epochs_kept() -> Iterator[None]:
+    """Say what a full disk costs a run: nothing of what it has finished."""
+    try:
+        yield
+    except Full as error:
+        raise Full(f"{error}, finished epochs are kept") from None
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
@@ -265,19 +302,30 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, 
 def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
     """What a manifest says, sealed or not; `Damaged` where it says nothing."""
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_file(path))
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else error
         raise Damaged(path, f"cannot be read ({told})", again) from None
     if not isinstance(content, dict):
         raise Damaged(path, "is no manifest", again)
+    try:
+        check_manifest(content)
+    except ValueError as error:
+        of_run = "configuration" in content or "retraining" in content
+        raise Damaged(path, str(error), again if of_run else ANEW) from None
     return content
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def whole(path: Path, manifest: dict[str, Any], again: str = RECOMPUTE) -> dict[str, Any]:
     """The manifest of a run, or `Damaged` where it breaks its seal. path: where it was read."""
     if not (manifest == sealed(manifest) or unsealed(manifest)):
         raise Damaged(path, OTHER_BYTES, again)
+    if not unsealed(manifest) and "files" not in manifest:
+        raise Damaged(path, "names no files", again)
     return manifest
 
 

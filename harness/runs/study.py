@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
+from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import differing, of_runs
 from harness.runs.appearance import Appearance
@@ -25,6 +27,7 @@ from harness.runs.changes import apply_settings
 from harness.runs.code import foreign_code
 from harness.runs.preregistration import Declared
 from harness.runs.retraining.table import Asked, study_table
+from harness.runs.store import RUNNING
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
@@ -35,12 +38,12 @@ from harness.tables.catalog import NO_TABLE
 from harness.tables.table import Table
 
 LAST = "last"
+DEFAULT_OUT = Path("results/runs")
+"""The folder of all studies' runs, where no other is said."""
 FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 """Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
-LONGEST_NAME = 120
-"""Characters of a study's or method's name: it is part of a folder's, which file systems limit to 255."""
 
 
 class Evaluation(Settings):
@@ -65,7 +68,7 @@ class StudyFile(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_NAME)
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_LABEL)
     space: str
     dataset: str | dict[str, Any]
     table: str = NO_TABLE
@@ -82,6 +85,13 @@ class StudyFile(BaseModel):
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
     figures: Appearance = Appearance()
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value.endswith(RUNNING):
+            raise ValueError(f"a name that ends in {RUNNING} is that of an unfinished run's folder")
+        return value
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -101,8 +111,8 @@ class StudyFile(BaseModel):
         if not value:
             raise ValueError("a study needs at least one method")
         for label in value:
-            if not label.strip() or len(label) > LONGEST_NAME or not label.isprintable():
-                raise ValueError(f"a method's name or label is one line of 1 to {LONGEST_NAME} characters")
+            if not is_label(label):
+                raise ValueError(f"a method's name or label is one line of 1 to {LONGEST_LABEL} characters")
         return value
 
 
@@ -176,6 +186,8 @@ class Run:
     @property
     def folder_name(self) -> str:
         label = re.sub(r"[^A-Za-z0-9.]+", "-", self.method_name)
+        if label.startswith("."):  # a folder that readers take for no run
+            label = f"-{label}"
         return f"{label}_seed{self.seed}_{self.id}"
 
 
@@ -192,10 +204,19 @@ class Study:
     runs: tuple[Run, ...]
     table: Table | None
     source: Path
+    changes: tuple[str, ...] | None = None
+    """The options of the command line by which it differs from its file; None where it is of no file."""
 
     @property
     def name(self) -> str:
         return self.file.name
+
+    def command(self, verb: str, out: Path) -> str:
+        """What a person types to do something to just this study, with its runs there."""
+        if self.changes is None:
+            return f"harness.{verb} with the same arguments"
+        where = [] if out == DEFAULT_OUT else ["--out", str(out)]
+        return shlex.join(["harness", verb, str(self.source), *self.changes, *where])
 
     @property
     def ids(self) -> dict[tuple[str, int], str]:
@@ -217,7 +238,7 @@ class Study:
 def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
     """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
     if isinstance(source, Mapping):
-        raw, path = copy.deepcopy(dict(source)), Path(f"{source.get('name', 'study')}.toml")
+        raw, path = plain_values(source), Path(f"{source.get('name', 'study')}.toml")
     elif source.suffix.lower() in FOREIGN:
         raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     else:
@@ -229,7 +250,25 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
         raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
-    return expand(file, path)
+    options = [word for setting in settings for word in ("--set", setting)]
+    options += [] if seeds is None else ["--seeds", seeds]
+    changes = None if isinstance(source, Mapping) else tuple(options)
+    return replace(expand(file, path), changes=changes)
+
+
+def plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of what a study's file would hold, as a mapping says it."""
+    if strange := next((key for key in study if not isinstance(key, str)), None):
+        raise HarnessError(f"{brief(strange)} is no key of a study: write a text")
+    found = {}
+    for key, value in study.items():
+        try:
+            found[key] = copy.deepcopy(value)
+        except Exception:  # of generators, files and whatever else is no value
+            raise HarnessError(
+                f"study {key} = {brief(value)} is no plain value: write a text, number, list or dict"
+            ) from None
+    return found
 
 
 def known_keys(error: ValidationError) -> list[str]:
@@ -284,5 +323,20 @@ def expand(file: StudyFile, source: Path) -> Study:
         )
         for label, each in trained.items()
     }
+    refuse_one_folder(list(first.values()), source)
     runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
     return Study(file, runs, table, source)
+
+
+def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:
+    """An error where two methods of a study would have one folder: equal settings under labels whose letters differ in
+    what a folder's name has no place for."""
+    known: dict[str, str] = {}
+    for run in runs:
+        # without regard to case: so are some file systems
+        other = known.setdefault(run.folder_name.lower(), run.method_name)
+        if other != run.method_name:
+            raise HarnessError(
+                f"study {source}: {other!r} and {run.method_name!r} are the same method with the same settings, and "
+                "their runs would have one folder: call one of them otherwise, or leave it out"
+            )

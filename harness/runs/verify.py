@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256
-from harness.runs.store import MANIFEST, OTHER_BYTES, RUN_NAME, Damaged, RunFolder, look, read_manifest, unsealed
+from harness.core.files import inside, read_file, sha256
+from harness.runs.published import published_tables
+from harness.runs.store import ANEW, MANIFEST, OTHER_BYTES, RUN_NAME, Damaged, RunFolder, look, read_manifest, unsealed
 from harness.runs.study import id_of
 
 DEPTH = 2
@@ -89,8 +90,13 @@ def of_published(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
     damage = []
     for name, sum_ in manifest.get("files", {}).items():
         try:
-            if sha256((path / name).read_bytes()) != sum_:
-                damage.append(Damaged(path / name, OTHER_BYTES))
+            if sha256(read_file(inside(path, name))) != sum_:
+                damage.append(Damaged(path / name, OTHER_BYTES, ANEW))
         except OSError as error:
-            damage.append(Damaged(path / name, f"cannot be read ({error.strerror})"))
+            damage.append(Damaged(path / name, f"cannot be read ({error.strerror})", ANEW))
+    if not damage:
+        try:
+            published_tables(path, manifest)
+        except Damaged as error:
+            return [error]
     return damage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.core.arguments import as_path
 from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
@@ -28,8 +29,12 @@ def table_folders() -> dict[str, Path]:
     return found
 
 
-def open_table(name: str) -> Table:
+def open_table(name: str | Path) -> Table:
     """The table of a name, or of a folder's path; NAME@FINGERPRINT (its first digits) is an earlier version of it."""
+    if not isinstance(name, str) or name.startswith("~"):
+        name = str(as_path(name, "name").absolute())
+    if "\0" in name:
+        raise HarnessError(f"{name!r} names no table: it holds a zero character")
     known = table_folders()
     plain, at, start = name.partition(VERSION)
     if plain in known:

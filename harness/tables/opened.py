@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
+from harness.core.text import brief
 from harness.spaces.base import SPACES, Architecture, Enumerable, Space, enumerable
 from harness.tables.blocks import Blocks
 from harness.tables.measure import Column, Measure, digest
@@ -37,7 +38,7 @@ class OpenedFolder:
             self.test = Measure(*self.info["test"])
             self.name: str = self.info["name"]
             self.fingerprint: str = self.info["fingerprint"]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise HarnessError(f"{folder} holds no table.json: it is no table, or was not fully written") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HarnessError(f"{folder / 'table.json'} is damaged ({error!r}): add the table again") from None
@@ -101,7 +102,14 @@ class OpenedFolder:
         """An architecture given as one, as its string, or as its published index."""
         if isinstance(what, Architecture):
             return what
-        return self.parse(what) if isinstance(what, str) else self.space.at(operator.index(what))
+        if isinstance(what, str):
+            return self.parse(what)
+        try:
+            return self.space.at(operator.index(what))
+        except TypeError:
+            raise HarnessError(
+                f"{brief(what)} is no architecture: give one, its text, or its published index, a whole number"
+            ) from None
 
     def index(self, row: int) -> int | None:
         """The published index of a row's architecture; None where its space has none."""

@@ -77,7 +77,8 @@ def paper_table(
         )
     left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.primary))
     without = (NO_VALUE, NO_VALUE_AT_ALL)
-    if short := [run for run in left_out if run.why not in without]:
+    named = [run._replace(method=found.figures.labels.get(run.method, run.method)) for run in left_out]
+    if short := [run for run in named if run.why not in without]:
         under += f" Without {told_runs(short)}."
     if any(run.why in without for run in left_out):
         under += (

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,84 @@ def test_tables_and_spaces() -> None:
     assert table.lookup(space.parse(table.encoding(0)), "cifar10/ori-test@200") > 0
     with pytest.raises(HarnessError, match="unknown space 'nasbench20': did you mean 'nasbench201'"):
         harness.search_space("nasbench20")
+
+
+ODD: list[Any] = [None, 3, 1.5, [], {}, b"x", (n for n in ()), object(), "", Path("~nobodyatall/x"), "\0", True]
+STUDY = {
+    "name": "s", "space": "nasbench201", "dataset": "digits100", "table": "nasbench201.digits", "epochs": 1,
+    "methods": ["random-search"], "seeds": [0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[type(odd).__name__ + str(place) for place, odd in enumerate(ODD)])
+def test_an_argument_that_is_none_is_named(odd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is given, it is taken, or the sentence says which argument, and what it is to be."""
+    monkeypatch.chdir(tmp_path)
+    runs, table, out = harness.load(PUBLISHED), harness.open_table("nasbench201.digits"), tmp_path / "out"
+    calls: dict[str, Callable[[], Any]] = {
+        "folder": lambda: harness.load(odd),
+        "study": lambda: harness.plan(odd),
+        "study ": lambda: harness.run(odd),
+        "out": lambda: harness.plan(STUDY, out=odd),
+        "settings": lambda: harness.plan(STUDY, settings=odd),
+        "seeds": lambda: harness.plan(STUDY, seeds=odd),
+        "jobs": lambda: harness.run(STUDY, out=out, jobs=odd),
+        "device": lambda: harness.run(STUDY, out=out, device=odd),
+        **{f"study {k}": lambda k=k: harness.plan(STUDY | {k: odd}) for k in STUDY},
+        "source": lambda: harness.compare(odd),
+        "source ": lambda: harness.plot(odd),
+        "source  ": lambda: harness.gate(odd, "base.parquet"),
+        "source   ": lambda: harness.report(odd, "page.html"),
+        "against": lambda: harness.gate(PUBLISHED, odd),
+        "to": lambda: harness.report(runs, odd),
+        "to ": lambda: runs.plot(to=odd),
+        "name": lambda: runs.plot(odd),
+        "methods": lambda: runs.plot(methods=odd),
+        "measure": lambda: runs.plot(measure=odd),
+        "measure ": lambda: runs.errors(odd),
+        "width": lambda: runs.plot(width=odd),
+        "baseline": lambda: runs.compare(odd),
+        "endpoint": lambda: runs.compare(endpoint=odd),
+        "name ": lambda: harness.open_table(odd),
+        "name  ": lambda: harness.search_space(odd),
+        "what": lambda: table.lookup(odd, table.test),
+        "measure  ": lambda: table.lookup(0, odd),
+    }  # fmt: skip
+    for argument, call in calls.items():
+        try:
+            call()
+        except HarnessError as error:
+            assert str(error), argument
+        except Exception as error:
+            pytest.fail(f"{argument}: {error!r}")
+
+
+def test_arguments_that_are_named() -> None:
+    nothing: Any = None
+    text: Any = "epochs=1"
+    for call, told in (
+        (lambda: harness.run(STUDY, jobs=0), "jobs = 0 is no count: write a whole number from 1"),
+        (lambda: harness.load(nothing), "folder = None is no path: write a text or a pathlib.Path"),
+        (lambda: harness.plan(STUDY, settings=text), "settings = 'epochs=1' is no list of texts"),
+        (lambda: harness.plan(STUDY | {"methods": (m for m in ())}), "study methods = <generator"),
+        (lambda: harness.open_table(nothing), "name = None is no path"),
+    ):
+        with pytest.raises(HarnessError, match=told):
+            call()
+
+
+def test_home_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "runs").symlink_to(PUBLISHED)
+    assert len(harness.load("~/runs")) == len(harness.load(Path("~/runs"))) == len(harness.load(PUBLISHED))
+    table = harness.open_table("nasbench201.digits")
+    (tmp_path / "table").symlink_to(table.folder)
+    for name in ("~/table", Path("~/table"), tmp_path / "table"):
+        assert harness.open_table(name).fingerprint == table.fingerprint
+
+
+def test_a_public_name_is_no_folder() -> None:
+    import harness.report.build
+
+    assert callable(harness.report) and harness.report.__name__ == "report"
+    assert sys.modules["harness.report.build"].build is not None

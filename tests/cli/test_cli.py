@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,8 @@ def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
         plan(load_study(small_study, settings, "0"), tmp_path / "o"), digits
     ).final().to_dict("records")
     assert "| darts | 1 |" in (tmp_path / "pub" / "small" / "README.md").read_text()
-    assert "of small are not finished: run the study first" in sentence(call("publish", small_study, "--out", tmp_path))
+    first = f"of small are not finished: run the study first, harness run {small_study} --out {tmp_path}"
+    assert first in sentence(call("publish", small_study, "--out", tmp_path))
     more = call("plot", *arguments, "--to", tmp_path / "fig", "--set", 'methods=["darts", "sdarts-rs"]')
     assert "note: 1 of 2 runs are not finished and are left out" in more.stderr
     assert "has no d/test@1: " in sentence(call("plot", *arguments, "--measure", "d/test@1"))
@@ -222,3 +224,23 @@ def test_info_prints_provenance() -> None:
 def test_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "harness", "--version"], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.startswith("harness")
+
+
+def test_run_it_first_names_all_that_was_asked(small_study: Path, tmp_path: Path) -> None:
+    """The command that is told computes just the runs that were looked for."""
+    words = ["--set", 'methods=["random-search"]', "--set", "epochs=1", "--seeds", "5"]
+    told = sentence(call("compare", small_study, *words, "--out", tmp_path / "a b"))
+    command = told.partition("run it first, ")[2]
+    assert shlex.split(command) == ["harness", "run", str(small_study), *words, "--out", str(tmp_path / "a b")]
+    assert call(*shlex.split(command)[1:], "--jobs", "1").exit_code == 0
+    assert "only method" in sentence(call("compare", small_study, *words, "--out", tmp_path / "a b"))
+    told = sentence(call("compare", small_study, "--set", "name=other"))
+    assert told.endswith(f"under results/runs: run it first, harness run {small_study} --set name=other")
+
+
+def test_a_paper_calls_methods_as_the_study_does() -> None:
+    labels = ["--set", 'figures.labels={darts = "Ours", sdarts-rs = "RS"}']
+    for form in ("table", "csv", "json", "markdown", "latex"):
+        told = call("paper", PUBLISHED, *labels, "--format", form).stdout
+        assert "Ours" in told and "RS" in told and "sdarts-rs" not in told
+    assert "worse than Ours in" in " ".join(call("paper", PUBLISHED, *labels, "--format", "markdown").stdout.split())

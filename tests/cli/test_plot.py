@@ -1,6 +1,7 @@
 """The verb `plot`: what it writes, and its sentences."""
 
 import csv
+import html
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,40 @@ def test_figures_are_listed() -> None:
     listed = call("list", "figures", "--format", "csv").stdout
     assert "landscape" in listed
     assert "trajectory" in listed
+
+
+def test_several_studies_and_all_of_them(tmp_path: Path) -> None:
+    """None is dropped for the last."""
+    for place, name in enumerate("ab"):
+        text = "method,seed,epoch,arch\n" + "".join(f"m,{s},1,{place}\n" for s in (0, 1))
+        (tmp_path / f"{name}.csv").write_text(text)
+        assert (
+            call("import", tmp_path / f"{name}.csv", "--table", "nasbench201.digits", "--to", tmp_path).exit_code == 0
+        )
+    beside = ["--compare", tmp_path / "a", "--compare", tmp_path / "b"]
+    done = call("plot", DIGITS, *beside, "--figure", "seeds", "--to", tmp_path / "drawn")
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader((tmp_path / "drawn" / "seeds.csv").open()))
+    assert {row["method"].rpartition(" ")[2] for row in rows} == {"(digits)", "(a)", "(b)"}
+    told = sentence(call("plot", DIGITS, *beside, "--compare", tmp_path / "a", "--to", tmp_path / "drawn"))
+    assert "two studies are called 'a'" in told
+
+
+ODD = ["$\\frac{a$", "$x$", "_hidden", "a $ b", "50 $ of 100 $", "<b>&amp;", "\\alpha", "{x}", "#1 %", "^_"]
+
+
+def test_labels_are_drawn_letter_by_letter(tmp_path: Path) -> None:
+    """Half a formula ends nothing, and what begins with _ is in the legend."""
+    rows = [f'"{m}",{s},{e},{p + s + e}\n' for p, m in enumerate(ODD) for s in range(2) for e in range(3)]
+    (tmp_path / "odd.csv").write_text("method,seed,epoch,arch\n" + "".join(rows))
+    assert call("import", tmp_path / "odd.csv", "--table", "nasbench201.digits", "--to", tmp_path).exit_code == 0
+    done = call("plot", tmp_path / "odd", "--all", "--to", tmp_path / "drawn")
+    assert done.exit_code == 0, done.output
+    for name in ("profile", "seeds"):
+        text = html.unescape((tmp_path / "drawn" / f"{name}.svg").read_text())
+        assert all(label in text for label in ODD), name
+    assert call("report", tmp_path / "odd", "--to", tmp_path / "page.html").exit_code == 0
+    wanted = ["--set", "figures.labels={_hidden = '$\\\\beta$-DARTS'}", "--title", "$\\frac{a$", "--figure", "profile"]
+    done = call("plot", tmp_path / "odd", *wanted, "--to", tmp_path / "again")
+    assert done.exit_code == 0, done.output
+    assert "$\\frac{a$" in (tmp_path / "again" / "profile.svg").read_text()

@@ -57,3 +57,47 @@ def test_a_closed_pipe_ends_it_quietly(tmp_path: Path) -> None:
     program.stdout.close()
     assert program.stderr.read() == ""
     assert program.wait() == CLOSED
+
+
+def ended(words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A line of a shell, with $H for the program."""
+    here = os.environ | {"H": f"{sys.executable} -m harness", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run(["sh", "-c", words], cwd=folder, env=here, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("words", ["list formats", "list formats --format csv", "--help", "list formats --format json"])
+def test_closed_output_ends_it_quietly(words: str, tmp_path: Path) -> None:
+    done = ended(f"$H {words} >&-", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = ended(f"$H {words} 2>&- >&- <&-", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["list formats", "--help", "list --help", "tables --help", "--version"])
+def test_a_full_device_is_a_sentence(words: str, tmp_path: Path) -> None:
+    done = ended(f"$H {words} >/dev/full", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: a file, or what the output goes to, cannot be used (No space left on device): free some space, and run "
+        "the same command again\n"
+    )
+
+
+def test_letters_that_a_locale_lacks(tmp_path: Path) -> None:
+    """A label of other letters is told in others, in every form of output, and nothing ends for it."""
+    (tmp_path / "runs.csv").write_text(
+        "method,seed,epoch,arch\n" + "".join(f"{m},{s},1,{i}\n" for m in ("β", "ö") for s, i in ((0, 5), (1, 6))),
+        encoding="utf-8",
+    )
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    done = ended("$H import runs.csv --table nasbench201 --to .", tmp_path, **plain)
+    assert done.returncode == 0, done.stderr
+    for form in ("table", "csv", "json", "markdown", "latex"):
+        done = ended(f"$H compare runs --format {form}", tmp_path, **plain)
+        assert (done.returncode, done.stderr) == (0, ""), form
+        assert "\\u03b2" in done.stdout
+
+
+def test_errors_move_no_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(HarnessError("a \x1b[2J b\nc"), monkeypatch) == (2, "error: a \\x1b[2J b\nc\n")

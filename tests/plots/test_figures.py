@@ -80,6 +80,7 @@ def test_a_figure_has_the_asked_size_and_title(measured: Source, dosed: Source, 
     drawn = figure.render(figure.content(measured))
     assert drawn.get_figwidth() == 3.25
     assert drawn.get_suptitle() == "mine"
+    assert FIGURES.build(name, {"title": "none"}).title == ""
     figure = FIGURES.build(name, {"height": 2.0, "title": ""})
     drawn = figure.render(figure.content(measured))
     assert tuple(drawn.get_size_inches()) == (6.75, 2.0)

@@ -170,7 +170,7 @@ def test_dashes_differ() -> None:
 
 def test_two_studies_stand_in_one_figure() -> None:
     first, second = (Source.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
-    source = together(first, second, ("ten", "three"))
+    source = together([first, second], ["ten", "three"])
     assert len(source.results) == len(first.results) + len(second.results)
     here, there = source.look["darts (ten)"], source.look["darts (three)"]
     assert here.colour == there.colour
@@ -180,6 +180,6 @@ def test_two_studies_stand_in_one_figure() -> None:
     assert set(content.rows["method"]) == set(source.look.lines)
     other = Source.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
     with pytest.raises(HarnessError, match="looked up in different tables"):
-        together(first, other, ("a", "b"))
-    with pytest.raises(HarnessError, match="both studies are called 'a'"):
-        together(first, second, ("a", "a"))
+        together([first, other], ["a", "b"])
+    with pytest.raises(HarnessError, match="two studies are called 'a'"):
+        together([first, second], ["a", "a"])

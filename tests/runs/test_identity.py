@@ -1,6 +1,8 @@
 """What a finished run says about itself, and what readers make of it."""
 
 import json
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.provenance import left_out, provenance
 from harness.runs.execute import damaged, plan, run_all
-from harness.runs.lease import Held, Lease
+from harness.runs.lease import Held, Lease, machine
 from harness.runs.store import Damaged
 from harness.runs.study import RECORD_FORMAT, id_of, load_study
 from harness.search.regularizers.base import REGULARIZERS
@@ -175,6 +177,50 @@ with Lease(Path({str(path)!r})).held(): os._exit(9)
     assert path.exists()
     with Lease(path).held():  # the dead hold nothing
         pass
+
+
+def test_a_lease_in_the_future_holds_no_longer_than_one_may(tmp_path: Path) -> None:
+    """The clock was set back, and the host that held it is dead."""
+    path = tmp_path / "r"
+    path.write_text(json.dumps({"token": "t", "host": "other", "machine": "other", "pid": 7, "began": "1"}))
+    now = path.stat().st_mtime
+    for apart, held in ((0, True), (60, True), (-60, True), (3600, False), (-3600, False)):
+        os.utime(path, (now + apart, now + apart))
+        assert (Lease(path).holder() == "pid 7 on other") == held
+    with Lease(path).held():
+        assert not Lease(path).damaged
+
+
+@pytest.mark.parametrize("pid", ["x", None, 1.5, [], -1, 0, True, 10**30])
+@pytest.mark.parametrize("here", [True, False])
+def test_a_damaged_lease_is_none_and_told(small_study: Path, tmp_path: Path, pid: object, here: bool) -> None:
+    (planned,) = plan(load_study(small_study, ['methods=["random-search"]'], "0"), tmp_path)
+    planned.folder.open()
+    lease = planned.folder.lease()
+    lease.path.parent.mkdir()
+    where = machine() if here else "other"
+    lease.path.write_text(json.dumps({"token": "t", "host": "h", "machine": where, "pid": pid, "began": "1"}))
+    assert lease.holder() is None
+    told = "its lease is damaged, and holds nothing; not begun"
+    assert planned.state == (told if type(pid) is not int else "not begun")
+    with lease.held():
+        assert planned.state == f"running, epoch 0 of 2, pid {os.getpid()} on {platform.node()}"
+    assert planned.state == "not begun"
+
+
+def test_states_of_a_run(small_study: Path, tmp_path: Path) -> None:
+    """What is computed now, and what nobody computes, are told apart."""
+    (planned,) = plan(load_study(small_study, ['methods=["random-search"]', "epochs=20"], "0"), tmp_path)
+    assert planned.state == "not begun"
+    planned.folder.open()
+    planned.folder.save_progress({"recorded": 7, "epochs": 21, "steps": 0, "steps_per_epoch": 3, "wall_s": 1.0})
+    assert planned.state == "interrupted after epoch 6; the same command goes on"
+    with planned.folder.lease().held():
+        assert planned.state.startswith("running, epoch 7 of 20, pid ")
+    planned.folder.save_error("it failed")
+    assert planned.state == "failed, see error.txt; interrupted after epoch 6; the same command goes on"
+    (planned.folder.running / "progress.json").write_text('{"recorded": 1e400, "steps": "x"}')
+    assert planned.state == "failed, see error.txt; not begun"
 
 
 def test_a_lease_that_was_taken_over_is_noticed(tmp_path: Path) -> None:

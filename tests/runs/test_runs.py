@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import write_atomically
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
-from harness.runs.store import TABLES
+from harness.runs.schema import TABLES
 from harness.runs.study import load_study
 from tests.conftest import ROOT
 
@@ -179,7 +179,7 @@ def test_interrupt_says_how_to_go_on(tmp_path: Path, small_study: Path) -> None:
     assert f"Go on with the same command: harness run {small_study}" in stderr
     assert "Traceback" not in stderr
     states = [p.state for p in plan(load_study(small_study, ["epochs=2000"]), tmp_path / "o")]
-    assert any(s.startswith("stopped after epoch") for s in states)
+    assert any(s.startswith("interrupted after epoch") for s in states)
 
 
 def test_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path: Path, small_study: Path) -> None:

@@ -43,7 +43,7 @@ def test_stopped_by_each_signal_and_gone_on(tmp_path: Path) -> None:
         assert code == 128 + number
         assert "stopped with 0 of 1 runs finished; every finished epoch is kept. Go on with the same command" in said
         assert "Traceback" not in said
-        assert planned[0].state.startswith("stopped after epoch")
+        assert planned[0].state.startswith("interrupted after epoch")
         assert planned[0].folder.lease().holder() is None
     assert [o.error for o in run_all(planned, "cpu", 1)] == [None]
     assert rows_of(planned) == rows_of(straight)

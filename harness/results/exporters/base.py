@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import write_file
+from harness.core.files import inside, write_file
 from harness.core.registry import Registry
 from harness.results.frames import Results, select, trial_mean
 
@@ -50,7 +50,7 @@ class FileExporter(Exporter):
     """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
 
     def write(self, results: Results, study: str, to: str | None) -> str:
-        path = Path(to or f"{study}.{self.name}")
+        path = Path(to) if to else inside(Path(), f"{study}.{self.name}")
         write_file(path, self.encoded(tidy(results)))
         return str(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.core.markup import csv_of
 from harness.results.exporters.base import FileExporter
 
 if TYPE_CHECKING:
@@ -16,4 +17,4 @@ class CSV(FileExporter):
     name = "csv"
 
     def encoded(self, rows: pd.DataFrame) -> bytes:
-        return rows.to_csv(index=False).encode()
+        return csv_of(rows).encode()

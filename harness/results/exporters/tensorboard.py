@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import disk, inside
 from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
 from harness.results.frames import Results
 
@@ -24,9 +24,9 @@ class TensorBoard(Exporter):
     name = "tensorboard"
 
     def write(self, results: Results, study: str, to: str | None) -> str:
-        root = Path(to) if to else Path("tensorboard") / study
+        root = Path(to) if to else inside(Path("tensorboard"), study)
         for method, seed, run in runs_of(tidy(results)):
-            folder = root / method.replace("/", "-") / f"seed{seed}"
+            folder = inside(root, method.replace("/", "-").replace("\\", "-"), f"seed{seed}")
             mark = folder / MARK
             if mark.is_file() and mark.read_text() == fingerprint(run):
                 continue

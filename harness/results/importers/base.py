@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, write_atomically
+from harness.core.files import inside, whole_folder, write_atomically
 from harness.core.registry import Registry
+from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.runs.rows import architecture_record, lookup_records
-from harness.runs.store import MANIFEST, TABLES, write_tables
+from harness.runs.schema import HIGHEST_SEED, MOST_EPOCHS, TABLES
+from harness.runs.store import MANIFEST, write_tables
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.measure import Unit
 from harness.tables.table import Table
@@ -151,7 +153,7 @@ def import_logs(
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
     name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.resolve().name
-    folder = to / name
+    folder = inside(to, name)
     if folder.is_dir() and any(folder.iterdir()) and not replace_older:
         raise HarnessError(
             f"{folder} is there, and logs of another source may have that name: --replace writes over it, --to names "
@@ -168,9 +170,8 @@ def import_logs(
     asked = incumbents(list(checked(epochs)), searched, table)
     for epoch, sampled in asked:
         _append(rows, epoch, sampled, importer=importer, space=searched, table=table)
-    with disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        files = write_tables(folder, {kind: pd.DataFrame(content) for kind, content in rows.items()})
+    with whole_folder(folder) as draft:
+        files = write_tables(draft, {kind: pd.DataFrame(content) for kind, content in rows.items()})
         manifest: dict[str, Any] = {
             "study": {"name": name, "space": searched.name, "comparison": {} if log.paired else {"paired": False}},
             "table": table and {"name": table.name, "fingerprint": table.fingerprint},
@@ -178,7 +179,7 @@ def import_logs(
             "runs": [],
             "files": files,
         }
-        write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+        write_atomically(draft / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return folder, [*log.notes, *told, *remarks(epochs), *absent(rows, searched, table)]
 
 
@@ -220,6 +221,11 @@ def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> lis
     epochs = [replace(e, **changes) for e in epochs] if changes else epochs
     if nameless := [e for e in epochs if not e.method]:
         raise HarnessError(f"{nameless[0].where}: it is not known which method this is: name it, --method NAME")
+    if unfit := next((e for e in epochs if not is_label(e.method)), None):
+        raise HarnessError(
+            f"{unfit.where}: the method's name {brief(unfit.method)} is not one line of 1 to {LONGEST_LABEL} printable "
+            "characters: give it another one there, or --method NAME"
+        )
     if unseeded := list(dict.fromkeys(e.where.rpartition(", ")[0] or e.where for e in epochs if e.seed is None)):
         raise HarnessError(
             f"{', '.join(unseeded)} says no seed, neither in its arguments nor by its name or its folder's, so its run "
@@ -304,10 +310,13 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
         if place in before:
             raise HarnessError(f"{epoch.where}: {who} is there twice, first at {before[place].where}")
         before[place] = epoch
-        if (epoch.seed or 0) < 0 or epoch.epoch < 0:
+        if not (0 <= (epoch.seed or 0) <= HIGHEST_SEED and 0 <= epoch.epoch <= MOST_EPOCHS):
             raise HarnessError(
-                f"{epoch.where}: seed and epoch are whole numbers from 0, not {epoch.seed}, {epoch.epoch}"
+                f"{epoch.where}: seed and epoch are whole numbers from 0, not {brief(epoch.seed)}, "
+                f"{brief(epoch.epoch)}; seeds are below 2^63, epochs at most {MOST_EPOCHS:,}"
             )
+        if epoch.seconds < 0 or math.isinf(epoch.seconds):
+            raise HarnessError(f"{epoch.where}: {epoch.seconds:g} s are no time since the run began")
         if not math.isnan(epoch.accuracy) and not 0 <= epoch.accuracy <= 100:
             raise HarnessError(f"{epoch.where}: an accuracy of {epoch.accuracy:g} is no percentage")
         same_run = last is not None and (last.method, last.seed) == place[:2]

@@ -53,7 +53,7 @@ class ConfOpt(Importer):
                         method,
                         seed,
                         number + shift,
-                        path.read_text().strip(),
+                        path.read_text(encoding="utf-8", errors="replace").strip(),
                         seconds=seconds,
                         train_loss=train[0],
                         valid_loss=valid[0],
@@ -85,7 +85,7 @@ def who(run: Path) -> tuple[str, int]:
 def metrics_of(log: Path) -> dict[int, tuple[tuple[float, float], tuple[float, float], float]]:
     """(loss, accuracy in %) in training and in validation, and seconds since the beginning, by epoch."""
     found: dict[int, tuple[tuple[float, float], tuple[float, float], float]] = {}
-    for line in log.read_text(errors="replace").splitlines() if log.is_file() else ():
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else ():
         if m := METRICS.match(line):
             train, valid, seconds = found.get(int(m[1]), ((NAN, NAN), (NAN, NAN), NAN))
             values = float(m[3]), float(m[4])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.markup import of_csv
 from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
@@ -20,6 +21,7 @@ SAID = ("method", "seed")
 MEASURED = ("hessian_largest", "hessian_smallest")
 """Eigenvalues of the Hessian of the validation loss over alpha, under the names that our own runs have."""
 OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas", *MEASURED)
+WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 class CSV(Importer):
@@ -112,26 +114,40 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
         raise HarnessError(f"{where}: {'method' if not cells.get('method', '-') else 'arch'} is empty")
     return Epoch(
         where,
-        cells.get("method", ""),
-        read("seed", int, "whole number") if "seed" in cells else None,
-        read("epoch", int, "whole number"),
+        of_csv(cells.get("method", "")),
+        read("seed", whole, "whole number") if "seed" in cells else None,
+        read("epoch", whole, "whole number"),
         cells["arch"],
-        seconds=read("seconds", float, "number", NAN),
-        train_loss=read("loss", float, "number", NAN),
-        valid_loss=read("valid_loss", float, "number", NAN),
-        accuracy=read("accuracy", float, "number", NAN),
+        seconds=read("seconds", number, "number", NAN),
+        train_loss=read("loss", number, "number", NAN),
+        valid_loss=read("valid_loss", number, "number", NAN),
+        accuracy=read("accuracy", number, "number", NAN),
         alphas=read("alphas", numbers, "list of numbers", ()),
         measured={name: read(name, float, "number", NAN) for name in MEASURED if name in header},
     )
+
+
+def whole(text: str) -> int:
+    """A whole number in plain digits: not 1_0, nor in those of another script."""
+    if not WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A number in plain digits."""
+    if "_" in text or not text.isascii():
+        raise ValueError
+    return float(text)
 
 
 def numbers(text: str) -> tuple[float, ...]:
     """Numbers with spaces, commas or semicolons between them, or nested lists in the notation of JSON, numpy or torch,
     in their order; null is a missing one. ValueError where anything else is among them."""
     if not text.startswith(("[", "(", "{", "tensor", "array")):
-        return tuple(float(n) for n in re.split(r"[\s,;]+", text.strip()))
+        return tuple(number(n) for n in re.split(r"[\s,;]+", text.strip()))
     bare = re.sub(
         r"(?:['\"][\w.]+['\"]\s*:|\b(?:tensor|array)\b|,?\s*(?:device|dtype|grad_fn|requires_grad)=[^,)]+)", " ", text
     )
     words = re.sub(r"[\[\](){},]", " ", bare).split()
-    return tuple(NAN if word in ("null", "None") else float(word) for word in words)
+    return tuple(NAN if word in ("null", "None") else number(word) for word in words)

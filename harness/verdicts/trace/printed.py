@@ -136,7 +136,7 @@ def read_file(path: Path) -> Iterator[Row]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise HarnessError(f"{path} has more than {LARGEST_FILE:,} bytes and is no paper")
-        text = path.read_text(errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise HarnessError(f"{path} cannot be read ({error.strerror})") from None
     header: list[str] = []
