@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.registry import Plugin
+from harness.core.registry import STATUSES, Plugin, status_of
 from harness.datasets.base import DATASETS
 from harness.plots.base import FIGURES
 from harness.results.exporters.base import EXPORTERS
@@ -64,10 +64,6 @@ def first_line(cls: type[Any]) -> str:
     return " ".join((cls.__doc__ or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
 
 
-STATUSES = ("adapted", "specified", "conforms")
-"""From the weakest to the strongest: a method is what its weakest part is."""
-
-
 def _method(name: str) -> dict[str, Any]:
     chosen = method(name)
     parts = [chosen.searcher, *chosen.regularizers]
@@ -78,7 +74,8 @@ def _method(name: str) -> dict[str, Any]:
         "regularizers": " + ".join(map(_call, chosen.regularizers)) or "none",
         "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
         "paper": parts[min(1, len(chosen.regularizers))].paper,
-        "status": min((p.proof() for p in parts), key=STATUSES.index),
+        # a method is what its weakest part is
+        "status": min(map(status_of, parts), key=STATUSES.index),
         "records": "; ".join(p.evidence() for p in parts[len(parts) > 1 and parts[0] == PLAIN :]),
     }
 

@@ -30,6 +30,10 @@ from harness.spaces.base import WORDS, Architecture, Enumerable, Space
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.sequences import Stretch
 from harness.spaces.blocks.supernet import Supernet
+from harness.testing.holding import hold, hold_among, hold_close, hold_finite, hold_that
+
+SUM = 1e-5
+"""By how much a sum of weights may be off one."""
 
 
 class SpaceContract:
@@ -50,29 +54,32 @@ class SpaceContract:
 
     def test_what_is_declared_fits_together(self) -> None:
         space = self.space
-        assert tuple(t.shape for t in space.tensors) == space.alpha_shapes
+        hold("tensors have the shapes of alpha_shapes", tuple(t.shape for t in space.tensors), space.alpha_shapes)
         for tensor in space.tensors:
-            assert len(tensor.labels) == len(tensor.options)
-            assert len({len(row) for row in tensor.options}) == 1
+            hold("a tensor has a label for each of its choices", len(tensor.labels), len(tensor.options))
+            hold("all choices of a tensor have as many options", len({len(row) for row in tensor.options}), 1)
             if tensor.kind == "operations":
-                assert {name for row in tensor.options for name in row} <= set(space.operations)
+                named = {name for row in tensor.options for name in row}
+                hold_among("options of operations are operations", named, space.operations)
         named = {*space.parameter_free, *space.short, *(n for n in (space.zero, space.skip) if n)}
-        assert named <= set(space.operations)
-        assert set(space.presets) == {"official", "fixed"}
+        hold_among("parameter_free, short, zero and skip are operations", named, space.operations)
+        hold("the presets are official and fixed", set(space.presets), {"official", "fixed"})
 
     def test_sizes_are_as_declared(self) -> None:
         if isinstance(self.space, Enumerable) and self.space.size <= self.counted:
             found = list(self.space.enumerate())
-            assert len({a.encoding for a in found}) == len(found) == self.space.size
+            hold("enumerate gives as many architectures as size says", len(found), self.space.size)
+            hold("enumerate gives each architecture once", len({a.encoding for a in found}), len(found))
             kept = self.space.distinct_architectures()
-            assert {self.space.canonical_key(a) for a in found} == kept.keys()
-            assert len(kept) == self.space.distinct
+            keys = {self.space.canonical_key(a) for a in found}
+            hold("distinct_architectures has every canonical key", keys, set(kept))
+            hold("there are as many canonical keys as distinct says", len(kept), self.space.distinct)
 
     def test_its_cells_can_be_drawn(self) -> None:
         for architecture in itertools.islice(self.some(), 20):
             for source, target, operation in self.space.graph(architecture):
-                assert 0 <= source <= target
-                assert operation in {*self.space.operations, ""}
+                hold_that("an edge of a cell goes forward", 0 <= source <= target, (source, target))
+                hold_among("an edge of a cell has an operation", {operation}, {*self.space.operations, ""})
 
     @pytest.mark.parametrize("parts", [1, 2])
     def test_its_network_is_differentiable(self, parts: int) -> None:
@@ -96,50 +103,57 @@ class SpaceContract:
         read: Any = Stretch(torch.randint(3, (2, 2), generator=drawn)) if words else images
         mix = [torch.rand(shape, generator=drawn).softmax(dim=-1) for shape in self.space.alpha_shapes]
         scores = net(read, [m.requires_grad_() for m in mix])
-        assert scores.shape == (4, 3)
+        hold("four images of three classes give scores of this shape", tuple(scores.shape), (4, 3))
         scores.square().sum().backward()
         for rows in mix:
+            hold_that("every tensor of mixing weights has a gradient", rows.grad is not None, rows.grad)
             assert rows.grad is not None
-            assert torch.isfinite(rows.grad).all()
-            assert all(row.any() for row in rows.grad)
+            hold_finite("gradients are finite", [rows.grad])
+            still = [place for place, row in enumerate(rows.grad) if not row.any()]
+            hold("every choice has a gradient; these have none", still, [])
 
     def test_encodings_parse_back(self) -> None:
         for architecture in self.some():
-            assert self.space.parse(architecture.encoding) == architecture
+            hold("an encoding parses back", self.space.parse(architecture.encoding), architecture)
 
     def test_mixing_weights_derive_back(self) -> None:
         for architecture in self.some():
             mix = self.space.mix(architecture)
-            assert self.space.derive(mix) == architecture
-            assert tuple(m.shape for m in mix) == self.space.alpha_shapes
+            hold("the mixing weights of an architecture derive it", self.space.derive(mix), architecture)
+            hold("mixing weights have the shapes of alpha_shapes", tuple(m.shape for m in mix), self.space.alpha_shapes)
             for rows, picks in zip(mix, self.space.picks, strict=True):
-                assert (rows.sum(axis=1) <= picks).all()
+                most = float(rows.sum(axis=1).max())
+                hold_that(f"an architecture takes {picks} options of a choice at most", most <= picks, most)
 
     def test_derivation_does_not_depend_on_the_scale(self) -> None:
         rng = np.random.default_rng(0)
         for _ in range(self.probe):
             alphas = [rng.normal(size=shape) for shape in self.space.alpha_shapes]
             softmax = [np.exp(a) / np.exp(a).sum(-1, keepdims=True) for a in alphas]
-            assert self.space.derive(alphas) == self.space.derive(softmax)
+            hold("logits and their softmax derive the same", self.space.derive(alphas), self.space.derive(softmax))
 
     def test_ties_go_to_the_lower_index(self) -> None:
         flat = [np.zeros(shape) for shape in self.space.alpha_shapes]
         first = [np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)) for shape in self.space.alpha_shapes]
-        assert self.space.derive(flat) == self.space.derive(first)
+        hold("ties go to the lower index", self.space.derive(flat), self.space.derive(first))
 
     def test_neighbours_are_mutual(self) -> None:
         rng = np.random.default_rng(0)
         for architecture in (self.space.random(rng) for _ in range(10)):
             found = self.space.neighbours(architecture)
-            assert len({n.encoding for n in found}) == len(found) > 0
-            assert architecture not in found
+            hold_that("an architecture has neighbors", found, found)
+            hold("each neighbor is there once", len({n.encoding for n in found}), len(found))
+            hold_that("no architecture is its own neighbor", architecture not in found, architecture)
             some = found[:: 1 + len(found) // 40]
-            assert all(architecture in self.space.neighbours(n) for n in some)
+            alone = [n.encoding for n in some if architecture not in self.space.neighbours(n)]
+            hold(f"neighbors are mutual; these have not {architecture.encoding}", alone, [])
 
     def test_random_draws_are_members_and_repeat(self) -> None:
         drawn = [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
-        assert drawn == [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
-        assert all(self.space.parse(a.encoding) == a for a in drawn)
+        again = [self.space.random(np.random.default_rng(seed)) for seed in range(20)]
+        hold("a seed draws the same architecture again", drawn, again)
+        strangers = [a.encoding for a in drawn if self.space.parse(a.encoding) != a]
+        hold("what is drawn is of the space; these are not", strangers, [])
 
 
 def small_step(
@@ -183,16 +197,17 @@ class RegularizerContract:
     def test_rows_stay_on_the_simplex(self) -> None:
         mix, step = small_step(self.space)
         for rows in self.regularizer.perturb(mix, step):
-            assert rows.min() >= 0
-            assert torch.allclose(rows.sum(dim=-1), torch.ones(len(rows), dtype=rows.dtype))
+            hold_that("perturbed weights are not below zero", rows.min() >= 0, float(rows.min()))
+            sums = rows.sum(dim=-1)
+            hold_close("perturbed weights of a choice sum to one", [sums], [torch.ones_like(sums)], SUM)
 
     def test_same_seed_same_perturbation(self) -> None:
         first, second = (self.regularizer.perturb(*small_step(self.space)) for _ in range(2))
-        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        hold_close("a seed gives the same perturbation again", first, second)
 
     def test_zero_strength_changes_nothing(self) -> None:
         mix, step = small_step(self.space)
-        assert all(torch.equal(a, b) for a, b in zip(self.neutral.perturb(mix, step), mix, strict=True))
+        hold_close("at zero strength nothing is changed", self.neutral.perturb(mix, step), mix)
 
     def test_network_and_global_random_state_are_left_alone(self) -> None:
         mix, step = small_step(self.space)
@@ -201,10 +216,11 @@ class RegularizerContract:
         state = torch.get_rng_state()
         mode = step.net.training
         self.regularizer.perturb(mix, step)
-        assert torch.equal(torch.get_rng_state(), state)
-        assert step.net.training == mode
-        assert all(torch.equal(value, before[name]) for name, value in step.net.state_dict().items())
-        assert all(torch.equal(a, b) for a, b in zip(mix, inputs, strict=True))
+        hold_close("torch's global random state is left alone", [torch.get_rng_state()], [state])
+        hold("the network's mode is left alone", step.net.training, mode)
+        now = step.net.state_dict()
+        hold_close("the network's weights are left alone", list(now.values()), [before[name] for name in now])
+        hold_close("the mixing weights that are given are left alone", mix, inputs)
 
 
 def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:
@@ -253,10 +269,11 @@ class MethodContract:
     def run(self, search: SupernetSearch, first: int, last: int) -> None:
         for epoch in range(first, last):
             losses = search.train_epoch(epoch, lambda: None)
-            assert np.isfinite(losses["train_loss"]) or search.stopped
+            finite = np.isfinite(losses["train_loss"]) or search.stopped
+            hold_that("the training loss is finite", finite, losses["train_loss"])
             before = [value.clone() for value in state_of(search)]
             search.select()
-            assert all(torch.equal(a, b) for a, b in zip(before, state_of(search), strict=True))
+            hold_close("selecting changes nothing of the search", state_of(search), before)
 
     def test_searches_resumably_and_by_its_own_streams(self) -> None:
         """One search serves all of it: its states after the first and the third epoch are what a search that goes on
@@ -265,23 +282,34 @@ class MethodContract:
         before = [a.detach().clone() for a in search.alphas]
         drawn = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
         self.run(search, 0, 1)
-        assert torch.equal(drawn[0], torch.get_rng_state())
-        assert drawn[1:] == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]
+        hold_close("torch's global random state is left alone", [torch.get_rng_state()], [drawn[0]])
+        others = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+        hold_that(
+            "the global random states of Python and numpy are left alone",
+            drawn[1:] == others,
+            "that they were drawn from",
+        )
         kept = through_a_file(search.state_dict())
         self.run(search, 1, 3)
         self.check_searched(search, before)
         resumed = self.search()
         resumed.load_state_dict(kept)
         self.run(resumed, 1, 3)
-        assert all(torch.equal(a, b) for a, b in zip(state_of(search), state_of(resumed), strict=True))
+        hold_close(
+            "a search that goes on from a checkpoint meets the one that did not stop",
+            state_of(resumed),
+            state_of(search),
+        )
 
     def check_searched(self, search: SupernetSearch, before: list[torch.Tensor]) -> None:
         """Everything is finite, and logits that may move have moved."""
         state = [value.clone() for value in state_of(search)]
-        assert all(torch.isfinite(value).all() for value in state)
-        assert self.space.parse(search.derive().encoding)
-        assert np.isfinite(search.evaluate()["search_valid_loss"])
-        assert all(torch.equal(a, b) for a, b in zip(state, state_of(search), strict=True))
+        hold_finite("logits, weights and buffers are finite", state)
+        hold_that("what is derived is of the space", self.space.parse(search.derive().encoding), search.derive())
+        loss = search.evaluate()["search_valid_loss"]
+        hold_that("the validation loss is finite", np.isfinite(loss), loss)
+        hold_close("deriving and evaluating change nothing of the search", state_of(search), state)
         moved = [not torch.equal(a, b) for a, b in zip(before, search.alphas, strict=True)]
         frozen = not all(r.alpha_moves(search.moment(2)) for r in search.regularizers)
-        assert all(moved) or search.stopped or frozen or ARCHITECTURE_STEPS not in search.searcher.offers
+        may_rest = search.stopped or frozen or ARCHITECTURE_STEPS not in search.searcher.offers
+        hold_that("every tensor of logits has moved after three epochs", all(moved) or may_rest, moved)

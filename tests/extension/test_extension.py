@@ -83,6 +83,12 @@ def test_listings_show_it(harness, kind: str, name: str) -> None:
     assert name in {str(next(iter(row.values()))) for row in json.loads(done.stdout)}
 
 
+def test_what_nobody_proved_is_called_so(harness) -> None:
+    status = {row["method"]: row["status"] for row in json.loads(harness("list", "methods", "--format", "json").stdout)}
+    assert status["sign-darts"] == status["pull"] == "unproven"
+    assert set(status.values()) == {"unproven", "adapted", "specified", "conforms"}
+
+
 def test_a_study_runs_through_all_of_them(harness) -> None:
     operations = ("zero", "identity", "convolution")
     cells = [f"{a}/{b}/{c}" for a in operations for b in operations for c in operations]
