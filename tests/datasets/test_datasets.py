@@ -273,6 +273,18 @@ def test_npz_that_cannot_be_right(tmp_path: Path, changes: dict[str, np.ndarray]
         NpzImages(path=npz(tmp_path / "a.npz", **changes)).load(CPU)
 
 
+def test_an_empty_part_is_not_blamed_on_its_labels(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        content = {
+            f"{kind}_{what}": np.zeros((0 if kind == part else 20, *shape), np.uint8)
+            for kind in ("train", "test")
+            for what, shape in (("images", (7, 9)), ("labels", ()))
+        }
+        np.savez(tmp_path / "a.npz", **content)
+        with pytest.raises(HarnessError, match=f"holds 0 {part} images, of which 2 are needed: give more"):
+            NpzImages(path=tmp_path / "a.npz").load(CPU)
+
+
 def test_npz_absent_or_cut(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="no image file at"):
         NpzImages(path=tmp_path / "absent.npz").load(CPU)
