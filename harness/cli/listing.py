@@ -108,11 +108,24 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
                 "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
+                "tied with": "" if best is None else ", ".join(tied(table, mean, best)),
                 "best index": None if best is None else table.index(best.row),
                 "best architecture": None if best is None else best.encoding,
             }
         )
     return rows
+
+
+def tied(table: Table, values: Any, best: Any) -> list[str]:
+    """The other architectures with the best value, as far as it is printed: their indices, or encodings."""
+    rows = np.flatnonzero(np.round(values, 4) == round(best.accuracy_pct, 4))
+    named = [(row, table.index(int(row))) for row in rows if row != best.row]
+    told = [table.encoding(int(row)) if index is None else f"#{index}" for row, index in named[:MOST_TIED]]
+    return told + ([f"{len(named) - MOST_TIED} more"] if len(named) > MOST_TIED else [])
+
+
+MOST_TIED = 3
+"""Architectures that are named."""
 
 
 def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:

@@ -40,6 +40,10 @@ Examples:
   harness train GENOTYPE --space darts.full --dataset cifar10 train a derived cell as papers do
   harness tables info nasbench201.digits                      what a table holds
   harness conform tests/conformance/records                   prove the arithmetic
+
+\b
+Environment:
+  NASBENCH_HARNESS_CACHE   folder of added tables, fetched files and trainings  [default: the platform's cache folder]
 """
 
 
@@ -94,18 +98,15 @@ def conform(paths: tuple[Path, ...], form: Any) -> None:
     PATHS are .npz and .json records or folders of them. Exits with 1 when an error in float64 is above 1e-9, with 2
     when a file is damaged; the others are replayed before.
     """
-    from itertools import groupby
-
     from harness.cli.printing import emit
-    from harness.testing.conformance import TOLERANCE, Check
-    from harness.testing.conformance import conform as replay
+    from harness.testing.conformance import TOLERANCE, Check, by_record
 
     found = []
-    for replayed, (record, own) in enumerate(groupby(replay(list(paths)), key=lambda c: c.record), start=1):
-        found += (told := list(own))
+    for replayed, told in enumerate(by_record(list(paths)), start=1):
+        found += told
         errors = [c.error for c in told if isinstance(c, Check)]
         words = f"largest relative error {max(errors):.1e}" if errors else "skipped"
-        click.echo(f"{replayed}: {record}: {words}", err=True)
+        click.echo(f"{replayed}: {told[0].record if told else 'a record'}: {words}", err=True)
     checks = [c for c in found if isinstance(c, Check)]
     rows = [
         {

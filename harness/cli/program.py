@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from harness.core.errors import HarnessError
+from harness.core.files import misspelt_cache
 from harness.core.text import visible
 
 LONGEST = 1200
@@ -30,6 +31,8 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_streams()
+        if sentence := misspelt_cache():
+            click.echo(f"note: {sentence}", err=True)
         try:
             return super().main(*args, **extra)
         except OSError as error:  # of --help, which is written before any verb is invoked

@@ -12,6 +12,7 @@ import click
 from harness.cli.program import Program
 from harness.cli.reading import form
 from harness.core.errors import HarnessError
+from harness.core.files import CACHE, cache_folder
 
 
 @click.group(cls=Program)
@@ -44,14 +45,19 @@ def info(name: str, form: Any) -> None:
     if form != "table":
         emit(rows, form)
     else:
-        emit([{k: v for k, v in row.items() if k != "best architecture"} for row in rows], form, title)
+        beside = ("best architecture", "tied with")
+        emit([{k: v for k, v in row.items() if k not in beside} for row in rows], form, title)
         for row in rows:
             index = "" if row["best index"] is None else f"#{row['best index']} "
             part = f"the {len(table) + table.absent - row['missing']:,} known of " if row["missing"] else ""
             click.echo(f"best of {part}{row['measure']}: {index}{row['best architecture']}")
+            if row["tied with"]:
+                click.echo(f"  of the same value, {row['best']}: {row['tied with']}")
         for key, value in table.info["about"].items():
             click.echo(f"{key}: {value}")
         click.echo(f"fingerprint: {table.fingerprint}")
+        click.echo(f"folder: {table.folder}")
+        click.echo(f"cache of added tables ({CACHE}): {cache_folder()}")
 
 
 @tables.command()

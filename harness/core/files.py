@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import difflib
 import errno
 import hashlib
 import json
@@ -212,18 +213,29 @@ def text_of(values: Any) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+CACHE = "NASBENCH_HARNESS_CACHE"
+"""The variable that names the cache folder."""
+
+
 def cache_folder() -> Path:
     """Where added tables and fetched files are kept: $NASBENCH_HARNESS_CACHE, else the platform's cache folder."""
-    if chosen := os.environ.get("NASBENCH_HARNESS_CACHE"):
+    if chosen := os.environ.get(CACHE):
         try:
             return Path(chosen).expanduser()
         except RuntimeError:
-            raise HarnessError(
-                f"NASBENCH_HARNESS_CACHE={chosen} names the home of nobody here: write the folder out"
-            ) from None
+            raise HarnessError(f"{CACHE}={chosen} names the home of nobody here: write the folder out") from None
     from platformdirs import user_cache_path
 
     return user_cache_path("nasbench-harness")
+
+
+def misspelt_cache() -> str:
+    """A sentence on a variable that seems to be meant for the cache folder's, and is not read; empty where there is
+    none."""
+    if CACHE in os.environ:
+        return ""
+    close = difflib.get_close_matches(CACHE, [name for name in os.environ if "CACHE" in name.upper()], n=1, cutoff=0.7)
+    return f"{close[0]} is set and not read: the variable of the cache folder is {CACHE}" if close else ""
 
 
 def digest(path: Path, algorithm: str) -> str:

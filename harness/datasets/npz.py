@@ -141,8 +141,10 @@ class NpzImages(Dataset):
                 f"{kind}_images of {self.path} are {images.shape}, and look like [n, channels, height, width]: the "
                 "channels stand last here, images.transpose(0, 2, 3, 1)"
             )
+        if len(images) < LEAST:
+            raise HarnessError(f"{self.path} holds {len(images)} {kind} images, of which {LEAST} are needed: give more")
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or len(labels) < 2 or labels.min() < 0:
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
             raise HarnessError(
                 f"{kind}_labels of {self.path} must be one whole number from 0 up for each image, not {labels.dtype} "
                 f"{labels.shape} for {len(images)} images"
@@ -177,6 +179,8 @@ def one_sided(first: list[int], second: list[int]) -> tuple[int, int] | None:
     return None
 
 
+LEAST = 2
+"""Images of a part."""
 MANY = 10
 """Images of a class that fall into one half by chance once in 500 times."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,34 @@ class Endpoints:
 
     def by_seed(self, method: str, endpoint: Endpoint) -> dict[int, float]:
         """Error in % (area: mean regret in percentage points) of every run of a method that has a value."""
-        part = self.runs[self.runs["method"] == method].sort_values("seed")
-        values = part["area_regret" if endpoint == "area" else f"{endpoint}_error_pct"]
-        return {int(s): float(v) for s, v in zip(part["seed"], values, strict=True) if not np.isnan(v)}
+        values = self._column(method, column_of(endpoint))
+        return {seed: value for seed, value in values.items() if not np.isnan(value)}
+
+    def failed_by_seed(self, method: str) -> dict[int, float]:
+        """Whether a run of a method failed, 1 or 0, of every one of which that is known."""
+        return {seed: failed for seed, failed in self._column(method, "failed").items() if not np.isnan(failed)}
+
+    def _column(self, method: str, column: str) -> dict[int, float]:
+        """A column of a method's runs, by seed."""
+        if column not in self._columns:
+            # once for all methods: of thousands, a look for each at all rows would take minutes
+            own: dict[str, dict[int, float]] = {}
+            rows = self.runs.sort_values("seed")
+            for name, seed, value in zip(rows["method"], rows["seed"], rows[column], strict=True):
+                own.setdefault(name, {})[int(seed)] = float(value)
+            self._columns[column] = own
+        return self._columns[column].get(method, {})
+
+    @cached_property
+    def _columns(self) -> dict[str, dict[str, dict[int, float]]]:
+        return {}
+
+    @cached_property
+    def _left_out(self) -> dict[str, list[LeftOut]]:
+        found: dict[str, list[LeftOut]] = {}
+        for run in self.left_out:
+            found.setdefault(run.method, []).append(run)
+        return found
 
     def values(self, method: str, endpoint: Endpoint) -> Floats:
         """The same as an array [runs], in the order of the seeds."""
@@ -67,14 +93,18 @@ class Endpoints:
     def absent(self, method: str, endpoint: Endpoint) -> list[LeftOut]:
         """The runs of a method that have no value, and why."""
         known = self.by_seed(method, endpoint)
-        seeds = sorted(self.runs[self.runs["method"] == method]["seed"])
-        unknown = [LeftOut(method, int(s), NO_VALUE) for s in seeds if s not in known]
-        return [run for run in self.left_out if run.method == method] + unknown
+        unknown = [LeftOut(method, s, NO_VALUE) for s in self._column(method, column_of(endpoint)) if s not in known]
+        return self._left_out.get(method, []) + unknown
 
     def failures(self, method: str) -> tuple[int, int]:
         """How many runs of a method failed, and of how many of which that is known."""
-        failed = self.runs[self.runs["method"] == method]["failed"].dropna()
-        return int(failed.sum()), len(failed)
+        failed = self.failed_by_seed(method)
+        return int(sum(failed.values())), len(failed)
+
+
+def column_of(endpoint: Endpoint) -> str:
+    """The column of an endpoint's values."""
+    return "area_regret" if endpoint == "area" else f"{endpoint}_error_pct"
 
 
 def endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:

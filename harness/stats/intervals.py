@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
 from typing import Any, NamedTuple
 
@@ -51,6 +52,7 @@ def mean_of_next(values: ArrayLike, runs: int, level: float = 0.05) -> Interval:
     return Interval(mean, mean - wide, mean + wide)
 
 
+@cache
 def rate(failures: int, n: int, level: float = 0.05) -> Interval:
     """A share of runs with its exact interval (Clopper & Pearson 1934)."""
     low, high = stats.binomtest(failures, n).proportion_ci(confidence_level=1 - level, method="exact")

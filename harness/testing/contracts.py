@@ -284,22 +284,16 @@ class MethodContract:
         self.run(search, 0, 1)
         hold_close("torch's global random state is left alone", [torch.get_rng_state()], [drawn[0]])
         others = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
-        hold_that(
-            "the global random states of Python and numpy are left alone",
-            drawn[1:] == others,
-            "that they were drawn from",
-        )
+        alone = drawn[1:] == others
+        hold_that("the global random states of Python and numpy are left alone", alone, "that they were drawn from")
         kept = through_a_file(search.state_dict())
         self.run(search, 1, 3)
         self.check_searched(search, before)
         resumed = self.search()
         resumed.load_state_dict(kept)
         self.run(resumed, 1, 3)
-        hold_close(
-            "a search that goes on from a checkpoint meets the one that did not stop",
-            state_of(resumed),
-            state_of(search),
-        )
+        rule = "a search that goes on from a checkpoint meets the one that did not stop"
+        hold_close(rule, state_of(resumed), state_of(search))
 
     def check_searched(self, search: SupernetSearch, before: list[torch.Tensor]) -> None:
         """Everything is finite, and logits that may move have moved."""

@@ -318,14 +318,14 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
 
 def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
     """The difference of two methods' shares of failed runs, of their common seeds if paired. NaN: not known."""
-    columns = [found.runs[found.runs["method"] == m].set_index("seed")["failed"].dropna() for m in names]
-    new, base = columns[0].align(columns[1], join="inner") if paired else columns
-    if not (len(new) and len(base)):
+    new, base = (found.failed_by_seed(method) for method in names)
+    common = [seed for seed in new if seed in base]
+    if not (common if paired else new and base):
         return Interval(float("nan"), float("nan"), float("nan"))
     if not paired:
         return rate_difference(found.failures(names[0]), found.failures(names[1]), level)
-    n = len(new)
-    return rate_difference((int((new > base).sum()), n), (int((new < base).sum()), n), level)
+    only = [sum(one[s] > other[s] for s in common) for one, other in ((new, base), (base, new))]
+    return rate_difference((only[0], len(common)), (only[1], len(common)), level)
 
 
 def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[str, object]]:

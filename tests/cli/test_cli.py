@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,23 @@ def test_a_paper_calls_methods_as_the_study_does() -> None:
         told = call("paper", PUBLISHED, *labels, "--format", form).stdout
         assert "Ours" in told and "RS" in told and "sdarts-rs" not in told
     assert "worse than Ours in" in " ".join(call("paper", PUBLISHED, *labels, "--format", "markdown").stdout.split())
+
+
+def test_conform_tells_each_record_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also into a file, where nothing would be seen for minutes if it were kept back."""
+    from harness.testing import conformance
+
+    said = tmp_path / "said.txt"
+    seen = []
+
+    def replay(paths: object) -> Iterator[list[conformance.Check]]:
+        for name in "abc":
+            yield [conformance.Check(name, "q", 0.0)]
+            seen.append(said.read_text().count("\n"))
+
+    monkeypatch.setattr(conformance, "by_record", replay)
+    with said.open("w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        main(["conform", str(tmp_path)], standalone_mode=False)
+    assert seen == [1, 2, 3]
+    assert said.read_text().splitlines()[2] == "3: c: largest relative error 0.0e+00"

@@ -101,3 +101,15 @@ def test_letters_that_a_locale_lacks(tmp_path: Path) -> None:
 
 def test_errors_move_no_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(HarnessError("a \x1b[2J b\nc"), monkeypatch) == (2, "error: a \\x1b[2J b\nc\n")
+
+
+def test_a_misspelt_variable_of_the_cache_is_told(tmp_path: Path) -> None:
+    """A wrong name would be ignored in silence, and what was fetched would lie elsewhere."""
+    done = ended("$H list formats", tmp_path, NASBENCH_CACHE=str(tmp_path))
+    told = "note: NASBENCH_CACHE is set and not read: the variable of the cache folder is NASBENCH_HARNESS_CACHE\n"
+    assert (done.returncode, done.stderr) == (0, told)
+    there = {"NASBENCH_HARNESS_CACHE": str(tmp_path), "HARNESS_CACHE": "x"}
+    done = ended("$H tables info nasbench201.digits", tmp_path, **there)
+    assert done.stderr == ""
+    assert f"cache of added tables (NASBENCH_HARNESS_CACHE): {tmp_path}" in done.stdout
+    assert "NASBENCH_HARNESS_CACHE" in ended("$H --help", tmp_path).stdout

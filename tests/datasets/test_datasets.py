@@ -259,6 +259,7 @@ def test_npz_images(tmp_path: Path) -> None:
             {"train_images": np.zeros((20, 3, 9, 9), np.uint8)},
             r"look like \[n, channels, height, width\]: the channels",
         ),
+        ({"train_images": np.zeros((1, 7, 9, 3), np.uint8), "train_labels": np.arange(1)}, "holds 1 train images"),
         ({"train_labels": np.arange(19)}, "must be one whole number from 0 up for each image"),
         ({"train_labels": np.arange(20) - 1}, "must be one whole number from 0 up for each image"),
     ],
@@ -266,6 +267,18 @@ def test_npz_images(tmp_path: Path) -> None:
 def test_npz_that_cannot_be_right(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(HarnessError, match=message):
         NpzImages(path=npz(tmp_path / "a.npz", **changes)).load(CPU)
+
+
+def test_an_empty_part_is_not_blamed_on_its_labels(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        content = {
+            f"{kind}_{what}": np.zeros((0 if kind == part else 20, *shape), np.uint8)
+            for kind in ("train", "test")
+            for what, shape in (("images", (7, 9)), ("labels", ()))
+        }
+        np.savez(tmp_path / "a.npz", **content)
+        with pytest.raises(HarnessError, match=f"holds 0 {part} images, of which 2 are needed: give more"):
+            NpzImages(path=tmp_path / "a.npz").load(CPU)
 
 
 def test_npz_absent_or_cut(tmp_path: Path) -> None:

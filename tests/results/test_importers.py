@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
+from harness.results.exporters.base import EXPORTERS
 from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs, importer_of
 from harness.results.importers.naslib import NASLib
@@ -393,3 +394,47 @@ def test_logs_that_disagree_or_are_broken_are_explained(naslib: tuple[Path, Tabl
     with pytest.raises(HarnessError, match=r"its lists have \[40, 50\] entries"):
         import_naslib(tmp_path / "logs", table, tmp_path / "to")
     assert not (tmp_path / "to" / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('"a\nb",0,1,5', "is not one line of 1 to 120 printable characters"),
+        ('"\x1b[31m",0,1,5', "is not one line of 1 to 120 printable characters"),
+        (f"{'a' * 121},0,1,5", "is not one line of 1 to 120 printable characters"),
+        ("m,9223372036854775808,1,5", "seeds are below 2"),
+        ("m,18446744073709551616,1,5", "seeds are below 2"),
+        ("m,1_0,1,5", "seed = '1_0' is no whole number"),
+        ("m,٣,1,5", "seed = .* is no whole number"),
+        ("m,0,1_0,5", "epoch = '1_0' is no whole number"),
+        ("m,0,99999999,5", "epochs at most"),
+    ],
+)
+def test_names_and_numbers_that_no_part_carries(tmp_path: Path, row: str, told: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(f"method,seed,epoch,arch\n{row}\n", encoding="utf-8")
+    with pytest.raises(HarnessError, match=told):
+        import_logs(IMPORTERS.find("csv")(), path, open_table("nasbench201.digits"), tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_large_seeds_and_formulas_come_through_every_part(tmp_path: Path) -> None:
+    """The largest seed, and a name that a spreadsheet would compute, are what they were at the end of each way."""
+    seeds = [2**53 + 1, 2**63 - 1]
+    rows = "".join(f"=1+1,{seed},{epoch},{5 + epoch}\nm,{seed},{epoch},7\n" for seed in seeds for epoch in (0, 1))
+    (tmp_path / "log.csv").write_text(f"method,seed,epoch,arch\n{rows}")
+    table, importer = open_table("nasbench201.digits"), IMPORTERS.find("csv")()
+    folder, _ = import_logs(importer, tmp_path / "log.csv", table, tmp_path / "to")
+    results = Results.of_folder(folder)
+    assert sorted(results.epochs["seed"].unique().tolist()) == seeds
+    assert set(results.epochs["method"]) == {"=1+1", "m"}
+    written = EXPORTERS.find("csv")().write(results, "log", str(tmp_path / "again.csv"))
+    assert "'=1+1" in (tmp_path / "again.csv").read_text()
+    again, _ = import_logs(importer, Path(written), table, tmp_path / "to")
+    assert set(Results.of_folder(again).epochs["method"]) == {"=1+1", "m"}
+    assert sorted(Results.of_folder(again).epochs["seed"].unique().tolist()) == seeds
+    page = CliRunner().invoke(main, ["report", str(folder), "--to", str(tmp_path / "page.html")])
+    assert page.exit_code == 0, page.output
+    assert f'"seed":"{seeds[1]}"' in (tmp_path / "page.html").read_text()
+    told = CliRunner().invoke(main, ["audit", str(folder), "--format", "json"]).stdout
+    assert all(isinstance(row["seed"], str) for row in json.loads(told))

@@ -483,6 +483,7 @@ def test_the_command_line_knows_indices_and_costs() -> None:
     assert told == "2: error: there is no architecture 15625 in nasbench201: its indices are 0..15624\n"
     listed = call("tables", "info", "nasbench201")
     assert f"best of cifar10/ori-test@200: #6111 {to_string(official_cells()[6111])}\n" in listed
+    assert "\n  of the same value, 94.3733: #13714\n" in listed
     assert "licence: MIT" in listed
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -552,3 +553,29 @@ def test_tables_for_papers() -> None:
     assert lines[0] == r"\begin{tabular}{lrl}"
     assert lines[3:6] == [r"\midrule", r"a\_b & 0.5 &  \\", r"c \& d & 1 & 50 \% \\"]
     assert latex([]) == markdown([]) == ""
+
+
+def test_thousands_of_methods_take_seconds() -> None:
+    """A look for each at the runs of all would take minutes; what is found is what each pair by itself gives."""
+    rng = np.random.default_rng(0)
+    count, seeds = 2000, 10
+    rows = {
+        "method": np.repeat([f"m{i}" for i in range(count)], seeds),
+        "seed": np.tile(np.arange(seeds), count),
+        "final_error_pct": rng.normal(50, 5, count * seeds).round(3),
+        "failed": rng.integers(0, 2, count * seeds).astype(float),
+    }
+    found = Endpoints(pd.DataFrame(rows), 5.0, 50.0)
+    began = time.process_time()
+    pairs = compare(found, Declared())
+    assert time.process_time() - began < 10
+    assert len(pairs) == count - 1
+    some = Endpoints(found.runs[found.runs["method"].isin(["m0", "m7"])], 5.0, 50.0)
+    (alone,) = compare(some, Declared())
+    (same,) = (pair for pair in pairs if pair.new == "m7")
+    assert (alone.shift.test, alone.a12, alone.failures, alone.rates) == (
+        same.shift.test,
+        same.a12,
+        same.failures,
+        same.rates,
+    )

@@ -5,6 +5,6 @@ that make the method (`harness.search.naming.Recorded`), sizes and decodings by 
 """
 
 from harness.testing.conformance.records import TOLERANCE, Check, Record, Skipped, relative_error
-from harness.testing.conformance.replay import conform
+from harness.testing.conformance.replay import by_record, conform
 
-__all__ = ["TOLERANCE", "Check", "Record", "Skipped", "conform", "relative_error"]
+__all__ = ["TOLERANCE", "Check", "Record", "Skipped", "by_record", "conform", "relative_error"]

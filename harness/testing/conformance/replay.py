@@ -36,6 +36,12 @@ def known() -> tuple[Family, ...]:
 
 def conform(paths: list[Path]) -> Iterator[Check | Skipped]:
     """Replay every record among the paths (files, or folders searched for .npz and .json)."""
+    for found in by_record(paths):
+        yield from found
+
+
+def by_record(paths: list[Path]) -> Iterator[list[Check | Skipped]]:
+    """The same, all of a file at a time, as soon as it is replayed."""
     for path in paths:
         if not path.exists():
             raise HarnessError(f"no conformance record at {path}: name a .npz or .json file or a folder of them")
@@ -43,7 +49,7 @@ def conform(paths: list[Path]) -> Iterator[Check | Skipped]:
         if not files:
             raise HarnessError(f"the folder {path} holds no conformance record (.npz or .json)")
         for file in files:
-            yield from replayed(file)
+            yield list(replayed(file))
 
 
 def replayed(path: Path) -> Iterator[Check | Skipped]:
