@@ -149,6 +149,9 @@ def derived_again(
     methods = stored["method"].unique()
     timing = results.timing[results.timing["method"].isin(methods)].copy()
     timing["method"] = [labelled(name, policy) for name in timing["method"]]
+    kept = {(row["method"], row["seed"], row["epoch"]) for row in epochs}  # of the epochs that have an architecture
+    places = zip(timing["method"], timing["seed"], timing["epoch"], strict=True)
+    timing = timing[[place in kept for place in places]]
     return {"epochs": pd.DataFrame(epochs), "lookups": pd.DataFrame(lookups), "timing": timing}
 
 

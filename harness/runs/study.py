@@ -185,10 +185,13 @@ class Run:
 
     @property
     def folder_name(self) -> str:
+        return f"{self.folder_label}_seed{self.seed}_{self.id}"
+
+    @property
+    def folder_label(self) -> str:
+        """How the method's name stands in a folder's."""
         label = re.sub(r"[^A-Za-z0-9.]+", "-", self.method_name)
-        if label.startswith("."):  # a folder that readers take for no run
-            label = f"-{label}"
-        return f"{label}_seed{self.seed}_{self.id}"
+        return f"-{label}" if label.startswith(".") else label  # readers take a folder with a dot for no run
 
 
 def id_of(configuration: dict[str, Any]) -> str:
@@ -331,12 +334,12 @@ def expand(file: StudyFile, source: Path) -> Study:
 def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:
     """An error where two methods of a study would have one folder: equal settings under labels whose letters differ in
     what a folder's name has no place for."""
-    known: dict[str, str] = {}
+    known: dict[str, Run] = {}
     for run in runs:
         # without regard to case: so are some file systems
-        other = known.setdefault(run.folder_name.lower(), run.method_name)
-        if other != run.method_name:
+        other = known.setdefault(run.folder_label.lower(), run)
+        if other is not run and other.id == run.id:
             raise HarnessError(
-                f"study {source}: {other!r} and {run.method_name!r} are the same method with the same settings, and "
+                f"study {source}: {other.method_name!r} and {run.method_name!r} are the same method with the same settings, and "
                 "their runs would have one folder: call one of them otherwise, or leave it out"
             )

@@ -75,7 +75,7 @@ def test_two_studies(tmp_path: Path) -> None:
     [
         (["runs.csv"], "runs.csv is no study: import its rows first, harness import runs.csv --table TABLE"),
         ([], "name a study or a folder of results, or an --architecture"),
-        ([DIGITS, "--figure", "seed"], "unknown figure 'seed': did you mean 'seeds'?"),
+        ([DIGITS, "--figure", "seed"], "unknown figure 'seed': did you mean 'seeds' or 'dose'?"),
         ([DIGITS, "--figure", "ranking"], "add [probes.ranking] to the study"),
         ([DIGITS, "--methods", "dart"], "these runs have no method 'dart': did you mean 'darts'"),
         ([DIGITS, "--figure", "seeds", "--metric", "regret"], "none of the figures seeds has a --metric"),
