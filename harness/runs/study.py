@@ -340,6 +340,6 @@ def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:
         other = known.setdefault(run.folder_label.lower(), run)
         if other is not run and other.id == run.id:
             raise HarnessError(
-                f"study {source}: {other.method_name!r} and {run.method_name!r} are the same method with the same settings, and "
-                "their runs would have one folder: call one of them otherwise, or leave it out"
+                f"study {source}: {other.method_name!r} and {run.method_name!r} are the same method with the same "
+                "settings, and their runs would have one folder: call one of them otherwise, or leave it out"
             )
