@@ -146,8 +146,7 @@ def derived_again(
         kept = {str(name): value for name, value in row.items()}
         epochs.append(kept | place | architecture_record(architecture, space))
         lookups += [{**place, **record, "epoch": row["epoch"]} for record in known[architecture.encoding]]
-    methods = stored["method"].unique()
-    timing = results.timing[results.timing["method"].isin(methods)].copy()
+    timing = results.timing.merge(stored[["method", "seed", "epoch"]])
     timing["method"] = [labelled(name, policy) for name in timing["method"]]
     kept = {(row["method"], row["seed"], row["epoch"]) for row in epochs}  # of the epochs that have an architecture
     places = zip(timing["method"], timing["seed"], timing["epoch"], strict=True)

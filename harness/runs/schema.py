@@ -274,9 +274,9 @@ def owned(table: pa.Table, method: str, seed: int) -> pa.Table:
     return named.add_column(1, "seed", pa.repeat(pa.scalar(seed, pa.int64()), count))
 
 
-def check_values(tables: Mapping[str, pa.Table]) -> None:
+def check_values(tables: Mapping[str, pa.Table], *, timed_alone: bool = False) -> None:
     """Whether the values of tables are in their ranges, no row is there twice, and the three are of the same epochs.
-    Each table holds the columns `method` and `seed`.
+    Each table holds the columns `method` and `seed`. timed_alone: epochs may be timed that have no row.
 
     Raises:
         Unfit: says which table, column and row, and what is wrong.
@@ -287,7 +287,7 @@ def check_values(tables: Mapping[str, pa.Table]) -> None:
             about = columns.get(column) or (COUNT if column.startswith("count_") else None)
             if about is not None and about.kind != "numbers":
                 _check_column(name, table, column, about)
-    _check_keys(tables)
+    _check_keys(tables, timed_alone)
 
 
 def _check_column(name: str, table: pa.Table, column: str, about: Column) -> None:
@@ -333,7 +333,7 @@ def _tell(name: str, table: pa.Table, column: str, wrong: Any, told: str) -> Non
     raise Unfit(name, f"holds {brief(value)} in the column {brief(column)}, row {place + 1} ({who}): {told}")
 
 
-def _check_keys(tables: Mapping[str, pa.Table]) -> None:
+def _check_keys(tables: Mapping[str, pa.Table], timed_alone: bool) -> None:
     """No row twice, and no row of an epoch that the others do not know."""
     import numpy as np
 
@@ -345,7 +345,8 @@ def _check_keys(tables: Mapping[str, pa.Table]) -> None:
         if len(first := np.unique(keys, return_index=True)[1]) < len(keys):
             again = int(np.setdiff1d(np.arange(len(keys)), first)[0])
             raise Unfit(name, f"holds a row twice, {_told(table, again, KEYS[name])}, again as row {again + 1}")
-    for name, other in (("timing", "epochs"), ("epochs", "timing"), ("lookups", "epochs")):
+    both = (("timing", "epochs"), ("epochs", "timing"), ("lookups", "epochs"))
+    for name, other in both[timed_alone:]:
         own = owners.get(name, np.empty(0, dtype=np.int64))
         alone = np.flatnonzero(~np.isin(own, owners.get(other, np.empty(0, dtype=np.int64))))
         if len(alone):

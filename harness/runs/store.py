@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -288,15 +288,33 @@ def epochs_kept() -> Iterator[None]:
         raise Full(f"{error}, finished epochs are kept") from None
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Write each table as a Parquet file; their SHA-256 by the files' names, as a manifest keeps them."""
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | Iterable[pa.Table]]) -> dict[str, str]:
+    """Write each table, whole or a part after the other, as a Parquet file; their SHA-256 by the files' names, as a
+    manifest keeps them."""
     files = {}
     for name, table in tables.items():
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
-        write_atomically(folder / f"{name}.parquet", buffer.getvalue())
-        files[f"{name}.parquet"] = sha256(buffer.getvalue())
+        content = encoded(table)
+        write_atomically(folder / f"{name}.parquet", content)
+        files[f"{name}.parquet"] = sha256(content)
     return files
+
+
+def encoded(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
+    """A table as a Parquet file."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    if isinstance(table, pd.DataFrame):
+        table.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    parts = iter(table)
+    first = next(parts)
+    with pq.ParquetWriter(buffer, first.schema) as writer:
+        writer.write_table(first)
+        for part in parts:
+            writer.write_table(part)
+    return buffer.getvalue()
 
 
 def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:

@@ -438,3 +438,35 @@ def test_large_seeds_and_formulas_come_through_every_part(tmp_path: Path) -> Non
     assert f'"seed":"{seeds[1]}"' in (tmp_path / "page.html").read_text()
     told = CliRunner().invoke(main, ["audit", str(folder), "--format", "json"]).stdout
     assert all(isinstance(row["seed"], str) for row in json.loads(told))
+
+
+def test_many_rows_are_written_a_part_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written does not depend on how much is made at a time; a column that some rows lack is NaN there."""
+    rows = "".join(
+        f"m{m},{s},{e},{(97 * m + 13 * s + e) % 15625},{'1' if e % 2 else ''}\n"
+        for m in range(3)
+        for s in range(4)
+        for e in range(5)
+    )
+    path = tmp_path / "log.csv"
+    path.write_text(f"method,seed,epoch,arch,loss\n{rows}")
+    frames = []
+    for at_once in (1, 7, 1 << 18):
+        monkeypatch.setattr("harness.results.importers.gathered.AT_ONCE", at_once)
+        folder, _ = import_logs(IMPORTERS.find("csv")(), path, open_table("nasbench201"), tmp_path / f"to{at_once}")
+        frames.append(Results.of_folder(folder))
+    for name in ("epochs", "lookups", "timing"):
+        for other in frames[1:]:
+            pd.testing.assert_frame_equal(getattr(frames[0], name), getattr(other, name))
+    results, table = frames[0], open_table("nasbench201")
+    assert len(results.lookups) == 60 * len(table.columns)
+    asked = results.lookups.merge(results.epochs[["method", "seed", "epoch", "architecture"]])
+    for row in asked.sample(50, random_state=0).to_dict("records"):
+        trial = int(row["trial"]) if row["trial"].isdigit() else row["trial"]
+        known = {
+            (c.measure.dataset, c.measure.split, c.measure.epochs, c.trial): v
+            for c, v in table.all_values(row["architecture"])
+        }
+        value = known[row["dataset"], row["split"], row["table_epochs"], trial]
+        assert np.isclose(row["accuracy_pct"], value, equal_nan=True)
+    assert results.epochs["train_loss"].isna().sum() == 36

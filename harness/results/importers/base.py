@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
 from harness.core.files import inside, whole_folder, write_atomically
 from harness.core.registry import Registry
 from harness.core.text import LONGEST_LABEL, brief, is_label
-from harness.runs.rows import architecture_record, lookup_records
-from harness.runs.schema import HIGHEST_SEED, MOST_EPOCHS, TABLES
+from harness.results.importers.gathered import Gathered
+from harness.runs.schema import HIGHEST_SEED, MOST_EPOCHS
 from harness.runs.store import MANIFEST, write_tables
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.measure import Unit
@@ -30,9 +31,11 @@ from harness.tables.table import Table
 
 IMPORTERS = Registry("importers", "harness.results.importers")
 NAN = float("nan")
+NOTHING: Mapping[str, float] = MappingProxyType({})
+"""One for all epochs: there may be hundreds of thousands."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """The state of one foreign run after `epoch` epochs of training (0: before any).
 
@@ -61,7 +64,7 @@ class Epoch:
     digits: int | None = None
     sampled: bool = False
     score: float = NAN
-    measured: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass
@@ -148,8 +151,6 @@ def import_logs(
         HarnessError: nothing is written where any row is wrong (the sentence names file and line), or where the folder
             is there.
     """
-    import pandas as pd
-
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
     name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.resolve().name
@@ -166,21 +167,23 @@ def import_logs(
         raise HarnessError(f"{source} holds no epoch of any run")
     epochs = sorted(epochs, key=lambda e: (e.method, e.seed or 0, e.epoch))
     epochs, told = in_percent(epochs, unit)
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-    asked = incumbents(list(checked(epochs)), searched, table)
-    for epoch, sampled in asked:
-        _append(rows, epoch, sampled, importer=importer, space=searched, table=table)
+    rows = Gathered(searched, table)
+    for epoch, sampled in incumbents(list(checked(epochs)), searched, table):
+        _append(rows, epoch, sampled, importer)
+    told += [*remarks(epochs), *absent(rows)]
+    notes, read_from, paired = log.notes, log.files, log.paired
+    del log, epochs  # of hundreds of thousands, before they are written
     with whole_folder(folder) as draft:
-        files = write_tables(draft, {kind: pd.DataFrame(content) for kind, content in rows.items()})
+        files = write_tables(draft, rows.tables())
         manifest: dict[str, Any] = {
-            "study": {"name": name, "space": searched.name, "comparison": {} if log.paired else {"paired": False}},
+            "study": {"name": name, "space": searched.name, "comparison": {} if paired else {"paired": False}},
             "table": table and {"name": table.name, "fingerprint": table.fingerprint},
-            "imported": {"from": importer.tool, "files": [relative(p, source) for p in log.files], "notes": log.notes},
+            "imported": {"from": importer.tool, "files": [relative(p, source) for p in read_from], "notes": notes},
             "runs": [],
             "files": files,
         }
         write_atomically(draft / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
-    return folder, [*log.notes, *told, *remarks(epochs), *absent(rows, searched, table)]
+    return folder, [*notes, *told]
 
 
 def only_space(importer: Importer, source: Path) -> Space:
@@ -329,22 +332,15 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
         yield epoch
 
 
-def _append(
-    rows: dict[str, list[dict[str, Any]]],
-    epoch: Epoch,
-    sampled: str | None,
-    *,
-    importer: Importer,
-    space: Space,
-    table: Table | None,
-) -> None:
+def _append(rows: Gathered, epoch: Epoch, sampled: str | None, importer: Importer) -> None:
     """The rows of one epoch, with all that the table holds of its architecture."""
+    space, table = rows.space, rows.table
     with told_where(epoch):
-        architecture = space.parse(epoch.architecture)
-        looked_up = lookup_records(epoch.epoch, architecture, table)
-        beside = {} if sampled is None else {"sampled": space.parse(sampled).encoding}
+        architecture = rows.parse(epoch.architecture)
+        counts = rows.look_up(architecture)
+        beside = {} if sampled is None else {"sampled": rows.parse(sampled).encoding}
     if table is not None:
-        importer.check(epoch, architecture if sampled is None else space.parse(sampled), table)
+        importer.check(epoch, architecture if sampled is None else rows.parse(sampled), table)
     expected = sum(a * b for a, b in space.alpha_shapes)
     if epoch.alphas and len(epoch.alphas) != expected:
         raise HarnessError(f"{epoch.where}: {len(epoch.alphas)} alphas are there, {space.name} has {expected}")
@@ -352,8 +348,7 @@ def _append(
     if not all(map(math.isfinite, alphas)):
         raise HarnessError(f"{epoch.where}: some of the alphas are no finite number: leave the cell empty, or give all")
     place = {"method": epoch.method, "seed": epoch.seed, "epoch": epoch.epoch}
-    counts = architecture_record(architecture, space)
-    rows["epochs"].append(
+    rows.add(
         {
             **place,
             "train_loss": epoch.train_loss,
@@ -366,18 +361,18 @@ def _append(
             **({"alphas_digits": epoch.digits} if epoch.digits is not None and alphas else {}),
             **epoch.measured,
             **counts,
-        }
+        },
+        epoch.seconds,
     )
-    rows["lookups"] += [{**place, **record} for record in looked_up]
-    rows["timing"].append({**place, "wall_s": epoch.seconds})
 
 
-def absent(rows: dict[str, list[dict[str, Any]]], space: Space, table: Table | None) -> list[str]:
+def absent(rows: Gathered) -> list[str]:
     """How many epochs have a cell that the table, which holds a part of its space, does not."""
+    table = rows.table
     if table is None or not table.complete:
         return []
-    cells = Counter(row["architecture"] for row in rows["epochs"])
-    gone = {cell: n for cell, n in cells.items() if not table.holds(space.parse(cell))}
+    cells = Counter(rows.epochs["architecture"])
+    gone = {cell: n for cell, n in cells.items() if not table.holds(rows.parse(cell))}
     if not gone:
         return []
     return [

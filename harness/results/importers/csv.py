@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,7 @@ class CSV(Importer):
 
     def read(self, source: Path, space: Space) -> Log:
         try:
-            lines = csv.reader(io.StringIO(text_of(source)))
-            rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
+            rows = list(rows_of(text_of(source)))
         except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
             raise HarnessError(f"{source} cannot be read as a CSV file ({error})") from None
         header = self.header(source, rows[0][1] if rows else [])
@@ -70,7 +70,12 @@ class CSV(Importer):
                 f"the first "
                 f"line names the columns, and {', '.join(NEEDED)} must be among them, or --method and --seed are given"
             )
-        epochs = [epoch_of(f"{source}, line {line}", header, row) for line, row in rows[1:]]
+        rows.reverse()
+        del rows[-1:]
+        epochs = []
+        while rows:  # each is dropped when it is read: there may be hundreds of thousands
+            line, row = rows.pop()
+            epochs.append(epoch_of(f"{source}, line {line}", header, row))
         unread = [name for name in header if name not in (*NEEDED, *OPTIONAL)]
         return Log(
             epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
@@ -88,6 +93,14 @@ class CSV(Importer):
                 raise HarnessError(f"{source}, line 1: there is no column {column!r}, which --map names")
         own = {column: name for name, column in self.columns.items()}
         return [own.get(name, f"{name} of the file" if name in self.columns else name) for name in header]
+
+
+def rows_of(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with its line. Cells that are there again are one text."""
+    lines = csv.reader(io.StringIO(text))
+    for row in lines:
+        if any(map(str.strip, row)):
+            yield lines.line_num, list(map(sys.intern, row))
 
 
 def text_of(source: Path) -> str:
