@@ -146,11 +146,8 @@ def derived_again(
         kept = {str(name): value for name, value in row.items()}
         epochs.append(kept | place | architecture_record(architecture, space))
         lookups += [{**place, **record, "epoch": row["epoch"]} for record in known[architecture.encoding]]
-    timing = results.timing.merge(stored[["method", "seed", "epoch"]])
+    timing = results.timing.merge(stored[["method", "seed", "epoch"]])  # of the epochs that have an architecture
     timing["method"] = [labelled(name, policy) for name in timing["method"]]
-    kept = {(row["method"], row["seed"], row["epoch"]) for row in epochs}  # of the epochs that have an architecture
-    places = zip(timing["method"], timing["seed"], timing["epoch"], strict=True)
-    timing = timing[[place in kept for place in places]]
     return {"epochs": pd.DataFrame(epochs), "lookups": pd.DataFrame(lookups), "timing": timing}
 
 
