@@ -37,7 +37,8 @@ def test_lookups_are_the_tables(results: Results) -> None:
         last = results.epochs.loc[results.epochs.groupby(["method", "seed"])["epoch"].idxmax()]
         judged = results.lookups.merge(last[["method", "seed", "epoch", "key"]])
         assert len(judged) == len(results.lookups) == len(last) * len(results.table.columns)
-        assert (judged.groupby(["key", "trial"])["accuracy_pct"].nunique() == 1).all()
+        keys = ["key", "dataset", "split", "table_epochs", "trial"]
+        assert (judged.groupby(keys)[results.table.scale.column].nunique() == 1).all()
         return
     space = results.table.space
     expected = {a: dict(results.table.all_values(space.parse(a))) for a in results.epochs["architecture"].unique()}
