@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.loaded import Runs
 from harness.core.arguments import as_count, as_path, as_text, as_texts
+from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.runs.study import Study
-
-DEFAULT_OUT = Path("results/runs")
 
 
 def plan(

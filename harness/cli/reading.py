@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.printing import FORMATS
+from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
@@ -20,7 +21,7 @@ form = click.option(
 out = click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("results/runs"),
+    default=DEFAULT_OUT,
     show_default=True,
     help="Folder of all studies' runs.",
 )

@@ -213,6 +213,8 @@ def text_of(values: Any) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+DEFAULT_OUT = Path("results/runs")
+"""The folder of all studies' runs, where no other is said."""
 CACHE = "NASBENCH_HARNESS_CACHE"
 """The variable that names the cache folder."""
 

@@ -11,10 +11,14 @@ from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.source import Source
 from harness.plots.style import MARKERS
-from harness.results.doses import dose_among, doses_of, ends_of, random_share, rest_of, skips_of
-from harness.stats.trend import trend_of
+from harness.results.doses import dose_among, ends_of, never_of, random_share, skips_of, trend_in, with_doses
 
-SKIPS, ONSET, SHARP, AGAINST, ERROR = "skips", "onset", "eigenvalue", "skips by eigenvalue", "error"
+SKIPS, ONSET, SHARP, ERROR = "skips", "onset", "eigenvalue", "error"
+LAST_SHARP, BY_SHARP = "largest eigenvalue, last measured", "skips, by the largest eigenvalue"
+FROM = ", from epoch"
+"""How the panel ends that shows when a collapse begins."""
+BEYOND = 2
+"""Epochs by which `never` lies beyond the last one."""
 SIZE = 4.5
 """Of the marks, in points."""
 
@@ -51,27 +55,24 @@ class Dose(Figure):
                 for m, s in zip(runs["method"], runs["seed"], strict=True)
             ]
         )
-        runs["dose"] = [doses_of(m).get(name, np.nan) for m in runs["method"]]
-        runs["group"] = [rest_of(m, name) for m in runs["method"]]
-        runs = runs.dropna(subset="dose")
-        never = float(source.results.epochs["epoch"].max()) + 1
+        runs = with_doses(runs, name)
         kinds = {
             f"skips of the {skips_of(source.results)[0]}": ("dose", SKIPS),
             told_many(source): ("dose", ONSET),
-            "largest eigenvalue, last measured": ("dose", SHARP),
-            "skips, by the largest eigenvalue": (SHARP, SKIPS),
+            LAST_SHARP: ("dose", SHARP),
+            BY_SHARP: (SHARP, SKIPS),
             "last error": ("dose", ERROR),
         }
         parts = {
-            panel: runs.assign(panel=panel, x=runs[x], value=runs[y].fillna(never) if y == ONSET else runs[y])
+            panel: runs.assign(panel=panel, x=runs[x], value=runs[y]).dropna(subset=["x", "value"])
             for panel, (x, y) in kinds.items()
         }
-        drawn = [part for part in (p.dropna(subset=["x", "value"]) for p in parts.values()) if len(part)]
-        rows = pd.concat(drawn, ignore_index=True)[["panel", "method", "seed", "group", "x", "value"]]
-        panels = tuple(dict.fromkeys(rows["panel"]))
+        parts = {panel: part for panel, part in parts.items() if len(part)}
+        rows = pd.concat(parts.values(), ignore_index=True)[["panel", "method", "seed", "group", "x", "value"]]
+        trends = [{"panel": panel} | told_trend(part, *kinds[panel]) for panel, part in parts.items()]
         return Content(
-            rows, f"what searches end at, by {name}", panels, {"never": never}, value=name,
-            more={"trends": pd.DataFrame([told_trend(panel, rows[rows["panel"] == panel]) for panel in panels])},
+            rows, f"what searches end at, by {name}", tuple(parts), {"never": never_of(source.results)}, value=name,
+            more={"trends": pd.DataFrame(trends)},
         )  # fmt: skip
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
@@ -81,10 +82,9 @@ class Dose(Figure):
         groups = sorted(content.rows["group"].unique())
         colors = sns.color_palette("viridis", len(groups) + 1)
         place = {x: i for i, x in enumerate(sorted(part["x"].unique()))}
-        of_eigenvalue = str(panel).endswith("by the largest eigenvalue")
         for at, (group, color) in enumerate(zip(groups, colors, strict=False)):
             own = part[part["group"] == group]
-            if of_eigenvalue:
+            if panel == BY_SHARP:
                 x = own["x"]
             else:
                 x = own["x"].map(place) + 0.6 * ((at + 0.5) / len(groups) - 0.5)
@@ -95,21 +95,21 @@ class Dose(Figure):
                 x, own["value"], linestyle="", marker=marker, color=color, markersize=SIZE, alpha=0.75,
                 markeredgewidth=0, label=group or "runs",
             )  # fmt: skip
-        if of_eigenvalue:
+        if panel == BY_SHARP:
             ax.set_xscale("log")
             ax.set_xlabel("largest eigenvalue")
         else:
             ax.set_xticks(range(len(place)), [f"{x:g}" for x in place], rotation=35, ha="right", fontsize="x-small")
             ax.set_xlabel(content.value)
-        if "eigenvalue, last" in str(panel):
+        if panel == LAST_SHARP:
             ax.set_yscale("log")
-        if "from epoch" in str(panel):
+        if str(panel).endswith(FROM):
             never = content.reference["never"]
-            ticks = [t for t in ax.get_yticks() if 0 <= t < never - 2]
-            ax.set_yticks([*ticks, never + 2], [*(f"{t:g}" for t in ticks), "never"])
+            ticks = [t for t in ax.get_yticks() if 0 <= t < never - BEYOND]
+            ax.set_yticks([*ticks, never + BEYOND], [*(f"{t:g}" for t in ticks), "never"])
             for line in ax.lines:  # apart from the last epoch
                 y = np.asarray(line.get_ydata(), dtype=float)
-                line.set_ydata(np.where(y >= never, never + 2, y))
+                line.set_ydata(np.where(y >= never, never + BEYOND, y))
             ax.set_ylim(-2, never + 5)
         (trend,) = content.more["trends"].query("panel == @panel").to_dict("records")
         ax.set_title(f"{panel}\ngamma = {trend['gamma']:.2f}, {told_p(trend['p'])}, n = {trend['n']}", fontsize="small")
@@ -118,14 +118,12 @@ class Dose(Figure):
 def told_many(source: Source) -> str:
     """What counts as many skips, with the share of random cells that have so many."""
     most = source.declared.skips
-    return f"{most} skips or more (of random cells: {100 * random_share(source.space, most):.0f} %), from epoch"
+    return f"{most} skips or more (of random cells: {100 * random_share(source.space, most):.0f} %){FROM}"
 
 
-def told_trend(panel: str, rows: Any) -> dict[str, Any]:
-    """The trend of a panel's values with what they are drawn against, within groups of equal other doses; of the
-    eigenvalue, which nobody chose, among all runs."""
-    groups = [rows] if panel.endswith("by the largest eigenvalue") else [own for _, own in rows.groupby("group")]
-    trend = trend_of([(own["x"], own["value"]) for own in groups])
+def told_trend(runs: Any, x: str, y: str) -> dict[str, Any]:
+    """gamma, p and n of a panel; NaN where there is nothing to compare."""
+    trend = trend_in(runs, y, x)
     if trend is None:
-        return {"panel": panel, "gamma": np.nan, "p": np.nan, "n": len(rows)}
-    return {"panel": panel, "gamma": trend.gamma, "p": trend.test.p, "n": trend.n}
+        return {"gamma": np.nan, "p": np.nan, "n": len(runs)}
+    return {"gamma": trend.gamma, "p": trend.test.p, "n": trend.n}

@@ -11,8 +11,8 @@ from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.source import Source
 from harness.plots.style import first_column
+from harness.results.doses import EIGENVALUE
 
-COLUMN = "hessian_largest"
 ENDS = "where the runs end"
 
 
@@ -35,12 +35,12 @@ class Eigenvalue(Figure):
         import pandas as pd
 
         results = source.results
-        if COLUMN not in results.epochs:
+        if EIGENVALUE not in results.epochs:
             raise HarnessError("no eigenvalues were measured: add [probes.spectrum] to the study and run it")
         keys = ["method", "seed", "epoch"]
-        measured = results.epochs[[*keys, COLUMN]].dropna().sort_values("epoch")
-        first = measured.groupby(["method", "seed"], sort=False)[COLUMN].transform("first")
-        measured = measured[first > 0].assign(start=first, value=measured[COLUMN] / first)
+        measured = results.epochs[[*keys, EIGENVALUE]].dropna().sort_values("epoch")
+        first = measured.groupby(["method", "seed"], sort=False)[EIGENVALUE].transform("first")
+        measured = measured[first > 0].assign(start=first, value=measured[EIGENVALUE] / first)
         methods = [m for m in map(str, results.epochs["method"].unique()) if m in set(measured["method"])]
         if not methods:
             raise HarnessError("no run has a positive eigenvalue at its first measurement to compare the others with")

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.measures.anytime import onset_of_many
+from harness.core.text import records
 from harness.measures.early_stopping import early_stop
 from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.dose import told_many
 from harness.plots.source import Source
 from harness.plots.style import COLOURS, QUIET
-from harness.results.doses import EIGENVALUE, skips_of
+from harness.results.doses import EIGENVALUE, ends_of, never_of, skips_of
 
 EVERY = 2
 """Epochs between the rule's measurements."""
@@ -48,7 +48,9 @@ class Stopping(Figure):
                 "no eigenvalues were measured: add [probes.spectrum] with every = 2 to the study and run it"
             )
         _, many = skips_of(source.results)
-        never = float(epochs["epoch"].max()) + 1
+        known = records(ends_of(source.results, source.declared.skips))
+        ends: dict[Any, Any] = {(end["method"], end["seed"]): end for end in known}
+        never = never_of(source.results)
         rows = []
         for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
             measured = run.dropna(subset=EIGENVALUE)
@@ -61,17 +63,13 @@ class Stopping(Figure):
                     f"{method}, seed {seed}: the rule looks at the eigenvalue every second epoch, and it was not "
                     "measured then: [probes.spectrum] with every = 2"
                 )
-            skips = dict(zip(run["epoch"], run["architecture"].map(many), strict=True))
-            begins = onset_of_many(list(skips.values()), source.declared.skips)
             stop = early_stop([int(e) - first for e in asked["epoch"]], asked[EIGENVALUE].tolist())
-            place = {"method": method, "seed": seed}
-            onset = never if np.isnan(begins) else float(list(skips)[int(begins)])
-            rows.append(
-                {**place, "panel": FIRED, "x": onset, "value": never if stop is None else float(stop.triggered + first)}
-            )
+            place, end = {"method": method, "seed": seed}, ends[method, seed]
+            fires = never if stop is None else float(stop.triggered + first)
+            rows.append({**place, "panel": FIRED, "x": end["onset"], "value": fires})
             if stop is not None:
-                last, back = skips[int(run["epoch"].max())], skips[stop.returned + first]
-                rows.append({**place, "panel": RETURNED, "x": float(last), "value": float(back)})
+                back = many[asked.set_index("epoch")["architecture"][stop.returned + first]]
+                rows.append({**place, "panel": RETURNED, "x": float(end["skips"]), "value": float(back)})
         found = pd.DataFrame(rows)
         panels = tuple(p for p in (FIRED, RETURNED) if p in set(found["panel"]))
         title = told_counts(found[found["panel"] == FIRED], never)

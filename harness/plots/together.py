@@ -38,10 +38,10 @@ def together(sources: Sequence[Source], names: Sequence[str]) -> Source:
         for table in TABLES
     }
     results: Results = replace(sources[0].results, **frames)
-    return Source(results, sources[0].declared, joined([s.look for s in sources], names))
+    return Source(results, sources[0].declared, join_looks([s.look for s in sources], names))
 
 
-def joined(looks: Sequence[Look], names: Sequence[str]) -> Look:
+def join_looks(looks: Sequence[Look], names: Sequence[str]) -> Look:
     """The lines of all: of a method that several have, in the first one's color; a study has dashes and markers of its
     own."""
     lines, labels = {}, {}

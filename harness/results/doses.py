@@ -14,6 +14,7 @@ from harness.core.seeds import derive_seed
 from harness.measures.anytime import onset_of_many
 from harness.results.frames import Results
 from harness.spaces.base import Architecture, Space
+from harness.stats.trend import Trend, trend_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +47,6 @@ def dose_among(methods: Iterable[str]) -> str:
     return name
 
 
-def rest_of(method: str, dose: str) -> str:
-    """The other numbers of a method's name, as text."""
-    return " ".join(f"{name}={value:g}" for name, value in doses_of(method).items() if name != dose)
-
-
 def skips_of(results: Results) -> tuple[str, dict[str, int]]:
     """The name of the first kind of cell of the space that was searched, and how many skips it has in each architecture
     that was derived.
@@ -80,6 +76,11 @@ def random_share(space: Space, skips: int) -> float:
     return float(np.mean([operations.count(str(space.skip)) >= skips for operations in drawn]))
 
 
+def never_of(results: Results) -> float:
+    """What stands for an epoch that does not come: the one after the last."""
+    return float(results.epochs["epoch"].max()) + 1
+
+
 def ends_of(results: Results, skips: int) -> pd.DataFrame:
     """One row a run.
 
@@ -88,12 +89,13 @@ def ends_of(results: Results, skips: int) -> pd.DataFrame:
 
     Returns:
         method, seed; skips, of the first kind of cell, as it was derived last; onset, the first epoch from which there
-        are many to the end (NaN: none); eigenvalue, the largest of the Hessian, as it was measured last (NaN: never).
+        are many to the end (`never_of`: none); eigenvalue, the largest of the Hessian, as it was measured last (NaN:
+        never).
     """
     import pandas as pd
 
     _, many = skips_of(results)
-    epochs = results.epochs.sort_values(["method", "seed", "epoch"])
+    epochs, never = results.epochs.sort_values(["method", "seed", "epoch"]), never_of(results)
     rows = []
     for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
         counts = run["architecture"].map(many).to_numpy()
@@ -104,8 +106,28 @@ def ends_of(results: Results, skips: int) -> pd.DataFrame:
                 "method": str(method),
                 "seed": int(str(seed)),
                 "skips": int(counts[-1]),
-                "onset": float("nan") if np.isnan(begins) else float(run["epoch"].iloc[int(begins)]),
+                "onset": never if np.isnan(begins) else float(run["epoch"].iloc[int(begins)]),
                 "eigenvalue": float(measured[-1]) if len(measured) else float("nan"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def with_doses(ends: pd.DataFrame, dose: str) -> pd.DataFrame:
+    """The runs whose method's name says a dose, with it and with `group`, the other numbers of the name."""
+    found = ends.assign(
+        dose=[doses_of(method).get(dose, np.nan) for method in ends["method"]],
+        group=[
+            " ".join(f"{name}={value:g}" for name, value in doses_of(method).items() if name != dose)
+            for method in ends["method"]
+        ],
+    )
+    return found.dropna(subset="dose")
+
+
+def trend_in(ends: pd.DataFrame, quantity: str, by: str) -> Trend | None:
+    """The trend of one column of runs with another, within groups of equal other doses; with the eigenvalue, which
+    nobody chose, among all runs. None where there is nothing to compare."""
+    known = ends.dropna(subset=[quantity, by])
+    groups = [known] if by == "eigenvalue" else [own for _, own in known.groupby("group")]
+    return trend_of([(own[by], own[quantity]) for own in groups])

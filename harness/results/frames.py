@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -224,17 +223,17 @@ def stacked(runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]) -> dict[
         return {name: pd.DataFrame() for name in TABLES}
     with ThreadPoolExecutor(READERS) as pool:
         parts = list(pool.map(lambda run: run[0].rows(run[1]), runs))
-    tables = joined(parts, runs)
+    tables = stack_rows(parts, runs)
     try:
         check_values(tables)
     except Unfit:  # of which run it is, each by itself says
-        for part, run in zip(parts, runs, strict=True):
-            run[0].check(partial(check_values, joined([part], [run])))
+        for part, (folder, _, method, seed) in zip(parts, runs, strict=True):
+            folder.check_rows(part, method, seed)
         raise
     return {name: rows.to_pandas() for name, rows in tables.items()}
 
 
-def joined(
+def stack_rows(
     parts: Sequence[dict[str, pa.Table]], runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]
 ) -> dict[str, pa.Table]:
     """The tables of runs below each other, with columns that say whose rows they are."""

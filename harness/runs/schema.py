@@ -24,7 +24,7 @@ ROWS = ("epochs", "lookups")
 """Parquet files of a finished run that its configuration alone determines."""
 TABLES = (*ROWS, "timing")
 """All of them; equal runs differ in the last."""
-LONGEST_LABEL = 1000
+LONGEST_DERIVED_LABEL = 1000
 """Characters of a method's name in results that were made of others, which names the policy that derived them, too."""
 HIGHEST_SEED = (1 << 63) - 1
 MOST_EPOCHS = 10_000_000
@@ -34,8 +34,8 @@ MOST_EPOCHS = 10_000_000
 
 
 def _label(value: Any) -> Any:
-    if not is_label(value, LONGEST_LABEL):
-        raise ValueError(f"a method's name is one line of 1 to {LONGEST_LABEL} printable characters")
+    if not is_label(value, LONGEST_DERIVED_LABEL):
+        raise ValueError(f"a method's name is one line of 1 to {LONGEST_DERIVED_LABEL} printable characters")
     return value
 
 
@@ -240,11 +240,16 @@ def check_types(tables: Mapping[str, pa.Table], *, owned: bool) -> None:
         if absent := next((column for column, about in columns.items() if about.needed and column not in found), None):
             raise Unfit(name, f"has no column {absent!r}")
         for column, kind in zip(found, table.schema.types, strict=True):
-            wanted = columns.get(column) or (COUNT if column.startswith("count_") else None)
+            wanted = _expected(columns, column)
             wanted_kinds = (wanted.kind,) if wanted else ("whole", "number", "numbers", "flag")
             if not _kinds_of(kind) & set(wanted_kinds):
                 told = WORDS[wanted.kind] if wanted else "numbers, or lists of them"
                 raise Unfit(name, f"holds {kind} in the column {brief(column)}, which is to hold {told}")
+
+
+def _expected(columns: Mapping[str, Column], name: str) -> Column | None:
+    """What a column is to hold; None where nobody says it."""
+    return columns.get(name) or (COUNT if name.startswith("count_") else None)
 
 
 def _kinds_of(kind: Any) -> set[str]:
@@ -284,7 +289,7 @@ def check_values(tables: Mapping[str, pa.Table], *, timed_alone: bool = False) -
     for name, table in tables.items():
         columns = OWNER | COLUMNS[name]
         for column in table.schema.names if table.num_rows else ():
-            about = columns.get(column) or (COUNT if column.startswith("count_") else None)
+            about = _expected(columns, column)
             if about is not None and about.kind != "numbers":
                 _check_column(name, table, column, about)
     _check_keys(tables, timed_alone)
@@ -300,7 +305,7 @@ def _check_column(name: str, table: pa.Table, column: str, about: Column) -> Non
             _tell(name, table, column, pc.is_null(values), "nothing stands there")
         if column == "method":
             for label in values.unique().to_pylist():
-                if not is_label(label, LONGEST_LABEL):
+                if not is_label(label, LONGEST_DERIVED_LABEL):
                     _tell(name, table, column, pc.equal(values, label), "that is not one line of printable characters")
         return
     if about.kind == "whole" and values.null_count:

@@ -232,6 +232,10 @@ class RunFolder:
         except Unfit as error:
             raise Damaged(self.final / f"{error.table}.parquet", str(error), self.again) from None
 
+    def check_rows(self, tables: Mapping[str, pa.Table], method: str, seed: int) -> None:
+        """`Damaged` where the values of this run's tables are not what they are to be."""
+        self.check(lambda: check_values({name: owned(table, method, seed) for name, table in tables.items()}))
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """The same as DataFrames."""
         return {name: rows.to_pandas() for name, rows in self.rows(self.manifest()).items()}
@@ -250,9 +254,7 @@ class RunFolder:
                 found.append(error)
         if not found and "configuration" in manifest:
             try:
-                owner = manifest["method_name"], manifest["configuration"]["seed"]
-                tables = {name: owned(table, *owner) for name, table in self.rows(manifest).items()}
-                self.check(lambda: check_values(tables))
+                self.check_rows(self.rows(manifest), manifest["method_name"], manifest["configuration"]["seed"])
             except Damaged as error:
                 return [error]
         return found

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256, sha256_of, text_of
+from harness.core.files import DEFAULT_OUT, sha256, sha256_of, text_of
 from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
@@ -38,8 +38,6 @@ from harness.tables.catalog import NO_TABLE
 from harness.tables.table import Table
 
 LAST = "last"
-DEFAULT_OUT = Path("results/runs")
-"""The folder of all studies' runs, where no other is said."""
 FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 """Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2

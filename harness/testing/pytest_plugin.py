@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-DEFAULT_OUT = Path("results/runs")
+from harness.core.files import DEFAULT_OUT
 
 
 @pytest.fixture(name="assert_stable", scope="session")

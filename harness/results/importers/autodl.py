@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
-from harness.results.importers.lines import Printed, arguments, arrays, messages, method_of, seed_of
+from harness.results.importers.lines import Printed, arguments, arrays, messages, method_of, seed_of, text_logs
 from harness.results.importers.logits import logits_of
 from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
@@ -36,22 +36,16 @@ class AutoDL(Importer):
     tool = "AutoDL-Projects"
 
     def recognises(self, source: Path) -> bool:
-        return any(is_log(path) for path in logs_of(source))
+        return any(is_log(path) for path in text_logs(source, "log"))
 
     def read(self, source: Path, space: Space) -> Log:
-        files = [path for path in logs_of(source) if is_log(path)]
+        files = [path for path in text_logs(source, "log") if is_log(path)]
         read = [run_of(path, space) for path in files]
         if not any(epochs for epochs, _ in read):
             raise HarnessError(f"{source} holds no log with '<<<--->>> The N-th epoch : Structure(..)' lines")
         epochs, told = joined([epochs for epochs, _ in read], space)
         note = "the cell that is printed with an epoch is the state after it: epoch 0 of these logs is epoch 1 here"
         return Log(epochs, files, [note, *told, *(end for _, end in read if end)])
-
-
-def logs_of(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    return sorted({p for kind in ("*.log", "log*.txt", "*.out", "log") for p in source.rglob(kind) if p.is_file()})
 
 
 def is_log(path: Path) -> bool:

@@ -136,7 +136,7 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
         valid_loss=read("valid_loss", number, "number", NAN),
         accuracy=read("accuracy", number, "number", NAN),
         alphas=read("alphas", numbers, "list of numbers", ()),
-        measured={name: read(name, float, "number", NAN) for name in MEASURED if name in header},
+        measured={name: read(name, number, "number", NAN) for name in MEASURED if name in header},
     )
 
 

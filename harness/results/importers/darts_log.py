@@ -23,6 +23,7 @@ from harness.results.importers.lines import (
     method_of,
     seed_of,
     states,
+    text_logs,
 )
 from harness.results.importers.logits import kind_of, logits_of
 from harness.results.importers.pieces import joined
@@ -109,10 +110,7 @@ class DartsLog(Importer):
 
 def logs_of(source: Path) -> list[Path]:
     """The text logs of a folder, by name; where none has the name of one, every text file."""
-    if source.is_file():
-        return [source]
-    named = {p for kind in ("log*.txt", "*.log", "*.out") for p in source.rglob(kind) if p.is_file()}
-    return sorted(named or {p for p in source.rglob("*.txt") if p.is_file()})
+    return text_logs(source) or sorted(p for p in source.rglob("*.txt") if p.is_file())
 
 
 def opening(path: Path, size: int = 400_000) -> str:

@@ -171,6 +171,14 @@ def method_of(path: Path, told: Mapping[str, str]) -> str:
     return stem or path.stem
 
 
+def text_logs(source: Path, *names: str) -> list[Path]:
+    """The text logs of a folder by their names, those that tools commonly give and `names`; or the one log itself."""
+    if source.is_file():
+        return [source]
+    kinds = ("log*.txt", "*.log", "*.out", *names)
+    return sorted({p for kind in kinds for p in source.rglob(kind) if p.is_file()})
+
+
 def stem_of(path: Path) -> str:
     return re.sub(r"\.(?:txt|log|out|gz)$", "", path.name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
-from harness.results.importers.lines import arguments, messages, method_of, seed_of
+from harness.results.importers.lines import arguments, messages, method_of, seed_of, text_logs
 from harness.results.importers.pieces import joined
 from harness.spaces.base import Space
 
@@ -30,23 +30,16 @@ class RandomNAS(Importer):
     tool = "RandomNAS"
 
     def recognises(self, source: Path) -> bool:
-        return any(is_log(path) for path in logs_of(source))
+        return any(is_log(path) for path in text_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        files = [path for path in logs_of(source) if is_log(path)]
+        files = [path for path in text_logs(source) if is_log(path)]
         read = [run_of(path) for path in files]
         if not any(epochs for epochs, _ in read):
             told = "; ".join(note for _, note in read)
             raise HarnessError(told or f"{source} holds no log with 'objective_val: ..' and 'best arch: ..' lines")
         epochs, joints = joined([epochs for epochs, _ in read if epochs], space)
         return Log(epochs, files, [*(note for _, note in read), *joints])
-
-
-def logs_of(source: Path) -> list[Path]:
-    """The text logs of a folder, by name."""
-    if source.is_file():
-        return [source]
-    return sorted({p for kind in ("log*.txt", "*.log", "*.out") for p in source.rglob(kind) if p.is_file()})
 
 
 def is_log(path: Path) -> bool:

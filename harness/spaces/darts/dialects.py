@@ -25,27 +25,16 @@ ALIASES = {
     "dilconv5x5": "dil_conv_5x5",
 }
 """NNI's first names of the operations."""
-NUMBERED = {
-    "indices": (
-        "none",
-        "max_pool_3x3",
-        "avg_pool_3x3",
-        "skip_connect",
-        "sep_conv_3x3",
-        "sep_conv_5x5",
-        "dil_conv_3x3",
-        "dil_conv_5x5",
-    ),
-    "naslib": (
-        "max_pool_3x3",
-        "avg_pool_3x3",
-        "skip_connect",
-        "sep_conv_3x3",
-        "sep_conv_5x5",
-        "dil_conv_3x3",
-        "dil_conv_5x5",
-    ),
-}
+LISTED = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+NUMBERED = {"indices": ("none", *LISTED), "naslib": LISTED}
 """Operations by their number: in DARTS' list (RandomNAS), and in NASLib's and naszilla's, which has no `none`."""
 MARKED = re.compile(r"(naslib|indices)\s*:\s*(.+)", re.DOTALL)
 OPERATION = re.compile(r"(normal|reduce)/op_(\d)_(\d)")

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.text import told_p
-from harness.results.doses import dose_among, doses_of, ends_of, rest_of
+from harness.results.doses import dose_among, ends_of, trend_in, with_doses
 from harness.results.load import Finished
 from harness.stats.tests import Test
-from harness.stats.trend import Trend, trend_of
+from harness.stats.trend import Trend
 from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decided
 
 
@@ -38,20 +38,13 @@ class TrendWithDose(RunClaim):
         return f"{self.direction} with {self.dose}"
 
     def trend(self, runs: Finished) -> Trend:
-        ends = ends_of(runs.results, self.skips)
-        if self.quantity == "onset":
-            ends["onset"] = ends["onset"].fillna(runs.results.epochs["epoch"].max() + 1)
-        if self.dose == "eigenvalue":
-            ends = ends.assign(dose=ends["eigenvalue"], group="")
-        else:
-            chosen = dose_among(ends["method"])
-            ends["dose"] = [doses_of(m).get(self.dose, np.nan) for m in ends["method"]]
-            if ends["dose"].isna().all():
-                raise Undecided(f"the methods of {runs.name} do not say {self.dose!r} in their names, but {chosen!r}")
-            ends["group"] = [rest_of(m, self.dose) for m in ends["method"]]
-        ends = ends.dropna(subset=["dose", self.quantity])
-        ends = ends[(self.lowest <= ends["dose"]) & (ends["dose"] <= self.highest)]
-        trend = trend_of([(own["dose"], own[self.quantity]) for _, own in ends.groupby("group")])
+        ends, by = ends_of(runs.results, self.skips), "eigenvalue"
+        if self.dose != "eigenvalue":
+            named, by = dose_among(ends["method"]), "dose"
+            ends = with_doses(ends, self.dose)
+            if ends.empty:
+                raise Undecided(f"the methods of {runs.name} do not say {self.dose!r} in their names, but {named!r}")
+        trend = trend_in(ends[(self.lowest <= ends[by]) & (ends[by] <= self.highest)], self.quantity, by)
         if trend is None:
             raise Undecided(f"{runs.name} has {self.quantity} of fewer than two values of {self.dose}")
         return trend
