@@ -112,7 +112,8 @@ class Dose(Figure):
                 line.set_ydata(np.where(y >= never, never + BEYOND, y))
             ax.set_ylim(-2, never + 5)
         (trend,) = content.more["trends"].query("panel == @panel").to_dict("records")
-        ax.set_title(f"{panel}\ngamma = {trend['gamma']:.2f}, {told_p(trend['p'])}, n = {trend['n']}", fontsize="small")
+        told = "no trend" if np.isnan(trend["gamma"]) else f"gamma = {trend['gamma']:.2f}, {told_p(trend['p'])}"
+        ax.set_title(f"{panel}\n{told}, n = {trend['n']}", fontsize="small")
 
 
 def told_many(source: Source) -> str:

@@ -43,9 +43,10 @@ class Stopping(Figure):
         import pandas as pd
 
         epochs = source.results.epochs.sort_values(["method", "seed", "epoch"])
-        if EIGENVALUE not in epochs:
+        if EIGENVALUE not in epochs or epochs[EIGENVALUE].isna().all():
             raise HarnessError(
-                "no eigenvalues were measured: add [probes.spectrum] with every = 2 to the study and run it"
+                "no eigenvalues of these runs were measured: add [probes.spectrum] with every = 2 to their study and "
+                "run it"
             )
         _, many = skips_of(source.results)
         known = records(ends_of(source.results, source.declared.skips))

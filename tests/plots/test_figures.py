@@ -251,3 +251,19 @@ def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: Source) -> None:
     epochs = dosed.results.epochs[dosed.results.epochs["epoch"] % 4 != 3]
     with pytest.raises(HarnessError, match=r"the rule looks at the eigenvalue every second epoch"):
         Stopping().data(dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=epochs)))
+
+
+def test_runs_without_eigenvalues_beside_others_that_have_them(dosed: Source) -> None:
+    """Their column is there, and empty: a sentence, and no trend that is no number."""
+    epochs = dosed.results.epochs
+    chosen = epochs[epochs["method"].isin(["weight_decay=0.0009 drop_path=0.2", "weight_decay=0.0027 drop_path=0.2"])]
+    without = dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=chosen))
+    with pytest.raises(HarnessError, match="no eigenvalues of these runs were measured"):
+        Stopping().data(without)
+    assert len(Dose().data(without).panels) == 2
+    two = epochs[epochs["method"].isin(["weight_decay=0.0003 drop_path=0.2", "weight_decay=0.0009 drop_path=0.2"])]
+    one_dose = dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=two))
+    page = Dose().render(Dose().content(one_dose))
+    titles = [ax.get_title() for ax in page.axes]
+    assert "largest eigenvalue, last measured\nno trend, n = 3" in titles
+    assert not any("nan" in title for title in titles)
