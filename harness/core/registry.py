@@ -31,7 +31,7 @@ class Plugin(Settings):
     """Where it comes from, for listings: authors, venue, arXiv number."""
     status: ClassVar[str] = "specified"
     """`conforms` (replays published numbers), `specified` (closed-form or property tests), or `adapted` (changed to fit
-    these spaces). Of another package's parts only what they say themselves counts (`status_of`)."""
+    these spaces). Of another package's parts only what they say themselves counts."""
     revision: ClassVar[int] = 1
     """Raised when the same fields give other rows, so that its runs, and no others, are other ones."""
     later: ClassVar[tuple[str, ...]] = ()
@@ -57,19 +57,6 @@ class Plugin(Settings):
         usual = self.model_dump(mode="json", exclude_defaults=True)
         told = {field: value for field, value in told.items() if field not in self.later or field in usual}
         return told | ({"revision": self.revision} if self.revision > 1 else {})
-
-
-STATUSES = ("unproven", "adapted", "specified", "conforms")
-"""From the weakest to the strongest."""
-
-
-def status_of(part: Plugin) -> str:
-    """How a part is proven. One of another package inherits no proof: what it does not say itself is unproven."""
-    own = __name__.partition(".")[0]
-    foreign = [c for c in type(part).__mro__ if issubclass(c, Plugin) and c.__module__.partition(".")[0] != own]
-    says = {name for cls in foreign for name in ("status", "proof") if name in vars(cls)}
-    told = part.proof() if not foreign or "proof" in says else part.status if says else STATUSES[0]
-    return told if told in STATUSES else STATUSES[0]
 
 
 class Registry:
