@@ -11,6 +11,7 @@ import numpy as np
 from harness.results.frames import Results
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats
+from harness.verdicts.rates import shifted_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,7 @@ def suspicions(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Su
     if not exchanged:
         yield from falling_accuracy(run)
     yield from phases(run)
+    yield from ((what, "certain", evidence) for what, evidence in shifted_rates(run))
     yield from dead_network(run)
     yield from zero_in_front(run, space)
 

@@ -73,6 +73,7 @@ def public_search(shared_data: Path, folder: Path, name: str, columns: str) -> R
             "valid_loss": rows["valid_loss"],
             "accuracy": rows["valid_acc"],
             "alphas": [" ".join(f"{v:.6f}" for v in row) for row in weights.to_numpy()],
+            "learning_rate": rows["lr"] if "lr" in rows else rows["learning_rate"],
         }
     )
     log.to_csv(folder / f"{name}.csv", index=False)
@@ -90,9 +91,12 @@ def told(found: list[Finding]) -> list[tuple[str, str]]:
 
 def test_a2m_never_moves_its_weights_and_darts_decides_at_once(shared_data: Path, tmp_path: Path) -> None:
     a2m = audit(public_search(shared_data, tmp_path, "a2m", "e"))
-    assert told(a2m) == [("the architecture is not searched", "certain"), ("none is in front", "certain")]
+    rates = ("the printed learning rates are not those used", "certain")
+    assert told(a2m) == [("the architecture is not searched", "certain"), rates, ("none is in front", "certain")]
     assert "no mixing weight moves by more than 2.4e-04 in 50 epochs" in a2m[0].evidence
-    (darts,) = audit(public_search(shared_data, tmp_path, "darts", "softmax_e"))
+    printed, darts = audit(public_search(shared_data, tmp_path, "darts", "softmax_e"))
+    assert (printed.what, printed.sure) == rates
+    assert printed.evidence.endswith("in epoch 51 of training 0.0126345 is printed, 0.013 was used")
     assert (darts.what, darts.sure) == ("the derived cell never changes", "possible")
     assert "the same from epoch 1 to 100: |skip_connect~0|" in darts.evidence
 

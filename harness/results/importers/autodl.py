@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.base import LEARNING_RATE, NAN, NOTHING, Epoch, Importer, Log
 from harness.results.importers.lines import Printed, arguments, arrays, messages, method_of, seed_of, text_logs
 from harness.results.importers.logits import logits_of
 from harness.results.importers.pieces import joined
@@ -18,7 +18,7 @@ METRICS = re.compile(
     r"acc(?:uracy)?(?:@1)?=([\d.naif]+)%?"
 )
 COST = re.compile(r"time-cost=([\d.]+) s")
-EPOCH = re.compile(r"^\[Search the (\d+)(?:-\d+)?-th epoch\]")
+EPOCH = re.compile(r"^\[Search the (\d+)(?:-\d+)?-th epoch\](?:.*\bLR=\[?([\d.e-]+))?")
 END = re.compile(r"^Last : |: run \d+ epochs, cost|^During searching|^Randomly select")
 
 
@@ -63,6 +63,7 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], str]:
     train: dict[int, float] = {}
     valid: dict[int, tuple[float, float]] = {}
     seconds: dict[int, float] = {}
+    rates: dict[int, float] = {}
     printed: dict[int, list[Printed]] = {}
     ended = ""
     last: int | None = None
@@ -78,8 +79,10 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], str]:
                 train[epoch] = float(found[3])
             if cost := COST.search(line.text):
                 seconds[epoch] = float(cost[1])
-        elif EPOCH.match(line.text):
+        elif found := EPOCH.match(line.text):
             last = None
+            if found[2]:
+                rates[int(found[1])] = float(found[2])
         elif END.search(line.text):
             ended = ended or f"{path}: what is chosen after the last epoch, from line {line.number} on, is left out"
             last = None
@@ -105,6 +108,7 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], str]:
                 percent=True,
                 alphas=logits,
                 digits=digits,
+                measured={LEARNING_RATE: rates.get(epoch, NAN)} if rates else NOTHING,
             )
         )
     return epochs, ended if epochs else ""

@@ -31,6 +31,8 @@ from harness.tables.table import Table
 
 IMPORTERS = Registry("importers", "harness.results.importers")
 NAN = float("nan")
+LEARNING_RATE = "learning_rate"
+"""The column of the rate at which, as the log prints it, the epoch of training that ended here moved the weights."""
 NOTHING: Mapping[str, float] = MappingProxyType({})
 """One for all epochs: there may be hundreds of thousands."""
 
@@ -45,8 +47,8 @@ class Epoch:
     whether the log itself says %. alphas: logits, flat, in the space's order; empty where the log has none. digits:
     those behind the point of the mixing weights from which the logits are read back, None where these are the log's
     own. sampled: the architecture was sampled and asked for, and derived is the best so far by `score`, its validation
-    accuracy in %, or by the table's. measured: what else was measured of the state, by the column of epochs.parquet
-    that our own probes write.
+    accuracy in %, or by the table's. measured: what else the log says of the state, by the column of epochs.parquet:
+    what our own probes write, or LEARNING_RATE.
     """
 
     where: str

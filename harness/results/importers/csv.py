@@ -13,14 +13,14 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.markup import of_csv
-from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.base import LEARNING_RATE, NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
 NEEDED = ("method", "seed", "epoch", "arch")
 SAID = ("method", "seed")
 """What may be said on the command line instead."""
-MEASURED = ("hessian_largest", "hessian_smallest")
-"""Eigenvalues of the Hessian of the validation loss over alpha, under the names that our own runs have."""
+MEASURED = ("hessian_largest", "hessian_smallest", LEARNING_RATE)
+"""Eigenvalues of the Hessian of the validation loss over alpha, under the names that our own runs have, and rates."""
 OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas", *MEASURED)
 WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
@@ -32,8 +32,9 @@ class CSV(Importer):
     notation of its space, or its published index. Optional columns: seconds (since the run began), loss (training),
     valid_loss, accuracy (the supernet's on validation data, %), alphas (logits: numbers with spaces, commas or
     semicolons between them, or nested lists as JSON, numpy and torch write them), hessian_largest and hessian_smallest
-    (eigenvalues of the Hessian over alpha, where they were measured). Epochs are taken as they are: 0 is
-    the state before any training. What a cell leaves empty is missing. Other columns are not read.
+    (eigenvalues of the Hessian over alpha, where they were measured), learning_rate (that of the weights, in the epoch
+    of training that ends here). Epochs are taken as they are: 0 is the state before any training. What a cell leaves
+    empty is missing. Other columns are not read.
     """
 
     name = "csv"

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.importers.base import NAN, Epoch, Importer, Log
+from harness.results.importers.base import LEARNING_RATE, NAN, NOTHING, Epoch, Importer, Log
 from harness.results.importers.lines import (
+    NUMBER,
     Line,
     Printed,
     arguments,
@@ -31,7 +32,7 @@ from harness.spaces.base import Space
 
 EPOCH = re.compile(r"^[\W_]*epoch\s*[:=#]?\s*\[?\s*(\d+)\b|^(?:train|valid)\w*: \[\s*(\d+)/\d+\] final", re.I)
 """A message that is of an epoch by its beginning."""
-RATE = re.compile(r"\blr\b|learning[ _]rate", re.I)
+RATE = re.compile(rf"(?:\blr\b|learning[ _]rate)(?:[\s:=\[(]*({NUMBER}))?", re.I)
 CELL = re.compile(
     r"^(?!.*\bbest\b)[^|\[({]*?\b(?:genotype|gentotype|architecture|arch|cell|structure)\b[^|\[({=:]*?\s*(?:[:=]|\bis\b)*\s*"
     r"((?:Genotype|Structure)\(.+|\|.+\||\[\s*[\[(].+|\{.+|\d+:[\w-]+\(.+)$",
@@ -164,6 +165,8 @@ class Piece:
     path: Path
     told: dict[str, str] = field(default_factory=dict)
     states: dict[int, State] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
+    """The learning rates at which the epochs were trained that end in these states."""
     began: datetime | None = None
     shift: int = 0
     """What is added to the log's numbers: the epochs of stages before, or -1 where it counts from 1."""
@@ -228,6 +231,7 @@ class Piece:
             percent=bool((accuracy or error or (0, False))[1]),
             alphas=logits,
             digits=digits,
+            measured={LEARNING_RATE: self.rates.get(number, NAN)} if self.rates else NOTHING,
         )
 
     def cell(self, state: State, space: Space) -> str:
@@ -410,7 +414,8 @@ class Reader:
 
     def header(self, number: int, line: Line) -> None:
         """A message names an epoch, and may begin one of the search."""
-        piece, rate = self.piece, RATE.search(line.text) is not None
+        piece, printed = self.piece, RATE.search(line.text)
+        rate = printed is not None
         if self.phase not in ("search", *RETURNS):
             return
         if (
@@ -446,6 +451,8 @@ class Reader:
                 raise begins_again(self.path, line, number)
         self.phase = "search"
         self.piece.last = at
+        if printed and printed[1]:
+            self.piece.rates[at + 1] = float(printed[1])
         self.trained = self.closed = self.staged = self.ended = False
         self.opened = line.time
         if self.between.cell:
