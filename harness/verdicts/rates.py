@@ -94,7 +94,8 @@ def shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
         own, early = int(epochs[at]) + 1, "early" if found.shift == 1 else "late"
         yield (
             "the learning rate is shifted by an epoch",
-            f"the {len(known)} printed rates are those of {curve}, each an epoch {early}: epoch {own} of training has that of epoch {own + found.shift}, {rates[at]:.6g}",
+            f"the {len(known)} printed rates are those of {curve}, each an epoch {early}: epoch {own} of "
+            f"training has that of epoch {own + found.shift}, {rates[at]:.6g}",
         )
     if found.recursive:
         used = np.array([found.used(int(e)) for e in epochs])

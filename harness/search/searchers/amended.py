@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.search.naming import Named
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import along_weights
+from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights
 from harness.search.steps import ArchitectureStep
 
 
@@ -17,9 +17,9 @@ class AmendedDARTS(SoftmaxSearcher):
     """g = dL_valid/dalpha - eta d^2 L_train/(dalpha dw) . H . dL_valid/dw, H = d^2 L_train/dw^2.
 
     The true hypergradient at the weights' optimum has the inverse of H; the amendment puts eta H in its place (paper,
-    equation 6). Both products by central differences at the current weights, without a virtual step. eta: no official
-    value is known. That the amendment's angle to the true term is below 90 degrees does not hold for arbitrary mixed
-    derivatives; it can be measured, not relied on.
+    equation 6). Both products by central differences, `distance` to either side of the current weights, without a
+    virtual step. eta: no official value is known. That the amendment's angle to the true term is below 90 degrees does
+    not hold for arbitrary mixed derivatives; it can be measured, not relied on.
     """
 
     name = "amended"
@@ -27,7 +27,9 @@ class AmendedDARTS(SoftmaxSearcher):
     lacks = "no code of its authors was found"
     methods: ClassVar = {"amended-darts": Named()}
     role = "estimator"
+    later = ("distance",)
     eta: float = Field(0.1, ge=0)
+    distance: float = Field(FINITE_DIFFERENCE, gt=0)
 
     def passes(self) -> tuple[int, int]:
         return (5, 5) if self.eta else (1, 1)
@@ -37,6 +39,6 @@ class AmendedDARTS(SoftmaxSearcher):
             return super().gradient(step)
         count = len(step.alphas)
         both = self.validation_gradients(step, [*step.alphas, *step.weights])
-        curved = along_weights(step, self.relax, both[count:], step.weights)
-        mixed = along_weights(step, self.relax, curved, step.alphas)
+        curved = along_weights(step, self.relax, both[count:], step.weights, self.distance)
+        mixed = along_weights(step, self.relax, curved, step.alphas, self.distance)
         return [g - self.eta * m for g, m in zip(both[:count], mixed, strict=True)]

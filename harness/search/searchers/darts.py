@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, Named, Recipe, Recorded, numbered
 from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import along_weights, kept_weights
+from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
 from harness.spaces.blocks.supernet import kept_buffers
 
@@ -32,9 +33,9 @@ class DARTS(SoftmaxSearcher):
     order 1: g = dL_valid(w, alpha) / dalpha.
     order 2: w' = w - xi (momentum + dL_train/dw + weight decay), v = dL_valid(w', alpha) / dw',
         g = dL_valid(w', alpha)/dalpha - xi [dL_train(w + R v)/dalpha - dL_train(w - R v)/dalpha] / (2 R),
-        with R = 0.01 / |v| (paper, equations 7 and 8). w is restored exactly. The virtual step is not clipped, but
-        where the code of the space does so (`Preset.virtual_clip`): there dL_train/dw is scaled by c to the norm at
-        which weight steps are clipped, v is clipped to that norm, and xi becomes xi c in the gradient.
+        with R = distance / |v|, published .01 / |v| (paper, equations 7 and 8). w is restored exactly. The virtual step
+        is not clipped, but where the code of the space does so (`Preset.virtual_clip`): there dL_train/dw is scaled by
+        c to the norm at which weight steps are clipped, v is clipped to that norm, and xi becomes xi c in the gradient.
     """
 
     name = "darts"
@@ -57,7 +58,9 @@ class DARTS(SoftmaxSearcher):
     }
     role = "estimator"
     status = "conforms"
+    later = ("distance",)
     order: Literal[1, 2] = 1
+    distance: float = Field(FINITE_DIFFERENCE, gt=0)
 
     def passes(self) -> tuple[int, int]:
         return (1, 1) if self.order == 1 else (4, 4)
@@ -78,7 +81,7 @@ class DARTS(SoftmaxSearcher):
             gradients = self.validation_gradients(step, [*step.alphas, *weights])
         direct, slopes = gradients[: len(step.alphas)], tuple(gradients[len(step.alphas) :])
         _, vector = self._clipped(step, slopes)
-        implicit = along_weights(step, self.relax, vector, step.alphas)
+        implicit = along_weights(step, self.relax, vector, step.alphas, self.distance)
         return Unrolled(step.learning_rate * counted, direct, vector, implicit)
 
     def _clipped(self, step: ArchitectureStep, gradients: Sequence[Tensor]) -> tuple[Any, Sequence[Tensor]]:

@@ -33,11 +33,11 @@ class IDARTS(SoftmaxSearcher):
     one unrolled step at the current weights. Products with H by automatic differentiation, which leave batch norm's
     statistics alone.
 
-    products: the mixed product is exact, too; or by central differences at weights R times the series away, R = 0.01
-    over the norm of its first term (published). drifts: weights come back by R times that first term, and not by R
-    times the series, so that each step displaces them (published, for `differences`). steps_on_copy: weight steps move
-    a copy of the weights which nothing else sees (the published notebook for NAS-Bench-201): the network is not
-    trained, but for that displacement.
+    products: the mixed product is exact, too; or by central differences at weights R times the series away, R the
+    `distance` over the norm of its first term (published, .01). drifts: weights come back by R times that first term,
+    and not by R times the series, so that each step displaces them (published, for `differences`). steps_on_copy:
+    weight steps move a copy of the weights which nothing else sees (the published notebook for NAS-Bench-201): the
+    network is not trained, but for that displacement.
     """
 
     name = "idarts"
@@ -54,10 +54,12 @@ class IDARTS(SoftmaxSearcher):
     role = "estimator"
     status = "conforms"
     replays = False
+    later = ("distance",)
     terms: int = Field(2, ge=0)
     products: Literal["exact", "differences"] = "exact"
     drifts: bool = False
     steps_on_copy: bool = False
+    distance: float = Field(FINITE_DIFFERENCE, gt=0)
 
     @property
     def trains_weights(self) -> bool:
@@ -100,7 +102,7 @@ class IDARTS(SoftmaxSearcher):
     def _by_differences(
         self, step: ArchitectureStep, weights: Sequence[Tensor], vector: Sequence[Tensor], series: Sequence[Tensor]
     ) -> list[Tensor]:
-        radius = finite_difference(vector, FINITE_DIFFERENCE)
+        radius = finite_difference(vector, self.distance)
         kept, sides = [w.detach().clone() for w in weights], []
         with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net):
             for sign in (1, -1):

@@ -13,7 +13,7 @@ from harness.search.steps import ArchitectureStep
 from harness.spaces.blocks.supernet import kept_buffers
 
 FINITE_DIFFERENCE = 0.01
-"""Published numerator of the finite-difference step R = 0.01 / |v|."""
+"""Published numerator of the finite-difference step R = 0.01 / |v|: the distance that weights are moved by."""
 Relax = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
@@ -43,11 +43,12 @@ def shifted(weights: Sequence[Tensor], kept: Sequence[Tensor], vector: Sequence[
 
 
 def along_weights(
-    step: ArchitectureStep, relax: Relax, vector: Sequence[Tensor], wanted: Sequence[Tensor]
+    step: ArchitectureStep, relax: Relax, vector: Sequence[Tensor], wanted: Sequence[Tensor], distance: float
 ) -> list[Tensor]:
-    """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights: the mixed product where alphas
-    are wanted, the Hessian product where weights are. Weights come back exactly; zero where `vector` is zero."""
-    radius = finite_difference(vector, FINITE_DIFFERENCE)
+    """(d/dw dL_train/d`wanted`) times `vector`, by central differences in the weights, `distance` to either side: the
+    mixed product where alphas are wanted, the Hessian product where weights are. Weights come back exactly; zero where
+    `vector` is zero."""
+    radius = finite_difference(vector, distance)
     weights = step.weights
     sides = []
     with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net), kept_weights(weights) as kept:

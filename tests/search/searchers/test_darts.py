@@ -93,10 +93,9 @@ def test_penalty_is_added() -> None:
 
 
 @pytest.mark.parametrize("moves", [True, False])
-def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool) -> None:
     """Against automatic differentiation through one optimiser step, with a difference step so small that no ReLU or
     pooling maximum changes sides (the published one of 0.01 does cross some in a network this small)."""
-    monkeypatch.setattr("harness.search.searchers.products.FINITE_DIFFERENCE", 1e-6)
     space, streams = S1(), Streams(1)
     net = build_supernet(space, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64)
     alphas = [
@@ -122,7 +121,7 @@ def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool, monkey
         "momentum_buffers": [None] * len(names),
         "finite_difference_moves_bn": moves,
     }
-    ours = DARTS(order=2).gradient(step_of(net, alphas, train, valid, **options))
+    ours = DARTS(order=2, distance=1e-6).gradient(step_of(net, alphas, train, valid, **options))
     # one train-mode pass for the virtual step always moves the statistics; the two differences only if asked
     passes = [int(b) - int(a) for a, b in zip(buffers, net.buffers(), strict=True) if a.ndim == 0]
     assert set(passes) == {3 if moves else 1}
