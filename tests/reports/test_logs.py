@@ -472,6 +472,24 @@ def test_fractions_are_read_where_that_is_said_and_refused_where_losses_contradi
     assert (code, "is no fraction" in text) == (2, True)
 
 
+def test_fractions_without_losses_are_refused_where_they_rise_as_a_network_that_learns(tmp_path: Path) -> None:
+    """A network that guesses among a hundred classes has 1 %, too, and is taken as it is."""
+    cell = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+    for name, accuracies in (
+        ("learns", [0.31, 0.42, 0.44, 0.51, 0.55, 0.58, 0.62, 0.61]),
+        ("guesses", [0.83, 0.9, 0.8, 0.83, 0.85, 0.76, 0.88, 0.83]),
+    ):
+        rows = [f"darts,0,{epoch},{cell},{value}" for epoch, value in enumerate(accuracies, 1)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["method,seed,epoch,arch,accuracy", *rows]) + "\n")
+    code, text = run("import", tmp_path / "learns.csv", "--table", "nasbench201", "--to", tmp_path / "to")
+    assert code == 2
+    assert "none here is above 1, while they rise as those of a network that learns: say --unit fraction" in text
+    learned, _ = imported(tmp_path / "learns.csv", tmp_path / "to", "--unit", "fraction")
+    assert learned.epochs["supernet_accuracy_pct"].iloc[-1] == pytest.approx(61)
+    guessed, _ = imported(tmp_path / "guesses.csv", tmp_path / "to")
+    assert guessed.epochs["supernet_accuracy_pct"].iloc[0] == 0.83
+
+
 # -- a part of a table ---------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -243,8 +244,8 @@ def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], lis
     """The epochs with accuracies in %, and what has to be said of their unit.
 
     Where the unit is not stated, and no accuracy is above 1, it is percent, as formats say: that is what chance is
-    among a hundred classes. Only the log's own losses can contradict that: a network that gives the right class a
-    probability of 0.3 is not right in 0.6 % of the cases.
+    among a hundred classes. Only the log itself can contradict that: a network that gives the right class a probability
+    of 0.3 is not right in 0.6 % of the cases, and one that guesses does not get better from epoch to epoch.
     """
     whole = 1.0 if unit == "fraction" else 100.0
     read = [
@@ -257,18 +258,38 @@ def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], lis
         return [e if e.percent else replace(e, accuracy=100 * e.accuracy) for e in read], []
     if unit == "percent" or not unstated or max(e.accuracy for e in unstated) > 1:
         return read, []
-    likely = [(e, math.exp(-loss)) for e in unstated for loss in (e.valid_loss, e.train_loss) if not math.isnan(loss)]
-    if likely and sum(p > UNLIKELY * max(e.accuracy, 1e-6) / 100 for e, p in likely) * 2 > len(likely):
+    told = told_by_losses(unstated) or told_by_rise(unstated)
+    if told:
         raise HarnessError(
-            f"{unstated[0].where}: accuracies are in %, and none here is above 1, while the losses are those of a "
-            f"network "
-            "that is right more often: say --unit fraction, or --unit percent if they are as they stand"
+            f"{unstated[0].where}: accuracies are in %, and none here is above 1, while {told}: say --unit fraction, "
+            "or --unit percent if they are as they stand"
         )
     return read, [
         "no accuracy is above 1: they are taken as %, as they stand; if they are fractions, say --unit fraction"
     ]
 
 
+def told_by_losses(epochs: list[Epoch]) -> str:
+    """What losses say against accuracies in %, none above 1; "" where they say nothing."""
+    likely = [(e, math.exp(-loss)) for e in epochs for loss in (e.valid_loss, e.train_loss) if not math.isnan(loss)]
+    wrong = sum(p > UNLIKELY * max(e.accuracy, 1e-6) / 100 for e, p in likely)
+    return "the losses are those of a network that is right more often" if wrong * 2 > len(likely) else ""
+
+
+def told_by_rise(epochs: list[Epoch]) -> str:
+    """What the course of accuracies says against %, none above 1; "" where it says nothing."""
+    runs: dict[tuple[str, int | None], list[float]] = {}
+    for e in epochs:
+        runs.setdefault((e.method, e.seed), []).append(e.accuracy)
+    long = [found for found in runs.values() if len(found) >= SOME]
+    rise = [found for found in long if median(found[-SOME:]) > GROWS * median(found[:SOME]) > 0]
+    return "they rise as those of a network that learns" if long and len(rise) * 2 > len(long) else ""
+
+
+SOME = 4
+"""Accuracies at the beginning and at the end of a run that are compared."""
+GROWS = 1.25
+"""How many times as high the median is at the end, where a network has learned."""
 UNLIKELY = 10.0
 """How many times as likely as its accuracy a network gives the right class where the accuracy is no percentage."""
 
