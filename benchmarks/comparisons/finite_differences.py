@@ -223,8 +223,8 @@ def compare(search: SupernetSearch, after: int) -> Iterator[dict[str, Any]]:
                 }
 
 
-def measure(study: Path, changes: list[str], after: list[int]) -> pd.DataFrame:
-    """All rows of a study's DARTS search."""
+def measure(study: Path, changes: list[str], after: list[int], file: Path) -> None:
+    """Write the rows of a study's DARTS search, state by state."""
     run = next(r for r in load_study(study, changes).runs if r.method_name == "darts")
     search = start(run, torch.device("cpu"))
     assert isinstance(search, SupernetSearch)
@@ -234,6 +234,7 @@ def measure(study: Path, changes: list[str], after: list[int]) -> pd.DataFrame:
             kept = search.state_dict()
             rows += compare(search, epoch)
             search.load_state_dict(kept)
+            pd.DataFrame(rows).to_csv(file, index=False)
             print(
                 pd.DataFrame(rows[-len(FACTORS) * 2 * len(METHODS) :]).query("published")[
                     ["after", "method", "precision", "error", "cosine"]
@@ -241,7 +242,6 @@ def measure(study: Path, changes: list[str], after: list[int]) -> pd.DataFrame:
             )
         if epoch < max(after):
             search.train_epoch(epoch, lambda: None)
-    return pd.DataFrame(rows)
 
 
 def draw(files: list[Path], figure: Path) -> None:
@@ -282,4 +282,4 @@ if __name__ == "__main__":
     else:
         study, file = told.paths
         torch.set_num_threads(1)
-        measure(study, told.changes, [int(e) for e in told.after.split(",")]).to_csv(file, index=False)
+        measure(study, told.changes, [int(e) for e in told.after.split(",")], file)

@@ -56,7 +56,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
     kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
     kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
-    what = f"{declared.primary} error" + (f" in {chosen}" if chosen else "")
+    what = f"{declared.primary} {found.results.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by
         base = base_rate(found.results, declared, chosen)

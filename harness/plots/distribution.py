@@ -32,14 +32,15 @@ class Distribution(Picture):
 
         measure = table.test
         chosen = np.arange(len(table)) if rows is None else rows
-        mean = 100 - table.row_values(measure)[chosen]
+        error_of = table.scale.error_of
+        mean = error_of(table.row_values(measure)[chosen])
         if np.isnan(mean).all():
             raise HarnessError(f"table {table.name} knows no architecture's {measure}: there is nothing to draw")
         pair: dict[str, NDArray[np.floating[Any]]] = {}
         if len(seeds := table.seeds(measure)[:2]) == 2:
-            pair = {f"trial {seed}": 100 - table.row_values(measure, seed)[chosen] for seed in seeds}
+            pair = {f"trial {seed}": error_of(table.row_values(measure, seed)[chosen]) for seed in seeds}
         elif table.validation is not None:
-            pair = {str(m): 100 - table.row_values(m)[chosen] for m in (table.validation, measure)}
+            pair = {str(m): error_of(table.row_values(m)[chosen]) for m in (table.validation, measure)}
         known = mean[~np.isnan(mean)]
         of = "" if table.knows_all(measure) else " known"
         return Content(
@@ -47,6 +48,7 @@ class Distribution(Picture):
             f"{table.name}: {measure}, n = {len(known):,}",
             (SPREAD, PAIR) if pair else (SPREAD,),
             {f"best{of}": float(known.min()), f"median{of}": float(np.median(known))},
+            value=table.scale.axis,
         )
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
@@ -55,14 +57,14 @@ class Distribution(Picture):
             ax.hist(content.rows["mean"].dropna(), bins=BINS, color="0.72")
             for (name, level), dash in zip(content.reference.items(), ("-", ":"), strict=True):
                 ax.axvline(level, color="0.15", linestyle=dash, linewidth=1, label=f"{name}: {level:.2f}")
-            ax.set(xlabel="error (%), mean over trials", ylabel="architectures")
+            ax.set(xlabel=f"{content.value}, mean over trials", ylabel="architectures")
             ax.legend(frameon=False, fontsize="small")
             return
         pair = content.rows.drop(columns="mean")
         ax.plot(*pair.to_numpy().T, ".", markersize=2, alpha=0.35, color="0.2", rasterized=True)
         ends = [pair.min(axis=None), pair.max(axis=None)]
         ax.plot(ends, ends, color="0.6", linewidth=0.8)
-        ax.set(xlabel=f"error (%), {pair.columns[0]}", ylabel=f"error (%), {pair.columns[1]}")
+        ax.set(xlabel=f"{content.value}, {pair.columns[0]}", ylabel=f"{content.value}, {pair.columns[1]}")
 
 
 def save_distribution(table: Table, rows: NDArray[np.intp], folder: Path) -> Path:

@@ -31,7 +31,7 @@ class Eigenvalue(Figure):
 
     def data(self, source: Source) -> Content:
         """panel (a method, or where the runs end), method, seed, epoch, value: the largest eigenvalue of the Hessian of
-        the validation loss over alpha, divided by that of the run's first measurement, or the last error in %."""
+        the validation loss over alpha, divided by that of the run's first measurement, or the last error."""
         import pandas as pd
 
         results = source.results
@@ -48,7 +48,9 @@ class Eigenvalue(Figure):
         ends = ends[ends["method"].isin(methods)].assign(panel=ENDS)
         rows = pd.concat([measured.assign(panel=measured["method"]), ends], ignore_index=True)
         title = "largest eigenvalue, as a multiple of that at the first measurement; median and quartiles over seeds"
-        return Content(rows[["panel", *keys, "start", "value"]], title, panels=(*methods, ENDS))
+        return Content(
+            rows[["panel", *keys, "start", "value"]], title, panels=(*methods, ENDS), value=source.ends.scale.axis
+        )
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         if panel == ENDS:
@@ -87,5 +89,5 @@ class Eigenvalue(Figure):
             ax.plot([place - 0.3, place + 0.3], [middle, middle], color=line.colour, linewidth=1.8)
         ax.set_xticks(range(len(found)), [content.look.label(n) for n, _ in found], rotation=50, ha="right")
         ax.tick_params(axis="x", labelsize="x-small")
-        ax.set_ylabel("last error (%)")
+        ax.set_ylabel(f"last {content.value}")
         content.look.limit(ax, y="error")

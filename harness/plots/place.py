@@ -36,10 +36,11 @@ class Place(Figure):
         runs = source.ends.runs[["method", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
         runs = runs.assign(what="run", share=share_below(table, runs["error_pct"].to_numpy()))
         rows = pd.concat([curve(table), runs], ignore_index=True)
-        return Content(rows, f"{table.name}: {table.test}, all architectures, and those that were derived last")
+        title = f"{table.name}: {table.test}, all architectures, and those that were derived last"
+        return Content(rows, title, value=table.scale.axis)
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
-        draw_curve(content.rows[content.rows["what"] == TABLE], ax)
+        draw_curve(content.rows[content.rows["what"] == TABLE], ax, content.value)
         runs = content.rows[content.rows["what"] == "run"]
         found = list(runs.groupby("method", sort=False))
         for place, (name, part) in enumerate(found):
@@ -61,7 +62,7 @@ def curve(table: Table) -> Any:
     """Quantiles of the errors of all architectures: what, method, error_pct, share in %."""
     import pandas as pd
 
-    error = 100 - table.row_values(table.test)
+    error = table.scale.error_of(table.row_values(table.test))
     share = np.linspace(0, 100, POINTS)
     levels = np.percentile(error[~np.isnan(error)], share)
     return pd.DataFrame({"what": TABLE, "method": None, "error_pct": levels, "share": share})
@@ -69,14 +70,14 @@ def curve(table: Table) -> Any:
 
 def share_below(table: Table, errors: Any) -> Any:
     """Share of the table's architectures at or below each error, in %."""
-    known = np.sort(100 - table.row_values(table.test))
+    known = np.sort(table.scale.error_of(table.row_values(table.test)))
     known = known[~np.isnan(known)]
     # means over trials, read from rows and from arrays, may differ in the last bits
     return 100 * np.searchsorted(known, np.asarray(errors) + 1e-4, side="right") / len(known)
 
 
-def draw_curve(rows: Any, ax: Any) -> None:
-    """The table's architectures over the logarithm of their error."""
+def draw_curve(rows: Any, ax: Any, value: str) -> None:
+    """The table's architectures over the logarithm of their error. value: what that is, with its unit."""
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     ax.plot(rows["error_pct"], rows["share"], color="0.55", linewidth=1.2, zorder=1)
@@ -85,4 +86,4 @@ def draw_curve(rows: Any, ax: Any) -> None:
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 6), numticks=12))
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set(xlabel="error (%), log scale", ylabel="architectures at or below (%)")
+    ax.set(xlabel=f"{value}, log scale", ylabel="architectures at or below (%)")

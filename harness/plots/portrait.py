@@ -30,13 +30,16 @@ class Portrait(Picture):
         edges = [{"panel": CELL, **edge._asdict()} for edge in edges_of(space, architecture)]
         if table is None:
             return Content(pd.DataFrame(edges), architecture.encoding, (CELL,))
-        error = 100 - table.lookup(architecture, table.test)
-        title, where = f"{architecture.encoding}: error {error:.2f} %", f"{table.name}: {table.test}"
+        scale = table.scale
+        error = scale.error_of(table.lookup(architecture, table.test))
+        title, where = f"{architecture.encoding}: {scale.error} {scale.told(error)}", f"{table.name}: {table.test}"
         if not table.complete:
             return Content(pd.DataFrame(edges), f"{title} in {where}", (CELL,))
         own = {"what": "architecture", "error_pct": error, "share": float(share_below(table, [error])[0])}
         among = pd.concat([curve(table).drop(columns="method"), pd.DataFrame([own])]).assign(panel=where)
-        return Content(pd.concat([pd.DataFrame(edges), among], ignore_index=True), title, (CELL, where))
+        return Content(
+            pd.concat([pd.DataFrame(edges), among], ignore_index=True), title, (CELL, where), value=scale.axis
+        )
 
     def panel_height(self, content: Content, width: float) -> float:
         return max(0.25 + width * layout(edges_in(content, CELL)).ratio, 2.4 if len(content.panels) > 1 else 0)
@@ -48,7 +51,7 @@ class Portrait(Picture):
             return
         part = content.of(panel)
         own = part[part["what"] == "architecture"].iloc[0]
-        draw_curve(part[part["what"] == "table"], ax)
+        draw_curve(part[part["what"] == "table"], ax, content.value)
         ax.plot([own["error_pct"]], [own["share"]], marker="o", color=LOUD, markersize=6)
         ax.axvline(own["error_pct"], color=LOUD, linewidth=0.7)
         ax.set_title(f"{panel}\n{own['share']:.1f} % of all architectures are as good or better", fontsize="medium")

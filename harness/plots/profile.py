@@ -17,7 +17,7 @@ class Profile(Figure):
 
     name = "profile"
     see: ClassVar[str] = (
-        "The higher a line at an error, the more of a method's runs end at that error or below. A line above "
+        "The higher a line, the more of a method's runs end at that value or below. A line above "
         "another everywhere is better in every respect; lines that cross differ in luck and risk."
     )
     row_height: ClassVar[float] = 2.6

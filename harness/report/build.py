@@ -45,6 +45,7 @@ def build(found: Finished, to: Path) -> Path:
     ends = source.ends
     cards, exploratory, problem = judged(found, ends)
     made, missing = figures(found, source)
+    endpoint = f"{found.declared.primary} {found.results.scale.error}"
     standing = [found.standing, alike(found.results.settings), *found.provenance]
     room = Environment(
         loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined, finalize=in_html
@@ -55,7 +56,7 @@ def build(found: Finished, to: Path) -> Path:
         style=Markup(text("page.css")),
         checklist=checklist(found, cards),
         checklist_source=SOURCE,
-        standing=f"Endpoint: {found.declared.primary} error, {'; '.join(filter(None, standing))}.",
+        standing=f"Endpoint: {endpoint}, {'; '.join(filter(None, standing))}.",
         verdicts=[(p.verdict, p.state in ("lower", "higher")) for p in cards],
         problem=problem,
         comparison=[p.row() for p in cards],

@@ -57,7 +57,8 @@ def questions(found: Finished) -> Iterator[Item]:
         part,
         "Was it said beforehand what would be compared, and by what?",
         "yes" if found.is_declared else "no",
-        f"{declared.primary} error at level {declared.level:g}, against {declared.baseline or 'the first method'}",
+        f"{declared.primary} {found.results.scale.error} at level {declared.level:g}, against "
+        f"{declared.baseline or 'the first method'}",
     )
     yield Item(part, "What was tried before, and how was the setting chosen?", "yours to say", PILOTS)
 
@@ -78,13 +79,14 @@ def design(found: Finished) -> Iterator[Item]:
         part,
         "Does it rest on a benchmark that others have, and is its noise known?",
         "no" if table is None else "yes" if len(table.seeds(table.test)) > 1 else "partly",
-        "no table: all errors are the supernet's on its validation half"
+        "no table: all values are the supernet's on its validation half"
         if table is None
         else f"table {table.name}, fingerprint {table.fingerprint[:12]}, {len(table):,} architectures, judged by "
         f"{table.test}, {len(table.seeds(table.test))} single trials",
     )
     random = [m for m in methods if "random" in searcher_of(found, m)]
-    level = f"the table's median architecture has {results.levels()[1]:.2f} % error" if table else ""
+    scale = results.scale
+    level = f"the table's median architecture has {scale.told(results.levels()[1])} {scale.error}" if table else ""
     yield Item(
         part,
         "Are there simple baselines, such as random search?",

@@ -108,7 +108,7 @@ function tell(run, i) {
   const holder = document.getElementById("details");
   const architecture = data.architectures[run.architecture[i]];
   const head = document.createElement("p");
-  const error = run.error[i] === null ? "missing" : `${run.error[i].toFixed(2)} %`;
+  const error = run.error[i] === null ? "missing" : `${run.error[i].toFixed(2)}${data.unit}`;
   head.textContent = `${run.method}, seed ${run.seed}, epoch ${run.epochs[i]}${run.seconds[i] === null ? "" : ` (${run.seconds[i].toFixed(1)} s)`}: ${data.label}: ${error}`;
   const code = document.createElement("code");
   code.textContent = architecture.encoding;
@@ -118,7 +118,7 @@ function tell(run, i) {
   for (const [measure, trials] of Object.entries(architecture.values)) {
     const row = table.insertRow();
     row.insertCell().textContent = measure;
-    row.insertCell().textContent = trials.map(([trial, value]) => `${trial}: ${value === null ? "missing" : `${value.toFixed(2)} %`}`).join("   ");
+    row.insertCell().textContent = trials.map(([trial, value]) => `${trial}: ${value === null ? "missing" : `${value.toFixed(2)}${data.unit}`}`).join("   ");
   }
   wide.append(table);
   holder.replaceChildren(head, code, wide);

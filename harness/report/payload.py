@@ -16,11 +16,12 @@ Values = dict[str, list[list[Any]]]
 
 
 def payload(source: Source) -> dict[str, Any]:
-    """label, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs: epochs,
-    seconds, error in % (null: missing, as everywhere), architecture (an index)."""
+    """label, unit, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs:
+    epochs, seconds, error (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
 
     results, look = source.results, source.look
+    scale = results.scale
     rows = results.rows()
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
@@ -39,7 +40,8 @@ def payload(source: Source) -> dict[str, Any]:
             }
         )
     return {
-        "label": "supernet error" if table is None else f"error, {table.test}",
+        "label": f"supernet {scale.error}" if table is None else f"{scale.error}, {table.test}",
+        "unit": f" {scale.unit}" if scale.unit else "",
         "reference": {} if table is None else {k: round(v, DIGITS) for k, v in table.references(table.test).items()},
         "methods": {m: {"colour": to_hex(look[m].colour), "dash": dashes(look[m].dash)} for m in methods},
         "architectures": [{"encoding": a, "values": known.get(a, {})} for a in places],

@@ -1,5 +1,6 @@
 """The report, in a real browser."""
 
+import json
 import re
 import shutil
 import time
@@ -165,3 +166,17 @@ def test_a_page_asks_no_table_that_trains(tmp_path: Path) -> None:
     assert "npz/test@5" in page.read_text()
     # an endpoint without a value hides none of the verdicts that were declared
     assert "sdarts-rs against darts: no claim: 5 pairs of runs" in page.read_text()
+
+
+def test_a_page_of_language_models_speaks_of_perplexity(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    folder = ROOT / "results" / "published" / "smoothdarts-text-small"
+    assert CliRunner().invoke(main, ["report", str(folder), "--to", str(page)]).exit_code == 0
+    text = page.read_text()
+    assert "Endpoint: final perplexity, " in text
+    data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+    assert (data["label"], data["unit"]) == ("perplexity, text-small/test@10", "")
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"<(svg|script|style).*?</\1>", "", text, flags=re.DOTALL))
+    assert not re.search(r"\berrors?\b", words)
+    compared = CliRunner().invoke(main, ["compare", str(folder)])
+    assert "final perplexity" in compared.output and "final error" not in compared.output
