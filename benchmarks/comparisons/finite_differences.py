@@ -249,8 +249,8 @@ def draw(files: list[Path], figure: Path) -> None:
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(
-        len(files), len(METHODS), figsize=(2.6 * len(METHODS), 2.5 * len(files)), sharey=True, squeeze=False,
-        layout="constrained",
+        len(files), len(METHODS), figsize=(2.6 * len(METHODS), 2.3 * len(files)), sharex="col", sharey=True,
+        squeeze=False, layout="constrained",
     )  # fmt: skip
     for row, file in zip(axes, files, strict=True):
         found = pd.read_csv(file)
@@ -260,13 +260,16 @@ def draw(files: list[Path], figure: Path) -> None:
                 share = (after - own["after"].min()) / max(1, own["after"].max() - own["after"].min())
                 axis.plot(
                     line["distance"], line["error"], color="C0" if precision == "float64" else "C1",
-                    alpha=0.35 + 0.65 * share, marker=".", label=f"{precision}, after {after}",
+                    alpha=0.35 + 0.65 * share, marker=".", label=f"{precision}, after epoch {after}",
                 )  # fmt: skip
-            axis.axvline(METHODS[method][1], color="0.6", linestyle=":", zorder=0)
+            axis.axvline(METHODS[method][1], color="0.5", linestyle=":", zorder=0)
             axis.axhline(1.0, color="0.85", zorder=0)
-            axis.set(xscale="log", yscale="log", title=f"{method}, {file.stem}", xlabel="distance")
-        row[0].set_ylabel("error / exact term")
-        row[-1].legend(frameon=False, fontsize=6)
+            axis.set(xscale="log", yscale="log")
+        row[0].set_ylabel(f"{file.stem.removeprefix('finite-differences-')}\nerror / exact term")
+        row[-1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    for method, top, bottom in zip(METHODS, axes[0], axes[-1], strict=True):
+        top.set_title(method)
+        bottom.set_xlabel("distance")
     fig.savefig(figure, dpi=110)
 
 

@@ -88,7 +88,7 @@ def do(block: Block, desk: Path) -> None:
     assert done.returncode == 0, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-OFTEN = ("index", "method", "space", "logs", "data", "rederive", "recipes", "train")
+OFTEN = ("index", "method", "space", "logs", "data", "rederive", "recipes", "restrict", "train")
 
 
 @pytest.mark.parametrize("page", often(TUTORIALS, lambda page: page.stem in OFTEN), ids=named)
