@@ -145,6 +145,9 @@ def joined(found: Sequence[Finished]) -> Finished:
             f"two of the folders hold a run of {twice['method']!r} with seed {twice['seed']}: load them apart"
         )
     settings = {method: each for f in found for method, each in f.results.settings.items()}
+    varied = [f for f in found if f.results.design and f.results.design.varied]
+    if varied:
+        raise HarnessError(f"runs in {varied[0].folder} vary by a design ([randomness]): load them apart")
     results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings)
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"

@@ -43,7 +43,7 @@ def plan(
 
     planned = prepare(studied(study, settings, seeds), as_path(out, "out")).planned
     return pd.DataFrame(
-        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
+        {"method": p.run.method_name, "seed": p.run.number, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
     )
 

@@ -16,6 +16,7 @@ from harness.cli.reading import form, out
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned, Standing
+    from harness.runs.randomness import Design
     from harness.runs.study import Study
 
 
@@ -54,9 +55,18 @@ MANY = 200
 """Runs from which a table counts them by method, and `status` opens none of those that are finished."""
 
 
-def planned_rows(planned: Sequence[Planned], standings: Sequence[Standing]) -> list[dict[str, Any]]:
+def planned_rows(
+    planned: Sequence[Planned], standings: Sequence[Standing], design: Design | None = None
+) -> list[dict[str, Any]]:
+    """A row a run; of a study that varies streams by themselves, `point` is what its other tables call the seed."""
+
+    def at(p: Planned) -> dict[str, Any]:
+        if design is None or not design.varied or p.run.point is None:
+            return {"seed": p.run.number}
+        return {"point": p.run.number} | design.levels(p.run.point)
+
     return [
-        {"method": p.run.method_name, "seed": p.run.seed, "state": s.words, "folder": p.run.folder_name}
+        {"method": p.run.method_name} | at(p) | {"state": s.words, "folder": p.run.folder_name}
         for p, s in zip(planned, standings, strict=True)
     ]
 
@@ -80,6 +90,23 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
 
     for sentence in left_out(study_folder(out, study), [p.run.folder_name for p in planned]):
         click.echo(f"note: {sentence}", err=True)
+
+
+def tell_randomness(study: Study) -> None:
+    """Say what of the randomness is held and what varies, and which methods do not draw from it."""
+    if study.file.randomness.plain:
+        return
+    from harness.runs.rehearsal import idle
+
+    held = ", ".join(f"{name} {level}" for name, level in study.file.randomness.held.items())
+    told = "; ".join(filter(None, [study.design.told, held and f"held: {held}", "all else follows the seed"]))
+    click.echo(f"note: of the randomness: {told}", err=True)
+    for method, factors in idle(study).items():
+        click.echo(
+            f"note: {method} does not depend on {', '.join(factors)} (idle): its runs at other levels of it repeat one "
+            "another",
+            err=True,
+        )
 
 
 def tell_probes(study: Study) -> None:
@@ -121,13 +148,14 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
         show_price(study.name, planned, jobs, device, form)
         return
     apart = study.apart
-    rows = planned_rows(planned, standings)
+    rows = planned_rows(planned, standings, study.design)
     if form != "table":
         nothing = dict.fromkeys(key for own in apart.values() for key in own)
         rows = [row | nothing | apart.get(row["method"], {}) for row in rows]
     show_runs(rows, form, f"{study.name}: {len(study.runs)} runs")
     if form == "table" and apart:
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
+    tell_randomness(study)
     tell_left_out(study, planned, out)
 
 
@@ -189,7 +217,7 @@ def run(
     try:
         with stoppable(), live_progress(planned) as say:
             for done, outcome in enumerate(prepared.run(devices, wait=not no_wait, say=say), start=1):
-                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
+                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.number}"
                 ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
                 say(f"[{done}/{len(missing)}] {label}: {ended}")
                 if outcome.error and not outcome.elsewhere:

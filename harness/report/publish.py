@@ -41,7 +41,7 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         )
     folder = inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]
-    results = Results.of_runs(planned, study.table, manifests)
+    results = Results.of_runs(planned, study.table, manifests, study.design)
     told = standing(planned[0].folder.final.parent, study.file.comparison, study.ids)
     with whole_folder(folder) as draft:
         files = write_tables(draft, {name: getattr(results, name) for name in TABLES})

@@ -91,10 +91,10 @@ def of_study(study: Study, out: Path) -> Finished:
     return Finished(
         study.name,
         study.source,
-        Results.of_runs(finished, study.table, manifests),
+        Results.of_runs(finished, study.table, manifests, study.design),
         len(planned) - len(finished),
         declared,
-        standing(folder, declared, {(p.run.method_name, p.run.seed): p.run.id for p in finished}),
+        standing(folder, declared, {(p.run.method_name, p.run.number): p.run.id for p in finished}),
         folder,
         manifests,
         study.file.figures,

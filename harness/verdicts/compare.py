@@ -227,7 +227,7 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
     """Every pair that is declared, at an endpoint (the declared one, if none is named).
 
     Raises:
-        HarnessError: a method has no finished run, or none with a value.
+        HarnessError: a method has no finished run, or none with a value, or runs share what they draw.
     """
     endpoint = endpoint or declared.primary
     named = declared_pairs(found, declared)
@@ -292,6 +292,7 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
 
     Paired, by the seeds that both have, where these are at least half of the seeds of each, or where the study says so.
     """
+    found.refuse_shared()
     new, base = (found.by_seed(method, endpoint) for method in names)
     left_out = [run for method in names for run in found.absent(method, endpoint)]
     for method, values in zip(names, (new, base), strict=True):
@@ -331,14 +332,17 @@ def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: boo
 def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[str, object]]:
     """One row a method, at the declared endpoint: median error with its exact interval, interquartile mean of regret
     between the table's optimum (0) and its median cell (1), and collapsed runs with the chance that random cells
-    collapse as often."""
+    collapse as often. Runs that share what they draw have no such interval, and no such chance."""
     rows: list[dict[str, object]] = []
     area = declared.primary == "area"
     for name in found.methods:
         values = found.values(name, declared.primary)
         row: dict[str, object] = {"method": name, "n": len(values)}
         what = found.scale.regret_axis if area else found.scale.axis
-        row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+        if found.varied:
+            row[what] = f"{np.median(values):.2f}" if len(values) else "-"
+        else:
+            row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
             scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))
