@@ -3,7 +3,7 @@
 Crossed: the variance is the sum of a part for every set of factors, which they have together and no fewer of them have.
 Parts are those whose expected mean squares are the ones that were seen (analysis of variance; of balanced designs the
 same as restricted maximum likelihood, where none is below zero). Their intervals are those of the ratio of each mean
-square to its expectation (generalized pivotal quantities: Weerahandi, JASA 88, 1993; Hannig, Iyer & Patterson, JASA 101,
+square to its expectation (generalized pivotal quantities: Weerahandi, JASA 88, 1993; Hannig et al., JASA 101,
 2006): chi-squared where effects are normal; else as effects that are drawn again from those that were seen give it,
 centred and brought to the variance of their part (Carpenter, Goldstein & Rasbash, Applied Statistics 52, 2003).
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import shapiro
+from scipy.stats import chi2, shapiro
 
 from harness.stats.intervals import Interval
 
@@ -34,81 +34,150 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Part:
-    """A factor's part of a variance. alone: what it has by itself, of crossed factors; NaN where the design cannot
-    tell. whole: with all that it has together with others: what goes when this factor does not vary."""
+    """A factor's part of a variance. alone: what it has by itself; whole: with all that it has together with others:
+    what goes when this factor does not vary. share: of what all have; of crossed factors that of `alone`. falls: by
+    what share the variance of a result falls where this factor is drawn twice and averaged: half of what is whole."""
 
     alone: Interval
     whole: Interval
+    share: Interval
+    falls: Interval
 
 
 @dataclass(frozen=True)
 class Parts:
     """What a variance is made of. factors: in their order. together: all that two or more factors have together, and
-    none alone. total: of a run that draws everything anew. normal: whether intervals take effects for normal."""
+    none alone. total: of a run that draws everything anew. normal: whether effects are taken for normal."""
 
     factors: dict[str, Part]
-    together: Interval
+    together: Part
     total: Interval
     normal: bool
 
-    def __post_init__(self) -> None:
-        assert self.factors
 
-
-def crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05, *, normal: bool | None = None) -> Parts:
+def crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05) -> Parts:
     """The parts of factors that are crossed, one run at each of their meetings.
 
     Args:
         values: an axis a factor, of two levels or more.
         names: of the factors.
         level: 0.05 for intervals of 95 %.
-        normal: whether effects are taken for normal; if not said, where Shapiro and Wilk's test finds nothing against
-            it in the effects of all factors together.
+
+    Returns:
+        Where Shapiro and Wilk's test finds that effects are not normal, the wider of both kinds of interval.
     """
     seen = np.asarray(values, dtype=float)
+    shape, last = seen.shape, tuple(range(seen.ndim))
     effects = effects_of(seen)
-    squares = {axes: mean_square(effect, axes, seen.shape) for axes, effect in effects.items()}
-    parts = solve(squares, seen.shape)
-    if normal is None:
-        normal = is_normal(effects[tuple(range(seen.ndim))].ravel())
-    ratios = chi_squared(seen.shape) if normal else redrawn(effects, parts, seen.shape)
-    drawn = solve({axes: np.asarray(squares[axes] / ratio) for axes, ratio in ratios.items()}, seen.shape)
+    squares = {axes: mean_square(effect, axes, shape) for axes, effect in effects.items()}
+    parts, normal = solve(squares, shape), is_normal(effects[last].ravel())
+    ratios = [chi_squared(shape)] + ([] if normal else [redrawn(effects, parts, shape)])
+    drawn = [solve({axes: np.asarray(squares[axes] / each[axes]) for axes in squares}, shape) for each in ratios]
+    groups = [[(axis,)] for axis in last] + [[axes for axes in parts if len(axes) > 1]]
+    wholes = [[axes for axes in parts if axis in axes] for axis in last]
+    shares = widest([shares_of(parts, each, groups, level) for each in drawn])
+    falls = widest([falls_of(parts, each, wholes, level) for each in drawn])
 
-    def of(chosen: Sequence[Axes]) -> Interval:
-        return interval(sum(parts[a] for a in chosen), sum(drawn[a] for a in chosen), level)
+    def of(group: Sequence[Axes]) -> Interval:
+        estimate = sum((parts[a] for a in group), np.zeros(()))
+        return widest([[quantiles(estimate, sum((each[a] for a in group), np.zeros(1)), level)] for each in drawn])[0]
 
     found = {
-        name: Part(of([(axis,)]), of([axes for axes in parts if axis in axes])) for axis, name in enumerate(names)
+        name: Part(of(groups[axis]), of(wholes[axis]), shares[axis], falls[axis]) for axis, name in enumerate(names)
     }
-    return Parts(found, of([axes for axes in parts if len(axes) > 1]), of(list(parts)), normal)
+    both = of(groups[-1])
+    return Parts(found, Part(both, both, shares[-1], NOT_KNOWN), total_of(squares, shape, level), normal)
 
 
-def one_at_a_time(
-    groups: Mapping[str, Sequence[ArrayLike]], level: float = 0.05, *, normal: bool | None = None
-) -> dict[str, Part]:
+def shares_of(
+    parts: Mapping[Axes, Any], drawn: Mapping[Axes, Any], groups: Sequence[Sequence[Axes]], level: float
+) -> list[Interval]:
+    """What share of the sum the parts of each group have, those below zero taken for none."""
+
+    def split(these: Mapping[Axes, Any]) -> Floats:
+        none = np.zeros_like(next(iter(these.values())))
+        sums = np.array([np.maximum(sum((these[a] for a in group), none), 0.0) for group in groups])
+        whole = sums.sum(axis=0)
+        found: Floats = np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0)
+        return found
+
+    seen, again = split({axes: np.atleast_1d(part) for axes, part in parts.items()}), split(drawn)
+    return [quantiles(float(own[0]), draws, level) for own, draws in zip(seen, again, strict=True)]
+
+
+def falls_of(
+    parts: Mapping[Axes, Any], drawn: Mapping[Axes, Any], wholes: Sequence[Sequence[Axes]], level: float
+) -> list[Interval]:
+    """Half of the share that the parts of each whole have of all parts, those below zero taken for none."""
+
+    def half(these: Mapping[Axes, Any]) -> list[Floats]:
+        kept = {axes: np.maximum(np.atleast_1d(part), 0.0) for axes, part in these.items()}
+        every = sum(kept.values(), np.zeros(1))
+        return [
+            np.divide(sum(kept[a] for a in whole) / 2, every, out=np.zeros_like(every), where=every > 0)
+            for whole in wholes
+        ]
+
+    return [quantiles(float(own[0]), again, level) for own, again in zip(half(parts), half(drawn), strict=True)]
+
+
+def total_of(squares: Mapping[Axes, Any], shape: Sequence[int], level: float) -> Interval:
+    """The sum of all parts, with the interval of a sum of mean squares, each with a factor of its own (Graybill & Wang,
+    JASA 75, 1980); those with a factor below zero count to the other side (Ting et al., 1990, without the terms that
+    would narrow it)."""
+    unit = {axes: {own: float(own == axes) for own in squares} for axes in squares}
+    factors = {axes: sum(solve(unit[axes], shape).values()) for axes in squares}
+    below, above = 0.0, 0.0
+    for axes, factor in factors.items():
+        free, term = freedom(axes, shape), (factor * squares[axes]) ** 2
+        down = (1 - free / chi2.ppf(1 - level / 2, free)) ** 2 * term
+        up = (free / chi2.ppf(level / 2, free) - 1) ** 2 * term
+        below, above = below + (down if factor > 0 else up), above + (up if factor > 0 else down)
+    estimate = float(sum(factor * squares[axes] for axes, factor in factors.items()))
+    return Interval(max(0.0, estimate), max(0.0, estimate - below**0.5), max(0.0, estimate + above**0.5))
+
+
+def widest(kinds: Sequence[Sequence[Interval]]) -> list[Interval]:
+    """Of several kinds of intervals of the same numbers, from the lowest end to the highest."""
+    return [
+        Interval(own[0].estimate, min(i.low for i in own), max(i.high for i in own)) for own in zip(*kinds, strict=True)
+    ]
+
+
+def one_at_a_time(groups: Mapping[str, Sequence[ArrayLike]], level: float = 0.05) -> tuple[dict[str, Part], bool]:
     """The part of each factor that was varied alone: the mean of its variance around each of several seeds.
 
     Args:
         groups: by factor, the values of its levels around each seed.
         level: 0.05 for intervals of 95 %.
-        normal: whether values are taken for normal around each seed; if not said, where the test finds nothing against.
+
+    Returns:
+        The parts, `alone` not known, and whether values are taken for normal around each seed; where not, an interval
+        is the wider one of chi-squared's and that of seeds drawn again. Shares are of the sum of all parts, which holds
+        what two factors have together twice.
     """
     rng = np.random.default_rng(0)
-    found = {}
-    for name, sets in groups.items():
-        inside = [np.asarray(values, dtype=float) for values in sets if len(np.asarray(values)) > 1]
-        squares = np.array([((v - v.mean()) ** 2).sum() for v in inside])
-        free = np.array([len(v) - 1 for v in inside])
-        variance = squares.sum() / free.sum()
-        taken = is_normal(np.concatenate([v - v.mean() for v in inside])) if normal is None else normal
-        if taken or not variance:
-            ratio = rng.chisquare(free.sum(), DRAWS) / free.sum()
-        else:
-            again = rng.integers(len(inside), size=(DRAWS, len(inside)))
-            ratio = squares[again].sum(axis=1) / free[again].sum(axis=1) / variance
-        with np.errstate(divide="ignore"):
-            found[name] = Part(NOT_KNOWN, interval(variance, variance / ratio if variance else 0 * ratio, level))
-    return found
+    inside = {name: [np.asarray(v, dtype=float) for v in sets] for name, sets in groups.items()}
+    around = np.concatenate([v - v.mean() for sets in inside.values() for v in sets])
+    normal = is_normal(around)
+    variances, drawn = {}, {}
+    for name, sets in inside.items():
+        squares = np.array([((v - v.mean()) ** 2).sum() for v in sets])
+        free = np.array([len(v) - 1 for v in sets])
+        variances[name] = float(squares.sum() / free.sum())
+        ratios = [rng.chisquare(free.sum(), DRAWS) / free.sum()]
+        if not normal and variances[name]:
+            again = rng.integers(len(sets), size=(DRAWS, len(sets)))
+            ratios.append(np.maximum(squares[again].sum(axis=1) / free[again].sum(axis=1) / variances[name], TINY))
+        drawn[name] = [variances[name] / ratio for ratio in ratios]
+    whole = {name: widest([[quantiles(variances[name], d, level)] for d in drawn[name]])[0] for name in inside}
+    every = sum(variances.values())
+    sums = sum(each[0] for each in drawn.values())
+    shares = {
+        name: quantiles(variances[name] / every, drawn[name][0] / sums, level) if every else Interval(0.0, 0.0, 0.0)
+        for name in inside
+    }
+    return {name: Part(NOT_KNOWN, whole[name], shares[name], NOT_KNOWN) for name in inside}, normal
 
 
 NOT_KNOWN = Interval(float("nan"), float("nan"), float("nan"))
@@ -205,8 +274,8 @@ def is_normal(effects: Floats) -> bool:
     return bool(shapiro(effects).pvalue >= NORMAL)
 
 
-def interval(estimate: Any, drawn: Any, level: float) -> Interval:
-    """A variance with its interval, none of the three below zero."""
+def quantiles(estimate: Any, drawn: Any, level: float) -> Interval:
+    """A number with the interval of its draws, none of the three below zero."""
     low, high = np.quantile(np.asarray(drawn), [level / 2, 1 - level / 2])
     least, middle, most = (max(0.0, float(v)) for v in (low, estimate, high))
     return Interval(middle, min(least, middle), max(most, middle))
