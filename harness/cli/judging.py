@@ -54,8 +54,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
-    kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
-    kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
+    kind = " or ".join(dict.fromkeys(pair.shift.kind for pair in pairs))
     what = f"{declared.primary} {found.results.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by

@@ -13,6 +13,7 @@ import click
 
 from harness.cli.executing import Choice, executor_options
 from harness.cli.reading import form, out
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned, Standing
@@ -35,6 +36,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         from harness.runs.study import load_study
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
+        changes += ["comparison.until_decided=true"] if rest.pop("until_decided", False) else []
         load = priceable if rest.get("price") else load_study
         command(study=load(study, changes, seeds), out=out, **rest)
 
@@ -90,6 +92,17 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
 
     for sentence in left_out(study_folder(out, study), [p.run.folder_name for p in planned]):
         click.echo(f"note: {sentence}", err=True)
+
+
+def told_first(study: Study) -> str:
+    """After how many seeds a study that runs until it is decided is looked at first."""
+    from harness.verdicts.deciding import first_look
+
+    declared = study.file.comparison
+    pairs = len(declared.pairs) or len({run.method_name for run in study.runs}) - 1
+    return (
+        f"after {first_look(declared, pairs)} at the earliest" if pairs else "and one method is compared with nothing"
+    )
 
 
 def tell_randomness(study: Study) -> None:
@@ -156,6 +169,10 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
     if form == "table" and apart:
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
     tell_randomness(study)
+    if study.file.comparison.until_decided:
+        click.echo(
+            f"note: at most so many: seeds are added until the comparison is decided, {told_first(study)}", err=True
+        )
     tell_left_out(study, planned, out)
 
 
@@ -168,6 +185,7 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
 @click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
 @click.option("--again", is_flag=True, help="Compute runs again that other code has computed or begun.")
+@click.option("--until-decided", is_flag=True, help="Add seeds until every pair is decided; the study's are the most.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @form
 def run(
@@ -185,12 +203,19 @@ def run(
 
     Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
+
+    With --until-decided (or comparison.until_decided = true in the study) seeds are added, of all methods, until the
+    declared comparison stands, by a test that may be looked at after each of them.
     """
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.execute import DEFAULT_EXECUTOR
-    from harness.runs.prepare import prepare
+    from harness.runs.prepare import Prepared, prepare
+    from harness.verdicts.deciding import Look, run_until_decided
 
+    until_decided = study.file.comparison.until_decided
+    if until_decided and no_wait:
+        raise HarnessError("a study that runs until it is decided looks at whole seeds: leave --no-wait out")
     executor = choice.executor(DEFAULT_EXECUTOR)
     prepared = prepare(study, out, executor)
     planned = prepared.planned
@@ -213,13 +238,19 @@ def run(
     if missing:
         tell_probes(study)
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
-    failures = []
+    failures, done, look = [], 0, None
+    go = run_until_decided if until_decided else Prepared.run
     try:
         with stoppable(), live_progress(planned) as say:
-            for done, outcome in enumerate(prepared.run(devices, wait=not no_wait, say=say), start=1):
+            for outcome in go(prepared, devices, wait=not no_wait, say=say):
+                if isinstance(outcome, Look):
+                    look = outcome
+                    say(look.told)
+                    continue
+                done += 1
                 label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.number}"
                 ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
-                say(f"[{done}/{len(missing)}] {label}: {ended}")
+                say(f"[{done}/{'at most ' * until_decided}{len(missing)}] {label}: {ended}")
                 if outcome.error and not outcome.elsewhere:
                     failures.append(f"{label}: {outcome.error}")
     except KeyboardInterrupt as stop:
@@ -231,6 +262,8 @@ def run(
         )
         sys.exit(stop.code if isinstance(stop, Stopped) else 130)
     results(study, planned, form)
+    if look is not None:
+        click.echo("\n".join(f"{line}." for line in look.lines), err=form != "table")
     if failures:
         click.echo(f"error: {len(failures)} of {len(missing)} runs failed; the first: {failures[0]}", err=True)
         sys.exit(1)
@@ -297,5 +330,9 @@ def publish(study: Study, out: Path, to: Path) -> None:
     """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
     from harness.report.publish import publish as write
     from harness.runs.execute import plan as make_plan
+    from harness.verdicts.deciding import looked_at
 
-    click.echo(write(study, make_plan(study, out), to))
+    planned = make_plan(study, out)
+    if study.file.comparison.until_decided:
+        planned = looked_at(planned) or planned
+    click.echo(write(study, planned, to))

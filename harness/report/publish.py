@@ -42,7 +42,8 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
     folder = inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]
     results = Results.of_runs(planned, study.table, manifests, study.design)
-    told = standing(planned[0].folder.final.parent, study.file.comparison, study.ids)
+    ids = {(p.run.method_name, p.run.number): p.run.id for p in planned}
+    told = standing(planned[0].folder.final.parent, study.file.comparison, ids)
     with whole_folder(folder) as draft:
         files = write_tables(draft, {name: getattr(results, name) for name in TABLES})
         manifest = {

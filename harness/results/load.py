@@ -87,6 +87,9 @@ def of_study(study: Study, out: Path) -> Finished:
     if not finished:
         raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, {study.command('run', out)}")
     declared, folder = study.file.comparison, study_folder(out, study)
+    if declared.until_decided:  # the seeds after those that decided are not missing
+        last = max(p.run.seed for p in finished)
+        planned = [p for p in planned if p.run.seed <= last]
     manifests = [p.folder.manifest() for p in finished]
     return Finished(
         study.name,

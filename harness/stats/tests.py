@@ -66,8 +66,7 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
         new, base: values of the runs of two methods, in the order of their pairs.
         most: additions from which the normal distribution is taken.
     """
-    x, y = round_equal(new, base)
-    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
+    difference = differences(new, base)
     n = len(difference)
     ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
     doubled, above = ranks[difference != 0], difference[difference != 0] > 0
@@ -82,6 +81,13 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
     for rank in doubled:
         counts[rank:] += counts[: len(counts) - rank].copy()
     return _count_tails(counts, observed, smallest, (n, n))
+
+
+def differences(new: ArrayLike, base: ArrayLike) -> Counts:
+    """New minus base of each pair, where those that differ in the last bits alone are equal."""
+    x, y = round_equal(new, base)
+    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
+    return difference
 
 
 def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:

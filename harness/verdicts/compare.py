@@ -17,8 +17,9 @@ from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
 from harness.stats.effects import a12, iqm, normalized_regret
 from harness.stats.intervals import Interval, median_interval, rate, rate_difference
-from harness.stats.shift import Shift, runs_to_notice, shift_of
-from harness.stats.tests import holm_multipliers, smallest_rank_sum_p, smallest_signed_rank_p
+from harness.stats.sequential import sequential_of
+from harness.stats.shift import Shift, shift_of
+from harness.stats.tests import holm_multipliers
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.collapse import BaseRate, told_failures
 
@@ -28,6 +29,8 @@ Matched = tuple[Shift, tuple[LeftOut, ...]]
 """The shift between the runs of two methods that are compared, and the runs that are not."""
 REGRET = "normalized regret (IQM)"
 """The column that tells it."""
+MOST_TOLD = 1000
+"""Runs beyond which it does not matter how many would be needed."""
 CLEAR = 0.9
 """The share of comparisons that a method wins which is told to be worth noticing."""
 
@@ -136,8 +139,26 @@ class Pair:
         """What so many runs may have missed."""
         missed = self.shift.detectable(self.level / self.multiplier)
         if np.isinf(missed):
-            return "a difference of any size may have been missed"
-        return f"a difference of less than {missed:.2g}{self.unit} may well have been missed"
+            told = "a difference of any size may have been missed"
+        else:
+            told = f"a difference of less than {missed:.2g}{self.unit} may well have been missed"
+        return f"{told}; {self.told_needed}"
+
+    @property
+    def needed(self) -> float:
+        """How many pairs, or runs of each method, would have been needed for what was seen; infinite where nothing
+        was."""
+        return max(self.fewest, self.shift.needed(self.level / self.multiplier))
+
+    @property
+    def told_needed(self) -> str:
+        """The same in words."""
+        if np.isinf(self.needed):
+            return "no number of runs finds what was seen"
+        unit = "pairs" if self.paired else "runs of each"
+        if self.needed > MOST_TOLD:
+            return f"what was seen would need more than {MOST_TOLD:,} {unit}"
+        return f"what was seen would need about {self.needed:.0f} {unit}"
 
     @property
     def other_summary(self) -> str:
@@ -169,12 +190,11 @@ class Pair:
     @property
     def fewest(self) -> int:
         """The fewest runs of each method whose smallest p reaches the level over all pairs."""
-        smallest = smallest_signed_rank_p if self.paired else (lambda n: smallest_rank_sum_p(n, n))
-        return next(n for n in count(2) if smallest(n) * self.pairs <= self.level)
+        return next(n for n in count(2) if self.shift.smallest_p(n) * self.pairs <= self.level)
 
     @property
     def enough(self) -> int:
-        return max(self.fewest, runs_to_notice(CLEAR, self.level / self.pairs, paired=self.paired))
+        return max(self.fewest, self.shift.to_notice(CLEAR, self.level / self.pairs))
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
@@ -196,7 +216,7 @@ class Pair:
         columns |= {"interval_level": self.level / self.multiplier}
         test = self.shift.test
         columns |= {"p": test.p, "p_holm": self.p_holm, "p_lower": test.less, "p_higher": test.greater}
-        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state}
+        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state, "needed": self.needed}
         columns |= {"a12": self.a12, "cliffs_delta": 2 * self.a12 - 1, "equivalent_within": self.width}
         columns |= {"failed_difference": self.rates.estimate}
         columns |= {"failed_low": self.rates.low, "failed_high": self.rates.high}
@@ -305,7 +325,10 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         raise HarnessError(
             f"paired = true needs seeds that both {names[0]!r} and {names[1]!r} have finished: run what is missing"
         )
-    if declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
+    if declared.until_decided:
+        if not common:
+            raise HarnessError(f"until_decided pairs runs by seed, and {names[0]!r} and {names[1]!r} share none")
+    elif declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
         return shift_of(list(new.values()), list(base.values()), paired=False), tuple(left_out)
     known = {(run.method, run.seed) for run in left_out}
     for method, other, values in ((names[0], names[1], new), (names[1], names[0], base)):
@@ -314,7 +337,8 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
             for seed in values
             if seed not in common and (method, seed) not in known
         ]
-    return shift_of([new[s] for s in common], [base[s] for s in common], paired=True), tuple(left_out)
+    x, y = [new[s] for s in common], [base[s] for s in common]
+    return sequential_of(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
 
 
 def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
