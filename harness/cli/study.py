@@ -139,19 +139,41 @@ def tell_probes(study: Study) -> None:
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
 @click.option("--device", default="auto", show_default=True, help="Where --price measures: auto, cpu or cuda:N.")
+@click.option(
+    "--power",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="How many seeds find which difference, by these pilots: a folder of runs or published results.",
+)
+@click.option("--to", type=click.Path(path_type=Path), help="Where --power writes its curves.")
 @form
-def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, form: Any) -> None:
+def plan(
+    study: Study,
+    out: Path,
+    price: bool,
+    jobs: int | None,
+    device: str,
+    power: Path | None,
+    to: Path | None,
+    form: Any,
+) -> None:
     """Show the runs of a study and which are missing; runs nothing.
 
     Before, it looks whether data, batches, networks and table fit; where methods are trained differently, it shows by
     what. With --price, what the missing runs cost on this machine: measured once, then known from the cache. A
-    published table and images need not be here for that.
+    published table and images need not be here for that. With --power, how many seeds find which difference, by the
+    test that the study declares.
     """
     from harness.cli.printing import emit
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import survey
 
+    if power is not None:
+        from harness.cli.powering import show_power
+
+        show_power(study, power, to, form)
+        return
     planned = make_plan(study, out)
     standings = survey(planned)
     check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
