@@ -40,7 +40,7 @@ class Endpoints:
     that are not among them, and why. optimum, random_median: errors in %, NaN where unknown. noise: points that do not
     matter (see `trial_noise`). settings: how each method's network was trained, where that is known. scale: what errors
     are of; they are in its unit. varied: what of the randomness varied by itself, so that runs share draws; empty where
-    each has its own.
+    each has its own. machines: what computed each run, by method and seed, where several did.
     """
 
     runs: pd.DataFrame
@@ -51,6 +51,7 @@ class Endpoints:
     settings: Mapping[str, Settings] = field(default_factory=dict)
     scale: Scale = ACCURACY
     varied: str = ""
+    machines: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     def refuse_shared(self) -> None:
         """An error where runs share what they draw: tests are of independent ones."""
@@ -150,7 +151,17 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     noise = trial_noise(results, measure)
     known = runs.reset_index(drop=True)
     varied = results.design.told if results.design else ""
-    return Endpoints(known, optimum, random, noise, tuple(left_out), results.settings, results.scale, varied)
+    return Endpoints(
+        known,
+        optimum,
+        random,
+        noise,
+        tuple(left_out),
+        results.settings,
+        results.scale,
+        varied,
+        results.machines,
+    )
 
 
 def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:

@@ -15,6 +15,7 @@ from harness.results.endpoints import Endpoints
 from harness.results.frames import LeftOut
 from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
+from harness.stats.blocks import blocked
 from harness.stats.effects import a12, iqm, normalized_regret
 from harness.stats.intervals import Interval, median_interval, rate, rate_difference
 from harness.stats.sequential import sequential_of
@@ -44,7 +45,8 @@ class Pair:
     level. a12: the chance that a run of the new method beats one of the baseline, whatever their seeds, ties half.
     width: what does not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
     difference of their shares. left_out: runs that are not compared. apart: how the methods were trained otherwise.
-    scale: what errors are of. exploratory: it is not what was declared, which its sentence says first.
+    machines: how runs of several machines are compared. scale: what errors are of. exploratory: it is not what was
+    declared, which its sentence says first.
     """
 
     new: str
@@ -61,6 +63,7 @@ class Pair:
     rates: Interval
     left_out: tuple[LeftOut, ...] = ()
     apart: str = ""
+    machines: str = ""
     scale: Scale = ACCURACY
     exploratory: bool = False
 
@@ -93,7 +96,7 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]
+        parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart, self.machines]
         return ("exploratory: " if self.exploratory else "") + "; ".join(filter(None, parts))
 
     @property
@@ -290,6 +293,7 @@ def compare_two(
         rates=difference_of_failures(found, names, shift.paired, declared.level),
         left_out=left_out,
         apart=between(found.settings, names),
+        machines=told_machines(found, names, shift.paired),
         scale=found.scale,
     )
 
@@ -329,7 +333,8 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         if not common:
             raise HarnessError(f"until_decided pairs runs by seed, and {names[0]!r} and {names[1]!r} share none")
     elif declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
-        return shift_of(list(new.values()), list(base.values()), paired=False), tuple(left_out)
+        shift, elsewhere = unpaired(found, names, (new, base))
+        return shift, (*left_out, *elsewhere)
     known = {(run.method, run.seed) for run in left_out}
     for method, other, values in ((names[0], names[1], new), (names[1], names[0], base)):
         left_out += [
@@ -339,6 +344,49 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         ]
     x, y = [new[s] for s in common], [base[s] for s in common]
     return sequential_of(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
+
+
+def unpaired(
+    found: Endpoints, names: tuple[str, str], values: tuple[dict[int, float], dict[int, float]]
+) -> tuple[Shift, list[LeftOut]]:
+    """The shift between runs that are no pairs, and the runs that it leaves out: within machines, where several have
+    runs of both methods."""
+    every = [
+        {seed: found.machines.get((name, seed), "") for seed in own} for name, own in zip(names, values, strict=True)
+    ]
+    common = set(every[0].values()) & set(every[1].values())
+    if not common or len({*every[0].values(), *every[1].values()}) < 2:
+        return shift_of(list(values[0].values()), list(values[1].values()), paired=False), []
+    left_out = [
+        LeftOut(name, seed, f"its machine has no run of {other}")
+        for name, other, own in zip(names, names[::-1], every, strict=True)
+        for seed, machine in own.items()
+        if machine not in common
+    ]
+    x, y = ([v for s, v in own.items() if of[s] in common] for own, of in zip(values, every, strict=True))
+    of_new, of_base = ([machine for machine in of.values() if machine in common] for of in every)
+    return blocked(x, y, of_new, of_base), left_out
+
+
+def told_machines(found: Endpoints, names: tuple[str, str], paired: bool) -> str:
+    """Where runs of several machines are compared, how, as a clause. A difference between machines is in neither pairs
+    of one machine nor ranks within machines; pairs across machines have it, and share no more than their seed."""
+    new, base = ({s: machine for (m, s), machine in found.machines.items() if m == name} for name in names)
+    if len({*new.values(), *base.values()}) < 2:
+        return ""
+    if not set(new.values()) & set(base.values()):
+        where = " and ".join(
+            f"{name} on {'; '.join(dict.fromkeys(own.values()))}" for name, own in zip(names, (new, base), strict=True)
+        )
+        return f"no machine has runs of both, so what differs may be the machine ({where})"
+    if not paired:
+        return "compared within machines, of which there are several"
+    across = sorted(seed for seed in new if seed in base and new[seed] != base[seed])
+    if not across:
+        return "each pair is of one machine, of which there are several"
+    seeds = f"seed{'s' * (len(across) > 1)} {', '.join(map(str, across))}"
+    of = f"{len(across)} of {len(set(new) & set(base))} pairs"
+    return f"{of} are across machines, which share no more than a seed ({seeds})"
 
 
 def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
