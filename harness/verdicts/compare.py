@@ -17,7 +17,7 @@ from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
 from harness.stats.blocks import blocked
 from harness.stats.effects import a12, iqm, normalized_regret
-from harness.stats.intervals import Interval, median_interval, rate, rate_difference
+from harness.stats.intervals import Interval, median_interval, quantile_interval, rate, rate_difference
 from harness.stats.sequential import sequential_of
 from harness.stats.shift import Shift, shift_of
 from harness.stats.tests import holm_multipliers
@@ -401,10 +401,13 @@ def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: boo
     return rate_difference((only[0], len(common)), (only[1], len(common)), level)
 
 
-def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[str, object]]:
+def describe(
+    found: Endpoints, declared: Declared, base: BaseRate, quantile: float | None = None
+) -> list[dict[str, object]]:
     """One row a method, at the declared endpoint: median error with its exact interval, interquartile mean of regret
     between the table's optimum (0) and its median cell (1), and collapsed runs with the chance that random cells
-    collapse as often. Runs that share what they draw have no such interval, and no such chance."""
+    collapse as often. Runs that share what they draw have no such interval, and no such chance. quantile: of a method's
+    runs, told with its interval."""
     rows: list[dict[str, object]] = []
     area = declared.primary == "area"
     for name in found.methods:
@@ -415,6 +418,10 @@ def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[
             row[what] = f"{np.median(values):.2f}" if len(values) else "-"
         else:
             row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+        if quantile is not None:
+            known = len(values) and not found.varied
+            told = told_interval(quantile_interval(values, quantile, declared.level), sign="") if known else "-"
+            row[f"{100 * quantile:g} % below"] = told
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
             scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))
