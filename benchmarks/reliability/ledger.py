@@ -2,8 +2,9 @@
 
 python benchmarks/reliability/ledger.py [STUDIES]
 
-Three kinds of effects: `normal`; `heavy`, Student's t with three degrees of freedom; `two`, which take one of two values,
-the larger in one of five cases, as where a search collapses or does not. Writes the table of docs/howto/how-many-seeds.md.
+Three kinds of effects: `normal`; `heavy`, Student's t with three degrees of freedom; `two`, which take one of two
+values, the larger in one of five cases, as where a search collapses or does not. Writes the table of
+docs/howto/how-many-seeds.md.
 """
 
 import sys
@@ -60,7 +61,7 @@ def calibrated(shape: tuple[int, ...], parts: Mapping[Axes, float], kind: str, s
 def report(studies: int) -> str:
     """The table, in markdown."""
     lines = [
-        f"Of {studies} made-up designs each: how often an interval of 95 % holds what is true, in %, and mean estimates.",
+        f"Of {studies} made-up designs each: how often an interval of 95 % holds the truth, in %, and mean estimates.",
         "",
         "| effects | what is true | levels | share | whole | total | mean share (%) | mean total |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
