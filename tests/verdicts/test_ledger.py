@@ -104,7 +104,8 @@ def test_a_study_is_run_read_published_and_drawn(small_study: Path, tmp_path: Pa
     assert content.rows.groupby("method")["share"].sum().round(6).tolist() in ([1, 0], [0, 0])
     assert figure.render(content).axes[0].get_xlabel() == "share of the variance (%)"
     page = (tmp_path / "published" / "small" / "README.md").read_text()
-    assert "No comparison: runs of this study share what they draw" in page
+    assert f"- {made[0].verdict}." in page
+    assert "![ledger](ledger.png)" in page
 
 
 def test_the_verb_prints_a_row_a_part(small_study: Path, tmp_path: Path) -> None:
