@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES
@@ -99,6 +100,9 @@ def test_a_study_is_run_read_published_and_drawn(small_study: Path, tmp_path: Pa
     assert made[1].verdict == "random-search: no run differs from another"
     published = load_folder(publish(study, planned, tmp_path / "published"))
     assert ledgers(published.results, published.declared) == made
+    frame = harness.ledger(published.folder)
+    assert frame.attrs["verdicts"] == [each.verdict for each in made]
+    assert frame["part"].tolist()[:5] == ["weights", "order", "together", "table trials", "total"]
     figure = FIGURES.build("ledger", {})
     content = figure.content(Source.of(published.results))
     assert content.rows.groupby("method")["share"].sum().round(6).tolist() in ([1, 0], [0, 0])

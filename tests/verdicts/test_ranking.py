@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.load import Finished
@@ -57,3 +58,9 @@ def test_the_verb_and_the_worst_of_ten() -> None:
     assert sum(row["rank"] for row in rows) == pytest.approx(6)
     told = CliRunner().invoke(main, ["compare", str(PUBLISHED[0]), "--quantile", "0.9"]).stdout
     assert "90 % below" in " ".join(told.split())
+
+
+def test_from_python() -> None:
+    frame = harness.rank(*map(str, PUBLISHED))
+    assert frame["rank"].sum() == pytest.approx(6)
+    assert frame.attrs["verdict"].startswith("3 methods over 4 tasks: ")
