@@ -357,6 +357,7 @@ def expand(file: StudyFile, source: Path) -> Study:
         for label, each in trained.items()
     }
     refuse_one_folder(list(first.values()), source)
+    refuse_undecidable(file, source)
     if file.randomness.plain:
         runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
     else:
@@ -366,6 +367,20 @@ def expand(file: StudyFile, source: Path) -> Study:
             raise HarnessError(f"study {source}: {error}") from None
         runs = tuple(run.at(point) for point in points for run in first.values())
     return Study(file, runs, table, source)
+
+
+def refuse_undecidable(file: StudyFile, source: Path) -> None:
+    """An error where a study is to run until its comparison is decided, which none of its runs could decide."""
+    if file.comparison.until_decided and file.randomness.crossed:
+        raise HarnessError(
+            f"study {source}: runs that share draws ([randomness]) decide nothing, however many: vary the seeds alone, "
+            "or leave comparison.until_decided out"
+        )
+    if file.comparison.until_decided and len(file.methods) < 2:
+        raise HarnessError(
+            f"study {source}: one method alone is compared with nothing: add another one, or leave "
+            "comparison.until_decided out"
+        )
 
 
 def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:

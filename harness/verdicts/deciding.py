@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from harness.core.errors import HarnessError
 from harness.core.text import told_p
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
 from harness.runs.execute import Outcome, Planned
 from harness.runs.prepare import Prepared, Say
-from harness.runs.preregistration import Declared
+from harness.runs.study import Study
 from harness.stats.sequential import sequential_of
 from harness.verdicts.compare import Pair, compare
 
@@ -58,8 +57,10 @@ class Look:
         return [*told, f"fixed tests of so many seeds, good for a single look, would have said: {', '.join(fixed)}"]
 
 
-def first_look(declared: Declared, pairs: int) -> int:
-    """The fewest seeds that could decide so many pairs."""
+def first_look(study: Study) -> int:
+    """The fewest seeds that could decide a study's comparison."""
+    declared = study.file.comparison
+    pairs = len(declared.pairs) or len(study.file.methods) - 1
     nothing = sequential_of([], [])
     return next(n for n in count(2) if nothing.smallest_p(n) * pairs <= declared.level)
 
@@ -82,19 +83,13 @@ def run_until_decided(
         Each run as it ends, and each look.
 
     Raises:
-        HarnessError: the study's runs share draws, its methods are no pair, or a method has no run to compare.
+        HarnessError: a method has no run to compare.
     """
     study = prepared.study
     declared = study.file.comparison
-    if study.design.varied:
-        raise HarnessError("runs that share draws ([randomness]) decide nothing, however many: vary the seeds alone")
     seeds = sorted(study.file.seeds)
-    methods = list(dict.fromkeys(p.run.method_name for p in prepared.planned))
-    pairs = len(declared.pairs) or len(methods) - 1
-    if not pairs:
-        raise HarnessError("one method alone is compared with nothing: add another one, or run without --until-decided")
-    at_once = max(1, -(-len(places) // len(methods)))
-    number = min(first_look(declared, pairs), len(seeds))
+    at_once = max(1, -(-len(places) // len(study.file.methods)))
+    number = min(first_look(study), len(seeds))
     while True:
         chosen = set(seeds[:number])
         planned = [p for p in prepared.planned if p.run.seed in chosen]

@@ -39,8 +39,8 @@ class Ranked:
             "method": self.method,
             "tasks": self.tasks,
             "mean rank": f"{estimate:.2f} [{low:.2f}, {high:.2f}]",
-            "not told apart from": ", ".join(self.alike) or "none",
-            "by Nemenyi": ", ".join(self.alike_nemenyi) or "none",
+            "not told apart from": ", ".join(self.alike) or "-",
+            "by Nemenyi": ", ".join(self.alike_nemenyi) or "-",
         }
 
     def numbers(self) -> dict[str, object]:
@@ -101,7 +101,7 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> Ranking
     if len(methods) < FEWEST_METHODS:
         raise HarnessError(
             f"ranks need {FEWEST_METHODS} methods that all tasks have, and these have in common: "
-            f"{', '.join(methods) or 'none'}: harness compare is for two"
+            f"{', '.join(methods) or 'no method'}: harness compare is for two"
         )
     runs = [[each.values(name, chosen) for name in methods] for each in ends]
     costs = np.array([[np.median(own) for own in task] for task in runs])

@@ -75,8 +75,8 @@ def test_what_is_equivalent_is_decided_and_what_is_not_ends_at_the_most(file: Pa
 
 
 def test_several_places_take_several_seeds(file: Path, tmp_path: Path) -> None:
-    seen, _ = looks(load_study(file, ["comparison.rope=0.001"], "0..13"), tmp_path / "out", places=4)
-    assert [look.seeds for look in seen] == list(range(8, 8 + 2 * len(seen), 2))
+    seen, _ = looks(load_study(file, ["comparison.rope=0.001"], "0..9"), tmp_path / "out", places=4)
+    assert [look.seeds for look in seen] == [8, 10]
 
 
 @pytest.mark.parametrize(
