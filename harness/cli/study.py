@@ -94,17 +94,6 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
         click.echo(f"note: {sentence}", err=True)
 
 
-def told_first(study: Study) -> str:
-    """After how many seeds a study that runs until it is decided is looked at first."""
-    from harness.verdicts.deciding import first_look
-
-    declared = study.file.comparison
-    pairs = len(declared.pairs) or len({run.method_name for run in study.runs}) - 1
-    return (
-        f"after {first_look(declared, pairs)} at the earliest" if pairs else "and one method is compared with nothing"
-    )
-
-
 def tell_randomness(study: Study) -> None:
     """Say what of the randomness is held and what varies, and which methods do not draw from it."""
     if study.file.randomness.plain:
@@ -192,9 +181,10 @@ def plan(
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
     tell_randomness(study)
     if study.file.comparison.until_decided:
-        click.echo(
-            f"note: at most so many: seeds are added until the comparison is decided, {told_first(study)}", err=True
-        )
+        from harness.verdicts.deciding import first_look
+
+        told = f"after {first_look(study)} at the earliest"
+        click.echo(f"note: at most so many: seeds are added until the comparison is decided, {told}", err=True)
     tell_left_out(study, planned, out)
 
 

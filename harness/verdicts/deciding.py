@@ -86,7 +86,6 @@ def run_until_decided(
         HarnessError: a method has no run to compare.
     """
     study = prepared.study
-    declared = study.file.comparison
     seeds = sorted(study.file.seeds)
     at_once = max(1, -(-len(places) // len(study.file.methods)))
     number = min(first_look(study), len(seeds))
