@@ -51,7 +51,7 @@ def looks(study: Study, out: Path, places: int = 1) -> tuple[list[Look], list[Ou
 def test_seeds_are_added_until_it_is_decided(file: Path, tmp_path: Path) -> None:
     study = load_study(file)
     seen, outcomes = looks(study, tmp_path / "out")
-    assert seen[0].seeds == first_look(study.file.comparison, 1) == 8
+    assert seen[0].seeds == first_look(study) == 8
     assert [look.seeds for look in seen] == list(range(8, 8 + len(seen)))
     assert [look.over for look in seen] == [False] * (len(seen) - 1) + [True]
     assert not any(outcome.error for outcome in outcomes)
