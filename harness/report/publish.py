@@ -110,16 +110,16 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
 def verdicts(found: Finished) -> str:
     """A sentence for each pair that the study declares, or why there is none, and how they stand; of a study that
     varies kinds of draws by themselves, what the spread is made of."""
+    how = "the comparison was " if found.is_declared else ""
+    stands = f"{how}{found.standing}."
+    stands = f"{in_markdown(f'{stands[0].upper()}{stands[1:]}')}\n"
     if found.results.design and found.results.design.varied:
-        return told_ledger(found)
+        return f"{stands}\n{told_ledger(found)}"
     try:
         pairs = compare(endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
         return in_markdown(f"No comparison: {error}.")
-    how = "the comparison was " if found.is_declared else ""
-    stands = f"{how}{found.standing}."
-    stands = f"{stands[0].upper()}{stands[1:]}"
-    return "\n".join([f"{in_markdown(stands)}\n", *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])
+    return "\n".join([stands, *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])
 
 
 def told_ledger(found: Finished) -> str:

@@ -64,13 +64,15 @@ def crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05) -> Par
         level: 0.05 for intervals of 95 %.
 
     Returns:
-        Where Shapiro and Wilk's test finds that effects are not normal, the wider of both kinds of interval.
+        Where Shapiro and Wilk's test finds that what factors have together is not normal, the wider of both kinds of
+        interval.
     """
     seen = np.asarray(values, dtype=float)
     shape, last = seen.shape, tuple(range(seen.ndim))
     effects = effects_of(seen)
     squares = {axes: mean_square(effect, axes, shape) for axes, effect in effects.items()}
-    parts, normal = solve(squares, shape), is_normal(effects[last].ravel())
+    joint = [effect for axes, effect in effects.items() if len(axes) > 1] or [effects[last]]
+    parts, normal = solve(squares, shape), is_normal(np.ravel(sum(joint)))
     ratios = [chi_squared(shape)] + ([] if normal else [redrawn(effects, parts, shape)])
     drawn = [solve({axes: np.asarray(squares[axes] / each[axes]) for axes in squares}, shape) for each in ratios]
     groups = [[(axis,)] for axis in last] + [[axes for axes in parts if len(axes) > 1]]

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.results.endpoints import Endpoints, endpoints
-from harness.results.frames import Results, one_mean, select
+from harness.results.frames import Results, select
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import SEED, Design
 from harness.stats.components import NOT_KNOWN, Part, Parts, crossed, one_at_a_time
@@ -55,12 +55,14 @@ class Ledger:
 
     @property
     def stack(self) -> dict[str, float]:
-        """Shares that add up to one, the table's trials apart; all zero where no run differs."""
+        """Shares that add up to one, the table's trials apart where they are known; all zero where no run differs."""
         found = {name: part.share.estimate for name, part in self.parts.items()}
         if self.together is None:
             return found
         both, variance = self.together.share.estimate, self.together.alone.estimate
-        trials = both * min(1.0, self.trials.estimate / variance) if variance and self.trials.estimate > 0 else 0.0
+        if isnan(self.trials.estimate):
+            return found | {TOGETHER: both}
+        trials = both * min(1.0, self.trials.estimate / variance) if variance else 0.0
         return found | {TOGETHER: both - trials, TRIALS: trials}
 
     @property
@@ -235,10 +237,11 @@ def caption(made: Sequence[Ledger], declared: Declared) -> str:
 
 
 def trial_variances(results: Results, measure: Measure | None) -> dict[str, float]:
-    """The variance of the table's mean over trials of every architecture that has several."""
+    """The variance of the table's mean over trials of every architecture of which several are known."""
     if results.table is None or measure is None:
         return {}
-    rows = one_mean(select(results.lookups, measure))
+    rows = select(results.lookups, measure)
+    rows = rows[rows["trial"].str.isdigit()]
     cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
     trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
     known = (trials.var(ddof=1) / trials.count())[trials.count() > 1]

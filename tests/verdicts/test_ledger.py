@@ -40,9 +40,7 @@ def test_additive_errors_are_parts_alone() -> None:
         lambda p: 10 + 3.0 * float(p.level("weights")) + float(p.level("order")),
     )
     assert found.idle == ("draws",)
-    assert found.stack == pytest.approx(
-        {"weights": 0.9, "order": 0.1, "draws": 0, "together": 0, "table trials": 0}, abs=1e-9
-    )
+    assert found.stack == pytest.approx({"weights": 0.9, "order": 0.1, "draws": 0, "together": 0}, abs=1e-9)
     assert {name: part.alone.estimate for name, part in found.parts.items()} == pytest.approx(
         {"weights": 9, "order": 1, "draws": 0}
     )
