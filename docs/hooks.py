@@ -19,6 +19,8 @@ FIGURES_FROM = "results/published/ten-seeds"
 FIGURES_OF_LOGS = "results/public-logs/robustdarts-s1 --set comparison.skips=6"
 """Those of which figures are drawn that our own studies have no numbers for: searches at several doses."""
 OF_LOGS = ("dose", "stopping")
+FIGURES_OF_LEDGER = "results/published/cifar10-8-ledger"
+"""Those of the figure of a study that varies kinds of random draws by themselves."""
 FIGURES_TO = "docs/reference/figures"
 PICTURES = """
 Every method searches the same thing from the same seed: NAS-Bench-201 with one cell a stage of 4 channels, 64 steps on
@@ -56,6 +58,7 @@ def figures() -> Iterator[str]:
         yield f"## {name}\n\n{described(cls)}\n\nIt needs {cls.needs}.\n"
         yield f"![{name}](figures/{name}.png)\n\n{cls.see}\n"
         source = FIGURES_OF_LOGS if name in OF_LOGS else FIGURES_FROM
+        source = FIGURES_OF_LEDGER if name == "ledger" else source
         yield f"```console\n$ harness plot {source} --figure {name} --to {FIGURES_TO}\n```\n"
         yield from fields(cls, Figure)
 

@@ -21,7 +21,7 @@ from harness.core.version import __version__
 if TYPE_CHECKING:
     from harness.api.loaded import Runs, load
     from harness.api.studies import plan, run
-    from harness.api.verdicts import compare, gate, plot, report
+    from harness.api.verdicts import compare, gate, ledger, plot, rank, report
     from harness.core.errors import HarnessError
     from harness.spaces.base import search_space
     from harness.tables.catalog import open_table
@@ -32,10 +32,12 @@ __all__ = [
     "__version__",
     "compare",
     "gate",
+    "ledger",
     "load",
     "open_table",
     "plan",
     "plot",
+    "rank",
     "report",
     "run",
     "search_space",
@@ -46,10 +48,12 @@ HOMES = {
     "Runs": "harness.api.loaded",
     "compare": "harness.api.verdicts",
     "gate": "harness.api.verdicts",
+    "ledger": "harness.api.verdicts",
     "load": "harness.api.loaded",
     "open_table": "harness.tables.catalog",
     "plan": "harness.api.studies",
     "plot": "harness.api.verdicts",
+    "rank": "harness.api.verdicts",
     "report": "harness.api.verdicts",
     "run": "harness.api.studies",
     "search_space": "harness.spaces.base",

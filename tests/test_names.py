@@ -43,6 +43,7 @@ ALLOWED = {
     ("api/loaded.py", "none"): "runs of no method",
     ("cli/claims.py", "csv"): "how rows are printed",
     ("cli/judging.py", "csv"): "how rows are printed",
+    ("cli/ledger.py", "csv"): "how rows are printed",
     ("cli/printing.py", "csv"): "how rows are printed",
     ("cli/listing.py", "none"): "a method without regularizers",
     ("plots/base.py", "none"): "no title",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.core.arguments import as_path
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
-from harness.results.frames import Results
+from harness.results.frames import Results, by_machine
 from harness.results.load import Finished
 from harness.runs.schema import TABLES
 from harness.spaces.base import Space
@@ -145,9 +145,13 @@ def joined(found: Sequence[Finished]) -> Finished:
             f"two of the folders hold a run of {twice['method']!r} with seed {twice['seed']}: load them apart"
         )
     settings = {method: each for f in found for method, each in f.results.settings.items()}
-    results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings)
+    varied = [f for f in found if f.results.design and f.results.design.varied]
+    if varied:
+        raise HarnessError(f"runs in {varied[0].folder} vary by a design ([randomness]): load them apart")
+    manifests = [m for f in found for m in f.manifests]
+    by = by_machine([(m["method_name"], m["configuration"]["seed"]) for m in manifests], manifests)
+    results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings, machines=by)
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"
-    manifests = [m for f in found for m in f.manifests]
     missing = sum(f.missing for f in found)
     return Finished(names, first.source, results, missing, first.declared, told, first.folder, manifests)

@@ -43,7 +43,7 @@ def plan(
 
     planned = prepare(studied(study, settings, seeds), as_path(out, "out")).planned
     return pd.DataFrame(
-        {"method": p.run.method_name, "seed": p.run.seed, "state": p.state, "folder": str(p.folder.final)}
+        {"method": p.run.method_name, "seed": p.run.number, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
     )
 
@@ -57,7 +57,7 @@ def run(
     jobs: int | None = None,
     device: str = "auto",
 ) -> Runs:
-    """Run what is missing of a study, and read all of it.
+    """Run what is missing of a study, and read all of it. One that declares `until_decided` is run until it is.
 
     Args:
         study: the path of a study file, or a mapping with the same keys.
@@ -71,11 +71,20 @@ def run(
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
     from harness.results.load import of_study
-    from harness.runs.prepare import run_study
+    from harness.runs.execute import Outcome
+    from harness.runs.prepare import finish, prepare, run_study
+    from harness.verdicts.deciding import run_until_decided
 
     loaded, folder = studied(study, settings, seeds), as_path(out, "out")
     count = None if jobs is None else as_count(jobs, "jobs")
-    run_study(loaded, folder, as_text(device, "device", "'cuda:0'"), count)
+    where = as_text(device, "device", "'cuda:0'")
+    if loaded.file.comparison.until_decided:
+        prepared = prepare(loaded, folder)
+        places = prepared.executor.places(where, count, None)
+        every = list(run_until_decided(prepared.begin(places), places))
+        finish(loaded.name, [outcome for outcome in every if isinstance(outcome, Outcome)])
+    else:
+        run_study(loaded, folder, where, count)
     return Runs(of_study(loaded, folder))
 
 

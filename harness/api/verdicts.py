@@ -85,6 +85,53 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
     return frame
 
 
+def ledger(source: Source) -> pd.DataFrame:
+    """What the spread of each method is made of, of a study that varies kinds of random draws by themselves.
+
+    Args:
+        source: runs, or a folder of them.
+
+    Returns:
+        One row a part of each method, variances in squares of the errors' unit, with the ends of their intervals;
+        `attrs["verdicts"]` has a sentence a method.
+
+    Raises:
+        HarnessError: nothing varies by itself, or a run of the design has no value.
+    """
+    import pandas as pd
+
+    from harness.verdicts.ledger import ledgers
+
+    found = runs_of(source).found
+    made = ledgers(found.results, found.declared)
+    frame = pd.DataFrame([row for each in made for row in each.numbers()])
+    frame.attrs["verdicts"] = [each.verdict for each in made]
+    return frame
+
+
+def rank(*sources: Source) -> pd.DataFrame:
+    """Rank methods over several tasks, each of which is a block.
+
+    Args:
+        sources: runs of each task, or folders of them.
+
+    Returns:
+        One row a method, with its mean rank (1 is best), the ends of its interval, and those that it is not told apart
+        from; `attrs["verdict"]` is the sentence.
+
+    Raises:
+        HarnessError: there are fewer than two tasks, or fewer than three methods that all have.
+    """
+    import pandas as pd
+
+    from harness.verdicts.ranking import rank as rank_methods
+
+    found = rank_methods([runs_of(source).found for source in sources])
+    frame = pd.DataFrame([each.numbers() for each in found.methods])
+    frame.attrs["verdict"] = found.verdict
+    return frame
+
+
 def plot(
     source: Source,
     name: str = "trajectory",

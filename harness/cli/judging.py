@@ -28,8 +28,13 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
     help="Another endpoint than the declared one: exploratory.",
 )
 @click.option("--measure", help="Another measure than the table's test, dataset/split@epochs: exploratory.")
+@click.option(
+    "--quantile",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Of every method's runs, beside the median: 0.9 is what the worst run of ten goes beyond.",
+)
 @form
-def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> None:
+def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
     """Compare methods: the shift of the error with its interval and exact test, and a sentence a pair.
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
@@ -54,13 +59,16 @@ def compare(found: Finished, endpoint: Any, measure: str | None, form: Any) -> N
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
-    kinds = {True: "paired by seed, signed-rank", False: "unpaired, rank-sum"}
-    kind = " or ".join(dict.fromkeys(kinds[pair.paired] for pair in pairs))
+    kind = " or ".join(dict.fromkeys(pair.shift.kind for pair in pairs))
     what = f"{declared.primary} {found.results.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by
         base = base_rate(found.results, declared, chosen)
-        emit(describe(ends, declared, base), form, f"{found.name}: {what} of every method{judge and f' ({judge})'}")
+        emit(
+            describe(ends, declared, base, quantile),
+            form,
+            f"{found.name}: {what} of every method{judge and f' ({judge})'}",
+        )
     told = "; ".join(
         filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
     )

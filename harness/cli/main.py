@@ -13,8 +13,10 @@ from harness.cli.datasets import datasets
 from harness.cli.exchange import export, import_, rederive
 from harness.cli.folders import merge, verify
 from harness.cli.judging import audit, compare, gate, paper
+from harness.cli.ledger import ledger
 from harness.cli.plot import plot
 from harness.cli.program import Program
+from harness.cli.rank import rank
 from harness.cli.reading import form, report
 from harness.cli.study import plan, publish, run, status
 from harness.cli.submit import submit
@@ -32,7 +34,9 @@ Examples:
   harness run STUDY --set methods.sdarts-adv.adversarial.epsilon=0.1
   harness plot STUDY                                          the trajectory figure
   harness compare STUDY                                       which differences the seeds can carry
+  harness rank STUDY STUDY STUDY                              which methods differ over several tasks
   harness paper STUDY --format latex                          the table of a paper
+  harness ledger STUDY                                        what a method's spread is made of
   harness gate STUDY --against BASELINE.parquet               has anything moved?
   harness trace "39.77 54.30 15.03 15.61 16.43 16.32"         what a printed row is
   harness audit FOLDER                                        what is suspicious in its runs
@@ -54,7 +58,7 @@ def main() -> None:
 
 
 STUDIES = (plan, run, submit, status, verify, merge, publish, train)
-READERS = (plot, compare, paper, gate, audit, report, import_, export, rederive, trace)
+READERS = (plot, compare, rank, paper, ledger, gate, audit, report, import_, export, rederive, trace)
 for verb in (*STUDIES, *READERS, datasets, tables, claims):
     main.add_command(verb)
 

@@ -52,7 +52,7 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
                 name = p.run.folder_name
                 if s.progress and name not in tasks:
                     tasks[name] = bars.add_task(
-                        f"{p.run.method_name} seed {p.run.seed}", total=p.run.epochs + 1, left=""
+                        f"{p.run.method_name} seed {p.run.number}", total=p.run.epochs + 1, left=""
                     )
                 if name in tasks:
                     bars.update(tasks[name], completed=s.recorded, left=_left(s.progress), visible=not s.finished)

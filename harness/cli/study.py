@@ -13,9 +13,11 @@ import click
 
 from harness.cli.executing import Choice, executor_options
 from harness.cli.reading import form, out
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned, Standing
+    from harness.runs.randomness import Design
     from harness.runs.study import Study
 
 
@@ -34,6 +36,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         from harness.runs.study import load_study
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
+        changes += ["comparison.until_decided=true"] if rest.pop("until_decided", False) else []
         load = priceable if rest.get("price") else load_study
         command(study=load(study, changes, seeds), out=out, **rest)
 
@@ -54,9 +57,18 @@ MANY = 200
 """Runs from which a table counts them by method, and `status` opens none of those that are finished."""
 
 
-def planned_rows(planned: Sequence[Planned], standings: Sequence[Standing]) -> list[dict[str, Any]]:
+def planned_rows(
+    planned: Sequence[Planned], standings: Sequence[Standing], design: Design | None = None
+) -> list[dict[str, Any]]:
+    """A row a run; of a study that varies streams by themselves, `point` is what its other tables call the seed."""
+
+    def at(p: Planned) -> dict[str, Any]:
+        if design is None or not design.varied or p.run.point is None:
+            return {"seed": p.run.number}
+        return {"point": p.run.number} | design.levels(p.run.point)
+
     return [
-        {"method": p.run.method_name, "seed": p.run.seed, "state": s.words, "folder": p.run.folder_name}
+        {"method": p.run.method_name} | at(p) | {"state": s.words, "folder": p.run.folder_name}
         for p, s in zip(planned, standings, strict=True)
     ]
 
@@ -82,6 +94,23 @@ def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
         click.echo(f"note: {sentence}", err=True)
 
 
+def tell_randomness(study: Study) -> None:
+    """Say what of the randomness is held and what varies, and which methods do not draw from it."""
+    if study.file.randomness.plain:
+        return
+    from harness.runs.rehearsal import idle
+
+    held = ", ".join(f"{name} {level}" for name, level in study.file.randomness.held.items())
+    told = "; ".join(filter(None, [study.design.told, held and f"held: {held}", "all else follows the seed"]))
+    click.echo(f"note: of the randomness: {told}", err=True)
+    for method, factors in idle(study).items():
+        click.echo(
+            f"note: {method} does not depend on {', '.join(factors)} (idle): its runs at other levels of it repeat one "
+            "another",
+            err=True,
+        )
+
+
 def tell_probes(study: Study) -> None:
     """Say that probes cost time, and how to know how much."""
     probes = study.runs[0].probes
@@ -99,19 +128,41 @@ def tell_probes(study: Study) -> None:
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
 @click.option("--device", default="auto", show_default=True, help="Where --price measures: auto, cpu or cuda:N.")
+@click.option(
+    "--power",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="How many seeds find which difference, by these pilots: a folder of runs or published results.",
+)
+@click.option("--to", type=click.Path(path_type=Path), help="Where --power writes its curves.")
 @form
-def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, form: Any) -> None:
+def plan(
+    study: Study,
+    out: Path,
+    price: bool,
+    jobs: int | None,
+    device: str,
+    power: Path | None,
+    to: Path | None,
+    form: Any,
+) -> None:
     """Show the runs of a study and which are missing; runs nothing.
 
     Before, it looks whether data, batches, networks and table fit; where methods are trained differently, it shows by
     what. With --price, what the missing runs cost on this machine: measured once, then known from the cache. A
-    published table and images need not be here for that.
+    published table and images need not be here for that. With --power, how many seeds find which difference, by the
+    test that the study declares.
     """
     from harness.cli.printing import emit
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import survey
 
+    if power is not None:
+        from harness.cli.powering import show_power
+
+        show_power(study, power, to, form)
+        return
     planned = make_plan(study, out)
     standings = survey(planned)
     check_study(study, [p.run for p, s in zip(planned, standings, strict=True) if not s.finished])
@@ -121,13 +172,19 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
         show_price(study.name, planned, jobs, device, form)
         return
     apart = study.apart
-    rows = planned_rows(planned, standings)
+    rows = planned_rows(planned, standings, study.design)
     if form != "table":
         nothing = dict.fromkeys(key for own in apart.values() for key in own)
         rows = [row | nothing | apart.get(row["method"], {}) for row in rows]
     show_runs(rows, form, f"{study.name}: {len(study.runs)} runs")
     if form == "table" and apart:
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
+    tell_randomness(study)
+    if study.file.comparison.until_decided:
+        from harness.verdicts.deciding import first_look
+
+        told = f"after {first_look(study)} at the earliest"
+        click.echo(f"note: at most so many: seeds are added until the comparison is decided, {told}", err=True)
     tell_left_out(study, planned, out)
 
 
@@ -140,6 +197,7 @@ def plan(study: Study, out: Path, price: bool, jobs: int | None, device: str, fo
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
 @click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
 @click.option("--again", is_flag=True, help="Compute runs again that other code has computed or begun.")
+@click.option("--until-decided", is_flag=True, help="Add seeds until every pair is decided; the study's are the most.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @form
 def run(
@@ -157,12 +215,19 @@ def run(
 
     Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
+
+    With --until-decided (or comparison.until_decided = true in the study) seeds are added, of all methods, until the
+    declared comparison stands, by a test that may be looked at after each of them.
     """
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.execute import DEFAULT_EXECUTOR
-    from harness.runs.prepare import prepare
+    from harness.runs.prepare import Prepared, prepare
+    from harness.verdicts.deciding import Look, run_until_decided
 
+    until_decided = study.file.comparison.until_decided
+    if until_decided and no_wait:
+        raise HarnessError("a study that runs until it is decided looks at whole seeds: leave --no-wait out")
     executor = choice.executor(DEFAULT_EXECUTOR)
     prepared = prepare(study, out, executor)
     planned = prepared.planned
@@ -185,13 +250,19 @@ def run(
     if missing:
         tell_probes(study)
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
-    failures = []
+    failures, done, look = [], 0, None
+    go = run_until_decided if until_decided else Prepared.run
     try:
         with stoppable(), live_progress(planned) as say:
-            for done, outcome in enumerate(prepared.run(devices, wait=not no_wait, say=say), start=1):
-                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.seed}"
+            for outcome in go(prepared, devices, wait=not no_wait, say=say):
+                if isinstance(outcome, Look):
+                    look = outcome
+                    say(look.told)
+                    continue
+                done += 1
+                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.number}"
                 ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
-                say(f"[{done}/{len(missing)}] {label}: {ended}")
+                say(f"[{done}/{'at most ' * until_decided}{len(missing)}] {label}: {ended}")
                 if outcome.error and not outcome.elsewhere:
                     failures.append(f"{label}: {outcome.error}")
     except KeyboardInterrupt as stop:
@@ -203,6 +274,8 @@ def run(
         )
         sys.exit(stop.code if isinstance(stop, Stopped) else 130)
     results(study, planned, form)
+    if look is not None:
+        click.echo("\n".join(f"{line}." for line in look.lines), err=form != "table")
     if failures:
         click.echo(f"error: {len(failures)} of {len(missing)} runs failed; the first: {failures[0]}", err=True)
         sys.exit(1)
@@ -269,5 +342,9 @@ def publish(study: Study, out: Path, to: Path) -> None:
     """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
     from harness.report.publish import publish as write
     from harness.runs.execute import plan as make_plan
+    from harness.verdicts.deciding import looked_at
 
-    click.echo(write(study, make_plan(study, out), to))
+    planned = make_plan(study, out)
+    if study.file.comparison.until_decided:
+        planned = looked_at(planned) or planned
+    click.echo(write(study, planned, to))

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.executing import Choice, executor_options
 from harness.cli.study import study_options
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,11 @@ def submit(context: click.Context, study: Study, out: Path, choice: Choice, jobs
     from harness.runs.check import check_study
     from harness.runs.execute import plan, study_folder, survey
 
+    if study.file.comparison.until_decided:
+        raise HarnessError(
+            "an array job has all of its seeds at once, and this study adds them until it is decided: harness run "
+            "--executor slurm adds them from here"
+        )
     executor = choice.executor("slurm")
     planned = plan(study, out)
     missing = [p.run for p, s in zip(planned, survey(planned), strict=True) if not s.finished]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.core.errors import HarnessError
@@ -16,16 +16,21 @@ Precision = Literal["fp32", "tf32", "bf16"]
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread while the block runs: as fast as two for networks this small, and reproducible."""
+def on_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads while the block runs: sums are taken in another order on another number."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Let torch use one thread while the block runs: as fast as two for networks this small, and reproducible."""
+    return on_threads(1)
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 A stream's state depends on (seed, name) alone, so a method that draws more noise never moves another method's data
 order or initial weights: two methods with equal seeds are truly paired. No global random state is read or written.
+Streams are of a few kinds, each of which may have a seed of its own, so that what it draws can be held while all else
+varies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -16,23 +19,42 @@ from harness.core.seeds import derive_seed
 
 Make = Callable[[torch.Generator], Tensor]
 Source = Callable[[str, Make, torch.device], Tensor]
+KINDS = {
+    "weights": r"weights",
+    "logits": r"alpha-init",
+    "order": r".*-order|lengths",
+    "augmentation": r"(train|valid|further)-.*",
+    "probes": r"probe-.*",
+    "draws": r".*",
+}
+"""The kinds of streams, by what they are drawn for; a stream is of the first one whose pattern is its whole name."""
+
+
+def kind_of(name: str) -> str:
+    """The kind of the stream with this name; what is of no other kind are draws of the method itself."""
+    return next(kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, name))
 
 
 class Streams:
     """Generators by name, each seeded by (seed, name) at its first use.
 
-    Draws are made on the CPU and moved, so that a seed means the same numbers on every device.
+    Draws are made on the CPU and moved, so that a seed means the same numbers on every device. own: the seeds of kinds
+    that have another one.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, own: Mapping[str, int] | None = None) -> None:
+        self.seed, self.own = seed, dict(own or {})
         self._generators: dict[str, torch.Generator] = {}
         self._source: Source = self._drawn
 
     def __getitem__(self, name: str) -> torch.Generator:
         if name not in self._generators:
-            self._generators[name] = torch.Generator().manual_seed(derive_seed(self.seed, name))
+            self._generators[name] = torch.Generator().manual_seed(self.derived(name))
         return self._generators[name]
+
+    def derived(self, name: str) -> int:
+        """The seed of one stream."""
+        return derive_seed(self.own.get(kind_of(name), self.seed), name)
 
     def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
         """What `make` draws from a stream, on a device."""

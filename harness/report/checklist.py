@@ -63,6 +63,8 @@ def questions(found: Finished) -> Iterator[Item]:
     yield Item(part, "What was tried before, and how was the setting chosen?", "yours to say", PILOTS)
 
 
+UNLIKE = ("configuration.method.", "configuration.seed", "configuration.randomness")
+"""What runs of a study differ in on purpose."""
 PILOTS = "runs do not know of pilots: publish them beside"
 
 
@@ -93,7 +95,7 @@ def design(found: Finished) -> Iterator[Item]:
         "yes" if random else "partly" if level else "no",
         "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
     )
-    settings = differing(found, ("configuration.",), without=("configuration.method.", "configuration.seed"))
+    settings = differing(found, ("configuration.",), without=UNLIKE)
     yield unknown_or(
         found,
         part,

@@ -23,8 +23,9 @@ from harness.runs.store import MANIFEST, write_tables
 from harness.runs.study import Study
 from harness.verdicts.collapse import base_rate, told_rule
 from harness.verdicts.compare import REGRET, compare, describe
+from harness.verdicts.ledger import caption, ledgers
 
-FIGURES = ("trajectory", "eigenvalue")
+FIGURES = ("trajectory", "eigenvalue", "ledger")
 """Drawn of every publication, as far as it has their numbers."""
 SCALED = "Normalized regret: 0 is the table's best cell, 1 its median one; IQM: mean over the middle half of the runs."
 SECONDS = "Seconds are those of a run's search, without probes and lookups, on a machine as busy as it was then."
@@ -41,8 +42,9 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
         )
     folder = inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]
-    results = Results.of_runs(planned, study.table, manifests)
-    told = standing(planned[0].folder.final.parent, study.file.comparison, study.ids)
+    results = Results.of_runs(planned, study.table, manifests, study.design)
+    ids = {(p.run.method_name, p.run.number): p.run.id for p in planned}
+    told = standing(planned[0].folder.final.parent, study.file.comparison, ids)
     with whole_folder(folder) as draft:
         files = write_tables(draft, {name: getattr(results, name) for name in TABLES})
         manifest = {
@@ -106,12 +108,24 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
 
 
 def verdicts(found: Finished) -> str:
-    """A sentence for each pair that the study declares, or why there is none, and how they stand."""
+    """A sentence for each pair that the study declares, or why there is none, and how they stand; of a study that
+    varies kinds of draws by themselves, what the spread is made of."""
+    how = "the comparison was " if found.is_declared else ""
+    stands = f"{how}{found.standing}."
+    stands = f"{in_markdown(f'{stands[0].upper()}{stands[1:]}')}\n"
+    if found.results.design and found.results.design.varied:
+        return f"{stands}\n{told_ledger(found)}"
     try:
         pairs = compare(endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
         return in_markdown(f"No comparison: {error}.")
-    how = "the comparison was " if found.is_declared else ""
-    stands = f"{how}{found.standing}."
-    stands = f"{stands[0].upper()}{stands[1:]}"
-    return "\n".join([f"{in_markdown(stands)}\n", *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])
+    return "\n".join([stands, *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])
+
+
+def told_ledger(found: Finished) -> str:
+    """The ledger of every method: shares, what to repeat, and what stands under them."""
+    made = ledgers(found.results, found.declared)
+    told = [f"- {in_markdown(each.verdict)}." for each in made]
+    return "\n".join(
+        [markdown([each.row() for each in made]), "", *told, "", in_markdown(caption(made, found.declared))]
+    )

@@ -39,7 +39,8 @@ class Endpoints:
     collapse onsets in epochs (NaN: none) and `failed` (1 or 0; NaN where its last epoch does not tell). left_out: runs
     that are not among them, and why. optimum, random_median: errors in %, NaN where unknown. noise: points that do not
     matter (see `trial_noise`). settings: how each method's network was trained, where that is known. scale: what errors
-    are of; they are in its unit.
+    are of; they are in its unit. varied: what of the randomness varied by itself, so that runs share draws; empty where
+    each has its own. machines: what computed each run, by method and seed, where several did.
     """
 
     runs: pd.DataFrame
@@ -49,6 +50,16 @@ class Endpoints:
     left_out: tuple[LeftOut, ...] = ()
     settings: Mapping[str, Settings] = field(default_factory=dict)
     scale: Scale = ACCURACY
+    varied: str = ""
+    machines: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def refuse_shared(self) -> None:
+        """An error where runs share what they draw: tests are of independent ones."""
+        if self.varied:
+            raise HarnessError(
+                f"runs of this study share what they draw ({self.varied}), so they are no independent ones to test: "
+                "harness ledger says what their spread is made of; tests need runs that differ in their seeds"
+            )
 
     @property
     def methods(self) -> list[str]:
@@ -139,7 +150,18 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     left_out.sort(key=lambda run: (order[run.method], run.seed))
     noise = trial_noise(results, measure)
     known = runs.reset_index(drop=True)
-    return Endpoints(known, optimum, random, noise, tuple(left_out), results.settings, results.scale)
+    varied = results.design.told if results.design else ""
+    return Endpoints(
+        known,
+        optimum,
+        random,
+        noise,
+        tuple(left_out),
+        results.settings,
+        results.scale,
+        varied,
+        results.machines,
+    )
 
 
 def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:

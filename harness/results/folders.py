@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.results.frames import Results, stacked, table_asked
+from harness.results.frames import Results, by_machine, stacked, table_asked
 from harness.results.load import Finished, of_study
 from harness.runs.apart import by_method
 from harness.runs.appearance import Appearance
@@ -81,7 +81,9 @@ def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
     )
     table = table_asked(told[0]["table"], f"the runs in {study}")
     settings = by_method((m["method_name"], m["configuration"]) for m in runs.values())
-    return Results(**rows, table=table, space=search_space(told[0]["space"]), settings=settings)
+    by = by_machine([(m["method_name"], m["configuration"]["seed"]) for m in runs.values()], list(runs.values()))
+    space = search_space(told[0]["space"])
+    return Results(**rows, table=table, space=space, settings=settings, machines=by)
 
 
 def of_published(folder: Path) -> Finished:

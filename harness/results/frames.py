@@ -12,9 +12,11 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.measures.anytime import agreement
+from harness.results.provenance import machines
 from harness.runs.apart import Settings, by_method, of_runs
 from harness.runs.execute import Planned
 from harness.runs.published import published_tables
+from harness.runs.randomness import Design, Randomness
 from harness.runs.schema import TABLES, Unfit, check_values
 from harness.runs.store import ANEW, MANIFEST, RunFolder, read_manifest
 from harness.spaces.base import SPACES, Space
@@ -48,7 +50,8 @@ class Results:
     epochs: one row an epoch (losses, supernet accuracy, logits, derived architecture). lookups: one row for every
     value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None. space: what
     was searched; the table's, where nothing else is known. settings: how each method's network was trained, where that
-    is known.
+    is known. design: what of the randomness varied, where that is known; `seed` is a point's number there. machines:
+    what computed each run, by method and seed, where several machines did.
     """
 
     epochs: pd.DataFrame
@@ -57,6 +60,8 @@ class Results:
     table: Table | None
     space: Space | None = None
     settings: Mapping[str, Settings] = field(default_factory=dict)
+    design: Design | None = None
+    machines: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.space is None and self.table is not None and self.table.info["space"] is not None:
@@ -64,15 +69,21 @@ class Results:
 
     @classmethod
     def of_runs(
-        cls, planned: Sequence[Planned], table: Table | None, manifests: Sequence[dict[str, Any]] | None = None
+        cls,
+        planned: Sequence[Planned],
+        table: Table | None,
+        manifests: Sequence[dict[str, Any]] | None = None,
+        design: Design | None = None,
     ) -> Results:
-        """The rows of those of the runs that are finished. manifests: of those, where they were read before."""
+        """The rows of those of the runs that are finished. manifests: of those, where they were read before. design:
+        of the study that they are of."""
         finished = [p for p in planned if p.finished]
         known = [p.folder.manifest() for p in finished] if manifests is None else manifests
-        runs = [(p.folder, m, p.run.method_name, p.run.seed) for p, m in zip(finished, known, strict=True)]
+        runs = [(p.folder, m, p.run.method_name, p.run.number) for p, m in zip(finished, known, strict=True)]
         settings = of_runs(p.run for p in finished)
         space = planned[0].run.space if planned else None
-        return cls(**stacked(runs), table=table, space=space, settings=settings)
+        by = by_machine([(method, seed) for _, _, method, seed in runs], known)
+        return cls(**stacked(runs), table=table, space=space, settings=settings, design=design, machines=by)
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -89,7 +100,11 @@ class Results:
         table = table_asked(manifest["table"], f"the results in {folder}")
         name = manifest["study"].get("space")
         settings = by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
-        return cls(**frames, table=table, space=None if name is None else SPACES.find(name)(), settings=settings)
+        space = None if name is None else SPACES.find(name)()
+        design, runs = design_of(manifest["study"]), manifest.get("runs", [])
+        keys = [(str(run["method_name"]), int(run["configuration"]["seed"])) for run in runs]
+        by = {} if design and design.varied else by_machine(keys, runs)
+        return cls(**frames, table=table, space=space, settings=settings, design=design, machines=by)
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:
         """The rows of these seeds."""
@@ -201,6 +216,20 @@ class Results:
                 probing = self.timing[self.timing["method"] == name].groupby("seed")["probe_s"].max().median()
                 rows[-1]["probe_seconds"] = round(float(probing), 1)
         return pd.DataFrame(rows)
+
+
+def by_machine(keys: Sequence[tuple[str, int]], manifests: Sequence[dict[str, Any]]) -> dict[tuple[str, int], str]:
+    """What computed each run; empty where one machine did."""
+    told = machines(manifests)
+    return dict(zip(keys, told, strict=True)) if any(told) else {}
+
+
+def design_of(study: Mapping[str, Any]) -> Design | None:
+    """The design of a published study, by what its manifest says of it; None where it says nothing."""
+    try:
+        return Randomness.model_validate(study["randomness"]).laid_out(study["seeds"])
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 APART = ("probe_s", "lookup_s")

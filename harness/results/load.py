@@ -87,14 +87,17 @@ def of_study(study: Study, out: Path) -> Finished:
     if not finished:
         raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, {study.command('run', out)}")
     declared, folder = study.file.comparison, study_folder(out, study)
+    if declared.until_decided:  # the seeds after those that decided are not missing
+        last = max(p.run.seed for p in finished)
+        planned = [p for p in planned if p.run.seed <= last]
     manifests = [p.folder.manifest() for p in finished]
     return Finished(
         study.name,
         study.source,
-        Results.of_runs(finished, study.table, manifests),
+        Results.of_runs(finished, study.table, manifests, study.design),
         len(planned) - len(finished),
         declared,
-        standing(folder, declared, {(p.run.method_name, p.run.seed): p.run.id for p in finished}),
+        standing(folder, declared, {(p.run.method_name, p.run.number): p.run.id for p in finished}),
         folder,
         manifests,
         study.file.figures,

@@ -29,6 +29,24 @@ def device_class(manifest: dict[str, Any]) -> str:
     return f"{kind.partition(':')[0]} {name}"
 
 
+def machines(manifests: Sequence[dict[str, Any]]) -> list[str]:
+    """Of each run, what computed it, as far as runs differ in it and all of them tell it: device, processor, torch,
+    libraries. Empty texts where one machine computed all."""
+    told = [
+        {"device": device_class(m)} | {key: m["environment"].get(key) for key in ("processor", "torch", "libraries")}
+        for m in manifests
+    ]
+    apart = [key for key in (told[0] if told else ()) if len({repr(each[key]) for each in told}) > 1]
+    known = [key for key in apart if all(each[key] is not None for each in told)]
+    return [", ".join(words(key, each[key]) for key in known) for each in told]
+
+
+def words(key: str, value: Any) -> str:
+    """What is told of a machine's part."""
+    told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"torch {told}" if key == "torch" else told
+
+
 def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
     """Clauses that a verdict on these runs must carry; none where all were computed alike by this record format.
 
@@ -40,7 +58,7 @@ def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
         told = ", ".join(f"{n} of format {f}" for f, n in sorted(formats.items(), key=str))
         raise HarnessError(f"{where} mixes runs of several record formats ({told}): read each format by itself")
     clauses = [f"record format {f}, older than this version's {RECORD_FORMAT}" for f in formats if f != RECORD_FORMAT]
-    clauses += mixed("on", map(device_class, manifests))
+    clauses += mixed("on", machines(manifests))
     clauses += mixed("in", (m["environment"].get("precision", "fp32") for m in manifests))
     clauses += mixed("by harness", (m["environment"]["harness"] for m in manifests))
     return clauses + told_code(manifests)

@@ -10,7 +10,6 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.core.memory import memory_limit
-from harness.core.streams import Streams
 from harness.datasets.base import Data, Images
 from harness.runs.study import Run, Study
 from harness.search.searchers.base import SupernetSearcher
@@ -54,7 +53,7 @@ def check_declared(run: Run) -> list[str]:
 def check_table_search(run: Run) -> list[str]:
     """Whether the table has what the searcher asks for; a table that would train it first is not asked."""
     if run.table is not None and run.table.complete:
-        run.method.searcher.start(run.space, run.table, Streams(run.seed))
+        run.method.searcher.start(run.space, run.table, run.streams())
     return []
 
 

@@ -134,7 +134,7 @@ def run_all(
         held: list[Planned] = []
         # a run that took its worker with it is not computed in this process, where one place alone would put it
         for p, ended in executor.run(left, places[: max(len(left), 2 if lost.total() else 1)]):
-            who = f"{p.run.method_name} seed {p.run.seed}"
+            who = f"{p.run.method_name} seed {p.run.number}"
             lost[p.run.folder_name] += ended.state == "lost"
             if ended.state == "finished" or p.finished:
                 yield Outcome(p, None)

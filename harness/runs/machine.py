@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +51,27 @@ class Clock:
         return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, **self.others, "peak_memory_mb": memory / 1e6}
 
 
+@cache
+def processor() -> str:
+    """The processor by its own name, and the instructions that torch chose for it: "AMD EPYC, AVX512"."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    name = next(named, platform.processor() or platform.machine())
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+@cache
+def libraries() -> list[str]:
+    """The libraries of torch that take sums, with their versions."""
+    told = (line.strip(" -") for line in torch.__config__.show().splitlines())
+    return [
+        line.split(" (Git")[0] for line in told if re.match(r"(Intel|OpenBLAS|CuDNN|CUDA Runtime|NNPACK|ARM)", line)
+    ]
+
+
 def environment(device: torch.device, precision: str) -> dict[str, Any]:
     """What computes here."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
@@ -59,6 +83,8 @@ def environment(device: torch.device, precision: str) -> dict[str, Any]:
         "device": f"{device} ({name})",
         # what bits depend on, without the number of the device: cards of one name compute alike
         "device_class": f"{device.type} ({name})",
+        "processor": processor(),
+        "libraries": libraries(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "precision": precision,

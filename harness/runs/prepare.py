@@ -5,7 +5,7 @@ The command line, `harness.run` and the pytest plugin differ in what they tell o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,9 +107,14 @@ def run_study(study: Study, out: Path, device: str = "auto", jobs: int | None = 
     """
     prepared = prepare(study, out)
     places = prepared.executor.places(device, jobs, None)
-    failed = [o.error for o in prepared.begin(places).run(places) if o.error]
+    finish(study.name, prepared.begin(places).run(places))
+
+
+def finish(name: str, outcomes: Iterable[Outcome]) -> None:
+    """Run to the end what has these outcomes; an error where a run of the study did not finish."""
+    failed = [o.error for o in outcomes if o.error]
     if failed:
-        raise HarnessError(f"{len(failed)} runs of {study.name} did not finish; the first says: {failed[0]}")
+        raise HarnessError(f"{len(failed)} runs of {name} did not finish; the first says: {failed[0]}")
 
 
 def set_damaged_aside(planned: Sequence[Planned], recompute: bool, say: Say) -> None:

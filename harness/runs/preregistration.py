@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.core.files import disk, write_atomically
 from harness.core.settings import Settings
@@ -26,9 +26,11 @@ class Declared(Settings):
     `area`: mean regret over epochs. baseline: the method that all others are compared with (the first one, if neither
     it nor pairs are said). pairs: [new, base] instead. level: of the family of comparisons. rope: percentage points
     that do not matter in practice (twice the standard error of the table's mean over trials, if not said; unknown where
-    the table does not tell its noise). paired: by seed (if not said: two methods that share most of their seeds).
-    failure: what counts as a collapsed run, of which the other three are parameters: degraded, percentage points above
-    the run's best; parameter_free, skips: so many operations of the last cell or more.
+    the table does not tell its noise). until_decided: seeds are added until every pair is decided, of which those of
+    the study are the most, and tests hold whenever they are looked at (`harness run --until-decided`). paired: by seed
+    (if not said: two methods that share most of their seeds). failure: what counts as a collapsed run, of which the
+    other three are parameters: degraded, percentage points above the run's best; parameter_free, skips: so many
+    operations of the last cell or more.
     """
 
     primary: Endpoint = "final"
@@ -36,11 +38,18 @@ class Declared(Settings):
     pairs: tuple[tuple[str, str], ...] = ()
     level: float = Field(0.05, gt=0, lt=1)
     rope: float | None = Field(None, ge=0)
+    until_decided: bool = False
     paired: bool | None = None
     failure: Failure = "above-random"
     degraded: float = Field(5.0, gt=0)
     parameter_free: int = Field(4, ge=1)
     skips: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _one_after_another(self) -> Declared:
+        if self.until_decided and self.paired is False:
+            raise ValueError("until_decided adds runs in pairs of one seed: leave paired = false out")
+        return self
 
     @field_validator("pairs")
     @classmethod
@@ -127,7 +136,11 @@ def standing(folder: Path, declared: Declared, runs: Ids) -> str:
     changed = [key for key, value in declared if getattr(before.comparison, key) != value]
     if changed:
         return f"exploratory: {', '.join(changed)} changed since the first run"
-    if before.runs is not None and (told := other_runs(before.runs, runs)):
+    expected = before.runs
+    if expected is not None and declared.until_decided:  # which seeds came after those that decided says nothing
+        last = max((seed for _, seed in runs), default=-1)
+        expected = {(method, seed): name for (method, seed), name in expected.items() if seed <= last}
+    if expected is not None and (told := other_runs(expected, runs)):
         return f"exploratory: {told}"
     return DECLARED
 

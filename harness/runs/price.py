@@ -19,7 +19,6 @@ import torch
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder, sha256_of, write_atomically
-from harness.core.streams import Streams
 from harness.core.version import __version__
 from harness.runs.machine import Clock
 from harness.runs.retraining.fit import seconds
@@ -95,8 +94,8 @@ def prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Price]:
 
 
 def identity(run: Run, device: str) -> str:
-    """Equal where the price is: the run without its seed, and the machine."""
-    told = {k: v for k, v in run.describe().items() if k != "seed"}
+    """Equal where the price is: the run without its seeds, and the machine."""
+    told = {k: v for k, v in run.describe().items() if k not in ("seed", "randomness")}
     here = [__version__, torch.__version__, platform.node(), platform.processor(), device]
     return sha256_of([told, here])[:16]
 
@@ -137,7 +136,7 @@ def measure(run: Run, device: str) -> Price:
                 sampling=process.training.sampling,
                 steps_per_epoch=run.training.steps_per_epoch,
                 preset=process.preset,
-                streams=Streams(run.seed),
+                streams=run.streams(),
             )
             steps = whole.steps_per_epoch
             for probe in run.probes:

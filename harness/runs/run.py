@@ -38,9 +38,10 @@ class Process(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-def start(run: Run, device: torch.device) -> Process:
-    """The run's search in its initial state. Weights, logits and data order depend on the seed alone."""
-    streams = Streams(run.seed)
+def start(run: Run, device: torch.device, streams: Streams | None = None) -> Process:
+    """The run's search in its initial state. Weights, logits and data order depend on its streams alone, which may be
+    given by who wants to look at them."""
+    streams = streams or run.streams()
     if not isinstance(run.method.searcher, SupernetSearcher):
         process: Process = run.method.searcher.start(run.space, run.table, streams)
         return process

@@ -19,6 +19,7 @@ from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
+from harness.core.streams import Streams
 from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.datasets.base import DATASETS, Dataset
 from harness.runs.apart import differing, of_runs
@@ -26,6 +27,7 @@ from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
 from harness.runs.code import foreign_code
 from harness.runs.preregistration import Declared
+from harness.runs.randomness import Design, Point, Randomness
 from harness.runs.retraining.table import Asked, study_table
 from harness.runs.store import RUNNING
 from harness.runs.trained import Common, RecipeName, SupernetSize
@@ -63,6 +65,7 @@ class StudyFile(BaseModel):
     table: a table's name, or NAME@FINGERPRINT of an earlier version of it; "none"; or "trained": what is derived is
     trained, as `retraining` says, and looked up.
     judge: the table is asked after every so many epochs and the last, or after the "last" alone.
+    randomness: which kinds of random streams follow the seed, as all do if not said, are held, or vary by themselves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +77,7 @@ class StudyFile(BaseModel):
     retraining: Asked = Asked()
     methods: list[str] | dict[str, dict[str, Any]]
     seeds: list[int] = Field(min_length=1)
+    randomness: Randomness = Randomness()
     epochs: int | None = Field(None, ge=1, le=1_000_000)
     recipe: RecipeName = "shared"
     preset: PresetName = "fixed"
@@ -116,7 +120,8 @@ class StudyFile(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One search: everything that its rows depend on. recipe: where published settings are from; no part of it."""
+    """One search: everything that its rows depend on. recipe: where published settings are from; no part of it. point:
+    where it stands in a design in which kinds of streams have seeds of their own; None where all follow the seed."""
 
     method_name: str
     method: Method
@@ -132,6 +137,7 @@ class Run:
     probes: tuple[Probe, ...] = ()
     recipe: str = ""
     judge: int | Literal["last"] = 1
+    point: Point | None = None
     first: Run | None = field(default=None, init=False, repr=False, compare=False)
     """The one that this is `of_seed` of."""
 
@@ -140,6 +146,25 @@ class Run:
         other = replace(self, seed=seed)
         object.__setattr__(other, "first", self)
         return other
+
+    def at(self, point: Point) -> Run:
+        """The same search at a point of a design."""
+        fields = {} if point.implementation is None else {"implementation": point.implementation}
+        return replace(self, seed=point.seed, point=point, supernet=self.supernet.model_copy(update=fields))
+
+    @property
+    def number(self) -> int:
+        """What its rows call their seed: the seed, or the number of its point where a design has several of a seed."""
+        return self.seed if self.point is None else self.point.number
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute it."""
+        return 1 if self.point is None else self.point.threads
+
+    def streams(self) -> Streams:
+        """Its random streams, at their beginning."""
+        return Streams(self.seed, self.point.own if self.point else None)
 
     def judged(self, epoch: int) -> bool:
         """Whether the table is asked for what is derived after an epoch; it always is after the last."""
@@ -163,6 +188,7 @@ class Run:
             "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
             # only where it is said, so that runs from before it could be said keep their ids
             **({} if self.judge == 1 else {"judge": self.judge}),
+            **({"randomness": told} if (told := self.point.describe() if self.point else {}) else {}),
         }
         foreign = foreign_code(told)
         return told | ({"code": foreign} if foreign else {})
@@ -199,7 +225,8 @@ def id_of(configuration: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study with its runs, seeds outermost (so that an interrupted study has complete seeds first)."""
+    """A validated study with its runs, seeds (or points of its design) outermost, so that an interrupted study has
+    complete seeds first."""
 
     file: StudyFile
     runs: tuple[Run, ...]
@@ -222,7 +249,12 @@ class Study:
     @property
     def ids(self) -> dict[tuple[str, int], str]:
         """The id of every run by method and seed."""
-        return {(run.method_name, run.seed): run.id for run in self.runs}
+        return {(run.method_name, run.number): run.id for run in self.runs}
+
+    @cached_property
+    def design(self) -> Design:
+        """What of the randomness varies in its runs."""
+        return self.file.randomness.laid_out(self.file.seeds)
 
     @property
     def apart(self) -> dict[str, dict[str, Any]]:
@@ -325,8 +357,30 @@ def expand(file: StudyFile, source: Path) -> Study:
         for label, each in trained.items()
     }
     refuse_one_folder(list(first.values()), source)
-    runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
+    refuse_undecidable(file, source)
+    if file.randomness.plain:
+        runs = tuple(run if seed == run.seed else run.of_seed(seed) for seed in file.seeds for run in first.values())
+    else:
+        try:
+            points = file.randomness.laid_out(file.seeds).points
+        except ValueError as error:
+            raise HarnessError(f"study {source}: {error}") from None
+        runs = tuple(run.at(point) for point in points for run in first.values())
     return Study(file, runs, table, source)
+
+
+def refuse_undecidable(file: StudyFile, source: Path) -> None:
+    """An error where a study is to run until its comparison is decided, which none of its runs could decide."""
+    if file.comparison.until_decided and file.randomness.crossed:
+        raise HarnessError(
+            f"study {source}: runs that share draws ([randomness]) decide nothing, however many: vary the seeds alone, "
+            "or leave comparison.until_decided out"
+        )
+    if file.comparison.until_decided and len(file.methods) < 2:
+        raise HarnessError(
+            f"study {source}: one method alone is compared with nothing: add another one, or leave "
+            "comparison.until_decided out"
+        )
 
 
 def refuse_one_folder(runs: Sequence[Run], source: Path) -> None:

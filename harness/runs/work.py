@@ -31,18 +31,19 @@ class Task:
 
 
 def work(task: Task, device: str) -> Ended:
-    """Execute one run on one thread, so that its bits do not depend on how many run at a time. device: as --device says
-    it; `auto` is resolved here, on the machine that computes. What fails leaves its traceback in the run's folder."""
+    """Execute one run on as many threads as it says, one as a rule, so that its bits do not depend on how many run at a
+    time. device: as --device says it; `auto` is resolved here, on the machine that computes. What fails leaves its
+    traceback in the run's folder."""
     import torch
 
-    from harness.core.arithmetic import arithmetic, check_precision, one_thread, resolve_device
+    from harness.core.arithmetic import arithmetic, check_precision, on_threads, resolve_device
     from harness.runs.run import execute
 
     try:
         resolved = resolve_device(device)
         check_precision(task.run.training.precision, resolved)
         where = torch.device(resolved)
-        with one_thread(), arithmetic("fp32", where):
+        with on_threads(task.run.threads), arithmetic("fp32", where):
             execute(task.run, task.folder, where)
     except Held as held:
         return Ended("held", str(held))

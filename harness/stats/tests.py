@@ -49,11 +49,17 @@ def rank_sum(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
         variance = n * (both - n) / (both - 1) * float(doubled.var())
         at, mean = float(doubled[:n].sum()), n * float(doubled.mean())
         return _approximate(at - mean, variance, smallest, (n, both - n))
+    return count_tails(rank_sum_counts(doubled, n), int(doubled[:n].sum()), smallest, (n, both - n))
+
+
+def rank_sum_counts(doubled: NDArray[np.integer[Any]], n: int) -> Counts:
+    """How many choices of n of these doubled ranks have each sum, from 0 on."""
     table = np.zeros((n + 1, int(doubled.sum()) + 1))
     table[0, 0] = 1.0
     for rank in doubled:
         table[1:, rank:] += table[:-1, : table.shape[1] - rank].copy()
-    return _count_tails(table[-1], int(doubled[:n].sum()), smallest, (n, both - n))
+    found: Counts = table[-1]
+    return found
 
 
 def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
@@ -66,8 +72,7 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
         new, base: values of the runs of two methods, in the order of their pairs.
         most: additions from which the normal distribution is taken.
     """
-    x, y = round_equal(new, base)
-    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
+    difference = differences(new, base)
     n = len(difference)
     ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
     doubled, above = ranks[difference != 0], difference[difference != 0] > 0
@@ -81,7 +86,14 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
     counts[0] = 1.0
     for rank in doubled:
         counts[rank:] += counts[: len(counts) - rank].copy()
-    return _count_tails(counts, observed, smallest, (n, n))
+    return count_tails(counts, observed, smallest, (n, n))
+
+
+def differences(new: ArrayLike, base: ArrayLike) -> Counts:
+    """New minus base of each pair, where those that differ in the last bits alone are equal."""
+    x, y = round_equal(new, base)
+    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
+    return difference
 
 
 def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
@@ -94,7 +106,7 @@ def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
     return [np.round(a, decimals) + 0.0 for a in arrays]
 
 
-def _count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:
+def count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:
     """Tail probabilities of a null distribution of whole numbers."""
     every = counts.sum()  # divided last: sums of counts are whole numbers
     less, greater = counts[: observed + 1].sum() / every, counts[observed:].sum() / every

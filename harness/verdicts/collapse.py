@@ -115,6 +115,8 @@ def told_failures(found: Endpoints, method: str, base: BaseRate, level: float) -
     failed, n = found.failures(method)
     if not n:
         return "not known"
+    if found.varied:  # runs that share what they draw are not so many
+        return f"{failed}/{n}"
     _, low, high = rate(failed, n, level)
     told = f"{failed}/{n} [{low:.2f}, {high:.2f}]"
     return told if np.isnan(base.cells) else f"{told}, {told_p(p_of_more(failed, n, base.cells))}"

@@ -15,10 +15,12 @@ from harness.results.endpoints import Endpoints
 from harness.results.frames import LeftOut
 from harness.runs.apart import between
 from harness.runs.preregistration import Declared, Endpoint
+from harness.stats.blocks import blocked
 from harness.stats.effects import a12, iqm, normalized_regret
-from harness.stats.intervals import Interval, median_interval, rate, rate_difference
-from harness.stats.shift import Shift, runs_to_notice, shift_of
-from harness.stats.tests import holm_multipliers, smallest_rank_sum_p, smallest_signed_rank_p
+from harness.stats.intervals import Interval, median_interval, quantile_interval, rate, rate_difference
+from harness.stats.sequential import sequential_of
+from harness.stats.shift import Shift, shift_of
+from harness.stats.tests import holm_multipliers
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.collapse import BaseRate, told_failures
 
@@ -28,6 +30,8 @@ Matched = tuple[Shift, tuple[LeftOut, ...]]
 """The shift between the runs of two methods that are compared, and the runs that are not."""
 REGRET = "normalized regret (IQM)"
 """The column that tells it."""
+MOST_TOLD = 1000
+"""Runs beyond which it does not matter how many would be needed."""
 CLEAR = 0.9
 """The share of comparisons that a method wins which is told to be worth noticing."""
 
@@ -41,7 +45,8 @@ class Pair:
     level. a12: the chance that a run of the new method beats one of the baseline, whatever their seeds, ties half.
     width: what does not matter in practice, NaN where nobody knows. failures: (failed, runs) of both. rates: the
     difference of their shares. left_out: runs that are not compared. apart: how the methods were trained otherwise.
-    scale: what errors are of. exploratory: it is not what was declared, which its sentence says first.
+    machines: how runs of several machines are compared. scale: what errors are of. exploratory: it is not what was
+    declared, which its sentence says first.
     """
 
     new: str
@@ -58,6 +63,7 @@ class Pair:
     rates: Interval
     left_out: tuple[LeftOut, ...] = ()
     apart: str = ""
+    machines: str = ""
     scale: Scale = ACCURACY
     exploratory: bool = False
 
@@ -90,7 +96,7 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart]
+        parts = [self.finding, self.other_summary, self.none_failed, self.told_left_out, self.apart, self.machines]
         return ("exploratory: " if self.exploratory else "") + "; ".join(filter(None, parts))
 
     @property
@@ -136,8 +142,26 @@ class Pair:
         """What so many runs may have missed."""
         missed = self.shift.detectable(self.level / self.multiplier)
         if np.isinf(missed):
-            return "a difference of any size may have been missed"
-        return f"a difference of less than {missed:.2g}{self.unit} may well have been missed"
+            told = "a difference of any size may have been missed"
+        else:
+            told = f"a difference of less than {missed:.2g}{self.unit} may well have been missed"
+        return f"{told}; {self.told_needed}"
+
+    @property
+    def needed(self) -> float:
+        """How many pairs, or runs of each method, would have been needed for what was seen; infinite where nothing
+        was."""
+        return max(self.fewest, self.shift.needed(self.level / self.multiplier))
+
+    @property
+    def told_needed(self) -> str:
+        """The same in words."""
+        if np.isinf(self.needed):
+            return "no number of runs finds what was seen"
+        unit = "pairs" if self.paired else "runs of each"
+        if self.needed > MOST_TOLD:
+            return f"what was seen would need more than {MOST_TOLD:,} {unit}"
+        return f"what was seen would need about {self.needed:.0f} {unit}"
 
     @property
     def other_summary(self) -> str:
@@ -169,12 +193,11 @@ class Pair:
     @property
     def fewest(self) -> int:
         """The fewest runs of each method whose smallest p reaches the level over all pairs."""
-        smallest = smallest_signed_rank_p if self.paired else (lambda n: smallest_rank_sum_p(n, n))
-        return next(n for n in count(2) if smallest(n) * self.pairs <= self.level)
+        return next(n for n in count(2) if self.shift.smallest_p(n) * self.pairs <= self.level)
 
     @property
     def enough(self) -> int:
-        return max(self.fewest, runs_to_notice(CLEAR, self.level / self.pairs, paired=self.paired))
+        return max(self.fewest, self.shift.to_notice(CLEAR, self.level / self.pairs))
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
@@ -196,7 +219,7 @@ class Pair:
         columns |= {"interval_level": self.level / self.multiplier}
         test = self.shift.test
         columns |= {"p": test.p, "p_holm": self.p_holm, "p_lower": test.less, "p_higher": test.greater}
-        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state}
+        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state, "needed": self.needed}
         columns |= {"a12": self.a12, "cliffs_delta": 2 * self.a12 - 1, "equivalent_within": self.width}
         columns |= {"failed_difference": self.rates.estimate}
         columns |= {"failed_low": self.rates.low, "failed_high": self.rates.high}
@@ -227,7 +250,7 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
     """Every pair that is declared, at an endpoint (the declared one, if none is named).
 
     Raises:
-        HarnessError: a method has no finished run, or none with a value.
+        HarnessError: a method has no finished run, or none with a value, or runs share what they draw.
     """
     endpoint = endpoint or declared.primary
     named = declared_pairs(found, declared)
@@ -270,6 +293,7 @@ def compare_two(
         rates=difference_of_failures(found, names, shift.paired, declared.level),
         left_out=left_out,
         apart=between(found.settings, names),
+        machines=told_machines(found, names, shift.paired),
         scale=found.scale,
     )
 
@@ -292,6 +316,7 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
 
     Paired, by the seeds that both have, where these are at least half of the seeds of each, or where the study says so.
     """
+    found.refuse_shared()
     new, base = (found.by_seed(method, endpoint) for method in names)
     left_out = [run for method in names for run in found.absent(method, endpoint)]
     for method, values in zip(names, (new, base), strict=True):
@@ -304,8 +329,12 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         raise HarnessError(
             f"paired = true needs seeds that both {names[0]!r} and {names[1]!r} have finished: run what is missing"
         )
-    if declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
-        return shift_of(list(new.values()), list(base.values()), paired=False), tuple(left_out)
+    if declared.until_decided:
+        if not common:
+            raise HarnessError(f"until_decided pairs runs by seed, and {names[0]!r} and {names[1]!r} share none")
+    elif declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
+        shift, elsewhere = unpaired(found, names, (new, base))
+        return shift, (*left_out, *elsewhere)
     known = {(run.method, run.seed) for run in left_out}
     for method, other, values in ((names[0], names[1], new), (names[1], names[0], base)):
         left_out += [
@@ -313,7 +342,51 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
             for seed in values
             if seed not in common and (method, seed) not in known
         ]
-    return shift_of([new[s] for s in common], [base[s] for s in common], paired=True), tuple(left_out)
+    x, y = [new[s] for s in common], [base[s] for s in common]
+    return sequential_of(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
+
+
+def unpaired(
+    found: Endpoints, names: tuple[str, str], values: tuple[dict[int, float], dict[int, float]]
+) -> tuple[Shift, list[LeftOut]]:
+    """The shift between runs that are no pairs, and the runs that it leaves out: within machines, where several have
+    runs of both methods."""
+    every = [
+        {seed: found.machines.get((name, seed), "") for seed in own} for name, own in zip(names, values, strict=True)
+    ]
+    common = set(every[0].values()) & set(every[1].values())
+    if not common or len({*every[0].values(), *every[1].values()}) < 2:
+        return shift_of(list(values[0].values()), list(values[1].values()), paired=False), []
+    left_out = [
+        LeftOut(name, seed, f"its machine has no run of {other}")
+        for name, other, own in zip(names, names[::-1], every, strict=True)
+        for seed, machine in own.items()
+        if machine not in common
+    ]
+    x, y = ([v for s, v in own.items() if of[s] in common] for own, of in zip(values, every, strict=True))
+    of_new, of_base = ([machine for machine in of.values() if machine in common] for of in every)
+    return blocked(x, y, of_new, of_base), left_out
+
+
+def told_machines(found: Endpoints, names: tuple[str, str], paired: bool) -> str:
+    """Where runs of several machines are compared, how, as a clause. A difference between machines is in neither pairs
+    of one machine nor ranks within machines; pairs across machines have it, and share no more than their seed."""
+    new, base = ({s: machine for (m, s), machine in found.machines.items() if m == name} for name in names)
+    if len({*new.values(), *base.values()}) < 2:
+        return ""
+    if not set(new.values()) & set(base.values()):
+        where = " and ".join(
+            f"{name} on {'; '.join(dict.fromkeys(own.values()))}" for name, own in zip(names, (new, base), strict=True)
+        )
+        return f"no machine has runs of both, so what differs may be the machine ({where})"
+    if not paired:
+        return "compared within machines, of which there are several"
+    across = sorted(seed for seed in new if seed in base and new[seed] != base[seed])
+    if not across:
+        return "each pair is of one machine, of which there are several"
+    seeds = f"seed{'s' * (len(across) > 1)} {', '.join(map(str, across))}"
+    of = f"{len(across)} of {len(set(new) & set(base))} pairs"
+    return f"{of} are across machines, which share no more than a seed ({seeds})"
 
 
 def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
@@ -328,17 +401,27 @@ def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: boo
     return rate_difference((only[0], len(common)), (only[1], len(common)), level)
 
 
-def describe(found: Endpoints, declared: Declared, base: BaseRate) -> list[dict[str, object]]:
+def describe(
+    found: Endpoints, declared: Declared, base: BaseRate, quantile: float | None = None
+) -> list[dict[str, object]]:
     """One row a method, at the declared endpoint: median error with its exact interval, interquartile mean of regret
     between the table's optimum (0) and its median cell (1), and collapsed runs with the chance that random cells
-    collapse as often."""
+    collapse as often. Runs that share what they draw have no such interval, and no such chance. quantile: of a method's
+    runs, told with its interval."""
     rows: list[dict[str, object]] = []
     area = declared.primary == "area"
     for name in found.methods:
         values = found.values(name, declared.primary)
         row: dict[str, object] = {"method": name, "n": len(values)}
         what = found.scale.regret_axis if area else found.scale.axis
-        row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+        if found.varied:
+            row[what] = f"{np.median(values):.2f}" if len(values) else "-"
+        else:
+            row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+        if quantile is not None:
+            known = len(values) and not found.varied
+            told = told_interval(quantile_interval(values, quantile, declared.level), sign="") if known else "-"
+            row[f"{100 * quantile:g} % below"] = told
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
             scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))

@@ -124,8 +124,11 @@ def gate(
         seeds are compared, each with itself; else all runs of both.
 
     Raises:
-        HarnessError: a method of the baseline has no run, or a margin is so wide that nothing could be beyond it.
+        HarnessError: a method of the baseline has no run, a margin is so wide that nothing could be beyond it, or runs
+            share what they draw.
     """
+    if today.design and today.design.varied:
+        raise HarnessError(f"a gate is of runs that differ in their seeds, and these share draws ({today.design.told})")
     now = baseline_rows(today)
     check_same_measure(now, baseline)
     baseline = of_methods(baseline, only)

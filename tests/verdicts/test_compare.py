@@ -19,7 +19,7 @@ from harness.results.endpoints import Endpoints, endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared, declare, standing
 from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
-from harness.verdicts.compare import compare
+from harness.verdicts.compare import Pair, compare
 from harness.verdicts.gate import Check, Margins, gate, margins_of, overall, summary
 from harness.verdicts.paper import paper_table
 from tests.conftest import ROOT
@@ -579,3 +579,37 @@ def test_thousands_of_methods_take_seconds() -> None:
         same.failures,
         same.rates,
     )
+
+
+def on_machines(where: dict[tuple[str, int], str], paired: bool | None = None) -> list[Pair]:
+    """Sixteen runs of two methods, eight each, `new` a point better, on these machines."""
+    rng = np.random.default_rng(0)
+    runs = {m: {s: [30 + shift + float(rng.normal())] for s in range(8)} for m, shift in (("base", 0.0), ("new", -1.0))}
+    results = replace(of_errors(runs), machines=where)
+    return compare(endpoints(results, Declared(paired=paired)), Declared(paired=paired))
+
+
+def test_runs_of_several_machines_say_so_and_are_compared_within_them() -> None:
+    mixed = {(m, s): "one" if s < 4 else "other" for m in ("base", "new") for s in range(8)}
+    (pair,) = on_machines(mixed)
+    assert "each pair is of one machine, of which there are several" in pair.verdict
+    across = mixed | {("new", 0): "other", ("new", 5): "one"}
+    (pair,) = on_machines(across)
+    assert "2 of 8 pairs are across machines, which share no more than a seed (seeds 0, 5)" in pair.verdict
+    (pair,) = on_machines(mixed, paired=False)
+    assert "compared within machines" in pair.verdict
+    assert pair.shift.kind == "unpaired, rank-sum within machines"
+    assert on_machines({})[0].machines == ""
+
+
+def test_what_may_be_the_machine_is_named() -> None:
+    apart = {(m, s): m for m in ("base", "new") for s in range(8)}
+    for paired in (None, False):
+        (pair,) = on_machines(apart, paired)
+        assert "no machine has runs of both, so what differs may be the machine (new on new and base on base)" in (
+            pair.verdict
+        )
+    third = {(m, s): "one" for m in ("base", "new") for s in range(8)} | {("new", 7): "third"}
+    (pair,) = on_machines(third, paired=False)
+    assert "left out: new seed 7 (its machine has no run of base)" in pair.verdict
+    assert pair.n == (7, 8)

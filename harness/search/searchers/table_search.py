@@ -13,7 +13,6 @@ from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.registry import Plugin
-from harness.core.seeds import derive_seed
 from harness.core.streams import Streams
 from harness.spaces.base import Architecture, Space
 from harness.tables.measure import Measure
@@ -47,7 +46,7 @@ class TableSearcher(Plugin):
                 f"{self.name} chooses by validation accuracy, and table {table.name!r} declares none: "
                 "add the table with --validation"
             )
-        generator = np.random.Generator(np.random.PCG64(derive_seed(streams.seed, "candidates")))
+        generator = np.random.Generator(np.random.PCG64(streams.derived("candidates")))
         return TableSearch(self, space, table, generator)
 
     @abstractmethod

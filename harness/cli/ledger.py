@@ -1,0 +1,42 @@
+"""The verb that says what a spread is made of: ledger. Imports happen when it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.reading import finished_runs, form
+from harness.core.markup import in_markdown, in_terminal, latex_comment
+
+if TYPE_CHECKING:
+    from harness.results.load import Finished
+
+
+@click.command()
+@finished_runs
+@click.option("--measure", help="Another measure than the table's test, dataset/split@epochs.")
+@form
+def ledger(found: Finished, measure: str | None, form: Any) -> None:
+    """Say what a method's spread is made of: shares of the variance, and what to repeat.
+
+    Of a study that varies kinds of random draws by themselves, in [randomness]. CSV and JSON have a row a part, with
+    variances and their intervals; 'harness plot STUDY --figure ledger' draws the shares.
+    """
+    from harness.cli.printing import emit
+    from harness.tables.measure import Measure
+    from harness.verdicts.ledger import caption, ledgers
+
+    chosen = Measure.parse(measure) if measure else None
+    table = found.results.table
+    if chosen and table is not None:
+        table.trials(chosen)  # an error where it has none
+    made = ledgers(found.results, found.declared, chosen)
+    under = caption(made, found.declared)
+    if form in ("csv", "json"):
+        emit([row for each in made for row in each.numbers()], form)
+        return
+    emit([each.row() for each in made], form, f"{found.name}: what the spread is made of")
+    lines = [*(f"{each.verdict}." for each in made), under]
+    before = {"table": in_terminal, "markdown": lambda line: f"\n{in_markdown(line)}", "latex": latex_comment}
+    click.echo("\n".join(map(before[form], lines)))

@@ -1,0 +1,133 @@
+"""Which methods can be told apart over several tasks, each of which is a block: a space, a data set, a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.core.text import told_p
+from harness.results.endpoints import endpoints
+from harness.results.load import Finished
+from harness.runs.preregistration import Endpoint
+from harness.stats.intervals import Floats, Interval
+from harness.stats.ranks import friedman_p, nemenyi, rank_intervals, wilcoxon_holm
+from harness.stats.tests import smallest_signed_rank_p
+
+FEWEST_METHODS = 3
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One method among all. rank: mean over tasks, 1 is best, with its interval. alike: methods that it is not told
+    apart from, by the signed-rank test over tasks (Holm), and by Nemenyi's."""
+
+    method: str
+    rank: Interval
+    tasks: int
+    alike: tuple[str, ...]
+    alike_nemenyi: tuple[str, ...]
+    medians: tuple[float, ...]
+
+    def row(self) -> dict[str, object]:
+        """What a page has room for."""
+        estimate, low, high = self.rank
+        return {
+            "method": self.method,
+            "tasks": self.tasks,
+            "mean rank": f"{estimate:.2f} [{low:.2f}, {high:.2f}]",
+            "not told apart from": ", ".join(self.alike) or "-",
+            "by Nemenyi": ", ".join(self.alike_nemenyi) or "-",
+        }
+
+    def numbers(self) -> dict[str, object]:
+        """Everything."""
+        row: dict[str, object] = {"method": self.method, "tasks": self.tasks, "rank": self.rank.estimate}
+        row |= {"rank_low": self.rank.low, "rank_high": self.rank.high}
+        row |= {"not_told_apart": "; ".join(self.alike), "not_told_apart_nemenyi": "; ".join(self.alike_nemenyi)}
+        return row | {f"median_{place}": value for place, value in enumerate(self.medians)}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """p: Friedman's, by random orders. smallest: the least p, times the number of pairs, that so many tasks can give a
+    pair. tasks: their names. left_out: methods that some task lacks."""
+
+    methods: list[Ranked]
+    p: float
+    smallest: float
+    level: float
+    tasks: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What so many tasks show, or that they are too few."""
+        n, pairs = len(self.tasks), len(self.methods) * (len(self.methods) - 1) // 2
+        found = "differ in rank" if self.p <= self.level else "no difference in rank shown"
+        told = [f"{len(self.methods)} methods over {n} tasks: {found} (Friedman, {told_p(self.p)})"]
+        if self.smallest > self.level:
+            fewest = next(k for k in count(2) if smallest_signed_rank_p(k) * pairs <= self.level)
+            told.append(
+                f"{n} tasks cannot tell any two of them apart by signed ranks, however different (the smallest p is "
+                f"{self.smallest:.2g}): {fewest} can"
+            )
+        if self.left_out:
+            told.append(f"left out, as some task lacks them: {', '.join(self.left_out)}")
+        return "; ".join(told)
+
+
+def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> Ranking:
+    """Rank the methods that all tasks have, by the median of their runs on each.
+
+    Args:
+        tasks: finished runs of studies that differ in what is searched.
+        endpoint: what is ranked; what the first study declares, if not said.
+
+    Raises:
+        HarnessError: there are fewer than two tasks, or fewer than three methods that all of them have.
+    """
+    if len(tasks) < 2:
+        raise HarnessError("ranks are over several tasks: name two studies or folders at least")
+    chosen, level = endpoint or tasks[0].declared.primary, tasks[0].declared.level
+    ends = [endpoints(task.results, task.declared) for task in tasks]
+    for each in ends:
+        each.refuse_shared()
+    every = list(dict.fromkeys(name for each in ends for name in each.methods))
+    methods = [name for name in every if all(len(each.values(name, chosen)) for each in ends)]
+    if len(methods) < FEWEST_METHODS:
+        raise HarnessError(
+            f"ranks need {FEWEST_METHODS} methods that all tasks have, and these have in common: "
+            f"{', '.join(methods) or 'no method'}: harness compare is for two"
+        )
+    runs = [[each.values(name, chosen) for name in methods] for each in ends]
+    costs = np.array([[np.median(own) for own in task] for task in runs])
+    by_rank, by_nemenyi = wilcoxon_holm(costs), nemenyi(costs)
+    pairs = len(methods) * (len(methods) - 1) / 2
+    found = [
+        Ranked(
+            name,
+            interval,
+            len(tasks),
+            alike(methods, by_rank[place], place, level),
+            alike(methods, by_nemenyi[place], place, level),
+            tuple(costs[:, place]),
+        )
+        for place, (name, interval) in enumerate(zip(methods, rank_intervals(runs, level), strict=True))
+    ]
+    return Ranking(
+        sorted(found, key=lambda each: each.rank.estimate),
+        friedman_p(costs),
+        min(1.0, smallest_signed_rank_p(len(tasks)) * pairs),
+        level,
+        tuple(task.name for task in tasks),
+        tuple(name for name in every if name not in methods),
+    )
+
+
+def alike(methods: Sequence[str], p: Floats, place: int, level: float) -> tuple[str, ...]:
+    """The methods that one is not told apart from."""
+    return tuple(name for other, name in enumerate(methods) if other != place and p[other] > level)
