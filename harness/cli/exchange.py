@@ -58,7 +58,7 @@ def import_(
     table say --space alone: epochs, cells and logits are there, and what needs no lookup works.
     """
     from harness.results.importers.base import IMPORTERS, import_logs, importer_of
-    from harness.spaces.base import search_space
+    from harness.spaces.base import STACKS, search_space
     from harness.tables.catalog import NO_TABLE, open_table
 
     if len(what) > 2:
@@ -69,7 +69,7 @@ def import_(
     opened = None if table in (None, NO_TABLE) else open_table(str(table))
     if opened is not None and space is not None and opened.space.name != space:
         raise HarnessError(f"table {table} is of {opened.space.name}, not of {space}: leave --space out")
-    if opened is not None and not opened.complete and opened.space.networks().stack is None:
+    if opened is not None and not opened.complete and STACKS not in opened.space.has:
         click.echo(f"note: table {table} can train none of its architectures: nothing is looked up", err=True)
         space, opened = opened.space.name, None
     searched = search_space(space) if space is not None else None

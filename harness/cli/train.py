@@ -13,7 +13,7 @@ from harness.cli.reading import form
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.runs.retraining.fit import Retraining
+    from harness.runs.retraining.job import Retraining
     from harness.tables.measure import Scale
 
 
@@ -56,7 +56,7 @@ def train(
     from harness.core.signals import Stopped, stoppable
     from harness.runs.changes import apply_settings
     from harness.runs.retraining.asked import cells as named
-    from harness.runs.retraining.fit import Retraining
+    from harness.runs.retraining.job import Retraining
     from harness.runs.retraining.recipe import recipe
     from harness.runs.retraining.table import networks, train_all
 

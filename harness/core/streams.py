@@ -11,14 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
 
-Make = Callable[[torch.Generator], Tensor]
-Source = Callable[[str, Make, torch.device], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Make = Callable[["torch.Generator"], "Tensor"]
+Source = Callable[[str, Make, "torch.device"], "Tensor"]
 KINDS = {
     "weights": r"weights",
     "logits": r"alpha-init",

@@ -9,26 +9,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import F, torch
 from harness.core.registry import Plugin, Registry
 from harness.core.seeds import derive_seed
 from harness.core.streams import Streams, sent
 from harness.spaces.base import Preset
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DATASETS = Registry("datasets", "harness.datasets")
 
 Part = Literal["train", "valid", "test"]
 
 
-Batch = tuple[Any, Tensor]
+Batch = tuple[Any, "Tensor"]
 """What a network takes, and the label of each of its answers."""
-Scores = Callable[[Any], Tensor]
+Scores = Callable[[Any], "Tensor"]
 """A network's answers [labels, classes] to what it takes."""
 EVALUATION_BATCH = 500
 SAMPLE = 2048

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.datasets.base import Part
 from harness.datasets.nats_split import SplitImages
 from harness.datasets.official import Archive, Pictures
 from harness.datasets.pickled import read_batches
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SIDE = 32
 LICENCE = "none published; its authors ask to be cited"

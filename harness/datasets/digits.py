@@ -7,15 +7,18 @@ enough for small networks to tell architectures apart, which plain digits are no
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
 from harness.core.streams import sent
 from harness.datasets.base import Dataset, Images, Part, StoredImages
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PART_SIZE = 599
 """1,797 digits in three equal parts, by a fixed shuffle."""

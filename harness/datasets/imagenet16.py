@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
 from harness.core.download import DRIVE
 from harness.core.errors import HarnessError
@@ -13,6 +12,9 @@ from harness.datasets.base import Part
 from harness.datasets.nats_split import SplitImages
 from harness.datasets.official import Archive, Pictures
 from harness.datasets.pickled import read_batches
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FILES = {
     "train_data_batch_1": ("1qd9Fkg7MdIe3MMbHtIJC8eZ8OsWcqPYA", "27846dcaa50de8e21a7d1a35f30f0e91"),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
 from harness.datasets.official import OfficialImages
 from harness.datasets.pickled import parts_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SPLITS = "nats-bench-splits.npz"
 

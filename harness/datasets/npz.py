@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.files import known_digest
+from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 
@@ -23,7 +23,7 @@ VALIDATION = ("valid", "val")
 COLOURS = (1, 3)
 """Channels that pictures mostly have."""
 
-Pair = tuple[torch.Tensor, torch.Tensor]
+Pair = tuple["torch.Tensor", "torch.Tensor"]
 
 
 class NpzImages(Dataset):

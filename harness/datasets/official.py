@@ -10,17 +10,19 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.core.download import Say, Source, download
 from harness.core.errors import HarnessError, NotHere, did_you_mean
 from harness.core.files import cache_folder, digest, disk, known_digest
 from harness.datasets.base import DATASETS, Data, Dataset, Images, Part, StoredImages
 from harness.datasets.pickled import halves
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

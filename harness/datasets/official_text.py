@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field
 
 from harness.datasets.base import Part
 from harness.datasets.official import Archive, OfficialDataset
 from harness.datasets.texts import Text, random_text, read_text
+
+if TYPE_CHECKING:
+    import torch
 
 PTB: dict[Part, str] = {
     "train": "f26c4b92c5fdc7b3f8c7cdcb991d8420",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.core.pickles import NUMPY, load
 from harness.datasets.base import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def read_batches(paths: list[Path], labels_key: str, side: int) -> tuple[Any, Any]:

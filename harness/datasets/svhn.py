@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
 from harness.datasets.official import Archive, OfficialImages, Pictures
 from harness.datasets.pickled import halves
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def published(part: str, size: str, md5: str) -> Archive:

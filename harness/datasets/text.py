@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.files import known_digest
 from harness.datasets.base import Dataset, Part
 from harness.datasets.texts import Text, read_text
+
+if TYPE_CHECKING:
+    import torch
 
 FILES: dict[Part, str] = {"train": "train.txt", "valid": "valid.txt", "test": "test.txt"}
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import Field
 
 from harness.datasets.base import Dataset, Part
 from harness.datasets.texts import Text, read_text
+
+if TYPE_CHECKING:
+    import torch
 
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.core.streams import Streams
 from harness.datasets.base import HALVES, Batch, Data, Feed, Part, Scores
 from harness.spaces.base import Preset
 from harness.spaces.blocks.sequences import Stretch
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 END = "<eos>"
 """The word that ends a line."""
 USUAL = 0.95
 """The share of stretches of the usual length; the others have half of it."""
-HOST = torch.device("cpu")
 EVALUATION_COLUMNS: dict[Part, int] = {"train": 10, "valid": 10, "test": 1}
 """The columns into which a text is cut to be evaluated."""
 
@@ -164,7 +164,8 @@ class TextFeed(Feed):
             self.restart()
         self.taken += 1
         first = self.positions["train"]
-        drawn = self.streams.draw("lengths", lambda g: torch.rand((), generator=g, dtype=torch.float64), HOST).item()
+        host = torch.device("cpu")
+        drawn = self.streams.draw("lengths", lambda g: torch.rand((), generator=g, dtype=torch.float64), host).item()
         self.length = self.rows if drawn < USUAL else max(1, self.rows // 2)
         self.positions["train"] += self.length
         return self._stretch("train", first, self.length, rate=self.length / self.rows)

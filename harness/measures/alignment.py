@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from harness.core.lazy import F, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def of_each_cell(mix: Sequence[Tensor], cells: Mapping[int, int]) -> dict[int, Tensor]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.core.memory import memory_limit
 from harness.datasets.base import Data, Images
 from harness.runs.study import Run, Study
 from harness.search.searchers.base import SupernetSearcher
 from harness.spaces.base import IMAGES, WORDS
-from harness.spaces.blocks.build import build_supernet
-from harness.spaces.blocks.supernet import Supernet, as_mix
+from harness.spaces.blocks.mix import as_mix
 from harness.spaces.fit import check_space, located
+
+if TYPE_CHECKING:
+    from harness.spaces.blocks.supernet import Supernet
 
 SHOWN = 2
 """Items that are put through a network."""
@@ -138,6 +139,8 @@ def check_network(run: Run, images: Data) -> list[str]:
 
 def network_of(run: Run, images: Data) -> Supernet:
     """The run's network, with random weights."""
+    from harness.spaces.blocks.build import build_supernet
+
     net = build_supernet(
         run.space,
         run.space.presets[run.preset],

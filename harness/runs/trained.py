@@ -18,8 +18,7 @@ from harness.search.recipes import published
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
-from harness.spaces.base import PresetName, Space
-from harness.spaces.blocks.build import Implementation
+from harness.spaces.base import Implementation, PresetName, Space
 
 RecipeName = Literal["shared", "published"]
 OWN = ("training", "supernet")

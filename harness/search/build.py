@@ -9,8 +9,8 @@ from harness.search.cuda_graph import make_replayable
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method
 from harness.search.training import Training
-from harness.spaces.base import Preset, Space
-from harness.spaces.blocks.build import Implementation, build_supernet
+from harness.spaces.base import Implementation, Preset, Space
+from harness.spaces.blocks.build import build_supernet
 
 
 def build_search(

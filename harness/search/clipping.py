@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
+from harness.core.lazy import torch
 from harness.search.searchers.base import Counted
-from harness.spaces.blocks.supernet import Mix, Supernet
+from harness.spaces.blocks.mix import Mix
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.spaces.blocks.supernet import Supernet
 
 
 def alpha_gradients(counts: Counted, sample: Mix, alphas: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:

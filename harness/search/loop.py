@@ -25,7 +25,7 @@ from harness.search.steps import (
 )
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import Mix
+from harness.spaces.blocks.mix import Mix
 
 Step = Callable[[Batch, Batch], Tensor]
 """A step on a training and a validation batch; returns the training loss, detached."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
+from harness.core.lazy import torch
 from harness.core.streams import Streams
 from harness.datasets.base import Batch, Data, Feed, evaluated
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment, cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import Architecture, Preset, Space
-from harness.spaces.blocks.supernet import Mix, Supernet, kept_buffers
+from harness.spaces.blocks.mix import Mix, kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.spaces.blocks.supernet import Supernet
 
 DROPPED = -1e4
 """The logit of a dropped option: its softmax is exactly zero, and so is its gradient."""

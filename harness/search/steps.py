@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor, nn
-from torch.nn import functional as F
-
+from harness.core.lazy import F
 from harness.core.streams import Streams
 from harness.datasets.base import Batch
 from harness.spaces.base import Space
-from harness.spaces.blocks.supernet import Mix, Supernet
+from harness.spaces.blocks.mix import Mix
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.spaces.blocks.supernet import Supernet
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ IMAGES, WORDS = "images", "words"
 APART = "operations that are computed one by one"
 CELLS = "several cells"
 NO_WAY_AROUND = "operations without a way around them of their own"
+STACKS = "networks that are trained together for a table"
 Rows = Sequence[NDArray[np.floating[Any]]]
 
 
@@ -104,6 +105,8 @@ class Preset(BaseModel):
 
 FIXED = Preset()
 PresetName = Literal["official", "fixed"]
+Implementation = Literal["fast", "readable"]
+"""Of a network: one for speed, or one module an operation."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,8 @@ class Space(ABC):
     """The depth from which on the network has every kind of cell."""
     presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
     has: ClassVar[tuple[str, ...]] = (IMAGES, APART, CELLS, NO_WAY_AROUND)
-    """What its networks have that methods may ask for: `IMAGES` or `WORDS` as their input, `APART`, `CELLS`,
-    `NO_WAY_AROUND`."""
+    """What its networks have that others may ask for, without building any: `IMAGES` or `WORDS` as their input,
+    `APART`, `CELLS`, `NO_WAY_AROUND`; `STACKS`, where `Networks.stack` is given."""
     trainings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Recipes by which its papers trained what they derived, by name: fields that differ from those of the published
     one of networks that read the same (`runs.retraining.recipe`)."""

@@ -234,11 +234,16 @@ class Table(OpenedFolder):
 
     def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
         """The best accuracy of a measure: of the architectures of which it is known (`knows_all`)."""
+        row, accuracy = self._best(measure, trial)
+        return Optimum(accuracy, row, self.encoding(row), self.index(row))
+
+    def _best(self, measure: Measure, trial: Trial = "mean") -> tuple[int, float]:
+        """The row of the optimum, and its accuracy: without its name, for which an enumerable space is listed."""
         values = self.row_values(measure, trial)
         if np.isnan(values).all():
             raise HarnessError(f"table {self.name} knows no architecture's {measure}, trial {trial}: it has no optimum")
         row = int(np.nanargmin(self.scale.places_of(values)))
-        return Optimum(float(values[row]), row, self.encoding(row), self.index(row))
+        return row, float(values[row])
 
     def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
         """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases, where
@@ -251,7 +256,7 @@ class Table(OpenedFolder):
         table knows the measure of a part of its space, whose best is no optimum and whose median no random level."""
         if not self.knows_all(measure):
             return {}
-        best, median = self.optimum(measure).accuracy_pct, self.random_median(measure)
+        (_, best), median = self._best(measure), self.random_median(measure)
         optimum, drawn = self.scale.error_of(best), self.scale.error_of(median)
         return {"table optimum": optimum, "random architecture (median)": drawn}
 

@@ -26,7 +26,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.steps import Moment, WeightStep, frozen_cross_entropy
 from harness.search.training import Training
-from harness.spaces.base import WORDS, Architecture, Enumerable, Space
+from harness.spaces.base import STACKS, WORDS, Architecture, Enumerable, Space
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.sequences import Stretch
 from harness.spaces.blocks.supernet import Supernet
@@ -63,6 +63,8 @@ class SpaceContract:
                 hold_among("options of operations are operations", named, space.operations)
         named = {*space.parameter_free, *space.short, *(n for n in (space.zero, space.skip) if n)}
         hold_among("parameter_free, short, zero and skip are operations", named, space.operations)
+        stacks = self.space.networks().stack is not None
+        hold("`has` names STACKS where networks() has a stack", STACKS in self.space.has, stacks)
         hold("the presets are official and fixed", set(space.presets), {"official", "fixed"})
 
     def test_sizes_are_as_declared(self) -> None:

@@ -18,7 +18,7 @@ from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import scores
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 from harness.spaces.base import WORDS
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 from harness.spaces.darts.space import S3
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net

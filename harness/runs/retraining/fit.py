@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,56 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256_of
 from harness.core.streams import Streams
-from harness.datasets.base import EVALUATION_BATCH, Batches, Data, Dataset, cut_out, evaluated
+from harness.datasets.base import EVALUATION_BATCH, Batches, Data, cut_out, evaluated
 from harness.runs.machine import Clock, environment
+from harness.runs.retraining.job import Retraining, RetrainingFolder
 from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.language_fit import LanguageFit
 from harness.runs.retraining.recipe import Recipe
-from harness.runs.store import Rows, RunFolder
-from harness.spaces.base import Architecture, Space
+from harness.runs.store import Rows
 from harness.spaces.blocks.derived import build_derived, on_meta, size
-
-FORMAT = 1
-"""Part of every training's identity: raised when the same configuration would give other rows."""
-
-
-@dataclass(frozen=True)
-class Retraining:
-    """One training: everything that its rows depend on. Architectures of one canonical key are one."""
-
-    space: Space
-    architecture: Architecture
-    dataset: Dataset
-    recipe: Recipe | LanguageRecipe
-    seed: int
-
-    def describe(self) -> dict[str, Any]:
-        """The resolved configuration: plain values, every default written out."""
-        return {
-            "format": FORMAT,
-            "space": self.space.name,
-            "architecture": self.space.canonical_key(self.architecture),
-            "dataset": {"name": self.dataset.name} | self.dataset.describe(),
-            "recipe": self.recipe.model_dump(mode="json"),
-            "seed": self.seed,
-        }
-
-    @property
-    def id(self) -> str:
-        return sha256_of(self.describe())[:16]
-
-    def folder(self, root: Path) -> RetrainingFolder:
-        return RetrainingFolder(root, f"{self.space.name}_seed{self.seed}_{self.id}")
-
-
-class RetrainingFolder(RunFolder):
-    """The folder of one training."""
-
-    @property
-    def again(self) -> str:
-        return f"delete {self.final}, and it is trained again"
 
 
 def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> None:

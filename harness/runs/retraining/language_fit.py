@@ -14,7 +14,6 @@ from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.texts import (
     EVALUATION_COLUMNS,
-    HOST,
     Text,
     cut_into_columns,
     evaluate_text,
@@ -26,6 +25,7 @@ from harness.search.clipping import norm_and_scale
 
 COLUMNS = {"valid": EVALUATION_COLUMNS["valid"], "test": EVALUATION_COLUMNS["test"]}
 Weights = dict[str, Tensor]
+HOST = torch.device("cpu")
 READ = 4
 """Stretches of the validation text that are read to reckon what all of it takes."""
 

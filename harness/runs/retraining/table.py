@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, field_validator
 
 from harness.core.arithmetic import arithmetic, one_thread
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
+from harness.core.lazy import torch
 from harness.core.seeds import check_seeds, parse_seeds
 from harness.core.settings import Settings
 from harness.datasets.base import Dataset
 from harness.runs.lease import Held
-from harness.runs.retraining.fit import Retraining, train
+from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.recipe import Recipe, recipe
-from harness.spaces.base import Architecture, Space
+from harness.spaces.base import STACKS, Architecture, Space
 from harness.tables.catalog import NO_TABLE, open_table
 from harness.tables.measure import SCALES
 from harness.tables.table import Table
@@ -86,6 +86,8 @@ def train_all(
 ) -> Iterator[Retraining]:
     """Do the trainings that are not done, yielding each as it is. What another process does is left to it, and taken
     over when that process dies, so several processes divide what they are all asked for. say: told what goes on."""
+    from harness.runs.retraining.fit import train
+
     left = list(jobs)
     while left:
         held = []
@@ -124,7 +126,7 @@ def study_table(name: str, space: Space, dataset: Dataset, asked: Asked, where: 
 
 def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
     """The table that judges a study of this space and data set by training what it derives."""
-    if space.networks().stack is None:
+    if STACKS not in space.has:
         return RetrainedTable(space, dataset, asked.resolved(space), asked.seeds, networks())
     if asked != Asked():
         raise HarnessError(

@@ -10,7 +10,7 @@ from harness.search.regularizers.layer_alignment import aligned_cells
 from harness.search.state import SearchState
 from harness.search.steps import cross_entropy
 from harness.spaces.base import CELLS
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 from harness.tables.table import Table
 
 

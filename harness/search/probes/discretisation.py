@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
+from harness.core.lazy import nn, torch
 from harness.datasets.base import evaluated
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES
-from harness.spaces.blocks.supernet import Mix, as_mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, as_mix, kept_buffers
 from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Discretisation(Probe):

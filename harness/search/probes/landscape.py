@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from pydantic import Field
 
+from harness.core.lazy import torch
 from harness.measures.hessian import flat, shaped
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 from harness.tables.table import Table
 
 

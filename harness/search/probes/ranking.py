@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
 
+from harness.core.lazy import torch
 from harness.measures.ranking import rank_agreement
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES
-from harness.spaces.blocks.supernet import as_mix
+from harness.spaces.blocks.mix import as_mix
 from harness.tables.table import Table
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from pydantic import Field
 
+from harness.core.lazy import torch
 from harness.core.streams import Streams
 from harness.search.probes.base import Probe
 from harness.search.regularizers.adversarial import AdversarialPerturbation

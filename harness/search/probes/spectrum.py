@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.measures.hessian import hessian, spectrum
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.search.steps import cross_entropy
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Spectrum(Probe):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 
+from harness.core.lazy import torch
 from harness.measures.early_stopping import BACK
 from harness.search.naming import Named
 from harness.search.regularizers.early_stopping import EigenvalueStopping

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.core.streams import Streams
 from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer, onto_simplex
@@ -16,7 +15,10 @@ from harness.search.regularizers.random_smoothing import SMOOTHDARTS, recorded_r
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
-from harness.spaces.blocks.supernet import Mix
+from harness.spaces.blocks.mix import Mix
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

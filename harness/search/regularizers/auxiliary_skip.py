@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,9 @@ from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.steps import Moment
 from harness.spaces.base import NO_WAY_AROUND
-from harness.spaces.blocks.supernet import Supernet
+
+if TYPE_CHECKING:
+    from harness.spaces.blocks.supernet import Supernet
 
 DECAYS = {"linear": "linear", "cosine": "cosine", "slow_cosine": "slow-cosine", None: "none"}
 """Our names of the published decays."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-
+from harness.core.lazy import torch
 from harness.core.registry import Plugin, Registry
 from harness.search.naming import Recipes
 from harness.search.searchers.base import ARCHITECTURE_STEPS, Counted
@@ -15,7 +13,12 @@ from harness.search.state import DROPPED, SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.supernet import Mix, Supernet, one_hot
+from harness.spaces.blocks.mix import Mix, one_hot
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.spaces.blocks.supernet import Supernet
 
 REGULARIZERS = Registry("regularizers", "harness.search.regularizers")
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SOFTMAX
 from harness.search.steps import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_penalty(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:

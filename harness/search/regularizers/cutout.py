@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from harness.datasets.base import cut_out
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import from_the_first_epoch
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Cutout(Regularizer):

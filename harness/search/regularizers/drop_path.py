@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -12,7 +12,9 @@ from harness.search.regularizers.cutout import Cutout
 from harness.search.schedules import until_the_last_epoch
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES
-from harness.spaces.blocks.supernet import Supernet
+
+if TYPE_CHECKING:
+    from harness.spaces.blocks.supernet import Supernet
 
 
 class DropPath(Regularizer):

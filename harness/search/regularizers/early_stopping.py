@@ -13,7 +13,7 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import Moment
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 
 
 class EigenvalueStopping(Regularizer):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
+from harness.core.lazy import nn, torch
 from harness.datasets.base import Part
 from harness.search.naming import AUTODL, Named, Recipe
 from harness.search.regularizers.base import Regularizer
@@ -18,7 +17,12 @@ from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment, WeightStep
 from harness.spaces.base import IMAGES, Architecture, Choices
-from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet, evaluation_mode, kept_buffers
+from harness.spaces.blocks.mix import Mix, evaluation_mode, kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.spaces.blocks.supernet import Supernet
 
 BOTH_HALVES = {"batch_size": 32, "nesterov": True}
 """64 images a step, as published: 32 of each half."""
@@ -208,6 +212,8 @@ def information(search: SearchState, mix: Mix) -> dict[int, Tensor]:
 def candidates_by_batch(net: Supernet) -> Iterator[None]:
     """While the block runs, batch norm of candidates has the batch's statistics, every other one the running ones; all
     of them are left as they were."""
+    from harness.spaces.blocks.supernet import MixedOperation
+
     with evaluation_mode(net), kept_buffers(net):
         for mixed in net.modules():
             if isinstance(mixed, MixedOperation):

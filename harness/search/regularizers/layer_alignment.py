@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell, put_in
 from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
@@ -16,7 +15,12 @@ from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers.products import finite_difference
 from harness.search.steps import WeightStep
 from harness.spaces.base import CELLS, Space
-from harness.spaces.blocks.supernet import Supernet, kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.spaces.blocks.supernet import Supernet
 
 
 def recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:

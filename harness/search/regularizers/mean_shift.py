@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.core.streams import Streams
 from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
@@ -16,7 +15,10 @@ from harness.search.regularizers.base import Regularizer, onto_simplex
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
-from harness.spaces.blocks.supernet import Mix
+from harness.spaces.blocks.mix import Mix
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import Arrays, Meta, Named, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.spaces.base import APART
-from harness.spaces.blocks.supernet import Mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

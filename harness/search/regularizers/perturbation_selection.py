@@ -6,12 +6,11 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.datasets.base import Batch, evaluated
 from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
@@ -19,7 +18,10 @@ from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES, Architecture
-from harness.spaces.blocks.supernet import Mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-
+from harness.core.lazy import torch
 from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.partial_channels import PartialChannels
@@ -14,7 +12,11 @@ from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX
 from harness.search.searchers.drnas import DrNAS
 from harness.search.state import SearchState
 from harness.search.steps import Moment
-from harness.spaces.blocks.supernet import Supernet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.spaces.blocks.supernet import Supernet
 
 
 class ProgressivePruning(Regularizer):

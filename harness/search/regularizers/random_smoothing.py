@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
 from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, Named, Recipe, Recipes, Recorded
 from harness.search.regularizers.awd import AWD
@@ -14,6 +13,9 @@ from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.schedules import until_the_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMOOTHDARTS: Recipes = {
     "": Recipe("xiangning-chen/SmoothDARTS sota/cnn", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),

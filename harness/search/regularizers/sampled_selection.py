@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.datasets.base import Batch, evaluated
 from harness.search.naming import AUTODL, Arrays, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.uniform_path import UniformPath, recorded_path, recorded_paths
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES, Architecture
-from harness.spaces.blocks.supernet import as_mix, evaluation_mode
+from harness.spaces.blocks.mix import as_mix, evaluation_mode
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import Named
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment
 from harness.spaces.base import Architecture, Choices
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class SequentialDecisions(Regularizer):

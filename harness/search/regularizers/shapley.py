@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.datasets.base import Batch
 from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
@@ -18,6 +17,9 @@ from harness.search.searchers.base import SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Player = tuple[int, int, int]
 """An operation by its tensor, row and column."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.regularizers.base import Regularizer, keep_only
@@ -20,7 +19,12 @@ from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES, Architecture, Choices, Space
-from harness.spaces.blocks.supernet import SKIP_DROPOUT, Supernet
+from harness.spaces.blocks.mix import SKIP_DROPOUT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.spaces.blocks.supernet import Supernet
 
 FALL = 0.2
 """Rate at which the dropout of skips falls, per epoch, once logits move."""

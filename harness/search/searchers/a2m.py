@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.search.naming import Meta, Named, Recorded
 from harness.search.regularizers.auxiliary_skip import recorded_factors, recorded_state
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FADING = re.compile(r"linear from (\d+) to 0 over (\d+) epochs")
 """How a record says how its auxiliary skip fades."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
 from harness.search.naming import Named
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights
 from harness.search.steps import ArchitectureStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class AmendedDARTS(SoftmaxSearcher):

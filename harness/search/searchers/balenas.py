@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
+from harness.core.lazy import torch
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep, Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 
 class BaLeNAS(SoftmaxSearcher):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
-from torch.optim import Optimizer
-
+from harness.core.lazy import torch
 from harness.core.registry import Plugin, Registry
 from harness.search.naming import Recipes
 from harness.search.steps import ArchitectureStep, Moment
 from harness.search.training import Training
 from harness.spaces.base import Architecture, Rows, Space
-from harness.spaces.blocks.supernet import Evaluated
+from harness.spaces.blocks.mix import Evaluated
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 SEARCHERS = Registry("searchers", "harness.search.searchers")
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, Named, Recipe, Recorded, numbered
 from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights, kept_weights
 from harness.search.steps import ArchitectureStep
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Unrolled(NamedTuple):

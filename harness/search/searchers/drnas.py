@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.distributions import Dirichlet, kl_divergence
-from torch.nn import functional as F
 
+from harness.core.lazy import F, torch
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class Pathwise(torch.autograd.Function):
+
+@cache
+def pathwise() -> Any:
     """A sample of a Dirichlet distribution as a function of its concentration, by the implicit derivative that
     `torch.distributions.Dirichlet.rsample` has. Rows: [..., options]."""
 
-    @staticmethod
-    def forward(ctx: Any, concentration: Tensor, sample: Tensor) -> Tensor:
-        ctx.save_for_backward(concentration, sample)
-        return sample.clone()
+    class Pathwise(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, concentration: Tensor, sample: Tensor) -> Tensor:
+            ctx.save_for_backward(concentration, sample)
+            return sample.clone()
 
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        concentration, sample = ctx.saved_tensors
-        total = concentration.sum(dim=-1, keepdim=True).expand_as(concentration)
-        slope = slopes[0] - (sample * slopes[0]).sum(dim=-1, keepdim=True)
-        return torch._dirichlet_grad(sample, concentration, total) * slope, None
+        @staticmethod
+        def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+            concentration, sample = ctx.saved_tensors
+            total = concentration.sum(dim=-1, keepdim=True).expand_as(concentration)
+            slope = slopes[0] - (sample * slopes[0]).sum(dim=-1, keepdim=True)
+            return torch._dirichlet_grad(sample, concentration, total) * slope, None
+
+    return Pathwise.apply
 
 
 def recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
@@ -44,7 +49,7 @@ def recorded_derivatives(search: Any, arrays: Arrays, prefix: str) -> dict[str, 
     if prefix != "forward":
         return {}
     alpha = torch.from_numpy(arrays["pathwise/alpha"]).requires_grad_()
-    sample = Pathwise.apply(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))  # type: ignore[no-untyped-call]
+    sample = pathwise()(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))
     (slope,) = torch.autograd.grad(sample, alpha, torch.from_numpy(arrays["pathwise/grad_sample"]))
     return {
         "pathwise derivative": (slope, arrays["pathwise/grad_alpha"]),
@@ -107,7 +112,7 @@ class DrNAS(SoftmaxSearcher):
         drawn = moment.streams.draw(
             "dirichlet", lambda g: torch._sample_dirichlet(fixed, generator=g), concentration.device
         )
-        sample: Tensor = Pathwise.apply(concentration, drawn.to(concentration))  # type: ignore[no-untyped-call]
+        sample: Tensor = pathwise()(concentration, drawn.to(concentration))
         return sample
 
     def penalty(self, alphas: Sequence[Tensor]) -> Tensor | None:
@@ -117,5 +122,6 @@ class DrNAS(SoftmaxSearcher):
 def divergence(alphas: Sequence[Tensor]) -> Tensor:
     """The sum of KL(Dirichlet(elu(alpha) + 1), Dirichlet(1)) over all choices."""
     rows = [F.elu(a) + 1 for a in alphas]
-    found = [kl_divergence(Dirichlet(r), Dirichlet(torch.ones_like(r))).sum() for r in rows]
+    kinds = torch.distributions
+    found = [kinds.kl_divergence(kinds.Dirichlet(r), kinds.Dirichlet(torch.ones_like(r))).sum() for r in rows]
     return torch.stack(found).sum()

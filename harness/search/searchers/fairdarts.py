@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
+from harness.core.lazy import torch
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
 from harness.spaces.base import Architecture, Rows, Space
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 Parsing = Literal["darts", "threshold_sparse", "threshold_edge"]
 PER_NODE = PER_EDGE = 2

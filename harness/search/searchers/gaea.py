@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
+from harness.core.lazy import torch
 from harness.search.clipping import norm_and_scale
 from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
 from harness.spaces.base import Architecture, Rows, Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

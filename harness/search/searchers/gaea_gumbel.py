@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import Meta, Named, Recorded
 from harness.search.schedules import until_the_last_epoch
 from harness.search.searchers import gaea
 from harness.search.searchers.gumbel import gumbel_softmax, recorded_draws, straight_through
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.supernet import Evaluated
+from harness.spaces.blocks.mix import Evaluated
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

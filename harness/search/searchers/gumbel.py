@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
+from harness.core.lazy import torch
 from harness.search.clipping import norm_and_scale
 from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded, numbered
 from harness.search.schedules import until_the_end, until_the_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.supernet import Evaluated, one_hot
+from harness.spaces.blocks.mix import Evaluated, one_hot
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 SMALLEST = 1e-10
 

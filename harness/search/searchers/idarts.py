@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from harness.core.lazy import torch
 from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, finite_difference, shifted
 from harness.search.steps import ArchitectureStep
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.base import Choices, Space
-from harness.spaces.blocks.supernet import Evaluated, one_hot
+from harness.spaces.blocks.mix import Evaluated, one_hot
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 
 def nearest(alpha: Tensor, choices: Choices) -> Tensor:

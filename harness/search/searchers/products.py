@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from harness.core.lazy import torch
 from harness.measures.hessian import flat
 from harness.search.steps import ArchitectureStep
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FINITE_DIFFERENCE = 0.01
 """Published numerator of the finite-difference step R = 0.01 / |v|: the distance that weights are moved by."""
-Relax = Callable[[Sequence[Tensor]], list[Tensor]]
+Relax = Callable[[Sequence["Tensor"]], list["Tensor"]]
 
 
 def finite_difference(direction: Sequence[Tensor], distance: float) -> Tensor:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
+from harness.core.lazy import F, torch
 from harness.measures.hessian import flat, shaped
 from harness.search.naming import Arrays
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.supernet import Evaluated
+from harness.spaces.blocks.mix import Evaluated
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def recorded_paths(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import Optimizer
 
+from harness.core.lazy import torch
 from harness.datasets.base import Batch
 from harness.measures.hessian import flat, shaped
 from harness.search.clipping import norm_and_scale
@@ -18,7 +16,11 @@ from harness.search.naming import DARTS_CODE, Named, Recipe
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import kept_weights
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 
 class ZARTS(SoftmaxSearcher):

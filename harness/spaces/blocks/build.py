@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from harness.core.errors import HarnessError
 from harness.core.memory import memory_limit
-from harness.spaces.base import Preset, Space
+from harness.spaces.base import Implementation, Preset, Space
 from harness.spaces.blocks.initial import initialise
 from harness.spaces.blocks.supernet import Supernet
 
-Implementation = Literal["fast", "readable"]
 HELD = 3
 """A search holds weights, their gradients and their momenta."""
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.spaces.blocks.fused import BatchNorms, Fast, autocasts, average_pool, channels_last
+from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import ConvolutionNorm
-from harness.spaces.blocks.supernet import Mix
 from harness.spaces.darts.depthwise import apart, depthwise, together
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.core.streams import Make
-from harness.spaces.blocks.supernet import Mix, MixedOperation, Supernet
+from harness.spaces.blocks.mix import Mix
+from harness.spaces.blocks.supernet import MixedOperation, Supernet
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction, Noise, Zero, mixed_operation, preprocessing
 from harness.spaces.darts.records import Options

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.blocks.fused import BatchNorms, Fast, Together, autocasts, channels_last
+from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import AddSideBySide, ConvolutionNormRelu, MaxPool, NormRelu
-from harness.spaces.blocks.supernet import Mix
 from harness.spaces.nasbench1shot1.supernet import ChoiceCell, NASBench1Shot1Supernet
 
 Run = Callable[[Together, Tensor, Tensor], Tensor]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.text import brief
-from harness.spaces.base import Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
+from harness.spaces.base import STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
 from harness.spaces.dialects import literal, published_index, unwrapped
 from harness.spaces.nasbench1shot1.nasbench101 import (
     Parents,
@@ -61,6 +61,7 @@ class NASBench1Shot1(Enumerable):
     parameter_free = ("maxpool3x3",)
     short: ClassVar = {"conv3x3-bn-relu": "conv 3x3", "conv1x1-bn-relu": "conv 1x1", "maxpool3x3": "max 3x3"}
     default_cells = 9
+    has = (*Space.has, STACKS)
     presets: ClassVar = {
         "official": NASBench1Shot1Preset(
             bn_momentum=0.997, pool_padding=1, finite_difference_moves_bn=True, unevaluated_weights_move=True

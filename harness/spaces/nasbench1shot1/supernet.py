@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.spaces.blocks.supernet import ConvBnRelu, Mix, MixedOperation, Supernet
+from harness.spaces.blocks.mix import Mix
+from harness.spaces.blocks.supernet import ConvBnRelu, MixedOperation, Supernet
 from harness.spaces.nasbench201.supernet import Around
 
 

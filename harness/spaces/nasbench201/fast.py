@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.blocks.fused import BatchNorms, Fast, Together, autocasts, average_pool, channels_last
+from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import ConvolutionNorm
-from harness.spaces.blocks.supernet import Mix
 from harness.spaces.nasbench201.frozen import FoldedFan, FrozenEdges, per_channel
 from harness.spaces.nasbench201.space import EDGES
 from harness.spaces.nasbench201.supernet import MixedCell, NASBench201Supernet, ResidualReduction

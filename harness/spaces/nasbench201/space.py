@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.text import brief
-from harness.spaces.base import FIXED, Architecture, Choices, Enumerable, Networks, Preset, Rows
+from harness.spaces.base import FIXED, STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
 from harness.spaces.dialects import published_index, unwrapped
 from harness.spaces.nasbench201 import dialects
 from harness.spaces.nasbench201.dialects import read, string_of
@@ -63,6 +63,7 @@ class NASBench201(Enumerable):
         ),
     )
     recorded_cells = "N"
+    has = (*Space.has, STACKS)
     default_cells = 5
     presets: ClassVar = {
         "official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True, unevaluated_weights_move=True),

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.spaces.blocks.supernet import Mix, MixedOperation, ReluConvBn, Supernet
+from harness.spaces.blocks.mix import Mix
+from harness.spaces.blocks.supernet import MixedOperation, ReluConvBn, Supernet
 from harness.spaces.nasbench201.space import EDGES
 
 Around = Callable[[nn.Module, Tensor, Tensor], Tensor]

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.core.errors import HarnessError
+from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.sequences import Stretch
-from harness.spaces.blocks.supernet import Mix, Supernet
+from harness.spaces.blocks.supernet import Supernet
 from harness.spaces.recurrent.genotype import row
 from harness.spaces.recurrent.language import ACTIVATIONS, PUBLISHED_NAMES, LanguageModel, Regularization, masked
 from harness.spaces.recurrent.space import OPERATIONS

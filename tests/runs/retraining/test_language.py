@@ -12,7 +12,8 @@ import torch
 from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS, Dataset
 from harness.datasets.digits import Digits
-from harness.runs.retraining.fit import Retraining, costs, fit_of, train
+from harness.runs.retraining.fit import costs, fit_of, train
+from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.language_fit import LanguageFit
 from harness.runs.retraining.recipe import recipe, recipes

@@ -25,7 +25,8 @@ from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.price import measure
 from harness.runs.retraining import fit, table
-from harness.runs.retraining.fit import Fit, Retraining, train
+from harness.runs.retraining.fit import Fit, train
+from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.recipe import RECIPES, Recipe, recipe
 from harness.runs.retraining.table import RetrainedTable
 from harness.runs.store import Damaged, RunFolder

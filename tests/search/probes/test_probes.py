@@ -19,7 +19,7 @@ from harness.search.methods import method
 from harness.search.probes.base import PROBES
 from harness.search.probes.discretisation import recalibrate
 from harness.search.probes.ranking import stratified
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table

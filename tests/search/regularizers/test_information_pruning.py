@@ -15,7 +15,7 @@ from harness.search.regularizers.information_pruning import (
     pixel_information,
     shrunk,
 )
-from harness.spaces.blocks.supernet import evaluation_mode, kept_buffers
+from harness.spaces.blocks.mix import evaluation_mode, kept_buffers
 from harness.spaces.darts.space import FullNone
 from harness.spaces.nasbench1shot1.space import S1
 from harness.spaces.nasbench201.space import NASBench201
