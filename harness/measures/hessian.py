@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+KRYLOV = 8
+"""Vectors that Lanczos' method keeps: many spectra show their ends after as many products."""
+NEW = 1e-6
+"""The share of a vector that has to be new for another product."""
 
 
 def flat(tensors: Sequence[Tensor]) -> Tensor:
@@ -34,10 +43,92 @@ def hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *,
     loss: of logits shaped like `alphas`. ridge: added to the diagonal; published code (RobustDARTS, SmoothDARTS) adds
     the architecture optimiser's L2 factor, 1e-3.
     """
+    return symmetrised(derivatives(*slopes_of(loss, alphas)), ridge)
+
+
+def slopes_of(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """The gradient of a loss at `alphas`, differentiable, and the leaves that it is of."""
     leaves = [a.detach().clone().requires_grad_() for a in alphas]
-    slopes = flat(torch.autograd.grad(loss(leaves), leaves, create_graph=True))
-    matrix = derivatives(slopes, leaves)
+    return flat(torch.autograd.grad(loss(leaves), leaves, create_graph=True)), leaves
+
+
+def symmetrised(matrix: Tensor, ridge: float) -> Tensor:
+    """The symmetric part of a matrix, with `ridge` added to its diagonal."""
     return (matrix + matrix.T) / 2 + ridge * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+
+
+def ends(
+    loss: Callable[[list[Tensor]], Tensor],
+    alphas: Sequence[Tensor],
+    start: Tensor,
+    *,
+    tolerance: float,
+    ridge: float = 0.0,
+) -> dict[str, float]:
+    """The ends of the spectrum of `hessian`, by Lanczos' method: of its products with vectors, without the matrix.
+
+    A product takes what a row of the matrix takes, and none is computed of what follows from earlier ones, so there are
+    never more than rows.
+
+    Args:
+        loss: of logits shaped like `alphas`.
+        alphas: the logits.
+        start: the first vector [n], from which on nothing is random.
+        tolerance: the residual of an eigenpair relative to its eigenvalue. It bounds the eigenvalue's relative error,
+            which is about the square of it.
+        ridge: added to the diagonal.
+
+    Returns:
+        largest and smallest eigenvalue, and norm (the largest absolute one).
+    """
+    slopes, leaves = slopes_of(loss, alphas)
+    found = lanczos(Products(slopes, leaves), start.double().numpy(), tolerance) if len(start) > KRYLOV else None
+    if found is None:
+        values = spectrum(symmetrised(derivatives(slopes, leaves), ridge))
+        return {key: values[key] for key in ("largest", "smallest", "norm")}
+    smallest, largest = sorted(value + ridge for value in found)
+    return {"largest": largest, "smallest": smallest, "norm": max(abs(largest), abs(smallest))}
+
+
+class Products:
+    """d slopes / d leaves, symmetric [n, n], as a function of vectors [n]. basis, images: orthonormal directions whose
+    products are known, and these [directions, n]."""
+
+    def __init__(self, slopes: Tensor, leaves: Sequence[Tensor]) -> None:
+        self.slopes, self.leaves = slopes, list(leaves)
+        self.basis = self.images = np.empty((0, len(slopes)))
+
+    def __call__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        vector = vector.ravel()
+        new = vector - self.basis.T @ (self.basis @ vector)
+        new -= self.basis.T @ (self.basis @ new)  # once more, against rounding
+        size = np.linalg.norm(new)
+        if size > NEW * np.linalg.norm(vector):
+            self.basis = np.vstack([self.basis, new / size])
+            self.images = np.vstack([self.images, self._product(new / size)])
+        found: NDArray[np.float64] = self.images.T @ (self.basis @ vector)
+        return found
+
+    def _product(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        given = torch.from_numpy(vector).to(self.slopes)
+        row = torch.autograd.grad(self.slopes, self.leaves, given, retain_graph=True, materialize_grads=True)
+        found: NDArray[np.float64] = flat(row).cpu().double().numpy()
+        return found
+
+
+def lanczos(products: Products, start: NDArray[np.float64], tolerance: float) -> list[float] | None:
+    """Both ends of a spectrum, to a relative residual, from `start` on; None where SciPy's method has no answer, as of
+    a matrix of zeros."""
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+    # from SciPy 1.17 on, what it draws where a start lies in an invariant subspace is new each time, if nobody says
+    drawn: dict[str, Any] = {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(eigsh).parameters else {}
+    operator = LinearOperator((len(start), len(start)), matvec=products, dtype=np.float64)
+    settings = {"ncv": KRYLOV, "v0": start, "tol": tolerance, "return_eigenvectors": False}
+    try:
+        return [float(value) for value in eigsh(operator, k=2, which="BE", **settings, **drawn)]
+    except ArpackError:
+        return None
 
 
 def largest_eigenvalue(matrix: Tensor) -> float:

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from harness.core.seeds import MOST, check_seeds, parse_seeds
 from harness.core.settings import Settings
 from harness.core.streams import KINDS
-from harness.spaces.blocks.build import Implementation
+from harness.spaces.base import Implementation
 
 SEED: Literal["seed"] = "seed"
 """The level of what follows the seed, and the name of the seed as a factor: of all that follows it."""

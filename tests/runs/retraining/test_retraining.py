@@ -24,7 +24,7 @@ from harness.results.folders import load_folder
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.price import measure
-from harness.runs.retraining import fit, table
+from harness.runs.retraining import fit
 from harness.runs.retraining.fit import Fit, train
 from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.recipe import RECIPES, Recipe, recipe
@@ -156,7 +156,7 @@ def test_a_study_that_trains_what_it_derives(tmp_path: Path, monkeypatch: pytest
         sorted(found["lookups"]["accuracy_pct"])
     )
 
-    monkeypatch.setattr(table, "train", lambda job, folder, device: folder.tables())  # an error where it is not there
+    monkeypatch.setattr(fit, "train", lambda job, folder, device: folder.tables())  # an error where it is not there
     for again in (study.table, load_study(path).table):
         assert isinstance(again, RetrainedTable)
         assert again.lookup(found["epochs"]["architecture"].iloc[-1], again.test, 1) == pytest.approx(

@@ -1,5 +1,6 @@
 """Probes: right on closed forms, and without a trace in the search."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from scipy import stats
 
 from harness.core.errors import HarnessError
-from harness.measures.hessian import hessian, spectrum
+from harness.measures.hessian import KRYLOV, Products, ends, flat, hessian, lanczos, slopes_of, spectrum
 from harness.measures.ranking import rank_agreement
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
@@ -169,3 +170,59 @@ def test_wrong_probes_are_explained(small_study: Path) -> None:
         load_study(small_study, ['probes=["spectrm"]'])
     with pytest.raises(HarnessError, match=r"probe 'ranking' has no key 'sample': .*samples"):
         load_study(small_study, ["probes.ranking.sample=3"])
+
+
+def double(name: str, fields: dict[str, object]) -> tuple[dict[str, float], dict[str, float]]:
+    """What `fields` of the spectrum give beside the exact matrix, of one search."""
+    exact = PROBES.build("spectrum", {"batches": 2}).measure(prepared(name), None)
+    return PROBES.build("spectrum", {"batches": 2} | fields).measure(prepared(name), None), exact
+
+
+def test_products_give_the_ends_of_the_spectrum() -> None:
+    """Within the tolerance, the same every time, and no trace, which takes the matrix."""
+    found, exact = double("nasbench201.digits", {"by": "products", "tolerance": 1e-3})
+    assert list(found) == ["hessian_largest", "hessian_smallest", "hessian_norm", "hessian_largest_sd"]
+    for column, value in found.items():
+        assert value == pytest.approx(exact[column], rel=1e-3)
+    assert found != {column: exact[column] for column in found}, "not the matrix"
+    assert double("nasbench201.digits", {"by": "products", "tolerance": 1e-3})[0] == found
+
+
+@pytest.mark.parametrize("n", [4, 60])
+def test_products_of_matrices(n: int) -> None:
+    """Of few rows and of many, of zeros, and where the ends are hard to find."""
+    draw = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64))[0]
+    spread = torch.linspace(-1, 2, n, dtype=torch.float64)
+    crowded = torch.cat([-torch.ones(n - 2, dtype=torch.float64), torch.tensor([1e-3, 2e-3], dtype=torch.float64)])
+    point = [torch.randn(n // 2, 2, generator=draw, dtype=torch.float64)]
+    for values in (spread, crowded, torch.zeros_like(spread)):
+        matrix = basis @ torch.diag(values) @ basis.T
+        loss = partial(quadratic, matrix)
+        start = torch.randn(n, generator=draw)
+        found = ends(loss, point, start, tolerance=1e-4, ridge=0.25)
+        exact = spectrum(hessian(loss, point, ridge=0.25))
+        assert found == pytest.approx({key: exact[key] for key in found}, rel=1e-4)
+
+
+def quadratic(matrix: torch.Tensor, parts: list[torch.Tensor]) -> torch.Tensor:
+    return flat(parts) @ matrix @ flat(parts) / 2
+
+
+def test_no_product_is_computed_twice() -> None:
+    """A spectrum with ends that stand out takes few, one without them as many as the matrix has rows, and no more."""
+    n, draw = 60, torch.Generator().manual_seed(0)
+    alone = torch.tensor([-3.0, *[0.0] * (n - 2), 5.0], dtype=torch.float64)
+    for values, most in ((alone, KRYLOV + 1), (torch.linspace(0, 1e-3, n, dtype=torch.float64) - 1, n)):
+        basis = torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64))[0]
+        loss = partial(quadratic, basis @ torch.diag(values) @ basis.T)
+        products = Products(*slopes_of(loss, [torch.randn(n, generator=draw, dtype=torch.float64)]))
+        found = lanczos(products, torch.randn(n, generator=draw).double().numpy(), 1e-9)
+        assert found == pytest.approx([float(values.min()), float(values.max())], rel=1e-8)
+        assert len(products.basis) <= most
+
+
+def test_a_run_that_measures_by_the_matrix_is_the_run_that_it_was() -> None:
+    identity = PROBES.build("spectrum", {}).identity()
+    assert "by" not in identity and "tolerance" not in identity
+    assert PROBES.build("spectrum", {"by": "products"}).identity()["by"] == "products"

@@ -1,0 +1,140 @@
+"""Ways to the eigenvalues of the Hessian over the logits: `python benchmarks/speed/hessians.py [CASE ...]`.
+
+matrix: a second derivative a row, through the readable network. products: Lanczos' method over products of the Hessian
+with vectors. differences: central differences, in float64, of the fast network's gradient, entry by entry; with
+Lanczos' method, of one product each. Each in a process of its own, after some steps of a search; medians of CPU seconds
+in turn, growth of the process, and the error of the largest eigenvalue beside the matrix in float64.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from pairs import Pair
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from harness.measures.hessian import ends, flat, hessian, shaped
+
+Case = dict[str, Any]
+CASES: dict[str, Case] = {
+    "demo": {"space": "nasbench201", "channels": 4, "cells": 1, "batch": 32, "side": 12},
+    "nasbench201": {"space": "nasbench201", "cells": 1, "batch": 16},
+    "nasbench1shot1.s3": {"space": "nasbench1shot1.s3", "cells": 3, "batch": 16},
+    "darts.full": {"space": "darts.full", "channels": 8, "cells": 3, "batch": 16, "side": 16},
+}
+STEPS, STEP, ROUNDS, TOLERANCE = 20, 1e-5, 5, 0.01
+
+
+def gradient_of(pair: Pair) -> Callable[[np.ndarray], np.ndarray]:
+    """The gradient of the validation loss in float64, by the fast network, as a function of all logits."""
+    search = copy.copy(pair.harness)
+    search.net = copy.deepcopy(pair.harness.net).double()
+    for weight in search.net.parameters():
+        weight.requires_grad_(False)
+    batch, like = (pair.valid[0].double(), pair.valid[1]), [a.detach().double() for a in pair.harness.alphas]
+
+    def gradient(point: np.ndarray) -> np.ndarray:
+        leaves = [p.detach().clone().requires_grad_() for p in shaped(torch.from_numpy(point), like)]
+        found: np.ndarray = flat(torch.autograd.grad(search.loss_at(leaves, batch), leaves)).numpy()
+        return found
+
+    return gradient
+
+
+def by_differences(pair: Pair, lanczos: bool) -> float:
+    gradient = gradient_of(pair)
+    here = flat([a.detach().double() for a in pair.harness.alphas]).numpy()
+    n = len(here)
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        moved = STEP * vector.ravel() / np.abs(vector).max()
+        return (gradient(here + moved) - gradient(here - moved)) / (2 * STEP) * np.abs(vector).max()
+
+    if not lanczos:
+        matrix = np.stack([product(row) for row in np.eye(n)])
+        return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+    operator, start = LinearOperator((n, n), matvec=product, dtype=np.float64), np.random.default_rng(0).normal(size=n)
+    found = eigsh(operator, k=2, which="BE", ncv=12, v0=start, tol=TOLERANCE, return_eigenvectors=False)
+    return float(found.max())
+
+
+def exact(pair: Pair, dtype: torch.dtype = torch.float32) -> float:
+    search = copy.copy(pair.harness)
+    search.net = copy.deepcopy(pair.harness.net).to(dtype)
+    batch, point = (pair.valid[0].to(dtype), pair.valid[1]), [a.detach().to(dtype) for a in pair.harness.alphas]
+    with search.net.readable():
+        matrix = hessian(lambda a: search.loss_at(a, batch), point)
+    return float(torch.linalg.eigvalsh(matrix)[-1])
+
+
+def by_products(pair: Pair) -> float:
+    search = pair.harness
+    start = torch.randn(flat(search.alphas).shape, generator=torch.Generator().manual_seed(0))
+    with search.net.readable():
+        return ends(lambda a: search.loss_at(a, pair.valid), search.alphas, start, tolerance=TOLERANCE)["largest"]
+
+
+WAYS: dict[str, Callable[[Pair], float]] = {
+    "matrix": exact,
+    "products": by_products,
+    "differences": lambda pair: by_differences(pair, lanczos=False),
+    "differences, products": lambda pair: by_differences(pair, lanczos=True),
+    "reference": lambda pair: exact(pair, torch.float64),
+}
+
+
+def measured(case: str, way: str) -> dict[str, float]:
+    """CPU seconds, MB of growth and the eigenvalue, in this process."""
+    torch.set_num_threads(1)
+    given = dict(CASES[case])
+    pair = Pair(given.pop("space"), **given)
+    for _ in range(STEPS):
+        pair.step()
+    pair.harness.net.train()
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, time.process_time()
+    value = WAYS[way](pair)
+    seconds = time.process_time() - began
+    return {"s": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit - before, "value": value}
+
+
+def in_a_process(case: str, way: str) -> dict[str, float]:
+    command = [sys.executable, __file__, case, way]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def table(cases: list[str], rounds: int = ROUNDS) -> list[str]:
+    """A row a case and way."""
+    lines = ["| what | way | CPU s | of the matrix's | MB | relative error |", "| --- | --- | --- | --- | --- | --- |"]
+    for case in cases:
+        true = in_a_process(case, "reference")["value"]
+        ways = [way for way in WAYS if way != "reference"]
+        found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way in ways:
+                found[way].append(in_a_process(case, way))
+        seconds = {way: statistics.median(f["s"] for f in found[way]) for way in ways}
+        for way in ways:
+            growth = statistics.median(f["mb"] for f in found[way])
+            error = abs(found[way][0]["value"] / true - 1)
+            ratio = seconds[way] / seconds["matrix"]
+            lines.append(f"| {case} | {way} | {seconds[way]:.3g} | {ratio:.2f} | {growth:.0f} | {error:.0e} |")
+    return lines
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[2] in WAYS:
+        print(json.dumps(measured(*sys.argv[1:])))
+    else:
+        print("\n".join(table(sys.argv[1:] or list(CASES))))
