@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -41,6 +42,8 @@ DO = {
 """What to do about the errors of a file system."""
 
 
+NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+"""What separates names of a path, or lines."""
 NAME_BYTES = 255
 """Bytes of a name, as file systems have it."""
 
@@ -54,7 +57,7 @@ def is_name(text: Any) -> bool:
     return (
         isinstance(text, str)
         and text not in ("", ".", "..")
-        and not any(c in "/\\" or ord(c) < 32 or ord(c) == 127 for c in text)
+        and NO_NAME.search(text) is None
         and len(text.encode(errors="surrogatepass")) <= NAME_BYTES
     )
 

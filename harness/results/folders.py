@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.frames import Results, by_machine, stacked, table_asked
+from harness.results.index import Read
 from harness.results.load import Finished, of_study
 from harness.runs.apart import by_method
 from harness.runs.appearance import Appearance
@@ -77,7 +78,7 @@ def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
             "file, whose runs alone are read then"
         )
     rows = stacked(
-        [(RunFolder(p.parent, p.name), m, m["method_name"], m["configuration"]["seed"]) for p, m in runs.items()]
+        [Read(RunFolder(p.parent, p.name), m, m["method_name"], m["configuration"]["seed"]) for p, m in runs.items()]
     )
     table = table_asked(told[0]["table"], f"the runs in {study}")
     settings = by_method((m["method_name"], m["configuration"]) for m in runs.values())

@@ -12,13 +12,14 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.measures.anytime import agreement
+from harness.results.index import Read, read_indexed
 from harness.results.provenance import machines
 from harness.runs.apart import Settings, by_method, of_runs
 from harness.runs.execute import Planned
 from harness.runs.published import published_tables
 from harness.runs.randomness import Design, Randomness
-from harness.runs.schema import TABLES, Unfit, check_values
-from harness.runs.store import ANEW, MANIFEST, RunFolder, read_manifest
+from harness.runs.schema import OWNER, TABLES, Unfit, check_values
+from harness.runs.store import ANEW, MANIFEST, read_manifest
 from harness.spaces.base import SPACES, Space
 from harness.stats.random_search import best_of_random
 from harness.tables.catalog import VERSION, open_table
@@ -79,7 +80,7 @@ class Results:
         of the study that they are of."""
         finished = [p for p in planned if p.finished]
         known = [p.folder.manifest() for p in finished] if manifests is None else manifests
-        runs = [(p.folder, m, p.run.method_name, p.run.number) for p, m in zip(finished, known, strict=True)]
+        runs = [Read(p.folder, m, p.run.method_name, p.run.number) for p, m in zip(finished, known, strict=True)]
         settings = of_runs(p.run for p in finished)
         space = planned[0].run.space if planned else None
         by = by_machine([(method, seed) for _, _, method, seed in runs], known)
@@ -243,28 +244,30 @@ def search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
     return timing["wall_s"] - timing[apart].fillna(0).sum(axis=1)
 
 
-def stacked(runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]) -> dict[str, Any]:
-    """The tables of finished runs, each run's (folder, manifest, method, seed) below the one before, with `method` and
-    `seed`."""
+def stacked(runs: Sequence[Read]) -> dict[str, Any]:
+    """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`."""
     import pandas as pd
 
     if not runs:
         return {name: pd.DataFrame() for name in TABLES}
+    return {name: rows.to_pandas() for name, rows in read_indexed(runs, read_rows).items()}
+
+
+def read_rows(runs: Sequence[Read]) -> dict[str, pa.Table]:
+    """The tables of runs from their folders, checked."""
     with ThreadPoolExecutor(READERS) as pool:
-        parts = list(pool.map(lambda run: run[0].rows(run[1]), runs))
+        parts = list(pool.map(lambda run: run.folder.rows(run.manifest), runs))
     tables = stack_rows(parts, runs)
     try:
         check_values(tables)
     except Unfit:  # of which run it is, each by itself says
-        for part, (folder, _, method, seed) in zip(parts, runs, strict=True):
-            folder.check_rows(part, method, seed)
+        for part, run in zip(parts, runs, strict=True):
+            run.folder.check_rows(part, run.method, run.seed)
         raise
-    return {name: rows.to_pandas() for name, rows in tables.items()}
+    return tables
 
 
-def stack_rows(
-    parts: Sequence[dict[str, pa.Table]], runs: Sequence[tuple[RunFolder, dict[str, Any], str, int]]
-) -> dict[str, pa.Table]:
+def stack_rows(parts: Sequence[dict[str, pa.Table]], runs: Sequence[Read]) -> dict[str, pa.Table]:
     """The tables of runs below each other, with columns that say whose rows they are."""
     import pyarrow as pa
 
@@ -273,8 +276,8 @@ def stack_rows(
         # joined before pandas sees them: a DataFrame a run would take ten times as long
         rows = pa.concat_tables([part[name] for part in parts], promote_options="permissive").replace_schema_metadata()
         lengths = [part[name].num_rows for part in parts]
-        for place, column in enumerate(("method", "seed")):
-            told = pa.array(np.repeat(np.array([run[2 + place] for run in runs], dtype=object), lengths))
+        for place, column in enumerate(OWNER):
+            told = pa.array(np.repeat(np.array([getattr(run, column) for run in runs], dtype=object), lengths))
             rows = rows.add_column(place, column, told)
         tables[name] = rows
     return tables

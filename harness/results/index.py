@@ -1,0 +1,156 @@
+"""The rows of a study's many runs in one file a table: what is read of them again takes no look into every run.
+
+Who reads many runs for the first time writes it beside them. It is a copy, and no run is believed for it: rows are
+taken from it where the run's manifest, whose own seal is checked each time, has the seal under which they were read,
+and the run's files have the sizes and times that they had. Every other run is read itself, and where the index is
+damaged or of another version of harness, all are. `harness verify` and readers of few runs do not look at it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from harness.core.errors import HarnessError
+from harness.core.files import sha256, write_atomically
+from harness.core.notation import parse_json
+from harness.core.version import __version__
+from harness.runs.schema import OWNER, TABLES
+from harness.runs.store import RunFolder, encoded, sealed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = ".index"
+CONTENTS = "index.json"
+FEWEST = 200
+"""Runs from which there is an index; of fewer, every file is read each time."""
+
+Tables = dict[str, "pa.Table"]
+
+
+class Read(NamedTuple):
+    """A finished run that is to be read."""
+
+    folder: RunFolder
+    manifest: dict[str, Any]
+    method: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """runs: by the name of its folder, the mark of a run (see `mark_of`) and its rows, [first, end] of each table."""
+
+    runs: Mapping[str, Mapping[str, Any]]
+    tables: Tables
+
+    @classmethod
+    def of(cls, root: Path) -> Index | None:
+        """The index of a study's folder; None where there is none that can be believed."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder = root / FOLDER
+        try:
+            told = parse_json((folder / CONTENTS).read_bytes())
+            if told != sealed(told) or told["harness"] != __version__:
+                return None
+            content = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
+            if any(sha256(stored) != told["files"][name] for name, stored in content.items()):
+                return None
+            tables = {name: pq.read_table(io.BytesIO(stored)) for name, stored in content.items()}
+            return cls(told["runs"], tables)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
+            return None
+
+    def holds(self, run: Read, mark: Any) -> bool:
+        """Whether it has the rows of a run as it is now."""
+        known = self.runs.get(run.folder.final.name)
+        return known is not None and mark is not None and known["mark"] == mark
+
+    def rows(self, runs: Sequence[Read]) -> list[Tables]:
+        """The rows of runs that it holds, in as few pieces as they lie in."""
+        pieces: list[dict[str, list[int]]] = []
+        for run in runs:
+            places = self.runs[run.folder.final.name]["rows"]
+            if pieces and all(pieces[-1][name][1] == places[name][0] for name in TABLES):
+                pieces[-1] = {name: [pieces[-1][name][0], places[name][1]] for name in TABLES}
+            else:
+                pieces.append(places)
+        return [{name: self.tables[name].slice(a, b - a) for name, (a, b) in piece.items()} for piece in pieces]
+
+
+def mark_of(run: Read) -> list[Any] | None:
+    """What a run's rows are known by: what they are called, its manifest's seal, and size and times of its files; None
+    where it has no seal, or not all files."""
+    try:
+        found = [(run.folder.final / f"{name}.parquet").stat() for name in TABLES]
+    except OSError:
+        return None
+    seal = run.manifest.get("sha256")
+    states = [[s.st_size, s.st_mtime_ns, s.st_ctime_ns] for s in found]
+    return None if seal is None else [run.method, run.seed, seal, *states]
+
+
+def read_indexed(runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables]) -> Tables:
+    """The tables of runs of one study, below each other in their order: from its index, and what that does not hold by
+    `read`. Many runs that are not all in it are written to it."""
+    import pyarrow as pa
+
+    root = runs[0].folder.final.parent
+    if len(runs) < FEWEST or any(run.folder.final.parent != root for run in runs):
+        return read(runs)
+    marks = [mark_of(run) for run in runs]  # before they are read: what is written meanwhile is not what was read
+    index = Index.of(root) or Index({}, {})
+    held = [index.holds(run, mark) for run, mark in zip(runs, marks, strict=True)]
+    pieces: list[Tables] = []
+    first = 0
+    for end in range(1, len(runs) + 1):
+        if end == len(runs) or held[end] != held[first]:
+            part = runs[first:end]
+            pieces += index.rows(part) if held[first] else [read(part)]
+            first = end
+    tables = {name: pa.concat_tables([p[name] for p in pieces], promote_options="permissive") for name in TABLES}
+    if not all(held) and None not in marks:
+        write_index(root, runs, marks, tables)
+    return tables
+
+
+def write_index(root: Path, runs: Sequence[Read], marks: Sequence[Any], tables: Tables) -> None:
+    """Write the rows of these runs as the index of their study; not where the folder may not be written to."""
+    import numpy as np
+
+    ends = {name: np.cumsum(run_lengths(table, runs)).tolist() for name, table in tables.items()}
+    starts = {name: [0, *found[:-1]] for name, found in ends.items()}
+    told: dict[str, Any] = {
+        run.folder.final.name: {"mark": mark, "rows": {name: [starts[name][n], ends[name][n]] for name in TABLES}}
+        for n, (run, mark) in enumerate(zip(runs, marks, strict=True))
+    }
+    try:
+        (root / FOLDER).mkdir(exist_ok=True)
+        files = {}
+        for name, table in tables.items():
+            content = encoded([table])
+            write_atomically(root / FOLDER / f"{name}.parquet", content, durable=False)
+            files[name] = sha256(content)
+        contents = sealed({"harness": __version__, "files": files, "runs": told})
+        write_atomically(root / FOLDER / CONTENTS, json.dumps(contents).encode(), durable=False)
+    except (OSError, HarnessError):
+        return
+
+
+def run_lengths(table: pa.Table, runs: Sequence[Read]) -> list[int]:
+    """How many rows of a table, which has them in the order of the runs, each run has."""
+    import numpy as np
+
+    method, seed = (table.column(name).to_pandas().to_numpy() for name in OWNER)
+    changes = np.flatnonzero((method[1:] != method[:-1]) | (seed[1:] != seed[:-1])) + 1
+    first = [0, *changes.tolist()] if len(method) else []
+    found = {(method[a], int(seed[a])): b - a for a, b in pairwise([*first, len(method)])}
+    return [found.get((run.method, run.seed), 0) for run in runs]
