@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LOOKED_AT = ("method", "seed", "epoch", "architecture")
 NO_VALUE = "has no value there"
 NO_VALUE_AT_ALL = "has no value at any epoch"
 Columns = dict[str, NDArray[Any]]
@@ -130,7 +131,9 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
         raise HarnessError("there are no finished runs to compare")
     optimum, random = results.levels(measure)
     short = {(run.method, run.seed): run for run in results.short_runs()}
-    rows = count_operations(results.rows(measure).sort_values(["method", "seed", "epoch"]), results.space)
+    # without the logits, which are most of what 10,000 runs hold
+    named = [c for c in map(str, results.epochs) if c in LOOKED_AT or c.startswith(("count_", "supernet_"))]
+    rows = count_operations(results.rows(measure, named).sort_values(["method", "seed", "epoch"]), results.space)
     found: list[dict[str, Any]] = []
     left_out = list(short.values())
     for method, seed, run in runs_in(rows):
@@ -243,6 +246,7 @@ def trial_noise(results: Results, measure: Measure | None = None) -> float:
     if results.table is None or results.lookups.empty:
         return float("nan")
     rows = one_mean(select(results.lookups, measure or results.table.test))
+    rows = rows[["method", "seed", "epoch", "trial", results.scale.column]]
     cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
     trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
     errors = (trials.std(ddof=1) / trials.count() ** 0.5)[trials.count() > 1]

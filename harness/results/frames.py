@@ -164,9 +164,11 @@ class Results:
             rows["error_pct"] = scale.error_of(rows[scale.column])
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
-    def rows(self, measure: Measure | None = None) -> pd.DataFrame:
-        """The rows of every epoch, with `seconds` and `error_pct` in a measure (see `error_by_epoch`)."""
-        return self.epochs.merge(self.error_by_epoch(measure), on=["method", "seed", "epoch"], validate="one_to_one")
+    def rows(self, measure: Measure | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The rows of every epoch, or these columns of them, with `seconds` and `error_pct` in a measure (see
+        `error_by_epoch`)."""
+        epochs = self.epochs if columns is None else self.epochs[list(columns)]
+        return epochs.merge(self.error_by_epoch(measure), on=["method", "seed", "epoch"], validate="one_to_one")
 
     def levels(self, measure: Measure | None = None) -> tuple[float, float]:
         """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
@@ -247,10 +249,16 @@ def search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
 def stacked(runs: Sequence[Read]) -> dict[str, Any]:
     """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`."""
     import pandas as pd
+    import pyarrow as pa
 
     if not runs:
         return {name: pd.DataFrame() for name in TABLES}
-    return {name: rows.to_pandas() for name, rows in read_indexed(runs, read_rows).items()}
+    frames = {}
+    for name, rows in read_indexed(runs, read_rows):
+        frames[name] = rows.to_pandas()
+        del rows
+        pa.default_memory_pool().release_unused()  # else what one table was unpacked in stays beside the next
+    return frames
 
 
 def read_rows(runs: Sequence[Read]) -> dict[str, pa.Table]:
@@ -306,9 +314,10 @@ def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
 
 def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The lookup rows of one measure."""
+    chosen = np.ones(len(lookups), dtype=bool)
     for column, value in zip(("dataset", "split", "table_epochs"), measure, strict=True):
-        lookups = lookups[lookups[column] == value]
-    return lookups
+        chosen &= (lookups[column] == value).to_numpy(dtype=bool)
+    return lookups[chosen]
 
 
 def trial_mean(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURACY) -> pd.DataFrame:

@@ -8,16 +8,15 @@ damaged or of another version of harness, all are. `harness verify` and readers 
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256, write_atomically
+from harness.core.files import digest, sha256, write_atomically
 from harness.core.notation import parse_json
 from harness.core.version import __version__
 from harness.runs.schema import OWNER, TABLES
@@ -45,28 +44,24 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """runs: by the name of its folder, the mark of a run (see `mark_of`) and its rows, [first, end] of each table."""
+    """folder: where it is. runs: by the name of its folder, the mark of a run (see `mark_of`) and its rows, [first,
+    end] of each table."""
 
+    folder: Path
     runs: Mapping[str, Mapping[str, Any]]
-    tables: Tables
 
     @classmethod
     def of(cls, root: Path) -> Index | None:
         """The index of a study's folder; None where there is none that can be believed."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         folder = root / FOLDER
         try:
             told = parse_json((folder / CONTENTS).read_bytes())
             if told != sealed(told) or told["harness"] != __version__:
                 return None
-            content = {name: (folder / f"{name}.parquet").read_bytes() for name in TABLES}
-            if any(sha256(stored) != told["files"][name] for name, stored in content.items()):
+            if any(digest(folder / f"{name}.parquet", "sha256") != told["files"][name] for name in TABLES):
                 return None
-            tables = {name: pq.read_table(io.BytesIO(stored)) for name, stored in content.items()}
-            return cls(told["runs"], tables)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
+            return cls(folder, told["runs"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, HarnessError):
             return None
 
     def holds(self, run: Read, mark: Any) -> bool:
@@ -74,16 +69,20 @@ class Index:
         known = self.runs.get(run.folder.final.name)
         return known is not None and mark is not None and known["mark"] == mark
 
-    def rows(self, runs: Sequence[Read]) -> list[Tables]:
-        """The rows of runs that it holds, in as few pieces as they lie in."""
-        pieces: list[dict[str, list[int]]] = []
+    def rows(self, name: str, runs: Sequence[Read]) -> pa.Table:
+        """The rows of a table of runs that it holds, in their order."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pieces: list[list[int]] = []
         for run in runs:
-            places = self.runs[run.folder.final.name]["rows"]
-            if pieces and all(pieces[-1][name][1] == places[name][0] for name in TABLES):
-                pieces[-1] = {name: [pieces[-1][name][0], places[name][1]] for name in TABLES}
+            first, end = self.runs[run.folder.final.name]["rows"][name]
+            if pieces and pieces[-1][1] == first:
+                pieces[-1][1] = end
             else:
-                pieces.append(places)
-        return [{name: self.tables[name].slice(a, b - a) for name, (a, b) in piece.items()} for piece in pieces]
+                pieces.append([first, end])
+        table = pq.read_table(self.folder / f"{name}.parquet", memory_map=True)
+        return pa.concat_tables([table.slice(first, end - first) for first, end in pieces])
 
 
 def mark_of(run: Read) -> list[Any] | None:
@@ -98,28 +97,38 @@ def mark_of(run: Read) -> list[Any] | None:
     return None if seal is None else [run.method, run.seed, seal, *states]
 
 
-def read_indexed(runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables]) -> Tables:
-    """The tables of runs of one study, below each other in their order: from its index, and what that does not hold by
-    `read`. Many runs that are not all in it are written to it."""
-    import pyarrow as pa
-
+def read_indexed(runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables]) -> Iterator[tuple[str, pa.Table]]:
+    """The tables of runs of one study, each run's rows below the one before, a table after the other: from its index,
+    and what that does not hold by `read`. Many runs that are not all in it are written to it."""
     root = runs[0].folder.final.parent
     if len(runs) < FEWEST or any(run.folder.final.parent != root for run in runs):
-        return read(runs)
+        yield from read(runs).items()
+        return
     marks = [mark_of(run) for run in runs]  # before they are read: what is written meanwhile is not what was read
-    index = Index.of(root) or Index({}, {})
+    index = Index.of(root) or Index(root, {})
     held = [index.holds(run, mark) for run, mark in zip(runs, marks, strict=True)]
-    pieces: list[Tables] = []
-    first = 0
-    for end in range(1, len(runs) + 1):
-        if end == len(runs) or held[end] != held[first]:
-            part = runs[first:end]
-            pieces += index.rows(part) if held[first] else [read(part)]
-            first = end
-    tables = {name: pa.concat_tables([p[name] for p in pieces], promote_options="permissive") for name in TABLES}
-    if not all(held) and None not in marks:
+    if all(held):
+        yield from ((name, index.rows(name, runs)) for name in TABLES)
+        return
+    tables = merged(runs, held, index, read)
+    if None not in marks:
         write_index(root, runs, marks, tables)
-    return tables
+    yield from tables.items()
+
+
+def merged(
+    runs: Sequence[Read], held: Sequence[bool], index: Index, read: Callable[[Sequence[Read]], Tables]
+) -> Tables:
+    """The tables of runs of which the index holds some."""
+    import pyarrow as pa
+
+    pieces: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    for known, group in groupby(range(len(runs)), key=held.__getitem__):
+        part = [runs[n] for n in group]
+        own = {name: index.rows(name, part) for name in TABLES} if known else read(part)
+        for name, found in pieces.items():
+            found.append(own[name])
+    return {name: pa.concat_tables(found, promote_options="permissive") for name, found in pieces.items()}
 
 
 def write_index(root: Path, runs: Sequence[Read], marks: Sequence[Any], tables: Tables) -> None:
