@@ -1,8 +1,10 @@
 """Run the speed benchmarks and rewrite the tables and the figure beside this file: `python benchmarks/speed/report.py`.
 
-About 25 minutes; the machine should be idle.
+With `--against REV` it measures this build beside an older revision instead (`against.py`), and rewrites that table
+alone. About 25 minutes, and as much beside a revision; the machine should be idle.
 """
 
+import argparse
 import json
 import platform
 import statistics
@@ -13,7 +15,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import against
 import growth
+import hessians
 import numpy as np
 import overhead
 import torch
@@ -95,12 +99,22 @@ def rewrite(text: str, part: str, lines: list[str]) -> str:
     return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.partition(end)[2]
 
 
-if __name__ == "__main__":
-    readme = HERE / "README.md"
+def whole() -> dict[str, list[str]]:
+    """The tables of everything, by the part of the page; the figure is drawn beside."""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     conditions = [f"{versions}, {platform.machine()}, {torch.get_num_threads()} cores."]
     parts = {"conditions": conditions, "overhead": overhead_table(), "tables": peers_table(), "search": search_table()}
+    parts["hessians"] = hessians.table(list(hessians.CASES))
     growth.main()
+    return parts
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Measure the speed, and write it to README.md beside this file.")
+    parser.add_argument("--against", metavar="REV", help="measure this build beside this revision, and nothing else")
+    asked = parser.parse_args()
+    readme = HERE / "README.md"
+    parts = {"against": against.table(asked.against)} if asked.against else whole()
     text = readme.read_text()
     for part, lines in parts.items():
         text = rewrite(text, part, lines)
