@@ -1,4 +1,4 @@
-"""This build beside an older revision: `python benchmarks/speed/against.py REV [WHAT ...]`, or by `report.py --against`.
+"""This build beside an older revision: `python benchmarks/speed/against.py REV [WHAT ...]`; `report.py --against` too.
 
 The revision is checked out in a worktree of its own. Every round starts a process of each, in turn; medians of CPU
 seconds. A search's parts are those of `pairs.py` of either tree; the largest eigenvalue is found by the matrix where a

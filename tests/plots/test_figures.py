@@ -44,7 +44,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
     folder = tmp_path_factory.mktemp("measured")
     (folder / "s.toml").write_text(SMALL_STUDY)
-    probes = "probes={spectrum = {batches = 1}, landscape = {points = 5}, ranking = {samples = 10, images = 16}}"
+    spectrum = '{batches = 1, by = "products"}'
+    probes = f"probes={{spectrum = {spectrum}, landscape = {{points = 5}}, ranking = {{samples = 10, images = 16}}}}"
     settings = ['methods=["darts", "sdarts-rs", "random-search", "drnas"]', probes]
     study = load_study(folder / "s.toml", settings, "0..4")
     planned = plan(study, folder)
