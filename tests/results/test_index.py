@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.results import index
-from harness.results.frames import Results
+from harness.results.frames import Results, stacked
 from harness.results.index import CONTENTS, FOLDER, Index
 from harness.runs.execute import Planned, plan, run_all
 from harness.runs.schema import TABLES
@@ -157,3 +157,14 @@ def test_where_it_cannot_be_written_there_is_none(study: Path) -> None:
     folder.write_text("in its place")
     assert len(rows_of(planned)["epochs"]) == 12
     assert folder.read_text() == "in its place"
+
+
+def test_a_run_by_another_name_or_number_is_read(study: Path) -> None:
+    """As of a study that labels its method otherwise, or counts its runs by a design."""
+    reads = [index.Read(p.folder, p.folder.manifest(), p.run.method_name, p.run.seed) for p in planned_of(study)]
+    stacked(reads)
+    other = [run._replace(method=f"my {run.method}", seed=run.seed + 7) for run in reads]
+    found = stacked(other)
+    for name in TABLES:
+        assert set(found[name]["method"]) == {run.method for run in other}
+        assert set(found[name]["seed"]) == {run.seed for run in other}
