@@ -63,7 +63,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
 
 
 def test_misspelt_command() -> None:
-    assert sentence(call("runn")) == "error: unknown command 'runn': did you mean 'run'?"
+    assert sentence(call("runn")) == "error: unknown command 'runn': did you mean 'run' or 'rank'?"
     assert "did you mean 'train'" in sentence(call("tables", "trian"))
 
 
