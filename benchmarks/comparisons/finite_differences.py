@@ -37,7 +37,7 @@ from harness.search.searchers.darts import DARTS
 from harness.search.searchers.idarts import IDARTS
 from harness.search.searchers.products import along_weights
 from harness.search.steps import ArchitectureStep, WeightStep, cross_entropy
-from harness.spaces.blocks.supernet import kept_buffers
+from harness.spaces.blocks.mix import kept_buffers
 
 FACTORS = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
 """Distances are these times the published one."""
