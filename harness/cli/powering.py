@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.study import Study
@@ -21,9 +24,15 @@ def show_power(study: Study, pilots: Path, to: Path | None, form: Any) -> None:
     declared = study.file.comparison
     found = load_folder(pilots)
     ends = endpoints(found.results, declared)
-    methods = [name for name in dict.fromkeys(run.method_name for run in study.runs) if name in ends.methods]
+    methods = list(dict.fromkeys(run.method_name for run in study.runs))
+    if absent := [name for name in methods if name not in ends.methods]:
+        raise HarnessError(
+            f"{pilots} holds no runs of {', '.join(absent)}, which the study compares: name pilots of all its methods, "
+            "or only methods that have some, --set 'methods=[..]'"
+        )
+    ends = replace(ends, runs=ends.runs[ends.runs["method"].isin(methods)])
     if not declared.pairs and not declared.baseline:
-        declared = declared.model_copy(update={"baseline": methods[0] if methods else None})
+        declared = declared.model_copy(update={"baseline": methods[0]})
     rows = powers(ends, declared, len(study.file.seeds))
     how = "until decided, at most n seeds (mean number)" if declared.until_decided else "n seeds"
     emit_cards(rows, form, f"{study.name}: power in %, {how}, by {len(ends.runs)} pilots of {found.name}")

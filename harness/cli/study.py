@@ -260,7 +260,8 @@ def run(
                     say(look.told)
                     continue
                 done += 1
-                label = f"{outcome.planned.run.method_name} seed {outcome.planned.run.number}"
+                what = "point" if study.design.varied else "seed"
+                label = f"{outcome.planned.run.method_name} {what} {outcome.planned.run.number}"
                 ended = outcome.error or ("finished by another process" if outcome.elsewhere else "finished")
                 say(f"[{done}/{'at most ' * until_decided}{len(missing)}] {label}: {ended}")
                 if outcome.error and not outcome.elsewhere:

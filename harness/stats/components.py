@@ -28,7 +28,7 @@ DRAWS = 4000
 """Of the ratios that intervals are made of."""
 NORMAL = 0.05
 """The p of Shapiro and Wilk's test below which effects are not taken for normal."""
-FEWEST = 3
+FEWEST = 8
 """Effects that this test can be asked about."""
 
 

@@ -27,6 +27,8 @@ SAME_SHARE = 0.8
 """From this share of its epochs on, a run's accuracies are those of the table and not the one-shot network's."""
 ROUNDING = 0.005
 EXCHANGED = "accuracies stand where errors should"
+BEGIN_AS_ONE = "two runs begin as one"
+"""Those of a study that varies streams by themselves share the others, and may well do so."""
 ALIKE = 0.8
 """Rank correlation of an accuracy with the loss of the same images from which one of them is the other way round."""
 TREND = 0.5
@@ -70,7 +72,8 @@ def audit(results: Results) -> list[Finding]:
         found += [Finding(method, seed, *told) for told in suspicions(run, results.space)]
         if (own := table_accuracies(results, method, seed, run)) is not None:
             found.append(Finding(method, seed, *own))
-    found += identical_runs(results.epochs)
+    shared = results.design is not None and bool(results.design.varied)
+    found += [f for f in identical_runs(results.epochs) if not (shared and f.what == BEGIN_AS_ONE)]
     order: tuple[Sure, ...] = ("certain", "likely", "possible")
     return sorted(found, key=lambda f: order.index(f.sure))
 
@@ -238,7 +241,7 @@ def identical_runs(epochs: pd.DataFrame) -> Iterator[Finding]:
         yield Finding(
             method,
             seed,
-            "two runs are one" if whole else "two runs begin as one",
+            "two runs are one" if whole else BEGIN_AS_ONE,
             "certain" if count > 1 else "possible",
             f"losses and accuracies of {count} of {length} epochs are equal to the last digit to those of {first[0]}, "
             f"seed {first[1]}",

@@ -96,9 +96,14 @@ class Ledger:
         told = ", ".join(f"of {name_of(name)} {100 * falls[name]:.0f} %" for name in order)
         best, least = order[0], order[-1]
         worth = ""
-        if len(order) > 1 and falls[least] >= LEAST:
+        if len(order) > 1 and falls[least] >= LEAST and not self.says_nothing:
             worth = f", so one of {name_of(best)} is worth {falls[best] / falls[least]:.1f} of {name_of(least)}"
         return f"a second draw, averaged, takes off the variance: of all 50 %, {told}{worth}"
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether every share may be anything from nothing to all, as of two levels of two factors."""
+        return all(part.share.low < LEAST and part.share.high > 1 - LEAST for part in self.parts.values())
 
     def row(self) -> dict[str, object]:
         """What a page has room for: shares in % with intervals."""

@@ -18,7 +18,7 @@ from harness.stats.tests import differences
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.compare import declared_pairs, match_runs
 
-SIZES = (5, 8, 10, 15, 20, 30, 40, 60, 80, 120)
+SIZES = (5, 6, 7, 8, 10, 15, 20, 30, 40, 60, 80, 120)
 """Numbers of seeds that are tried; and the study's own."""
 SHOWN = (5, 10, 20, 40, 80)
 STUDIES = 300

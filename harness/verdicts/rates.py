@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,20 +16,22 @@ if TYPE_CHECKING:
 
 LEAST = 8
 """Epochs below which a curve is not told from its neighbors."""
-LONGEST = 4
+LONGEST = 20
 """A schedule may be this many times as long as the log, which can be a part of it."""
 PRECISION = 2e-6
 """Of the highest rate: what prints of seven digits, as common code makes them, can be off by."""
+FINE = 1e-3
+"""Share of their range to which rates have to be printed: with fewer decimals a cosine is like its neighbors."""
 MOVES = 0.01
 """Share of the highest rate by which rates have to fall: a constant has no beginning."""
 
 
-def cosine(epochs: Floats, length: int) -> Floats:
+def cosine(epochs: Floats, length: Floats | int) -> Floats:
     """1 at epoch 0, 0 at epoch `length`."""
     return 0.5 * (1 + np.cos(np.pi * epochs / length))
 
 
-def recursion(epochs: Floats, length: int) -> Floats:
+def recursion(epochs: Floats, length: Floats | int) -> Floats:
     """What `get_lr` of torch's CosineAnnealingLR gives from epoch 1 on where it is asked beside `step`: the step's
     factor once more, on the rate that has it already. At epoch 0 it depends on torch's version."""
     now, before = cosine(epochs, length), cosine(epochs - 1, length)
@@ -62,19 +65,29 @@ def fit_schedule(epochs: Floats, rates: Floats) -> Schedule | None:
         epochs: of training, from 0, at which the rates are printed.
         rates: as printed.
     """
-    length = int(epochs.max()) + 1
+    length, precision = int(epochs.max()) + 1, precision_of(rates)
+    totals = np.arange(max(2, length - 1), LONGEST * length + 1, dtype=float)
     for shift, recursive in KINDS:
-        shape: Callable[[Floats, int], Floats] = recursion if recursive else cosine
         at = np.maximum(epochs + shift, 0)
         told = at > 0 if recursive else np.ones_like(at, dtype=bool)
-        at, printed = at[told], rates[told]
-        for total in range(max(2, length - 1), LONGEST * length + 1):
-            design = np.stack([np.ones_like(at), shape(at, total)], axis=1)
-            (lowest, height), *_ = np.linalg.lstsq(design, printed, rcond=None)
-            if height <= 0 or np.abs(design @ (lowest, height) - printed).max() > PRECISION * rates.max():
-                continue
-            return Schedule(float(lowest + height), float(lowest), total, shift, recursive)
+        shape: Callable[[Floats, Floats], Floats] = recursion if recursive else cosine
+        shapes, printed = shape(at[told], totals[:, None]), rates[told]
+        middle, mean = shapes.mean(axis=1, keepdims=True), printed.mean()
+        height = ((shapes - middle) * (printed - mean)).sum(axis=1) / np.square(shapes - middle).sum(axis=1)
+        lowest = mean - height * middle[:, 0]
+        errors = np.abs(lowest[:, None] + height[:, None] * shapes - printed).max(axis=1)
+        fits = np.flatnonzero((errors <= precision) & (height > 0))
+        if len(fits):
+            n = fits[0]
+            return Schedule(float(lowest[n] + height[n]), float(lowest[n]), int(totals[n]), shift, recursive)
     return None
+
+
+def precision_of(rates: Floats) -> float:
+    """How far printed rates can be from what was printed: half of their last decimal, or `PRECISION` where that is
+    more."""
+    decimals = max((-int(Decimal(repr(float(r))).normalize().as_tuple().exponent) for r in rates), default=0)
+    return max(PRECISION * float(rates.max()), 0.51 * 10.0**-decimals)
 
 
 def shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -82,8 +95,10 @@ def shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if LEARNING_RATE not in run:
         return
     known = run.dropna(subset=[LEARNING_RATE])
-    epochs, rates = known["epoch"].to_numpy(dtype=float) - 1, known[LEARNING_RATE].to_numpy(dtype=float)
-    if len(known) < LEAST or epochs.min() < 0 or np.ptp(rates) < MOVES * rates.max():
+    epochs, rates = known["epoch"].to_numpy(dtype=float), known[LEARNING_RATE].to_numpy(dtype=float)
+    if len(known) and epochs.min() > 0:
+        epochs = epochs - 1  # a state after epochs; where the first has a rate, its log counts epochs of training
+    if len(known) < LEAST or np.ptp(rates) < MOVES * rates.max() or precision_of(rates) > FINE * np.ptp(rates):
         return
     found = fit_schedule(epochs, rates)
     if found is None:

@@ -1,6 +1,7 @@
 """How many seeds find which difference: beside the exact power of made-up distributions, and from the command line."""
 
 import json
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def test_power_is_that_of_a_normal_shift() -> None:
         assert seen.power[n] == pytest.approx(expected, abs=0.08)
     assert 30 <= seen.enough <= 42
     assert 17 in seen.power
-    assert list(seen.power.values()) == sorted(seen.power.values())
+    found = list(seen.power.values())  # how much of its level a signed-rank test uses differs between 6, 7 and 8 pairs
+    assert all(later > earlier - 0.03 for earlier, later in pairwise(found))
 
 
 def test_no_difference_is_shown_as_often_as_the_level_and_equivalence_needs_many() -> None:

@@ -91,6 +91,16 @@ def test_a_rate_that_comes_late_is_told() -> None:
     assert evidence.endswith("each an epoch late: epoch 2 of training has that of epoch 1, 0.025")
 
 
+def test_a_part_of_a_log_and_epochs_from_zero_are_told_and_few_decimals_are_not() -> None:
+    said, _ = printed(True, lambda s: s.get_last_lr()[0])
+    from_zero = run(said).assign(epoch=np.arange(len(said)))
+    longer = [0.001 + 0.012 * (1 + np.cos(np.pi * (e + 1) / 50)) for e in range(12)]
+    few = [round(rate, 5) for rate in said]
+    for rows in (from_zero, run([float(f"{rate:e}") for rate in longer]), run(few)):
+        assert [what for what, _ in shifted_rates(rows)] == ["the learning rate is shifted by an epoch"]
+    assert list(shifted_rates(run([round(rate, 3) for rate in said]))) == []
+
+
 def test_text_logs_bring_their_rates(tmp_path: Path) -> None:
     cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|nor_conv_3x3~0|none~1|skip_connect~2|"
     said, _ = printed(True, lambda s: s.get_last_lr()[0])
