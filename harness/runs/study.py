@@ -185,7 +185,7 @@ class Run:
             "supernet": self.supernet.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
             "evaluation": self.evaluation.model_dump(mode="json"),
-            "probes": {p.name: p.model_dump(mode="json") for p in self.probes},
+            "probes": {p.name: p.identity() for p in self.probes},
             # only where it is said, so that runs from before it could be said keep their ids
             **({} if self.judge == 1 else {"judge": self.judge}),
             **({"randomness": told} if (told := self.point.describe() if self.point else {}) else {}),
