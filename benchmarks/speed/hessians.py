@@ -32,7 +32,7 @@ CASES: dict[str, Case] = {
     "nasbench1shot1.s3": {"space": "nasbench1shot1.s3", "cells": 3, "batch": 16},
     "darts.full": {"space": "darts.full", "channels": 8, "cells": 3, "batch": 16, "side": 16},
 }
-STEPS, STEP, ROUNDS, TOLERANCE = 20, 1e-5, 3, 0.01
+STEPS, STEP, ROUNDS, TOLERANCE = 20, 1e-8, 3, 0.01
 
 
 def gradient_of(pair: Pair) -> Callable[[np.ndarray], np.ndarray]:
