@@ -12,6 +12,7 @@ from harness.results.folders import load_folder
 from harness.results.frames import Results, by_machine
 from harness.results.load import Finished
 from harness.runs.schema import TABLES
+from harness.runs.store import owner_of
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -149,7 +150,7 @@ def joined(found: Sequence[Finished]) -> Finished:
     if varied:
         raise HarnessError(f"runs in {varied[0].folder} vary by a design ([randomness]): load them apart")
     manifests = [m for f in found for m in f.manifests]
-    by = by_machine([(m["method_name"], m["configuration"]["seed"]) for m in manifests], manifests)
+    by = by_machine([owner_of(m) for m in manifests], manifests)
     results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings, machines=by)
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"

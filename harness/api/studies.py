@@ -71,20 +71,12 @@ def run(
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
     from harness.results.load import of_study
-    from harness.runs.execute import Outcome
-    from harness.runs.prepare import finish, prepare, run_study
-    from harness.verdicts.deciding import run_until_decided
+    from harness.runs.prepare import run_study
+    from harness.verdicts.deciding import way_of
 
     loaded, folder = studied(study, settings, seeds), as_path(out, "out")
     count = None if jobs is None else as_count(jobs, "jobs")
-    where = as_text(device, "device", "'cuda:0'")
-    if loaded.file.comparison.until_decided:
-        prepared = prepare(loaded, folder)
-        places = prepared.executor.places(where, count, None)
-        every = list(run_until_decided(prepared.begin(places), places))
-        finish(loaded.name, [outcome for outcome in every if isinstance(outcome, Outcome)])
-    else:
-        run_study(loaded, folder, where, count)
+    run_study(loaded, folder, as_text(device, "device", "'cuda:0'"), count, way_of(loaded))
     return Runs(of_study(loaded, folder))
 
 

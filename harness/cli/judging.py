@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs, form
+from harness.cli.reading import finished_runs, form, measure_asked
 from harness.core.errors import HarnessError
-from harness.core.markup import in_markdown, in_terminal, latex_comment
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
@@ -39,20 +38,15 @@ def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
-    from harness.cli.printing import emit, emit_cards
+    from harness.cli.printing import emit, emit_cards, emit_sentences
     from harness.results.endpoints import endpoints
     from harness.runs.apart import alike
-    from harness.tables.measure import Measure
     from harness.verdicts.collapse import base_rate, told_rule
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
     declared = found.declared.model_copy(update={"primary": endpoint}) if endpoint else found.declared
-    chosen = Measure.parse(measure) if measure else None
-    table = found.results.table
-    if chosen and (table is None or chosen not in table.measures):
-        known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
-        raise HarnessError(f"the table has no {chosen}: {known}")
+    chosen, table = measure_asked(found, measure), found.results.table
     ends = endpoints(found.results, declared, chosen)
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
@@ -77,14 +71,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float
     lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
         lines.insert(0, f"Collapsed: {told_rule(declared, base)}.")
-    before = {
-        "table": in_terminal,
-        "markdown": lambda line: f"\n{in_markdown(line)}",
-        "latex": latex_comment,
-    }
-    if form in before:
-        lines = lines if form == "table" else [f"{title}.", *lines]
-        click.echo("\n".join(map(before[form], lines)))
+    emit_sentences(lines if form == "table" else [f"{title}.", *lines], form)
 
 
 @click.command()
@@ -97,16 +84,13 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
 
     --format latex needs \\usepackage{booktabs}; markdown, csv and json are there too.
     """
-    from harness.cli.printing import emit
+    from harness.cli.printing import emit, emit_sentences
     from harness.tables.measure import Measure
     from harness.verdicts.paper import paper_table
 
     rows, caption = paper_table(found, [Measure.parse(m) for m in measures], statistic)
     emit(rows, form, found.name)
-    if form in ("table", "markdown"):
-        click.echo(f"\n{in_markdown(caption)}" if form == "markdown" else in_terminal(caption))
-    elif form == "latex":
-        click.echo(latex_comment(caption))
+    emit_sentences([caption], form)
 
 
 @click.command()

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs, form
-from harness.core.markup import in_markdown, in_terminal, latex_comment
+from harness.cli.reading import finished_runs, form, measure_asked
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
@@ -23,20 +22,12 @@ def ledger(found: Finished, measure: str | None, form: Any) -> None:
     Of a study that varies kinds of random draws by themselves, in [randomness]. CSV and JSON have a row a part, with
     variances and their intervals; 'harness plot STUDY --figure ledger' draws the shares.
     """
-    from harness.cli.printing import emit
-    from harness.tables.measure import Measure
+    from harness.cli.printing import emit, emit_sentences
     from harness.verdicts.ledger import caption, ledgers
 
-    chosen = Measure.parse(measure) if measure else None
-    table = found.results.table
-    if chosen and table is not None:
-        table.trials(chosen)  # an error where it has none
-    made = ledgers(found.results, found.declared, chosen)
-    under = caption(made, found.declared)
+    made = ledgers(found.results, found.declared, measure_asked(found, measure))
     if form in ("csv", "json"):
         emit([row for each in made for row in each.numbers()], form)
         return
     emit([each.row() for each in made], form, f"{found.name}: what the spread is made of")
-    lines = [*(f"{each.verdict}." for each in made), under]
-    before = {"table": in_terminal, "markdown": lambda line: f"\n{in_markdown(line)}", "latex": latex_comment}
-    click.echo("\n".join(map(before[form], lines)))
+    emit_sentences([*(f"{each.verdict}." for each in made), caption(made, found.declared)], form)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from harness.core.markup import in_csv, in_terminal, is_number, latex, markdown
+from harness.core.markup import in_csv, in_markdown, in_terminal, is_number, latex, latex_comment, markdown
 from harness.core.text import exact
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ def known(value: Any) -> Any:
 def emit_cards(cards: Sequence[Card], form: Format, title: str = "") -> None:
     """Print results: their numbers where a program reads, else what a page has room for."""
     emit([card.numbers() if form in ("csv", "json") else card.row() for card in cards], form, title)
+
+
+def emit_sentences(sentences: Sequence[str], form: Format) -> None:
+    """Print what stands under rows, a line a sentence, where the format has a place for it."""
+    written = {"table": in_terminal, "markdown": lambda line: f"\n{in_markdown(line)}", "latex": latex_comment}
+    if form in written:
+        print("\n".join(map(written[form], sentences)))
 
 
 def show(rows: Sequence[dict[str, Any]], title: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from harness.cli.reading import form, open_runs, out
-from harness.core.markup import in_markdown, in_terminal, latex_comment
 
 
 @click.command()
@@ -22,11 +21,9 @@ def rank(sources: tuple[Path, ...], endpoint: Any, out: Path, form: Any) -> None
     A method's result on a task is the median of its runs. Friedman's test by random orders; pairs by signed ranks over
     tasks (Holm) and by Nemenyi's test; intervals of mean ranks are of tasks and seeds that are drawn again.
     """
-    from harness.cli.printing import emit_cards
+    from harness.cli.printing import emit_cards, emit_sentences
     from harness.verdicts.ranking import rank as rank_methods
 
     found = rank_methods([open_runs(source, (), None, out) for source in sources], endpoint)
     emit_cards(found.methods, form, f"mean ranks over {', '.join(found.tasks)} (1 is best)")
-    before = {"table": in_terminal, "markdown": lambda line: f"\n{in_markdown(line)}", "latex": latex_comment}
-    if form in before:
-        click.echo(before[form](f"{found.verdict}."))
+    emit_sentences([f"{found.verdict}."], form)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.printing import FORMATS
+from harness.core.errors import HarnessError
 from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
+    from harness.tables.measure import Measure
 
 form = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print rows."
@@ -52,6 +54,19 @@ def open_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: P
     for clause in found.provenance:
         click.echo(f"note: {clause}", err=True)
     return found
+
+
+def measure_asked(found: Finished, text: str | None) -> Measure | None:
+    """The measure that a command line names; None where it names none. An error where the runs' table has no such."""
+    from harness.tables.measure import Measure
+
+    if not text:
+        return None
+    chosen, table = Measure.parse(text), found.results.table
+    if table is None or chosen not in table.measures:
+        known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
+        raise HarnessError(f"the table has no {chosen}: {known}")
+    return chosen
 
 
 @click.command()

@@ -222,8 +222,8 @@ def run(
     from harness.cli.progress import live_progress
     from harness.core.signals import Stopped, stoppable
     from harness.runs.execute import DEFAULT_EXECUTOR
-    from harness.runs.prepare import Prepared, prepare
-    from harness.verdicts.deciding import Look, run_until_decided
+    from harness.runs.prepare import prepare
+    from harness.verdicts.deciding import Look, way_of
 
     until_decided = study.file.comparison.until_decided
     if until_decided and no_wait:
@@ -251,10 +251,9 @@ def run(
         tell_probes(study)
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures, done, look = [], 0, None
-    go = run_until_decided if until_decided else Prepared.run
     try:
         with stoppable(), live_progress(planned) as say:
-            for outcome in go(prepared, devices, wait=not no_wait, say=say):
+            for outcome in way_of(study)(prepared, devices, wait=not no_wait, say=say):
                 if isinstance(outcome, Look):
                     look = outcome
                     say(look.told)

@@ -245,9 +245,18 @@ def trial_noise(results: Results, measure: Measure | None = None) -> float:
     """
     if results.table is None or results.lookups.empty:
         return float("nan")
-    rows = one_mean(select(results.lookups, measure or results.table.test))
-    rows = rows[["method", "seed", "epoch", "trial", results.scale.column]]
+    errors = mean_variances(results, one_mean(select(results.lookups, measure or results.table.test))) ** 0.5
+    return 2 * float(errors.median()) if len(errors) else float("nan")
+
+
+def mean_variances(results: Results, lookups: pd.DataFrame) -> pd.Series[float]:
+    """The variance of the table's mean over trials of every derived architecture of which several are known.
+
+    Args:
+        results: of the runs.
+        lookups: rows of one measure, one a trial.
+    """
+    rows = lookups[["method", "seed", "epoch", "trial", results.scale.column]]
     cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
     trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
-    errors = (trials.std(ddof=1) / trials.count() ** 0.5)[trials.count() > 1]
-    return 2 * float(errors.median()) if len(errors) else float("nan")
+    return (trials.var(ddof=1) / trials.count())[trials.count() > 1]

@@ -16,7 +16,7 @@ from harness.results.load import Finished, of_study
 from harness.runs.apart import by_method
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared, kept, standing
-from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look, read_manifest, whole
+from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look, owner_of, read_manifest, whole
 from harness.runs.study import load_study
 from harness.spaces.base import search_space
 
@@ -45,7 +45,7 @@ def load_folder(folder: Path) -> Finished:
     missing = 0 if one else len(seen.running - seen.finished)
     before = kept(study)
     declared = before.comparison if before else Declared()
-    ids = {(m["method_name"], m["configuration"]["seed"]): str(m["id"]) for m in runs.values()}
+    ids = {owner_of(m): str(m["id"]) for m in runs.values()}
     told = standing(study, declared, ids)
     return Finished(
         folder.name, folder, of_run_folders(study, runs), missing, declared, told, folder, list(runs.values())
@@ -70,19 +70,17 @@ def of_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
         kinds = {json.dumps(c[what], sort_keys=True) for c in told}
         if len(kinds) > 1:
             raise HarnessError(f"{study} mixes runs of {len(kinds)} {what}s: load them apart")
-    counts = Counter((m["method_name"], m["configuration"]["seed"]) for m in runs.values())
+    counts = Counter(map(owner_of, runs.values()))
     (name, seed), twice = counts.most_common(1)[0]
     if twice > 1:
         raise HarnessError(
             f"{study} holds {twice} runs of {name!r} with seed {seed}, of different configurations: name the study's "
             "file, whose runs alone are read then"
         )
-    rows = stacked(
-        [Read(RunFolder(p.parent, p.name), m, m["method_name"], m["configuration"]["seed"]) for p, m in runs.items()]
-    )
+    rows = stacked([Read(RunFolder(p.parent, p.name), m, *owner_of(m)) for p, m in runs.items()])
     table = table_asked(told[0]["table"], f"the runs in {study}")
     settings = by_method((m["method_name"], m["configuration"]) for m in runs.values())
-    by = by_machine([(m["method_name"], m["configuration"]["seed"]) for m in runs.values()], list(runs.values()))
+    by = by_machine([owner_of(m) for m in runs.values()], list(runs.values()))
     space = search_space(told[0]["space"])
     return Results(**rows, table=table, space=space, settings=settings, machines=by)
 

@@ -19,7 +19,7 @@ from harness.runs.execute import Planned
 from harness.runs.published import published_tables
 from harness.runs.randomness import Design, Randomness
 from harness.runs.schema import OWNER, TABLES, Unfit, check_values
-from harness.runs.store import ANEW, MANIFEST, read_manifest
+from harness.runs.store import ANEW, MANIFEST, owner_of, read_manifest
 from harness.spaces.base import SPACES, Space
 from harness.stats.random_search import best_of_random
 from harness.tables.catalog import VERSION, open_table
@@ -83,7 +83,7 @@ class Results:
         runs = [Read(p.folder, m, p.run.method_name, p.run.number) for p, m in zip(finished, known, strict=True)]
         settings = of_runs(p.run for p in finished)
         space = planned[0].run.space if planned else None
-        by = by_machine([(method, seed) for _, _, method, seed in runs], known)
+        by = by_machine([(run.method, run.seed) for run in runs], known)
         return cls(**stacked(runs), table=table, space=space, settings=settings, design=design, machines=by)
 
     @classmethod
@@ -103,8 +103,7 @@ class Results:
         settings = by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
         space = None if name is None else SPACES.find(name)()
         design, runs = design_of(manifest["study"]), manifest.get("runs", [])
-        keys = [(str(run["method_name"]), int(run["configuration"]["seed"])) for run in runs]
-        by = {} if design and design.varied else by_machine(keys, runs)
+        by = {} if design and design.varied else by_machine([owner_of(run) for run in runs], runs)
         return cls(**frames, table=table, space=space, settings=settings, design=design, machines=by)
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:

@@ -5,9 +5,10 @@ The command line, `harness.run` and the pytest plugin differ in what they tell o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.runs.check import check_study
@@ -93,7 +94,12 @@ def prepare(study: Study, out: Path, executor: Executor | None = None) -> Prepar
     return prepared
 
 
-def run_study(study: Study, out: Path, device: str = "auto", jobs: int | None = None) -> None:
+Way = Callable[..., Iterator[Any]]
+"""How a study that has begun is run on some places: it yields an outcome a run, and may yield what else there is to
+tell."""
+
+
+def run_study(study: Study, out: Path, device: str = "auto", jobs: int | None = None, way: Way = Prepared.run) -> None:
     """Run what is missing of a study to its end.
 
     Args:
@@ -101,20 +107,16 @@ def run_study(study: Study, out: Path, device: str = "auto", jobs: int | None = 
         out: the folder of all studies' runs.
         device: "auto", "cpu", "cuda:N", "cuda:0..3" or "cuda:all".
         jobs: runs at a time; one a core, if not said.
+        way: how it is run: all that is missing, if not said.
 
     Raises:
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
     prepared = prepare(study, out)
     places = prepared.executor.places(device, jobs, None)
-    finish(study.name, prepared.begin(places).run(places))
-
-
-def finish(name: str, outcomes: Iterable[Outcome]) -> None:
-    """Run to the end what has these outcomes; an error where a run of the study did not finish."""
-    failed = [o.error for o in outcomes if o.error]
+    failed = [o.error for o in way(prepared.begin(places), places) if isinstance(o, Outcome) and o.error]
     if failed:
-        raise HarnessError(f"{len(failed)} runs of {name} did not finish; the first says: {failed[0]}")
+        raise HarnessError(f"{len(failed)} runs of {study.name} did not finish; the first says: {failed[0]}")
 
 
 def set_damaged_aside(planned: Sequence[Planned], recompute: bool, say: Say) -> None:

@@ -254,7 +254,7 @@ class RunFolder:
                 found.append(error)
         if not found and "configuration" in manifest:
             try:
-                self.check_rows(self.rows(manifest), manifest["method_name"], manifest["configuration"]["seed"])
+                self.check_rows(self.rows(manifest), *owner_of(manifest))
             except Damaged as error:
                 return [error]
         return found
@@ -317,6 +317,11 @@ def encoded(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
         for part in parts:
             writer.write_table(part)
     return buffer.getvalue()
+
+
+def owner_of(manifest: Mapping[str, Any]) -> tuple[str, int]:
+    """Method and seed of a run, by its manifest."""
+    return manifest["method_name"], manifest["configuration"]["seed"]
 
 
 def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
         costs: [blocks, methods], lower is better.
         draws: of a fixed stream.
     """
-    ranks = np.apply_along_axis(stats.rankdata, 1, np.asarray(costs, dtype=float))
+    ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
     rng = np.random.default_rng(0)
     again = rng.permuted(np.broadcast_to(ranks, (draws, *ranks.shape)), axis=2).mean(axis=1)
     centre = (ranks.shape[1] + 1) / 2
@@ -64,7 +64,7 @@ def friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
 def nemenyi(costs: ArrayLike) -> Floats:
     """p of each pair of methods, of the difference of their mean ranks (Nemenyi 1963; `posthoc_nemenyi_friedman` of
     scikit-posthocs)."""
-    ranks = np.apply_along_axis(stats.rankdata, 1, np.asarray(costs, dtype=float))
+    ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
     blocks, methods = ranks.shape
     mean = ranks.mean(axis=0)
     apart = np.abs(mean[:, None] - mean[None, :]) / np.sqrt(methods * (methods + 1) / (6 * blocks))
@@ -94,7 +94,7 @@ def rank_intervals(runs: Sequence[Sequence[ArrayLike]], level: float = 0.05, dra
     """
     rng = np.random.default_rng(0)
     costs = np.array([[np.median(np.asarray(own)) for own in task] for task in runs])
-    mean = np.apply_along_axis(stats.rankdata, 1, costs).mean(axis=0)
+    mean = stats.rankdata(costs, axis=1).mean(axis=0)
     again = np.empty((draws, *costs.shape))  # of every task, the ranks of runs drawn again
     for place, task in enumerate(runs):
         medians = [np.median(rng.choice(np.asarray(own), (draws, len(np.asarray(own)))), axis=1) for own in task]

@@ -27,8 +27,6 @@ SAME_SHARE = 0.8
 """From this share of its epochs on, a run's accuracies are those of the table and not the one-shot network's."""
 ROUNDING = 0.005
 EXCHANGED = "accuracies stand where errors should"
-BEGIN_AS_ONE = "two runs begin as one"
-"""Those of a study that varies streams by themselves share the others, and may well do so."""
 ALIKE = 0.8
 """Rank correlation of an accuracy with the loss of the same images from which one of them is the other way round."""
 TREND = 0.5
@@ -72,8 +70,7 @@ def audit(results: Results) -> list[Finding]:
         found += [Finding(method, seed, *told) for told in suspicions(run, results.space)]
         if (own := table_accuracies(results, method, seed, run)) is not None:
             found.append(Finding(method, seed, *own))
-    shared = results.design is not None and bool(results.design.varied)
-    found += [f for f in identical_runs(results.epochs) if not (shared and f.what == BEGIN_AS_ONE)]
+    found += identical_runs(results.epochs, shared=results.design is not None and bool(results.design.varied))
     order: tuple[Sure, ...] = ("certain", "likely", "possible")
     return sorted(found, key=lambda f: order.index(f.sure))
 
@@ -218,9 +215,10 @@ def table_accuracies(results: Results, method: str, seed: int, run: pd.DataFrame
     return "its accuracies are the table's", "certain", told
 
 
-def identical_runs(epochs: pd.DataFrame) -> Iterator[Finding]:
+def identical_runs(epochs: pd.DataFrame, *, shared: bool) -> Iterator[Finding]:
     """Runs whose numbers are equal to the last digit; of one method, also those that begin so. Runs of two methods
-    with one seed may well begin alike: the same network on the same batches."""
+    with one seed may well begin alike: the same network on the same batches; so may all where runs share draws
+    (`shared`)."""
     series: dict[tuple[str, int], Floats] = {}
     for key, run in runs_of(epochs).items():
         values = run[list(SERIES)].to_numpy(dtype=float)
@@ -236,12 +234,12 @@ def identical_runs(epochs: pd.DataFrame) -> Iterator[Finding]:
         equal = (values[:length] == other[:length]).all(axis=1)
         count = length if equal.all() else int(np.argmin(equal))
         whole = count == length
-        if not whole and first[0] != method:
+        if not whole and (shared or first[0] != method):
             continue
         yield Finding(
             method,
             seed,
-            "two runs are one" if whole else BEGIN_AS_ONE,
+            "two runs are one" if whole else "two runs begin as one",
             "certain" if count > 1 else "possible",
             f"losses and accuracies of {count} of {length} epochs are equal to the last digit to those of {first[0]}, "
             f"seed {first[1]}",

@@ -10,7 +10,7 @@ from harness.core.text import told_p
 from harness.results.endpoints import endpoints
 from harness.results.frames import Results
 from harness.runs.execute import Outcome, Planned
-from harness.runs.prepare import Prepared, Say
+from harness.runs.prepare import Prepared, Say, Way
 from harness.runs.study import Study
 from harness.stats.sequential import sequential_of
 from harness.verdicts.compare import Pair, compare
@@ -63,6 +63,11 @@ def first_look(study: Study) -> int:
     pairs = len(declared.pairs) or len(study.file.methods) - 1
     nothing = sequential_of([], [])
     return next(n for n in count(2) if nothing.smallest_p(n) * pairs <= declared.level)
+
+
+def way_of(study: Study) -> Way:
+    """How a study is run: until its comparison is decided where it declares that, else all of it."""
+    return run_until_decided if study.file.comparison.until_decided else Prepared.run
 
 
 def run_until_decided(

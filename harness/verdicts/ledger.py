@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import Endpoints, endpoints, mean_variances
 from harness.results.frames import Results, select
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import SEED, Design
@@ -246,10 +246,7 @@ def trial_variances(results: Results, measure: Measure | None) -> dict[str, floa
     if results.table is None or measure is None:
         return {}
     rows = select(results.lookups, measure)
-    rows = rows[rows["trial"].str.isdigit()]
-    cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
-    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
-    known = (trials.var(ddof=1) / trials.count())[trials.count() > 1]
+    known = mean_variances(results, rows[rows["trial"].str.isdigit()])
     return {str(cell): float(variance) for cell, variance in known.items()}
 
 
