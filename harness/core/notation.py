@@ -26,6 +26,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         return parse_toml(raw.decode())
     except FileNotFoundError:
         raise HarnessError(f"no {what} file at {path}: check the path") from None
+    except IsADirectoryError:
+        raise HarnessError(
+            f"{path} is a folder, and no {what} file: name the file in which the {what} is written"
+        ) from None
     except OSError as error:
         raise HarnessError(f"{path} cannot be read as a {what} ({error.strerror})") from None
     except UnicodeDecodeError as error:

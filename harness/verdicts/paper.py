@@ -40,7 +40,8 @@ def paper_table(
         only where it stands as it was declared.
 
     Raises:
-        HarnessError: there is no table, a measure that it does not hold, or an endpoint that is no architecture's.
+        HarnessError: there is no table, a measure that it does not hold, an endpoint that is no architecture's, or runs
+            share what they draw.
     """
     results, declared = found.results, found.declared
     table = results.table
@@ -54,6 +55,8 @@ def paper_table(
             raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
     methods = list(results.epochs["method"].unique())
     ends = {measure: known_ends(results, declared, measure) for measure in chosen}
+    for each in filter(None, ends.values()):
+        each.refuse_shared()
     marks = marked(ends[table.test], declared) if found.is_declared and ends.get(table.test) else {}
     names = labels(chosen)
     rows: list[dict[str, Any]] = []

@@ -111,6 +111,8 @@ def test_missing_study(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(HarnessError, match="cannot be read as a study"):
         load_study(tmp_path / "binary.toml")
+    with pytest.raises(HarnessError, match="is a folder, and no study file: name the file"):
+        load_study(tmp_path)
 
 
 def test_overrides_reach_the_parts(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harness.runs.preregistration import Declared
 from harness.runs.randomness import Point, Randomness
 from harness.runs.study import load_study
 from harness.verdicts.ledger import Ledger, ledgers
+from tests.conftest import ROOT
 from tests.support.results import of_errors
 
 
@@ -121,3 +122,14 @@ def test_the_verb_prints_a_row_a_part(small_study: Path, tmp_path: Path) -> None
     latex = CliRunner().invoke(main, ["ledger", str(small_study), *asked, *where, "--format", "latex"]).stdout
     assert "\\toprule" in latex
     assert "% Endpoint final; levels: draws 3, crossed" in latex
+
+
+@pytest.mark.parametrize("verb", [["compare"], ["paper"], ["gate", "--write", "baseline.parquet"]])
+def test_verbs_of_independent_runs_refuse_runs_that_share_draws(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, *rest = verb
+    result = CliRunner().invoke(main, [name, str(ROOT / "results" / "published" / "cifar10-8-ledger"), *rest])
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "share" in result.stderr and "weights, logits, order, implementation crossed" in result.stderr
