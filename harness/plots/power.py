@@ -10,13 +10,11 @@ from harness.plots.content import Content
 from harness.stats.shift import POWER
 from harness.verdicts.power import Power
 
-NARROW_PANELS = 3
-
 
 class PowerCurves(Picture):
     """Power against the number of seeds, a line a difference."""
 
-    per_row: ClassVar[int] = NARROW_PANELS
+    per_row: ClassVar[int] = 2
     share_y: ClassVar[bool] = True
 
     def of(self, found: Sequence[Power], title: str) -> Content:
@@ -57,4 +55,6 @@ class PowerCurves(Picture):
         ax.set_xlabel("seeds")
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("power (%)")
-        ax.legend(title="difference", fontsize="x-small", title_fontsize="x-small", frameon=False, loc="lower right")
+        small = {"fontsize": "x-small", "title_fontsize": "x-small"}
+        # beside the curves, which leave no corner free
+        ax.legend(title="difference", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **small)
