@@ -95,7 +95,9 @@ def design(found: Finished) -> Iterator[Item]:
         "yes" if random else "partly" if level else "no",
         "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
     )
-    settings = differing(found, ("configuration.",), without=UNLIKE)
+    varied = shared_draws(found)
+    apart = tuple(f"configuration.supernet.{name}" for name in varied)
+    settings = differing(found, ("configuration.",), without=UNLIKE + apart)
     yield unknown_or(
         found,
         part,
@@ -119,26 +121,40 @@ def design(found: Finished) -> Iterator[Item]:
     yield Item(
         part,
         "Are there enough repetitions?",
-        "no" if n.max() == 1 else "partly" if n.min() < ENOUGH else "yes",
-        f"{n.min()}{f' to {n.max()}' if n.max() > n.min() else ''} seeds a method; below, what so many can show",
+        "no" if n.max() == 1 else "partly" if varied or n.min() < ENOUGH else "yes",
+        f"{n.min()} points of a design a method, in which {', '.join(varied)} vary by themselves: they share draws"
+        if varied
+        else f"{n.min()}{f' to {n.max()}' if n.max() > n.min() else ''} seeds a method; below, what so many can show",
     )
+
+
+def shared_draws(found: Finished) -> tuple[str, ...]:
+    """What of the randomness varies by itself, so that runs share the rest; nothing where each has its own."""
+    return found.results.design.varied if found.results.design else ()
 
 
 ENOUGH = 10
 """Repetitions that the field's guidelines ask for where they can be had."""
 
 
+def told_seeds(found: Finished) -> str:
+    """The seeds of every method."""
+    if varied := shared_draws(found):
+        return f"those of every point of the design ({', '.join(varied)}) are in its run's manifest"
+    seeds = found.results.epochs.groupby("method", sort=False)["seed"].unique()
+    told = {json.dumps(sorted(map(int, s))) for s in seeds}
+    if len(told) == 1:
+        return f"{next(iter(told))} of every method"
+    return "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items())
+
+
 def execution(found: Finished) -> Iterator[Item]:
     results, part, known = found.results, "Execution", bool(found.manifests)
-    seeds = results.epochs.groupby("method", sort=False)["seed"].unique()
-    told = {json.dumps(sorted(map(int, s))) for s in seeds}
     yield Item(
         part,
         "Are the random seeds known?",
         "yes",
-        f"{next(iter(told))} of every method"
-        if len(told) == 1
-        else "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items()),
+        told_seeds(found),
     )
     yield Item(
         part,
@@ -184,6 +200,8 @@ def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "yes" if enough else "no" if not pairs else "partly",
         "one shift a pair, with its exact interval, test and direction; A12 as an effect size"
         if enough
+        else "runs that share draws are not tested; harness ledger has what their spread is made of, with intervals"
+        if shared_draws(found)
         else "so few runs can show no difference",
     )
     yield Item(

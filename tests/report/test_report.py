@@ -180,3 +180,13 @@ def test_a_page_of_language_models_speaks_of_perplexity(tmp_path: Path) -> None:
     assert not re.search(r"\berrors?\b", words)
     compared = CliRunner().invoke(main, ["compare", str(folder)])
     assert "final perplexity" in compared.output and "final error" not in compared.output
+
+
+def test_a_page_of_runs_that_share_draws_speaks_of_points_and_not_of_seeds(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    folder = ROOT / "results" / "published" / "cifar10-8-ledger"
+    assert CliRunner().invoke(main, ["report", str(folder), "--to", str(page)]).exit_code == 0
+    text = page.read_text()
+    assert "54 points of a design a method, in which weights, logits, order, implementation vary by themselves" in text
+    assert "54 seeds a method" not in text and "so few runs can show no difference" not in text
+    assert "supernet.implementation: fast, readable" not in text
