@@ -16,29 +16,12 @@ from harness.runs.prepare import prepare
 from harness.runs.preregistration import DECLARED, Declared
 from harness.runs.study import Study, load_study
 from harness.verdicts.deciding import Look, first_look, looked_at, run_until_decided
-
-STUDY = """
-name = "asks"
-space = "nasbench201"
-dataset = "digits100"
-table = "nasbench201.digits"
-methods = ["random-search", "regularized-evolution", "short"]
-seeds = "0..24"
-epochs = 25
-judge = "last"
-[comparison]
-until_decided = true
-"""
+from tests.support.studies import write_until_decided
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A study of searches of the table: the short one asks for one architecture alone, and ends far above."""
-    path = tmp_path / "asks.toml"
-    methods = "{random-search = {random-search = {evaluations_per_epoch = 4}}, one = {method = "
-    methods += '"random-search", random-search = {budget_epochs = 4}}}'
-    path.write_text(STUDY.replace('["random-search", "regularized-evolution", "short"]', methods))
-    return path
+    return write_until_decided(tmp_path)
 
 
 def looks(study: Study, out: Path, places: int = 1) -> tuple[list[Look], list[Outcome]]:

@@ -17,11 +17,14 @@ from pathlib import Path
 import pytest
 
 from harness.core.signals import Stopped, stoppable
-from harness.runs.execute import Planned, plan
+from harness.runs.execute import Outcome, Planned, plan
 from harness.runs.executors.base import EXECUTORS
+from harness.runs.prepare import prepare
 from harness.runs.study import load_study
+from harness.verdicts.deciding import Look, run_until_decided
 from tests.conftest import ROOT
 from tests.runs.executors.conftest import compute, kill_one, rows_of, wait_for
+from tests.support.studies import write_until_decided
 
 
 @pytest.mark.parametrize("name", ["local", "dask", pytest.param("ray", marks=pytest.mark.engines)])
@@ -74,6 +77,34 @@ def test_a_signal_leaves_no_half_made_dask(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Stopped), stoppable(), EXECUTORS.build("dask", {}).open(["cpu"]):
         pass
     assert made == [1]
+
+
+def decide(study: Path, out: Path, name: str) -> tuple[list[Look], list[str]]:
+    """Run a study until it is decided, with two workers of an executor: its looks, and the rows of what was run."""
+    prepared = prepare(load_study(study), out, EXECUTORS.build(name, {})).begin(["cpu"] * 2)
+    seen = list(run_until_decided(prepared, ["cpu"] * 2))
+    assert [o.error for o in seen if isinstance(o, Outcome) and o.error] == []
+    return [look for look in seen if isinstance(look, Look)], rows_of([p for p in prepared.planned if p.finished])
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Look], list[str]]:
+    folder = tmp_path_factory.mktemp("decided")
+    return decide(write_until_decided(folder), folder, "local")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("name", ["dask", "ray", "slurm"])
+def test_seeds_are_added_until_it_is_decided(
+    name: str, decided: tuple[list[Look], list[str]], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip({"dask": "distributed", "slurm": "submitit"}.get(name, name))
+    if name == "slurm":
+        request.getfixturevalue("slurm")
+    looks, rows = decide(write_until_decided(tmp_path), tmp_path, name)
+    assert [look.lines for look in looks] == [look.lines for look in decided[0]]
+    assert rows == decided[1]
+    assert looks[-1].over and not looks[-1].undecided and looks[-1].seeds < 25
 
 
 @pytest.mark.engines
