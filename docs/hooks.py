@@ -65,8 +65,8 @@ def figures() -> Iterator[str]:
 
 def methods() -> Iterator[str]:
     """Every method: its parts, paper and proof, and a picture of what it does (made by pictures.py)."""
-    from harness.cli.listing import listing
-    from harness.search.methods import method
+    from harness.cli.listing import list_members
+    from harness.search.methods import build_method
 
     yield "# Methods\n"
     yield "Every name of `harness list methods`. Each is a searcher with regularizers, which can be combined otherwise:"
@@ -74,8 +74,8 @@ def methods() -> Iterator[str]:
     yield "[Methods](../explanation/methods.md).\n"
     yield f"## The pictures\n\n{PICTURES}\n"
     yield "```console\n$ python docs/pictures.py\n```\n"
-    for row in sorted(listing("methods"), key=lambda row: str(row["method"])):
-        made = method(row["method"])
+    for row in sorted(list_members("methods"), key=lambda row: str(row["method"])):
+        made = build_method(row["method"])
         yield f"## {row['method']}\n\n{row['paper']}. Status: **{row['status']}**; passes a step (forward + backward):"
         yield f"{row['passes']}. Made of `{row['searcher']}`, regularizers: `{row['regularizers']}`.\n"
         if (Path(__file__).parent / "reference" / "methods" / f"{row['method']}.png").is_file():

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from harness.core.arithmetic import one_thread
-from harness.plots.style import Page, theme
+from harness.core.arithmetic import use_one_thread
+from harness.plots.style import Page, use_theme
 from harness.runs.run import start
 from harness.runs.study import Run, load_study
 from harness.search.loop import SupernetSearch
-from harness.search.methods import methods
+from harness.search.methods import list_methods
 from harness.search.searchers.table_search import TableSearch
 
 FOLDER = Path(__file__).parent / "reference" / "methods"
@@ -118,7 +118,7 @@ def asked(search: TableSearch, run: Run) -> Asked:
 
 
 def draw(found: Seen | Asked, reference: Seen) -> Page:
-    with theme():
+    with use_theme():
         page = Page(figsize=SIZE_INCHES, layout="constrained")
         ax = page.subplots()
         (draw_asked if isinstance(found, Asked) else draw_seen)(ax, found, reference)
@@ -158,10 +158,10 @@ def draw_asked(ax: Any, found: Asked, reference: Seen) -> None:
 
 def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
-    with one_thread():
+    with use_one_thread():
         reference = seen(REFERENCE)
         assert isinstance(reference, Seen)
-        for name in names or [n for n, entry in methods().items() if not entry.alias]:
+        for name in names or [n for n, entry in list_methods().items() if not entry.alias]:
             found = reference if name == REFERENCE else seen(name)
             save(draw(found, reference), FOLDER / f"{name}.png")
 

@@ -15,7 +15,7 @@ from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
 from harness.results.policies.base import POLICIES
 from harness.runs.executors.base import EXECUTORS
-from harness.search.methods import methods
+from harness.search.methods import list_methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
@@ -92,7 +92,7 @@ def own_files(registry: Registry) -> set[Path]:
 def names() -> set[str]:
     """Everything that has a name of its own."""
     operations = {op for kind in SPACES.classes.values() for op in kind.operations}
-    return operations | set(methods()) | {name for r in REGISTRIES if r not in ORDINARY for name in r.classes}
+    return operations | set(list_methods()) | {name for r in REGISTRIES if r not in ORDINARY for name in r.classes}
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:

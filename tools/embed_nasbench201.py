@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from harness.core.files import digest
 from harness.plots.distribution import save_distribution
-from harness.spaces.nasbench201.size import flops, parameters
-from harness.spaces.nasbench201.space import canonical, live_operations, official_cells, to_string
+from harness.spaces.nasbench201.size import count_flops, count_parameters
+from harness.spaces.nasbench201.space import canonicalize, keep_live_operations, list_official_cells, to_string
 from harness.tables.formats.nasbench201 import NASBENCH201, NATS
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION
 from harness.tables.measure import Column, Cost, Measure
@@ -95,7 +95,7 @@ SAME = 1e-3
 def read(path: Path, names: list[str]) -> pd.DataFrame:
     """A file's rows, if they are all the architectures in the official order."""
     frame = pd.read_csv(path)
-    strings = [to_string(cell) for cell in official_cells()]
+    strings = [to_string(cell) for cell in list_official_cells()]
     if frame["index"].tolist() != list(range(len(strings))):
         raise SystemExit(f"{path} does not hold the rows 0..{len(strings) - 1} in order")
     if "arch_str" in frame and frame["arch_str"].tolist() != strings:
@@ -118,7 +118,9 @@ def read_costs(folder: Path) -> dict[Cost, Floats]:
     """Parameters and FLOPs (computed), latency and energy (read; negative there is missing)."""
     found: dict[Cost, Floats] = {}
     for dataset, (classes, pixels) in NETWORKS.items():
-        sizes = [(flops(cell, classes, pixels), parameters(cell, classes)) for cell in official_cells()]
+        sizes = [
+            (count_flops(cell, classes, pixels), count_parameters(cell, classes)) for cell in list_official_cells()
+        ]
         for name, values in zip(("flops_M", "parameters_M"), np.array(sizes).T, strict=True):
             found[Cost(dataset, None, name)] = values / 1e6
     frame = read(folder / HARDWARE, [])
@@ -179,8 +181,8 @@ def twin_spread(table: Table, measure: Measure) -> tuple[int, int, float]:
     classes, the cells in them, and the standard deviation of their means within a class, pooled, in points."""
     groups: dict[tuple[str, int], list[float]] = {}
     values = table.to_frame()[str(Column(*measure, "mean"))]
-    for cell, value in zip(official_cells(), values, strict=True):
-        groups.setdefault((canonical(cell), parameters(live_operations(cell), 1)), []).append(value)
+    for cell, value in zip(list_official_cells(), values, strict=True):
+        groups.setdefault((canonicalize(cell), count_parameters(keep_live_operations(cell), 1)), []).append(value)
     several = [np.array(v) for (key, _), v in groups.items() if key != DEAD and len(v) > 1]
     squares = sum(float(((v - v.mean()) ** 2).sum()) for v in several)
     cells = sum(map(len, several))
@@ -382,7 +384,7 @@ def embed(folder: Path, to: Path) -> Table:
     table = write_table(
         to,
         space="nasbench201",
-        keys=[to_string(cell) for cell in official_cells()],
+        keys=[to_string(cell) for cell in list_official_cells()],
         accuracy=accuracy,
         more={"seconds": {column: timed[name].to_numpy() for name, column in SECONDS.items()}},
         costs=costs,
@@ -393,7 +395,7 @@ def embed(folder: Path, to: Path) -> Table:
         about=about(folder),
     )
     published = pd.read_csv(folder / ACCURACY)["params_MB"].to_numpy()
-    ours = np.array([parameters(cell, 10) / 1e6 for cell in official_cells()])
+    ours = np.array([count_parameters(cell, 10) / 1e6 for cell in list_official_cells()])
     write_sheet(table, int((np.abs(ours - published) > 1e-6).sum()))
     return table
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.results.importers.base import import_logs, importer_of
+from harness.results.importers.base import find_importer, import_logs
 from harness.spaces.base import SPACES
 
 KEYS = ["space", "dataset", "drop_path", "weight_decay", "seed", "epoch"]
@@ -86,7 +86,7 @@ def main() -> None:
             source = Path(temporary) / f"robustdarts-{space}.csv"
             own.drop(columns="space").to_csv(source, index=False)
             to, told = import_logs(
-                importer_of(source), source, None, asked.to, space=SPACES.find(f"darts.{space}")(), replace_older=True
+                find_importer(source), source, None, asked.to, space=SPACES.find(f"darts.{space}")(), replace_older=True
             )
             print(to, *told, sep="\n")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.report import croissant
 from harness.report.publish import describe_folder
-from harness.results.folders import of_published
+from harness.results.folders import read_published
 from harness.tables.catalog import open_table
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 def main(folders: list[Path]) -> None:
     for folder in folders:
-        found = of_published(folder)
+        found = read_published(folder)
         (study,) = (ROOT / "benchmarks").rglob(f"{folder.name}.toml")
         describe_folder(found, folder, study.relative_to(ROOT))
         print(folder)

@@ -24,20 +24,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from harness.measures.alignment import cell_slopes, of_each_cell, put_in
-from harness.measures.hessian import flat
+from harness.measures.alignment import copy_for_each_cell, differentiate_by_cell, put_in
+from harness.measures.hessian import flatten_tensors
 from harness.runs.run import start
 from harness.runs.study import load_study
 from harness.search.loop import SupernetSearch
-from harness.search.regularizers.layer_alignment import LayerAlignment, aligned_cells, towards_agreement
+from harness.search.regularizers.layer_alignment import LayerAlignment, count_aligned_cells, differentiate_agreement
 from harness.search.searchers.a2m import A2M
 from harness.search.searchers.amended import AmendedDARTS
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.darts import DARTS
 from harness.search.searchers.idarts import IDARTS
-from harness.search.searchers.products import along_weights
-from harness.search.steps import ArchitectureStep, WeightStep, cross_entropy
-from harness.spaces.blocks.mix import kept_buffers
+from harness.search.searchers.products import differentiate_along_weights
+from harness.search.steps import ArchitectureStep, WeightStep, compute_cross_entropy
+from harness.spaces.blocks.mix import keep_buffers
 
 FACTORS = (10.0, 1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
 """Distances are these times the published one."""
@@ -55,44 +55,44 @@ class Terms:
     def validation_gradients(self, wanted: Sequence[Tensor]) -> list[Tensor]:
         searcher = self.search.searcher
         assert isinstance(searcher, SoftmaxSearcher)
-        with kept_buffers(self.net):
+        with keep_buffers(self.net):
             return searcher.validation_gradients(self.step, wanted)
 
     # -- by central differences, as the methods compute them ---------------------------------------------------
 
     def second_order(self, distance: float) -> Tensor:
-        with kept_buffers(self.net):
-            return flat(DARTS(order=2, distance=distance).unrolled(self.step).implicit)
+        with keep_buffers(self.net):
+            return flatten_tensors(DARTS(order=2, distance=distance).unrolled(self.step).implicit)
 
     def amended(self, distance: float) -> Tensor:
-        curved = along_weights(self.step, self.relax, self.vector, self.step.weights, distance)
-        return flat(along_weights(self.step, self.relax, curved, self.step.alphas, distance))
+        curved = differentiate_along_weights(self.step, self.relax, self.vector, self.step.weights, distance)
+        return flatten_tensors(differentiate_along_weights(self.step, self.relax, curved, self.step.alphas, distance))
 
     def idarts(self, distance: float) -> Tensor:
         searcher = IDARTS(products="differences", distance=distance)
-        with kept_buffers(self.net), self.net.readable():
+        with keep_buffers(self.net), self.net.readable():
             series, _ = searcher._through_series(self.step, self.step.weights, self.vector)
-        return flat(searcher._by_differences(self.step, self.step.weights, self.vector, series))
+        return flatten_tensors(searcher._by_differences(self.step, self.step.weights, self.vector, series))
 
     def layer_alignment(self, distance: float) -> Tensor:
         zeros: list[Tensor | None] = [torch.zeros_like(w) for w in self.step.weights]
         part = LayerAlignment(strength=1.0, distance=distance)
         found = part.weight_gradients(zeros, self.mix(), self.weight_step())
-        return flat([g for g in found if g is not None])
+        return flatten_tensors([g for g in found if g is not None])
 
     def a2m(self, distance: float) -> Tensor:
         along = self.validation[: len(self.step.alphas)]
         sides = []
         for sign in (1, -1):
             A2M._shift(self.step, list(along), sign * distance)
-            sides.append(flat(self.validation_gradients(self.step.alphas)))
+            sides.append(flatten_tensors(self.validation_gradients(self.step.alphas)))
             A2M._shift(self.step, list(along), -sign * distance)
         return (sides[0] - sides[1]) / (2 * distance)
 
     # -- by double differentiation -----------------------------------------------------------------------------
 
     def exact(self) -> dict[str, Tensor]:
-        with self.net.readable(), kept_buffers(self.net):
+        with self.net.readable(), keep_buffers(self.net):
             return {
                 "darts-2nd": self.exact_second_order(),
                 "amended-darts": self.exact_amended(),
@@ -107,31 +107,31 @@ class Terms:
         return torch.autograd.grad(loss, self.step.weights, create_graph=True)
 
     def exact_second_order(self) -> Tensor:
-        with kept_buffers(self.net):
+        with keep_buffers(self.net):
             vector = DARTS(order=2).unrolled(self.step).vector
-        return flat(torch.autograd.grad(self.slopes(), self.step.alphas, vector))
+        return flatten_tensors(torch.autograd.grad(self.slopes(), self.step.alphas, vector))
 
     def exact_amended(self) -> Tensor:
         slopes = self.slopes()
         curved = torch.autograd.grad(slopes, self.step.weights, self.vector, retain_graph=True)
-        return flat(torch.autograd.grad(slopes, self.step.alphas, curved))
+        return flatten_tensors(torch.autograd.grad(slopes, self.step.alphas, curved))
 
     def exact_idarts(self) -> Tensor:
-        return flat(IDARTS(products="exact")._through_series(self.step, self.step.weights, self.vector)[1])
+        return flatten_tensors(IDARTS(products="exact")._through_series(self.step, self.step.weights, self.vector)[1])
 
     def exact_layer_alignment(self) -> Tensor:
-        mix, cells = self.mix(), aligned_cells(self.net, self.search.space)
-        own = of_each_cell(mix, cells)
-        towards = towards_agreement(cell_slopes(self.weight_step().loss, mix, own))
+        mix, cells = self.mix(), count_aligned_cells(self.net, self.search.space)
+        own = copy_for_each_cell(mix, cells)
+        towards = differentiate_agreement(differentiate_by_cell(self.weight_step().loss, mix, own))
         loss = self.weight_step().loss(put_in(mix, own))
         slopes = torch.autograd.grad(loss, [own[i] for i in towards], create_graph=True)
-        return -flat(torch.autograd.grad(slopes, self.step.weights, list(towards.values())))
+        return -flatten_tensors(torch.autograd.grad(slopes, self.step.weights, list(towards.values())))
 
     def exact_a2m(self) -> Tensor:
         step = self.step
         loss = step.loss(self.net, self.relax(step.alphas), step.valid)
         slopes = torch.autograd.grad(loss, step.alphas, create_graph=True)
-        return flat(torch.autograd.grad(slopes, step.alphas, self.validation[: len(step.alphas)]))
+        return flatten_tensors(torch.autograd.grad(slopes, step.alphas, self.validation[: len(step.alphas)]))
 
     # -- what they need ----------------------------------------------------------------------------------------
 
@@ -143,17 +143,19 @@ class Terms:
         net, train, moment = self.net, self.step.train, self.step.moment
         return WeightStep(
             net=net,
-            loss=lambda m: cross_entropy(net, m, train),
-            valid_loss=lambda m: cross_entropy(net, m, self.step.valid),
-            frozen_loss=lambda: lambda m: cross_entropy(net, m, train),
+            loss=lambda m: compute_cross_entropy(net, m, train),
+            valid_loss=lambda m: compute_cross_entropy(net, m, self.step.valid),
+            frozen_loss=lambda: lambda m: compute_cross_entropy(net, m, train),
             memory={},
             moment=replace(moment, epoch=moment.epochs - 1),
         )
 
     def beside(self) -> dict[str, tuple[float, float]]:
         """The norm of the gradient that each term is added to, and the factor it has there, by the published code."""
-        alphas = float(flat(self.validation[: len(self.step.alphas)]).norm())
-        training = float(flat(torch.autograd.grad(self.weight_step().loss(self.mix()), self.step.weights)).norm())
+        alphas = float(flatten_tensors(self.validation[: len(self.step.alphas)]).norm())
+        training = float(
+            flatten_tensors(torch.autograd.grad(self.weight_step().loss(self.mix()), self.step.weights)).norm()
+        )
         rate = self.step.learning_rate
         return {
             "darts-2nd": (alphas, rate),

@@ -13,11 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.cli.listing import listing
+from harness.cli.listing import list_members
 from harness.results.frames import Results
 from harness.runs.execute import plan
 from harness.runs.study import load_study
-from harness.search.methods import methods
+from harness.search.methods import list_methods
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "explanation" / "methods.md"
@@ -53,12 +53,12 @@ def memory(study: str, method: str) -> float:
 
 def told(method: str) -> list[str]:
     """Paper, status and passes of a method by any of its names; nothing of a combination, whose parts have rows."""
-    known = methods()
+    known = list_methods()
     if method not in known:
         return ["", "", ""]
     own = known[method]
     same = {n for n, e in known.items() if (e.searcher, e.regularizers) == (own.searcher, own.regularizers)}
-    row = next(row for row in listing("methods") if row["method"] in same)
+    row = next(row for row in list_members("methods") if row["method"] in same)
     return [row[key] for key in ("paper", "status", "passes")]
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 import harness
 from harness.core.errors import HarnessError
 from harness.spaces.base import search_space
-from harness.verdicts.claims.kinds.at_epoch import weight_of
+from harness.verdicts.claims.kinds.at_epoch import compute_weight
 
 SPACE, SKIP, EDGES = "nasbench201", "skip_connect", 6
 PANELS = {
@@ -74,7 +74,7 @@ def our_run(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "epoch": r["epoch"],
-            "skip_weight": weight_of(space, np.asarray(r["alphas"]), SKIP),
+            "skip_weight": compute_weight(space, np.asarray(r["alphas"]), SKIP),
             "skips": r[f"count_{SKIP}"],
             "train_loss": r["train_loss"],
             "validation_accuracy": r["supernet_accuracy_pct"],

@@ -38,10 +38,10 @@ def warm(*, verbs: bool = True) -> None:
     import torch
 
     from benchmarks.reliability.damage import called_here
-    from harness.spaces.nasbench201.space import official_cells
+    from harness.spaces.nasbench201.space import list_official_cells
 
     torch.set_num_threads(1)
-    official_cells()
+    list_official_cells()
     codecs.lookup("utf-8-sig")  # a file of Python's own, whose folder may be closed to a user without rights
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.runs.lease import began
+from harness.runs.lease import find_process_start
 from harness.runs.schema import ROWS
 
 ROOM = 64 << 20
@@ -73,7 +73,7 @@ class Soak:
                 told = json.loads(lease.read_text())
             except (OSError, ValueError):
                 continue  # it is gone meanwhile
-            if lease.suffix == "" and told["began"] == began(told["pid"]):
+            if lease.suffix == "" and told["began"] == find_process_start(told["pid"]):
                 found.append((told["pid"], lease))
         return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.components import Axes, crossed
+from harness.stats.components import Axes, estimate_crossed
 
 Floats = NDArray[np.float64]
 DRAW: dict[str, Callable[[np.random.Generator, list[int]], Floats]] = {
@@ -50,7 +50,7 @@ def calibrated(shape: tuple[int, ...], parts: Mapping[Axes, float], kind: str, s
     truth = np.array([alone / total, whole, total])
     held, means = np.zeros(3), np.zeros(3)
     for _ in range(studies):
-        found = crossed(made(shape, parts, kind, rng), "abc")
+        found = estimate_crossed(made(shape, parts, kind, rng), "abc")
         intervals = (found.factors["a"].share, found.factors["a"].whole, found.total)
         held += [i.low - 1e-9 <= t <= i.high + 1e-9 for i, t in zip(intervals, truth, strict=True)]
         means += np.array([i.estimate for i in intervals]) / studies

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.core.files import sha256
+from harness.core.files import hash_bytes
 from harness.runs.execute import Planned, plan, run_all
 from harness.runs.schema import ROWS, TABLES
-from harness.runs.store import MANIFEST, sealed
+from harness.runs.store import MANIFEST, seal_manifest
 from harness.runs.study import load_study
 
 STUDY = """
@@ -69,11 +69,11 @@ def fabricate(p: Planned, files: dict[str, bytes], rng: random.Random) -> None:
         timing[column] *= factor
     content = {f"{name}.parquet": files[f"{name}.parquet"] for name in ROWS} | {"timing.parquet": timing.to_parquet()}
     manifest = json.loads(files[MANIFEST]) | {"id": p.run.id, "configuration": p.run.describe()}
-    manifest["files"] = {name: sha256(text) for name, text in content.items()}
+    manifest["files"] = {name: hash_bytes(text) for name, text in content.items()}
     p.folder.final.mkdir(parents=True)
     for name, text in content.items():
         (p.folder.final / name).write_bytes(text)
-    (p.folder.final / MANIFEST).write_text(json.dumps(sealed(manifest), indent=1) + "\n")
+    (p.folder.final / MANIFEST).write_text(json.dumps(seal_manifest(manifest), indent=1) + "\n")
 
 
 def cost(*command: str) -> tuple[float, float, int]:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.sequential import sequential_of
+from harness.stats.sequential import estimate_sequential_shift
 from harness.stats.shift import shift_of
-from harness.stats.tests import holm_multipliers
+from harness.stats.tests import compute_holm_multipliers
 
 Floats = NDArray[np.float64]
 CELLS = np.array([30.0, 31.0, 31.5, 33.0, 35.0, 42.0, 58.0, 65.0])
@@ -40,7 +40,7 @@ def one_pair(kind: str, shift: float, studies: int) -> list[str]:
     shown, wrong, stopped, fixed, peeked = 0, 0, 0, 0, 0
     for _ in range(studies):
         new, base = DRAW[kind](rng) - shift, DRAW[kind](rng)
-        looks = {n: sequential_of(new[:n], base[:n]) for n in range(FIRST, MOST + 1)}
+        looks = {n: estimate_sequential_shift(new[:n], base[:n]) for n in range(FIRST, MOST + 1)}
         at = next((n for n, look in looks.items() if look.test.p <= LEVEL), None)
         shown += at is not None
         wrong += at is not None and looks[at].direction == "higher"
@@ -66,8 +66,8 @@ def family(methods: int, different: int, studies: int) -> list[str]:
         runs = [DRAW["normal"](rng) - (10.0 if place < different else 0.0) for place in range(methods)]
         found: set[int] = set()
         for n in range(FIRST, MOST + 1):
-            p = [sequential_of(new[:n], base[:n]).test.p for new in runs]
-            found |= {i for i, (m, v) in enumerate(zip(holm_multipliers(p), p, strict=True)) if m * v <= LEVEL}
+            p = [estimate_sequential_shift(new[:n], base[:n]).test.p for new in runs]
+            found |= {i for i, (m, v) in enumerate(zip(compute_holm_multipliers(p), p, strict=True)) if m * v <= LEVEL}
         false += any(place >= different for place in found)
         true += sum(place < different for place in found)
     return [f"{100 * false / studies:.1f}", f"{100 * true / studies / different:.1f}" if different else "-"]
@@ -81,7 +81,7 @@ def equivalence(apart: float, studies: int) -> list[str]:
         new, base = DRAW["normal"](rng) + apart, DRAW["normal"](rng)
         at = MOST
         for n in range(FIRST, MOST + 1):
-            look = sequential_of(new[:n], base[:n])
+            look = estimate_sequential_shift(new[:n], base[:n])
             if look.test_at(-5.0).greater <= LEVEL / 2 and look.test_at(5.0).less <= LEVEL / 2:
                 shown, at = shown + 1, n
                 break

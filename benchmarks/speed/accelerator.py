@@ -22,7 +22,7 @@ import torch
 from joblib import Parallel, delayed
 from pairs import METHODS, Pair
 
-from harness.core.arithmetic import arithmetic
+from harness.core.arithmetic import use_precision
 from harness.datasets.cifar10 import CIFAR10
 from harness.datasets.npz import NpzImages
 
@@ -52,7 +52,7 @@ def seconds(who: str, precision: Any, method: str, options: dict[str, Any]) -> f
 
     def step() -> None:
         batches = search.batches(0)
-        with arithmetic(precision, torch.device(device)):
+        with use_precision(precision, torch.device(device)):
             take(*batches)
 
     for _ in range(min(3, steps)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, read_entry
 from harness.tables.table import Table
 from harness.tables.write import write_table
@@ -43,7 +43,7 @@ def table(contents: dict[int, Any], tmp_path_factory: pytest.TempPathFactory) ->
     return write_table(
         tmp_path_factory.mktemp("tables") / "nats",
         space="nasbench201",
-        keys=[to_string(c) for c in official_cells()],
+        keys=[to_string(c) for c in list_official_cells()],
         accuracy=parts.pop("accuracy"),
         more=parts,
         roles=ROLES,
@@ -68,5 +68,5 @@ def nas201_api(contents: dict[int, Any]) -> Any:
     from nas_201_api import NASBench201API
 
     infos = {i: {"less": c["12"], "full": c["200"]} for i, c in contents.items()}
-    names = [to_string(c) for c in official_cells()]
+    names = [to_string(c) for c in list_official_cells()]
     return NASBench201API({"meta_archs": names, "arch2infos": infos, "evaluated_indexes": list(infos)}, verbose=False)

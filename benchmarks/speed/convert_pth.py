@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 
 TOTAL = 15_625
 
@@ -25,7 +25,7 @@ def make(archive: Path, path: Path, count: int, legacy: bool) -> None:
     from nas_201_api.api_utils import ArchResults
 
     real = [bz2.decompress(p.read_bytes()) for p in sorted(archive.glob("[0-9]*.pickle.pbz2"))]
-    names = [to_string(c) for c in official_cells()]
+    names = [to_string(c) for c in list_official_cells()]
     infos = {}
     for index in range(count):
         entry = pickle.loads(real[index % len(real)])

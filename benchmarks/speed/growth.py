@@ -21,10 +21,10 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from pairs import Pair
 from seeds import steps_a_second, together
 
-from harness.search.methods import method, methods
+from harness.search.methods import build_method, list_methods
 from harness.search.searchers.base import SupernetSearcher
 from harness.spaces.base import SPACES
-from harness.testing.contracts import small_search
+from harness.testing.contracts import make_small_search
 
 BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
 VALUES = {"channels": [4, 8, 16, 32], "cells": [1, 2, 3, 5], "batch": [16, 32, 64, 128]}
@@ -76,11 +76,11 @@ def methods_panel(ax: Any) -> None:
     """A step of every method against its forward and backward passes, DARTS = 1."""
     space = SPACES.find("nasbench201")()
     places: list[tuple[int, float, str]] = []
-    for name in methods():
-        chosen = method(name)
+    for name in list_methods():
+        chosen = build_method(name)
         if not isinstance(chosen.searcher, SupernetSearcher):
             continue
-        search, reference = small_search(chosen, space), small_search(method("darts"), space)
+        search, reference = make_small_search(chosen, space), make_small_search(build_method("darts"), space)
         for s in (search, reference):
             s.net.train()
         taken, unit = medians(lambda s=search: s.advance(2, 0.01), lambda s=reference: s.advance(2, 0.01), rounds=5)

@@ -23,7 +23,7 @@ import torch
 from pairs import Pair
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from harness.measures.hessian import ends, flat, hessian, shaped
+from harness.measures.hessian import compute_hessian, compute_spectrum_ends, flatten_tensors, unflatten_vector
 
 Case = dict[str, Any]
 CASES: dict[str, Case] = {
@@ -44,8 +44,8 @@ def gradient_of(pair: Pair) -> Callable[[np.ndarray], np.ndarray]:
     batch, like = (pair.valid[0].double(), pair.valid[1]), [a.detach().double() for a in pair.harness.alphas]
 
     def gradient(point: np.ndarray) -> np.ndarray:
-        leaves = [p.detach().clone().requires_grad_() for p in shaped(torch.from_numpy(point), like)]
-        found: np.ndarray = flat(torch.autograd.grad(search.loss_at(leaves, batch), leaves)).numpy()
+        leaves = [p.detach().clone().requires_grad_() for p in unflatten_vector(torch.from_numpy(point), like)]
+        found: np.ndarray = flatten_tensors(torch.autograd.grad(search.loss_at(leaves, batch), leaves)).numpy()
         return found
 
     return gradient
@@ -53,7 +53,7 @@ def gradient_of(pair: Pair) -> Callable[[np.ndarray], np.ndarray]:
 
 def by_differences(pair: Pair, lanczos: bool) -> float:
     gradient = gradient_of(pair)
-    here = flat([a.detach().double() for a in pair.harness.alphas]).numpy()
+    here = flatten_tensors([a.detach().double() for a in pair.harness.alphas]).numpy()
     n = len(here)
 
     def product(vector: np.ndarray) -> np.ndarray:
@@ -73,15 +73,17 @@ def exact(pair: Pair, dtype: torch.dtype = torch.float32) -> float:
     search.net = copy.deepcopy(pair.harness.net).to(dtype)
     batch, point = (pair.valid[0].to(dtype), pair.valid[1]), [a.detach().to(dtype) for a in pair.harness.alphas]
     with search.net.readable():
-        matrix = hessian(lambda a: search.loss_at(a, batch), point)
+        matrix = compute_hessian(lambda a: search.loss_at(a, batch), point)
     return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
 def by_products(pair: Pair) -> float:
     search = pair.harness
-    start = torch.randn(flat(search.alphas).shape, generator=torch.Generator().manual_seed(0))
+    start = torch.randn(flatten_tensors(search.alphas).shape, generator=torch.Generator().manual_seed(0))
     with search.net.readable():
-        return ends(lambda a: search.loss_at(a, pair.valid), search.alphas, start, tolerance=TOLERANCE)["largest"]
+        return compute_spectrum_ends(
+            lambda a: search.loss_at(a, pair.valid), search.alphas, start, tolerance=TOLERANCE
+        )["largest"]
 
 
 WAYS: dict[str, Callable[[Pair], float]] = {

@@ -9,11 +9,11 @@ import torch
 from straightforward_darts import SupernetDARTS
 
 from harness.core.streams import Streams
-from harness.measures.hessian import hessian
+from harness.measures.hessian import compute_hessian
 from harness.search.build import build_search
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.regularizers.adversarial import AdversarialPerturbation
-from harness.search.steps import frozen_cross_entropy
+from harness.search.steps import make_frozen_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import SPACES
 
@@ -43,7 +43,7 @@ class Pair:
         chosen, streams = SPACES.find(space)(), Streams(0)
         cells = cells or SIZES[space]
         sizes: dict[str, Any] = {"channels": channels, "cells": cells, "classes": 10}
-        used = method(method_name).override(METHODS[method_name])
+        used = build_method(method_name).override(METHODS[method_name])
         self.harness = build_search(
             chosen,
             used,
@@ -84,7 +84,7 @@ class Pair:
         (regularizer,) = self.harness.regularizers
         mix = [m.detach() for m in self.harness.searcher.relax(self.harness.alphas)]
         assert isinstance(regularizer, AdversarialPerturbation)
-        loss = frozen_cross_entropy(self.harness.net, self.train)
+        loss = make_frozen_cross_entropy(self.harness.net, self.train)
         return regularizer.ascend(mix, loss, EPSILON, self.harness.streams)
 
     def plain_attack(self) -> list[torch.Tensor]:
@@ -92,7 +92,7 @@ class Pair:
 
     def hessian(self) -> torch.Tensor:
         with self.harness.net.readable():
-            return hessian(lambda a: self.harness.loss_at(a, self.valid), self.harness.alphas)
+            return compute_hessian(lambda a: self.harness.loss_at(a, self.valid), self.harness.alphas)
 
     def plain_hessian(self) -> torch.Tensor:
         self.plain.net.train()

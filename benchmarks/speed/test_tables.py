@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 from harness.tables.table import Table
 
 pytest.importorskip("pytest_benchmark")
@@ -26,7 +26,7 @@ class TestOpen:
 @pytest.mark.benchmark(group="mean test accuracy of one architecture over its three trials")
 class TestLookup:
     def test_harness(self, benchmark: Any, table: Table) -> None:
-        cell = table.space.parse(to_string(official_cells()[INDEX]))
+        cell = table.space.parse(to_string(list_official_cells()[INDEX]))
         table.lookup(cell, table.test)  # builds the index of rows, once a process
         benchmark(table.lookup, cell, table.test)
 
@@ -49,7 +49,7 @@ class TestAll:
 @pytest.mark.benchmark(group="cost of one architecture")
 class TestCost:
     def test_harness(self, benchmark: Any, table: Table) -> None:
-        cell = table.space.parse(to_string(official_cells()[INDEX]))
+        cell = table.space.parse(to_string(list_official_cells()[INDEX]))
         assert benchmark(table.training_seconds, cell, table.validation) > 0
 
     def test_nats_bench(self, benchmark: Any, nats_api: Any) -> None:

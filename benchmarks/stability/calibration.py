@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from harness.stats.shares import Shares, p_within
+from harness.stats.shares import Shares, test_within
 from harness.stats.shift import shift_of
-from harness.stats.tests import holm_multipliers
-from harness.verdicts.gate import Margins, shift, tail
+from harness.stats.tests import compute_holm_multipliers
+from harness.verdicts.gate import Margins, check_tail, shift
 
 LEVELS = np.array([30.0, 31.0, 31.5, 33.0, 35.0, 42.0, 58.0, 65.0])
 RUNS = (3, 5, 6, 8, 10, 20, 40)
@@ -58,7 +58,7 @@ def families(n: int, moved: list[float], studies: int, rng: np.random.Generator)
     for _ in range(studies):
         base = rng.normal(40, 5, n)
         shifts = [shift_of(rng.normal(40 + m, 5, n), base, paired=True) for m in moved]
-        multipliers = holm_multipliers([s.test.p for s in shifts])
+        multipliers = compute_holm_multipliers([s.test.p for s in shifts])
         found = [s.interval(0.05 / k) for s, k in zip(shifts, multipliers, strict=True)]
         covers += all(f.low <= m <= f.high for f, m in zip(found, moved, strict=True))
         false += any(m == 0 and (f.low > 0 or f.high < 0) for f, m in zip(found, moved, strict=True))
@@ -80,7 +80,7 @@ def failing(sizes: tuple[int, int], before: float, today: float) -> float:
     return 100 * sum(
         stats.binom.pmf(a, n, today)
         * stats.binom.pmf(b, m, before)
-        * (p_within(Shares(a, n, b, m), MARGINS.failure) <= MARGINS.level)
+        * (test_within(Shares(a, n, b, m), MARGINS.failure) <= MARGINS.level)
         for a in range(n + 1)
         for b in range(m + 1)
     )
@@ -90,7 +90,7 @@ def failing_pairs(n: int, more: float, fewer: float) -> float:
     """The same of the same seeds, of which these shares fail only today, and failed only before."""
     return 100 * sum(
         stats.multinomial.pmf([a, b, n - a - b], n, [more, fewer, 1 - more - fewer])
-        * (p_within(Shares(a, n, b, n, paired=True), MARGINS.failure) <= MARGINS.level)
+        * (test_within(Shares(a, n, b, n, paired=True), MARGINS.failure) <= MARGINS.level)
         for a in range(n + 1)
         for b in range(n + 1 - a)
     )
@@ -101,7 +101,7 @@ def far_away(n: int, share: float) -> float:
     before = np.zeros(n)
     found = (
         stats.binom.pmf(k, n, share)
-        * (tail("m", before, np.where(np.arange(n) < k, 99.0, 0.0), MARGINS).equivalent <= MARGINS.level)
+        * (check_tail("m", before, np.where(np.arange(n) < k, 99.0, 0.0), MARGINS).equivalent <= MARGINS.level)
         for k in range(n + 1)
     )
     return 100 * float(sum(found))

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.arguments import as_path
+from harness.core.arguments import check_path
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
-from harness.results.frames import Results, by_machine
+from harness.results.frames import Results, label_machines
 from harness.results.load import Finished
 from harness.runs.schema import TABLES
-from harness.runs.store import owner_of
+from harness.runs.store import read_owner
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -124,11 +124,11 @@ def load(*folders: str | Path) -> Runs:
     """
     if not folders:
         raise HarnessError("harness.load needs a folder of runs, such as results/runs/digits")
-    found = [load_folder(as_path(folder, "folder")) for folder in folders]
-    return Runs(found[0] if len(found) == 1 else joined(found))
+    found = [load_folder(check_path(folder, "folder")) for folder in folders]
+    return Runs(found[0] if len(found) == 1 else join_finished(found))
 
 
-def joined(found: Sequence[Finished]) -> Finished:
+def join_finished(found: Sequence[Finished]) -> Finished:
     """Runs of several folders as one, each method by the name that it has there."""
     import pandas as pd
 
@@ -150,7 +150,7 @@ def joined(found: Sequence[Finished]) -> Finished:
     if varied:
         raise HarnessError(f"runs in {varied[0].folder} vary by a design ([randomness]): load them apart")
     manifests = [m for f in found for m in f.manifests]
-    by = by_machine([owner_of(m) for m in manifests], manifests)
+    by = label_machines([read_owner(m) for m in manifests], manifests)
     results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings, machines=by)
     names = " and ".join(f.name for f in found)
     told = "exploratory: runs of several folders are compared"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.loaded import Runs
-from harness.core.arguments import as_count, as_path, as_text, as_texts
+from harness.core.arguments import check_count, check_path, check_text, check_texts
 from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def plan(
 
     from harness.runs.prepare import prepare
 
-    planned = prepare(studied(study, settings, seeds), as_path(out, "out")).planned
+    planned = prepare(resolve_study(study, settings, seeds), check_path(out, "out")).planned
     return pd.DataFrame(
         {"method": p.run.method_name, "seed": p.run.number, "state": p.state, "folder": str(p.folder.final)}
         for p in planned
@@ -70,20 +70,20 @@ def run(
     Raises:
         HarnessError: the study cannot be run, or a run did not finish; the others are kept.
     """
-    from harness.results.load import of_study
+    from harness.results.load import load_study_runs
     from harness.runs.prepare import run_study
-    from harness.verdicts.deciding import way_of
+    from harness.verdicts.deciding import choose_way
 
-    loaded, folder = studied(study, settings, seeds), as_path(out, "out")
-    count = None if jobs is None else as_count(jobs, "jobs")
-    run_study(loaded, folder, as_text(device, "device", "'cuda:0'"), count, way_of(loaded))
-    return Runs(of_study(loaded, folder))
+    loaded, folder = resolve_study(study, settings, seeds), check_path(out, "out")
+    count = None if jobs is None else check_count(jobs, "jobs")
+    run_study(loaded, folder, check_text(device, "device", "'cuda:0'"), count, choose_way(loaded))
+    return Runs(load_study_runs(loaded, folder))
 
 
-def studied(study: Any, settings: Any, seeds: Any) -> Study:
+def resolve_study(study: Any, settings: Any, seeds: Any) -> Study:
     """The study of these arguments."""
     from harness.runs.study import load_study
 
-    changes = as_texts(settings, "settings", "['training.batch_size=32']")
-    chosen = None if seeds is None else as_text(seeds, "seeds", "'0..9'")
-    return load_study(study if isinstance(study, Mapping) else as_path(study, "study"), changes, chosen)
+    changes = check_texts(settings, "settings", "['training.batch_size=32']")
+    chosen = None if seeds is None else check_text(seeds, "seeds", "'0..9'")
+    return load_study(study if isinstance(study, Mapping) else check_path(study, "study"), changes, chosen)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.api.loaded import Runs, load, measure_of
-from harness.core.arguments import as_path, as_text, as_texts
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.arguments import check_path, check_text, check_texts
+from harness.core.errors import HarnessError, suggest_names
 from harness.runs.preregistration import Endpoint
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ Source = Runs | str | Path
 """Runs, or a folder that `load` reads."""
 
 
-def runs_of(source: Source) -> Runs:
-    return source if isinstance(source, Runs) else load(as_path(source, "source"))
+def load_runs(source: Source) -> Runs:
+    return source if isinstance(source, Runs) else load(check_path(source, "source"))
 
 
 def compare(source: Source, *, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
@@ -40,20 +40,20 @@ def compare(source: Source, *, baseline: str | None = None, endpoint: str | None
     """
     import pandas as pd
 
-    from harness.results.endpoints import endpoints
+    from harness.results.endpoints import compute_endpoints
     from harness.verdicts.compare import compare as compare_methods
 
-    found = runs_of(source).found
+    found = load_runs(source).found
     if baseline is not None:
-        as_text(baseline, "baseline", "'darts'")
-    if endpoint is not None and as_text(endpoint, "endpoint", "'final'") not in get_args(Endpoint):
-        raise HarnessError(f"there is no endpoint {endpoint!r}: {did_you_mean(endpoint, get_args(Endpoint))}")
+        check_text(baseline, "baseline", "'darts'")
+    if endpoint is not None and check_text(endpoint, "endpoint", "'final'") not in get_args(Endpoint):
+        raise HarnessError(f"there is no endpoint {endpoint!r}: {suggest_names(endpoint, get_args(Endpoint))}")
     changes: dict[str, Any] = {k: v for k, v in (("baseline", baseline), ("primary", endpoint)) if v is not None}
     changed = any(getattr(found.declared, key) != value for key, value in changes.items())
     if baseline is not None:
         changes["pairs"] = ()
     declared = found.declared.model_copy(update=changes)
-    frame = pd.DataFrame([p.numbers() for p in compare_methods(endpoints(found.results, declared), declared)])
+    frame = pd.DataFrame([p.numbers() for p in compare_methods(compute_endpoints(found.results, declared), declared)])
     frame.attrs["standing"] = "exploratory: not what was declared" if changed else found.standing
     return frame
 
@@ -72,16 +72,16 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
     import pandas as pd
 
     from harness.results.provenance import check_code
-    from harness.verdicts.baseline import changes, read_baseline
+    from harness.verdicts.baseline import list_changes, read_baseline
+    from harness.verdicts.gate import build_margins
     from harness.verdicts.gate import gate as check
-    from harness.verdicts.gate import margins_of
 
-    found = runs_of(source).found
+    found = load_runs(source).found
     check_code(found.manifests, found.name)
-    baseline = read_baseline(as_path(against, "against"))
-    checks = check(found.results, baseline, margins_of(margins), found.declared)
+    baseline = read_baseline(check_path(against, "against"))
+    checks = check(found.results, baseline, build_margins(margins), found.declared)
     frame = pd.DataFrame([c.numbers() for c in checks])
-    frame.attrs["changes"] = changes(found.manifests, baseline)
+    frame.attrs["changes"] = list_changes(found.manifests, baseline)
     return frame
 
 
@@ -100,10 +100,10 @@ def ledger(source: Source) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from harness.verdicts.ledger import ledgers
+    from harness.verdicts.ledger import compute_ledgers
 
-    found = runs_of(source).found
-    made = ledgers(found.results, found.declared)
+    found = load_runs(source).found
+    made = compute_ledgers(found.results, found.declared)
     frame = pd.DataFrame([row for each in made for row in each.numbers()])
     frame.attrs["verdicts"] = [each.verdict for each in made]
     return frame
@@ -126,7 +126,7 @@ def rank(*sources: Source) -> pd.DataFrame:
 
     from harness.verdicts.ranking import rank as rank_methods
 
-    found = rank_methods([runs_of(source).found for source in sources])
+    found = rank_methods([load_runs(source).found for source in sources])
     frame = pd.DataFrame([each.numbers() for each in found.methods])
     frame.attrs["verdict"] = found.verdict
     return frame
@@ -159,18 +159,18 @@ def plot(
     """
     from harness.plots.base import FIGURES
     from harness.plots.content import save
-    from harness.plots.source import Source as Drawn
+    from harness.plots.source import PlotSource as Drawn
 
-    found = runs_of(source).found
-    figure = FIGURES.build(as_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
-    chosen = as_texts(methods, "methods", "['darts', 'gdas']")
+    found = load_runs(source).found
+    figure = FIGURES.build(check_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
+    chosen = check_texts(methods, "methods", "['darts', 'gdas']")
     judge = measure_of(measure)
     content = figure.content(
         Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=chosen, measure=judge)
     )
     drawn: Figure = figure.render(content)
     if to is not None:
-        save(drawn, content, as_path(to, "to"), name)
+        save(drawn, content, check_path(to, "to"), name)
     return drawn
 
 
@@ -178,4 +178,4 @@ def report(source: Source, to: str | Path) -> Path:
     """Write one HTML page, which opens offline. Returns its path."""
     from harness.report.build import build
 
-    return build(runs_of(source).found, as_path(to, "to"))
+    return build(load_runs(source).found, check_path(to, "to"))

@@ -35,10 +35,10 @@ def claims(ctx: click.Context, folder: Path, out: Path, form: Any) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from harness.verdicts.claims.check import check_all, in_folders
+    from harness.verdicts.claims.check import check_all, find_in_folders
     from harness.verdicts.claims.files import read_folder
 
-    show(check_all(read_folder(folder), in_folders(PUBLISHED, PUBLIC_LOGS, out)), form, f"claims of {folder}")
+    show(check_all(read_folder(folder), find_in_folders(PUBLISHED, PUBLIC_LOGS, out)), form, f"claims of {folder}")
 
 
 @claims.command()
@@ -53,12 +53,12 @@ def check(source: Path, settings: tuple[str, ...], folder: Path, out: Path, form
     Exits with 1 when one is not reproduced.
     """
     from harness.results.folders import open_finished
-    from harness.verdicts.claims.check import check_all, claims_about
+    from harness.verdicts.claims.check import check_all, select_claims
     from harness.verdicts.claims.files import read_folder
 
     found = open_finished(source, settings, None, out)
     known = read_folder(folder)
-    about = claims_about(found, known)
+    about = select_claims(found, known)
     if not about:
         studies = sorted({s for n in known for s in (*n.file.studies, *n.file.small)})
         raise HarnessError(f"no claim in {folder} is about runs of {found.name!r}, only of {', '.join(studies)}")
@@ -77,11 +77,11 @@ def check(source: Path, settings: tuple[str, ...], folder: Path, out: Path, form
 def write(to: Path, folder: Path) -> None:
     """Write the page of all claims, from committed results alone  [default: docs/claims.md]."""
     from harness.core.files import write_file
-    from harness.verdicts.claims.check import check_all, in_folders
+    from harness.verdicts.claims.check import check_all, find_in_folders
     from harness.verdicts.claims.files import read_folder
-    from harness.verdicts.claims.page import page
+    from harness.verdicts.claims.page import render_page
 
-    write_file(to, page(check_all(read_folder(folder), in_folders(PUBLISHED, PUBLIC_LOGS))).encode())
+    write_file(to, render_page(check_all(read_folder(folder), find_in_folders(PUBLISHED, PUBLIC_LOGS))).encode())
     click.echo(to)
 
 

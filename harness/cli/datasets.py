@@ -13,7 +13,7 @@ import click
 from harness.cli.reading import form
 
 
-def sizes(told: Iterable[str]) -> str:
+def format_sizes(told: Iterable[str]) -> str:
     """10 x 99 MB + 39 MB."""
     return " + ".join(f"{n} x {size}" if n > 1 else size for size, n in Counter(told).items())
 
@@ -28,17 +28,17 @@ def datasets() -> None:
 def list_(form: Any) -> None:
     """List the published data sets, and which are there."""
     from harness.cli.printing import emit
-    from harness.datasets.official import official
+    from harness.datasets.official import list_official_datasets
 
     rows = [
         {
             "data set": name,
             "state": data.state,
-            "size": sizes(a.size for a in data.archives),
+            "size": format_sizes(a.size for a in data.archives),
             "licence": data.archives[0].licence,
             "folder": str(data.folder),
         }
-        for name, data in official().items()
+        for name, data in list_official_datasets().items()
     ]
     emit(rows, form, "published data sets")
 
@@ -66,9 +66,11 @@ def verify(names: tuple[str, ...]) -> None:
 
     Exits with 1 when a file is missing or another one.
     """
-    from harness.datasets.official import find_official, official
+    from harness.datasets.official import find_official, list_official_datasets
 
-    chosen = [find_official(name) for name in names] or [d for d in official().values() if d.state != "not there"]
+    chosen = [find_official(name) for name in names] or [
+        d for d in list_official_datasets().values() if d.state != "not there"
+    ]
     if not chosen:
         click.echo("no published data set is there: get one by 'harness datasets fetch NAME'", err=True)
     wrong = {data.name: data.wrong() for data in chosen}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs, out
+from harness.cli.reading import add_finished_runs, out
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ class Formats(click.Command):
     """A command whose help lists the formats of a registry."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from harness.cli.listing import first_line
+        from harness.cli.listing import read_first_sentence
         from harness.results.exporters.base import EXPORTERS
         from harness.results.importers.base import IMPORTERS
 
         known = (IMPORTERS if self.name == "import" else EXPORTERS).classes
         with formatter.section("Formats"):
-            formatter.write_dl([(name, first_line(cls)) for name, cls in known.items()])
+            formatter.write_dl([(name, read_first_sentence(cls)) for name, cls in known.items()])
 
 
 @click.command("import", cls=Formats)
@@ -57,15 +57,15 @@ def import_(
     checked, and its architecture looked up in the table; nothing is written where one is wrong. Of a space without a
     table say --space alone: epochs, cells and logits are there, and what needs no lookup works.
     """
-    from harness.results.importers.base import IMPORTERS, import_logs, importer_of
+    from harness.results.importers.base import IMPORTERS, find_importer, import_logs
     from harness.spaces.base import STACKS, search_space
     from harness.tables.catalog import NO_TABLE, open_table
 
     if len(what) > 2:
         raise HarnessError(f"one file or folder at a time, not {len(what)}: harness import [FORMAT] FILE|FOLDER")
     source = Path(what[-1])
-    importer = IMPORTERS.find(what[0])() if len(what) == 2 else importer_of(source)
-    importer.columns = mapped(renamed, importer)
+    importer = IMPORTERS.find(what[0])() if len(what) == 2 else find_importer(source)
+    importer.columns = parse_column_names(renamed, importer)
     opened = None if table in (None, NO_TABLE) else open_table(str(table))
     if opened is not None and space is not None and opened.space.name != space:
         raise HarnessError(f"table {table} is of {opened.space.name}, not of {space}: leave --space out")
@@ -81,7 +81,7 @@ def import_(
     click.echo(folder)
 
 
-def mapped(renamed: tuple[str, ...], importer: Any) -> dict[str, str]:
+def parse_column_names(renamed: tuple[str, ...], importer: Any) -> dict[str, str]:
     """What columns are called in a file, by their names here."""
     if renamed and not importer.mapped:
         raise HarnessError(f"--map is for files with columns, and {importer.name} has none: leave it out")
@@ -94,7 +94,7 @@ def mapped(renamed: tuple[str, ...], importer: Any) -> dict[str, str]:
 
 
 @click.command(cls=Formats)
-@finished_runs
+@add_finished_runs
 @click.option("--format", "form", required=True, help="One of the formats below.")
 @click.option("--to", help="File, folder or address  [default: the format's own, in this folder]")
 def export(found: Finished, form: str, to: str | None) -> None:

@@ -54,7 +54,7 @@ def read_cluster(path: Path) -> dict[str, Any]:
     return section
 
 
-def executor_options(command: Callable[..., None]) -> Callable[..., None]:
+def add_executor_options(command: Callable[..., None]) -> Callable[..., None]:
     """--executor, --set-executor, --time, --gpus and --cluster, as one `choice`."""
 
     @click.option("--executor", "engine", help="Where runs are computed: a name of 'harness list executors'.")

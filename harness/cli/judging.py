@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs, form, measure_asked
+from harness.cli.reading import add_finished_runs, form, measure_asked
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @click.option(
     "--endpoint",
     type=click.Choice(["final", "selected", "oracle", "area"]),
@@ -39,15 +39,15 @@ def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
     from harness.cli.printing import emit, emit_cards, emit_sentences
-    from harness.results.endpoints import endpoints
-    from harness.runs.apart import alike
-    from harness.verdicts.collapse import base_rate, told_rule
+    from harness.results.endpoints import compute_endpoints
+    from harness.runs.apart import describe_alike
+    from harness.verdicts.collapse import compute_base_rate, describe_rule
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
     declared = found.declared.model_copy(update={"primary": endpoint}) if endpoint else found.declared
     chosen, table = measure_asked(found, measure), found.results.table
-    ends = endpoints(found.results, declared, chosen)
+    ends = compute_endpoints(found.results, declared, chosen)
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
@@ -57,25 +57,25 @@ def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float
     what = f"{declared.primary} {found.results.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.results.judged_by
-        base = base_rate(found.results, declared, chosen)
+        base = compute_base_rate(found.results, declared, chosen)
         emit(
             describe(ends, declared, base, quantile),
             form,
             f"{found.name}: {what} of every method{judge and f' ({judge})'}",
         )
     told = "; ".join(
-        filter(None, [found.results.judged_by, told, f"{kind}, Holm", alike(ends.settings), *found.provenance])
+        filter(None, [found.results.judged_by, told, f"{kind}, Holm", describe_alike(ends.settings), *found.provenance])
     )
     title = f"{found.name}: {what} ({told})"
     emit_cards(pairs, form, title)
     lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
-        lines.insert(0, f"Collapsed: {told_rule(declared, base)}.")
+        lines.insert(0, f"Collapsed: {describe_rule(declared, base)}.")
     emit_sentences(lines if form == "table" else [f"{title}.", *lines], form)
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @click.option("--measure", "measures", multiple=True, help="A column, dataset/split@epochs  [default: all that judge]")
 @click.option("--statistic", type=click.Choice(["mean", "median"]), default="mean", show_default=True)
 @form
@@ -86,15 +86,15 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
     """
     from harness.cli.printing import emit, emit_sentences
     from harness.tables.measure import Measure
-    from harness.verdicts.paper import paper_table
+    from harness.verdicts.paper import build_paper_table
 
-    rows, caption = paper_table(found, [Measure.parse(m) for m in measures], statistic)
+    rows, caption = build_paper_table(found, [Measure.parse(m) for m in measures], statistic)
     emit(rows, form, found.name)
     emit_sentences([caption], form)
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @click.option("--against", type=click.Path(path_type=Path), help="The baseline, a Parquet file.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write these runs as a baseline, and stop.")
 @click.option("--error", type=float, help="Margin of the final error, percentage points  [default: 2]")
@@ -136,13 +136,20 @@ def gate(
     """
     from harness.cli.printing import emit, emit_cards
     from harness.results.provenance import check_code
-    from harness.verdicts.baseline import changes, read_baseline, write_baseline
-    from harness.verdicts.baseline import exact as compare_rows
+    from harness.verdicts.baseline import compare_exactly as compare_rows
+    from harness.verdicts.baseline import list_changes, read_baseline, write_baseline
+    from harness.verdicts.gate import (
+        build_margins,
+        judge_overall,
+        list_unchecked,
+        select_methods,
+        summarize_checks,
+        warn_of_few,
+    )
     from harness.verdicts.gate import gate as run_gate
-    from harness.verdicts.gate import margins_of, of_methods, overall, summary, unchecked, warn_of_few
 
     if write is not None:
-        few = warn_of_few(found.results, margins_of(margins), found.declared)
+        few = warn_of_few(found.results, build_margins(margins), found.declared)
         write_baseline(found.results, write, found.manifests)
         click.echo(write)
         if few:
@@ -156,11 +163,11 @@ def gate(
         raise HarnessError(
             f"--exact compares whole rows: --only takes methods of the baseline there, not {min(known)!r}"
         )
-    checks = [] if exact else run_gate(found.results, baseline, margins_of(margins), found.declared, only)
-    for line in [*changes(found.manifests, baseline), *unchecked(found.results, baseline, only)]:
+    checks = [] if exact else run_gate(found.results, baseline, build_margins(margins), found.declared, only)
+    for line in [*list_changes(found.manifests, baseline), *list_unchecked(found.results, baseline, only)]:
         click.echo(line, err=form != "table")
     if exact:
-        differences = compare_rows(found.results, of_methods(baseline, only))
+        differences = compare_rows(found.results, select_methods(baseline, only))
         if not differences:
             what = f"{', '.join(only)} in {against}" if only else against
             click.echo(f"{found.name}: every row of {what} is there again, to the last bit", err=form != "table")
@@ -170,14 +177,14 @@ def gate(
             emit([{"difference": line} for line in differences], form)
         sys.exit(1 if differences else 0)
     emit_cards(checks, form, f"{found.name} against {against}")
-    click.echo(summary(checks), err=form != "table")
-    state = overall(checks)
+    click.echo(summarize_checks(checks), err=form != "table")
+    state = judge_overall(checks)
     accepted = accept and state != "moved" and not any(check.lacking for check in checks)
     sys.exit(0 if accepted else EXITS[state])
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @form
 def audit(found: Finished, form: Any) -> None:
     """Say what is suspicious in the logs of searches, own or imported, with the evidence and how sure it is.

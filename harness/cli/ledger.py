@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import finished_runs, form, measure_asked
+from harness.cli.reading import add_finished_runs, form, measure_asked
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @click.option("--measure", help="Another measure than the table's test, dataset/split@epochs.")
 @form
 def ledger(found: Finished, measure: str | None, form: Any) -> None:
@@ -23,11 +23,11 @@ def ledger(found: Finished, measure: str | None, form: Any) -> None:
     variances and their intervals; 'harness plot STUDY --figure ledger' draws the shares.
     """
     from harness.cli.printing import emit, emit_sentences
-    from harness.verdicts.ledger import caption, ledgers
+    from harness.verdicts.ledger import compute_ledgers, write_caption
 
-    made = ledgers(found.results, found.declared, measure_asked(found, measure))
+    made = compute_ledgers(found.results, found.declared, measure_asked(found, measure))
     if form in ("csv", "json"):
         emit([row for each in made for row in each.numbers()], form)
         return
     emit([each.row() for each in made], form, f"{found.name}: what the spread is made of")
-    emit_sentences([*(f"{each.verdict}." for each in made), caption(made, found.declared)], form)
+    emit_sentences([*(f"{each.verdict}." for each in made), write_caption(made, found.declared)], form)

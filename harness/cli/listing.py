@@ -13,12 +13,12 @@ from harness.results.exporters.base import EXPORTERS
 from harness.results.importers.base import IMPORTERS
 from harness.results.policies.base import POLICIES
 from harness.runs.executors.base import EXECUTORS
-from harness.search.methods import PLAIN, method, methods
+from harness.search.methods import PLAIN, build_method, list_methods
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.spaces.base import SPACES, Architecture
-from harness.tables.catalog import table_folders
+from harness.tables.catalog import list_table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
 
@@ -38,12 +38,12 @@ REGISTRIES = (
 KINDS = {registry.kind: registry for registry in REGISTRIES}
 
 
-def listing(kind: str) -> list[dict[str, Any]]:
+def list_members(kind: str) -> list[dict[str, Any]]:
     """One row for each member of a kind ("methods", "tables", or a registry folder)."""
     if kind == "methods":
-        return [_method(name) for name, entry in methods().items() if not entry.alias]
+        return [_describe_method(name) for name, entry in list_methods().items() if not entry.alias]
     if kind == "tables":
-        opened = [Table(folder) for folder in table_folders().values()]
+        opened = [Table(folder) for folder in list_table_folders().values()]
         return [
             {
                 "table": t.name,
@@ -55,11 +55,12 @@ def listing(kind: str) -> list[dict[str, Any]]:
             for t in opened
         ]
     return [
-        {"name": name, "what": first_line(cls), "fields": _fields(cls)} for name, cls in KINDS[kind].classes.items()
+        {"name": name, "what": read_first_sentence(cls), "fields": _describe_fields(cls)}
+        for name, cls in KINDS[kind].classes.items()
     ]
 
 
-def first_line(cls: type[Any]) -> str:
+def read_first_sentence(cls: type[Any]) -> str:
     """What a class is, in its docstring's first sentence."""
     return " ".join((cls.__doc__ or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
 
@@ -68,7 +69,7 @@ STATUSES = ("unproven", "adapted", "specified", "conforms")
 """From the weakest to the strongest."""
 
 
-def status_of(part: Plugin) -> str:
+def describe_status(part: Plugin) -> str:
     """How a part is proven. One of another package inherits no proof: what it does not say itself is unproven."""
     own = __name__.partition(".")[0]
     foreign = [c for c in type(part).__mro__ if issubclass(c, Plugin) and c.__module__.partition(".")[0] != own]
@@ -77,8 +78,8 @@ def status_of(part: Plugin) -> str:
     return told if told in STATUSES else STATUSES[0]
 
 
-def _method(name: str) -> dict[str, Any]:
-    chosen = method(name)
+def _describe_method(name: str) -> dict[str, Any]:
+    chosen = build_method(name)
     parts = [chosen.searcher, *chosen.regularizers]
     passes = chosen.passes()
     return {
@@ -88,7 +89,7 @@ def _method(name: str) -> dict[str, Any]:
         "passes": "none" if passes is None else f"{passes[0]} + {passes[1]}",
         "paper": parts[min(1, len(chosen.regularizers))].paper,
         # a method is what its weakest part is
-        "status": min(map(status_of, parts), key=STATUSES.index),
+        "status": min(map(describe_status, parts), key=STATUSES.index),
         "records": "; ".join(p.evidence() for p in parts[len(parts) > 1 and parts[0] == PLAIN :]),
     }
 
@@ -99,12 +100,12 @@ def _call(part: Plugin) -> str:
     return part.name if not fields else f"{part.name}({', '.join(f'{k}={v}' for k, v in fields.items())})"
 
 
-def _fields(cls: Any) -> str:
+def _describe_fields(cls: Any) -> str:
     fields = getattr(cls, "model_fields", {})
     return ", ".join(f"{k} = {'required' if f.is_required() else f.default}" for k, f in fields.items())
 
 
-def measures(table: Table) -> list[dict[str, Any]]:
+def list_measures(table: Table) -> list[dict[str, Any]]:
     """One row for each measure of a table. Values in %. missing: architectures without any trial, and by trial."""
     rows = []
     lacking = table.missing()
@@ -121,7 +122,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
                 "missing by trial": ", ".join(f"{c.trial}: {n}" for c, n in lacking.items() if c.measure == measure),
                 "best": None if best is None else round(best.accuracy_pct, 4),
                 "random median": round(table.random_median(measure), 4),
-                "tied with": "" if best is None else ", ".join(tied(table, mean, best)),
+                "tied with": "" if best is None else ", ".join(find_ties(table, mean, best)),
                 "best index": None if best is None else table.index(best.row),
                 "best architecture": None if best is None else best.encoding,
             }
@@ -129,7 +130,7 @@ def measures(table: Table) -> list[dict[str, Any]]:
     return rows
 
 
-def tied(table: Table, values: Any, best: Any) -> list[str]:
+def find_ties(table: Table, values: Any, best: Any) -> list[str]:
     """The other architectures with the best value, as far as it is printed: their indices, or encodings."""
     rows = np.flatnonzero(np.round(values, 4) == round(best.accuracy_pct, 4))
     named = [(row, table.index(int(row))) for row in rows if row != best.row]
@@ -141,7 +142,7 @@ MOST_TIED = 3
 """Architectures that are named."""
 
 
-def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
+def list_values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     """One row for each measure and trial of one architecture, in %; percentile among the table's architectures."""
     rows = []
     for column, value in table.all_values(architecture):
@@ -158,7 +159,7 @@ def values(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     return rows
 
 
-def costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
+def list_costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     """One row for each cost that the table holds of one architecture's network, a column for each data set (and
     schedule, where the source measured each schedule's networks)."""
     row = table.row(architecture)
@@ -171,7 +172,7 @@ def costs(table: Table, architecture: Architecture) -> list[dict[str, Any]]:
     return [{"cost": name} | {where: told.get(where) for where in places} for name, told in found.items()]
 
 
-def named(table: Table, text: str) -> Architecture:
+def find_architecture(table: Table, text: str) -> Architecture:
     """The architecture that a command line names: in any notation of its space, by its published index, or by the key
     of a table without a space."""
     return table.architecture(text)

@@ -85,12 +85,12 @@ KINDS = (
 @form
 def list_(kind: str | None, form: Any) -> None:
     """List methods and their parts, spaces, datasets, formats or tables: all of it, or one KIND."""
-    from harness.cli.listing import listing
+    from harness.cli.listing import list_members
     from harness.cli.printing import emit
 
     for each in [kind] if kind else KINDS:
         title = "methods (passes: forward + backward of the one-shot network a step)" if each == "methods" else each
-        emit(listing(each), form, title)
+        emit(list_members(each), form, title)
 
 
 @main.command()
@@ -103,15 +103,15 @@ def conform(paths: tuple[Path, ...], form: Any) -> None:
     when a file is damaged; the others are replayed before.
     """
     from harness.cli.printing import emit
-    from harness.testing.conformance import TOLERANCE, Check, by_record
+    from harness.testing.conformance import TOLERANCE, QuantityCheck, replay_files
 
     found = []
-    for replayed, told in enumerate(by_record(list(paths)), start=1):
+    for replayed, told in enumerate(replay_files(list(paths)), start=1):
         found += told
-        errors = [c.error for c in told if isinstance(c, Check)]
+        errors = [c.error for c in told if isinstance(c, QuantityCheck)]
         words = f"largest relative error {max(errors):.1e}" if errors else "skipped"
         click.echo(f"{replayed}: {told[0].record if told else 'a record'}: {words}", err=True)
-    checks = [c for c in found if isinstance(c, Check)]
+    checks = [c for c in found if isinstance(c, QuantityCheck)]
     rows = [
         {
             "record": c.record,
@@ -123,7 +123,7 @@ def conform(paths: tuple[Path, ...], form: Any) -> None:
     ]
     emit(rows, form, f"relative errors, limit {TOLERANCE:g}")
     for skipped in found:
-        if not isinstance(skipped, Check):
+        if not isinstance(skipped, QuantityCheck):
             click.echo(f"skipped {skipped.record}: {skipped.reason}", err=True)
     bad = [c for c in checks if not c.conforms]
     records = {c.record for c in checks}
@@ -132,7 +132,7 @@ def conform(paths: tuple[Path, ...], form: Any) -> None:
         raise HarnessError("none of the files is a record that this version can replay")
     if bad:
         sys.exit(1)
-    damaged = [c.record for c in found if not isinstance(c, Check) and c.damaged]
+    damaged = [c.record for c in found if not isinstance(c, QuantityCheck) and c.damaged]
     if damaged:
         raise HarnessError(
             f"{len(damaged)} of the files could not be replayed to the end (the first: {damaged[0]}): fetch them again"

@@ -82,23 +82,23 @@ def draw_runs(
     there."""
     from harness.plots.base import FIGURES
     from harness.plots.gallery import make, save_all
-    from harness.plots.look import strangers
-    from harness.plots.source import Source
-    from harness.plots.together import together
+    from harness.plots.look import describe_unknown_names
+    from harness.plots.source import PlotSource
+    from harness.plots.together import join_sources
     from harness.tables.measure import Measure
 
     found = open_runs(study, settings, seeds, out)
     chosen = [name.strip() for name in methods.split(",")] if methods else []
     judge = Measure.parse(measure) if measure else None
 
-    def source_of(one: Finished) -> Source:
-        return Source.of(one.results, one.declared, one.figures, one.manifests, methods=chosen, measure=judge)
+    def source_of(one: Finished) -> PlotSource:
+        return PlotSource.of(one.results, one.declared, one.figures, one.manifests, methods=chosen, measure=judge)
 
     source = source_of(found)
     if others:
         beside = [open_runs(other, (), seeds, out) for other in others]
-        source = together([source, *map(source_of, beside)], [found.name, *(each.name for each in beside)])
-    for sentence in strangers(found.figures, source.look.lines):
+        source = join_sources([source, *map(source_of, beside)], [found.name, *(each.name for each in beside)])
+    for sentence in describe_unknown_names(found.figures, source.look.lines):
         click.echo(f"note: {sentence}", err=True)
     names = list(FIGURES.classes) if every else list(figures or ("trajectory",))
     each = {name: found.figures.of(name) | fields for name in names}
@@ -118,7 +118,7 @@ def draw_architecture(
     text: str, table: str | None, space: str | None, fields: dict[str, Any], folder: Path | None
 ) -> list[Path]:
     """Write `architecture.*` of one cell, and of where it stands in a table."""
-    from harness.cli.listing import named
+    from harness.cli.listing import find_architecture
     from harness.plots.content import save
     from harness.plots.portrait import Portrait
     from harness.spaces.base import SPACES
@@ -129,5 +129,5 @@ def draw_architecture(
     opened = open_table(table) if table is not None else None
     of = opened.space if opened is not None else SPACES.find(str(space))()
     figure = Portrait(**fields)
-    content = figure.of(of, of.parse(text) if opened is None else named(opened, text), opened)
+    content = figure.of(of, of.parse(text) if opened is None else find_architecture(opened, text), opened)
     return save(figure.render(content), content, folder or Path(), "architecture")

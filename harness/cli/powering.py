@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def show_power(study: Study, pilots: Path, to: Path | None, form: Any) -> None:
     """Print the power of a study's comparison, by the differences that pilots had. to: where the curves go."""
     from harness.cli.printing import emit_cards
-    from harness.results.endpoints import endpoints
+    from harness.results.endpoints import compute_endpoints
     from harness.results.folders import load_folder
-    from harness.verdicts.power import powers
+    from harness.verdicts.power import compute_powers
 
     declared = study.file.comparison
     found = load_folder(pilots)
-    ends = endpoints(found.results, declared)
+    ends = compute_endpoints(found.results, declared)
     methods = list(dict.fromkeys(run.method_name for run in study.runs))
     if absent := [name for name in methods if name not in ends.methods]:
         raise HarnessError(
@@ -33,7 +33,7 @@ def show_power(study: Study, pilots: Path, to: Path | None, form: Any) -> None:
     ends = replace(ends, runs=ends.runs[ends.runs["method"].isin(methods)])
     if not declared.pairs and not declared.baseline:
         declared = declared.model_copy(update={"baseline": methods[0]})
-    rows = powers(ends, declared, len(study.file.seeds))
+    rows = compute_powers(ends, declared, len(study.file.seeds))
     how = "until decided, at most n seeds (mean number)" if declared.until_decided else "n seeds"
     emit_cards(rows, form, f"{study.name}: power in %, {how}, by {len(ends.runs)} pilots of {found.name}")
     if form == "table":

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: str, form: Any) -> None:
     """Print a row a method, and the total of what is missing."""
     from harness.cli.printing import emit
-    from harness.core.arithmetic import default_jobs, resolve_device
-    from harness.core.text import duration
-    from harness.runs.price import prices, total_s
+    from harness.core.arithmetic import count_default_jobs, resolve_device
+    from harness.core.text import format_duration
+    from harness.runs.price import compute_total_seconds, measure_prices
 
     missing = [p for p in planned if not p.finished]
     where = resolve_device(device)
-    side_by_side = min(jobs or default_jobs(where), max(1, len(missing)))
-    found = prices([p.run for p in missing], where, functools.partial(click.echo, err=True))
+    side_by_side = min(jobs or count_default_jobs(where), max(1, len(missing)))
+    found = measure_prices([p.run for p in missing], where, functools.partial(click.echo, err=True))
     rows = []
     for method, price in found.items():
         runs = [p for p in missing if p.run.method_name == method]
@@ -46,8 +46,9 @@ def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: 
         memory = side_by_side * max((p.memory_mb for p in found.values()), default=0)
         disk = sum(found[p.run.method_name].disk_mb for p in missing)
         click.echo(
-            f"{len(missing)} runs, {side_by_side} at a time: {duration(total_s(left, side_by_side))} where each has a "
-            f"core or device to itself, {memory:.0f} MB of memory, {disk:.1f} MB on disk"
+            f"{len(missing)} runs, {side_by_side} at a time: "
+            f"{format_duration(compute_total_seconds(left, side_by_side))} where each has a core or "
+            f"device to itself, {memory:.0f} MB of memory, {disk:.1f} MB on disk"
         )
         if any(p.judging_s for p in found.values()):
             click.echo(

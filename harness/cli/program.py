@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from harness.core.errors import HarnessError
-from harness.core.files import misspelt_cache
-from harness.core.text import visible
+from harness.core.files import describe_misspelt_cache
+from harness.core.text import replace_invisible
 
 LONGEST = 1200
 """Characters of a line of an error; what a file holds, and is quoted, can be of any length."""
@@ -31,15 +31,15 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_streams()
-        if sentence := misspelt_cache():
+        if sentence := describe_misspelt_cache():
             click.echo(f"note: {sentence}", err=True)
         try:
             return super().main(*args, **extra)
         except OSError as error:  # of --help, which is written before any verb is invoked
-            from harness.core.files import told
+            from harness.core.files import describe_os_error
 
             drop_output()
-            click.echo(f"error: {told(error)}", err=True)
+            click.echo(f"error: {describe_os_error(error)}", err=True)
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -54,11 +54,11 @@ class Program(click.Group):
             drop_output()
             ctx.exit(CLOSED)
         except OSError as error:
-            from harness.core.files import told
+            from harness.core.files import describe_os_error
 
             if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 drop_output()
-            fail(ctx, told(error))
+            fail(ctx, describe_os_error(error))
         except MemoryError:
             fail(ctx, "this machine has not enough memory for that: give it less, or ask for smaller sizes")
         except KeyboardInterrupt:
@@ -67,9 +67,9 @@ class Program(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from harness.core.errors import did_you_mean
+            from harness.core.errors import suggest_names
 
-            raise HarnessError(f"unknown command {args[0]!r}: {did_you_mean(args[0], self.list_commands(ctx))}")
+            raise HarnessError(f"unknown command {args[0]!r}: {suggest_names(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
@@ -83,21 +83,21 @@ def prepare_streams() -> None:
             except OSError:  # or the next file that is opened would get what is printed
                 os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w"))  # noqa: SIM115 - until the end
-    codecs.register_error(AS_IT_IS, as_it_is)
+    codecs.register_error(AS_IT_IS, replace_unencodable)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=AS_IT_IS)
 
 
-def as_it_is(error: UnicodeError) -> tuple[bytes, int]:
+def replace_unencodable(error: UnicodeError) -> tuple[bytes, int]:
     """What stands for what an encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    parts = (bytes([ord(c) - SURROGATE]) if SURROGATES[0] <= c <= SURROGATES[1] else told_letter(c) for c in text)
+    parts = (bytes([ord(c) - SURROGATE]) if SURROGATES[0] <= c <= SURROGATES[1] else escape_letter(c) for c in text)
     return b"".join(parts), error.end
 
 
-def told_letter(letter: str) -> bytes:
+def escape_letter(letter: str) -> bytes:
     return letter.encode("ascii", "backslashreplace")
 
 
@@ -108,12 +108,12 @@ def drop_output() -> None:
 
 def fail(ctx: click.Context, sentence: str) -> None:
     """Say what is wrong, line by line, and exit with 2."""
-    lines = (shortened(visible(line)) for line in sentence.splitlines())
+    lines = (shorten_line(replace_invisible(line)) for line in sentence.splitlines())
     click.echo("error: " + "\n".join(lines), err=True)
     ctx.exit(2)
 
 
-def shortened(line: str) -> str:
+def shorten_line(line: str) -> str:
     """The line, without the middle of one that quotes too much: its end says what to do."""
     half = LONGEST // 2
     return line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness.core.text import duration
+from harness.core.text import format_duration
 
 if TYPE_CHECKING:
     from harness.runs.execute import Planned
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.5
 
 
 @contextmanager
-def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]:
+def show_live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]:
     """Show epochs done, epochs in all and the time left, per running run and over all, while the block runs.
 
     Reads the runs' progress files, so it works for runs in other processes. Yields a function that prints a line
@@ -55,10 +55,12 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
                         f"{p.run.method_name} seed {p.run.number}", total=p.run.epochs + 1, left=""
                     )
                 if name in tasks:
-                    bars.update(tasks[name], completed=s.recorded, left=_left(s.progress), visible=not s.finished)
+                    bars.update(
+                        tasks[name], completed=s.recorded, left=_estimate_time_left(s.progress), visible=not s.finished
+                    )
             done = sum(s.recorded for s in standings)
             rate = (time.monotonic() - began) / (done - before) if done > before else None
-            left = "" if rate is None else f"{duration(rate * (every - done))} left"
+            left = "" if rate is None else f"{format_duration(rate * (every - done))} left"
             bars.update(total, completed=done, left=left)
             stop.wait(POLL_SECONDS)
 
@@ -72,11 +74,11 @@ def live_progress(planned: Sequence[Planned]) -> Iterator[Callable[[str], None]]
             watcher.join()
 
 
-def _left(progress: dict[str, Any] | None) -> str:
+def _estimate_time_left(progress: dict[str, Any] | None) -> str:
     """Time left of one run, from its mean seconds an epoch, the part of the current one that is done included."""
     if not progress:
         return ""
     done = progress["recorded"] + progress["steps"] / (progress.get("steps_per_epoch") or float("inf"))
     if done <= 1:  # epoch 0 trains nothing
         return ""
-    return f"{duration(progress['wall_s'] / (done - 1) * (progress['epochs'] - done))} left"
+    return f"{format_duration(progress['wall_s'] / (done - 1) * (progress['epochs'] - done))} left"

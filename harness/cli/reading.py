@@ -29,7 +29,7 @@ out = click.option(
 )
 
 
-def finished_runs(command: Callable[..., None]) -> Callable[..., None]:
+def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
     """STUDY, --seeds, --set and --out: the finished runs of a study file, or of a folder of results."""
 
     @click.argument("source", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
@@ -70,7 +70,7 @@ def measure_asked(found: Finished, text: str | None) -> Measure | None:
 
 
 @click.command()
-@finished_runs
+@add_finished_runs
 @click.option(
     "--to", type=click.Path(path_type=Path), help="The HTML file  [default: report.html in the study's folder]"
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import Choice, executor_options
+from harness.cli.executing import Choice, add_executor_options
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.runs.study import Study
 
 
-def study_options(command: Callable[..., None]) -> Callable[..., None]:
+def add_study_options(command: Callable[..., None]) -> Callable[..., None]:
     """STUDY, --seeds, --precision, --set and --out: the study as changed here, and where its runs are."""
 
     @click.argument("study", type=click.Path(path_type=Path))
@@ -37,13 +37,13 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
         changes += ["comparison.until_decided=true"] if rest.pop("until_decided", False) else []
-        load = priceable if rest.get("price") else load_study
+        load = load_priceable_study if rest.get("price") else load_study
         command(study=load(study, changes, seeds), out=out, **rest)
 
     return wrapped
 
 
-def priceable(study: Path, changes: Sequence[str], seeds: str | None) -> Study:
+def load_priceable_study(study: Path, changes: Sequence[str], seeds: str | None) -> Study:
     """A study to be measured, also where its published table or images are not here, which is said."""
     from harness.runs.absent import load_priceable
 
@@ -57,7 +57,7 @@ MANY = 200
 """Runs from which a table counts them by method, and `status` opens none of those that are finished."""
 
 
-def planned_rows(
+def list_planned_runs(
     planned: Sequence[Planned], standings: Sequence[Standing], design: Design | None = None
 ) -> list[dict[str, Any]]:
     """A row a run; of a study that varies streams by themselves, `point` is what its other tables call the seed."""
@@ -87,10 +87,10 @@ def show_runs(rows: Sequence[dict[str, Any]], form: Any, title: str) -> None:
 
 def tell_left_out(study: Study, planned: Sequence[Planned], out: Path) -> None:
     """Say which runs of other record formats lie in the study's folder and do not count."""
-    from harness.results.provenance import left_out
-    from harness.runs.execute import study_folder
+    from harness.results.provenance import describe_left_out
+    from harness.runs.execute import locate_study_folder
 
-    for sentence in left_out(study_folder(out, study), [p.run.folder_name for p in planned]):
+    for sentence in describe_left_out(locate_study_folder(out, study), [p.run.folder_name for p in planned]):
         click.echo(f"note: {sentence}", err=True)
 
 
@@ -98,12 +98,12 @@ def tell_randomness(study: Study) -> None:
     """Say what of the randomness is held and what varies, and which methods do not draw from it."""
     if study.file.randomness.plain:
         return
-    from harness.runs.rehearsal import idle
+    from harness.runs.rehearsal import find_idle_factors
 
     held = ", ".join(f"{name} {level}" for name, level in study.file.randomness.held.items())
     told = "; ".join(filter(None, [study.design.told, held and f"held: {held}", "all else follows the seed"]))
     click.echo(f"note: of the randomness: {told}", err=True)
-    for method, factors in idle(study).items():
+    for method, factors in find_idle_factors(study).items():
         click.echo(
             f"note: {method} does not depend on {', '.join(factors)} (idle): its runs at other levels of it repeat one "
             "another",
@@ -124,7 +124,7 @@ def tell_probes(study: Study) -> None:
 
 
 @click.command()
-@study_options
+@add_study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
 @click.option("--device", default="auto", show_default=True, help="Where --price measures: auto, cpu or cuda:N.")
@@ -172,7 +172,7 @@ def plan(
         show_price(study.name, planned, jobs, device, form)
         return
     apart = study.apart
-    rows = planned_rows(planned, standings, study.design)
+    rows = list_planned_runs(planned, standings, study.design)
     if form != "table":
         nothing = dict.fromkeys(key for own in apart.values() for key in own)
         rows = [row | nothing | apart.get(row["method"], {}) for row in rows]
@@ -181,19 +181,19 @@ def plan(
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
     tell_randomness(study)
     if study.file.comparison.until_decided:
-        from harness.verdicts.deciding import first_look
+        from harness.verdicts.deciding import find_first_look
 
-        told = f"after {first_look(study)} at the earliest"
+        told = f"after {find_first_look(study)} at the earliest"
         click.echo(f"note: at most so many: seeds are added until the comparison is decided, {told}", err=True)
     tell_left_out(study, planned, out)
 
 
 @click.command()
-@study_options
+@add_study_options
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core, or one a CUDA device]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.")
 @click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")
-@executor_options
+@add_executor_options
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")
 @click.option("--recompute-damaged", is_flag=True, help="Compute finished runs again whose files are damaged.")
 @click.option("--again", is_flag=True, help="Compute runs again that other code has computed or begun.")
@@ -219,11 +219,11 @@ def run(
     With --until-decided (or comparison.until_decided = true in the study) seeds are added, of all methods, until the
     declared comparison stands, by a test that may be looked at after each of them.
     """
-    from harness.cli.progress import live_progress
-    from harness.core.signals import Stopped, stoppable
+    from harness.cli.progress import show_live_progress
+    from harness.core.signals import Stopped, raise_on_signals
     from harness.runs.execute import DEFAULT_EXECUTOR
     from harness.runs.prepare import prepare
-    from harness.verdicts.deciding import Look, way_of
+    from harness.verdicts.deciding import Look, choose_way
 
     until_decided = study.file.comparison.until_decided
     if until_decided and no_wait:
@@ -233,7 +233,7 @@ def run(
     planned = prepared.planned
     if dry_run:
         title = f"{study.name}: {len(planned)} runs, nothing run (--dry-run)"
-        show_runs(planned_rows(planned, prepared.standings), form, title)
+        show_runs(list_planned_runs(planned, prepared.standings), form, title)
         return
     devices = executor.places(places["device"], places["jobs"], places["jobs_per_device"])
     prepared = prepared.begin(
@@ -252,8 +252,8 @@ def run(
     click.echo(f"{study.name}: {len(planned) - len(missing)} of {len(planned)} runs finished before", err=True)
     failures, done, look = [], 0, None
     try:
-        with stoppable(), live_progress(planned) as say:
-            for outcome in way_of(study)(prepared, devices, wait=not no_wait, say=say):
+        with raise_on_signals(), show_live_progress(planned) as say:
+            for outcome in choose_way(study)(prepared, devices, wait=not no_wait, say=say):
                 if isinstance(outcome, Look):
                     look = outcome
                     say(look.told)
@@ -273,7 +273,7 @@ def run(
             err=True,
         )
         sys.exit(stop.code if isinstance(stop, Stopped) else 130)
-    results(study, planned, form)
+    show_results(study, planned, form)
     if look is not None:
         click.echo("\n".join(f"{line}." for line in look.lines), err=form != "table")
     if failures:
@@ -281,20 +281,20 @@ def run(
         sys.exit(1)
 
 
-def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
+def show_results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     """The table of final results, with the floors that the table itself gives."""
     from harness.cli.printing import emit
-    from harness.core.text import records
+    from harness.core.text import list_records
     from harness.results.frames import Results
-    from harness.results.provenance import provenance
-    from harness.runs.apart import alike
+    from harness.results.provenance import list_provenance
+    from harness.runs.apart import describe_alike
 
     finished = [p for p in planned if p.finished]
     manifests = [p.folder.manifest() for p in finished]
     found = Results.of_runs(finished, study.table, manifests)
-    told = "; ".join(filter(None, [found.judged_by, alike(found.settings)]))
-    emit(records(found.final()), form, f"{study.name}: final results{told and f' ({told})'}")
-    for clause in provenance(manifests, study.name):
+    told = "; ".join(filter(None, [found.judged_by, describe_alike(found.settings)]))
+    emit(list_records(found.final()), form, f"{study.name}: final results{told and f' ({told})'}")
+    for clause in list_provenance(manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
         scale = study.table.scale
@@ -303,7 +303,7 @@ def results(study: Study, planned: Sequence[Planned], form: Any) -> None:
 
 
 @click.command()
-@study_options
+@add_study_options
 @form
 def status(study: Study, out: Path, form: Any) -> None:
     """Show how far each run of a study is, and the results of those that are finished.
@@ -311,24 +311,24 @@ def status(study: Study, out: Path, form: Any) -> None:
     Exits with 1 when a finished run is damaged. Of more than 200 finished runs none is opened: 'harness verify' checks
     them, 'harness compare' shows their results.
     """
-    from harness.runs.execute import damaged, survey
+    from harness.runs.execute import find_damaged, survey
     from harness.runs.execute import plan as make_plan
 
     planned = make_plan(study, out)
     standings = survey(planned)
     finished = [p for p, s in zip(planned, standings, strict=True) if s.finished]
     many = len(finished) > MANY
-    wrong = {} if many else damaged(finished)
+    wrong = {} if many else find_damaged(finished)
     rows = [
         row | ({"state": "DAMAGED"} if row["folder"] in wrong else {}) | {"epochs": f"{s.recorded}/{p.run.epochs + 1}"}
-        for row, p, s in zip(planned_rows(planned, standings), planned, standings, strict=True)
+        for row, p, s in zip(list_planned_runs(planned, standings), planned, standings, strict=True)
     ]
     show_runs(rows, form, f"{study.name}: {len(finished) - len(wrong)} of {len(planned)} runs finished")
     tell_left_out(study, planned, out)
     if many:
         click.echo(f"note: {len(finished)} finished runs were not opened: harness verify, harness compare", err=True)
     elif form == "table" and (sound := [p for p in finished if p.run.folder_name not in wrong]):
-        results(study, sound, form)
+        show_results(study, sound, form)
     for sentence in wrong.values():
         click.echo(f"error: {sentence}", err=True)
     if wrong:
@@ -336,15 +336,15 @@ def status(study: Study, out: Path, form: Any) -> None:
 
 
 @click.command()
-@study_options
+@add_study_options
 @click.option("--to", type=click.Path(path_type=Path), default=Path("results/published"), show_default=True)
 def publish(study: Study, out: Path, to: Path) -> None:
     """Write a finished study's rows, figure, manifest and results table to a folder to commit."""
     from harness.report.publish import publish as write
     from harness.runs.execute import plan as make_plan
-    from harness.verdicts.deciding import looked_at
+    from harness.verdicts.deciding import select_looked_at
 
     planned = make_plan(study, out)
     if study.file.comparison.until_decided:
-        planned = looked_at(planned) or planned
+        planned = select_looked_at(planned) or planned
     click.echo(write(study, planned, to))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import Choice, executor_options
-from harness.cli.study import study_options
+from harness.cli.executing import Choice, add_executor_options
+from harness.cli.study import add_study_options
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@study_options
-@executor_options
+@add_study_options
+@add_executor_options
 @click.option("--jobs", type=click.IntRange(1), help="Tasks of the array  [default: one for each missing run]")
 @click.option("--dry-run", is_flag=True, help="Print the script and submit nothing.")
 @click.pass_context
@@ -30,7 +30,7 @@ def submit(context: click.Context, study: Study, out: Path, choice: Choice, jobs
     and goes on from its last epoch. --dry-run prints the script, to be changed and submitted by hand.
     """
     from harness.runs.check import check_study
-    from harness.runs.execute import plan, study_folder, survey
+    from harness.runs.execute import locate_study_folder, plan, survey
 
     if study.file.comparison.until_decided:
         raise HarnessError(
@@ -45,15 +45,15 @@ def submit(context: click.Context, study: Study, out: Path, choice: Choice, jobs
         click.echo(f"{study.name}: all of its {len(planned)} runs are finished", err=True)
         return
     tasks = min(jobs or len(missing), len(missing))
-    script = executor.script([sys.executable, "-m", "harness", "run", *arguments(context.params)], tasks)
+    script = executor.script([sys.executable, "-m", "harness", "run", *build_arguments(context.params)], tasks)
     if dry_run:
         click.echo(script, nl=False)
         return
-    told = executor.submit(script, study_folder(out, study) / ".slurm")
+    told = executor.submit(script, locate_study_folder(out, study) / ".slurm")
     click.echo(f"{study.name}: {len(missing)} of {len(planned)} runs are left to {told}")
 
 
-def arguments(params: dict[str, Any]) -> list[str]:
+def build_arguments(params: dict[str, Any]) -> list[str]:
     """Those of the `harness run` of one task, from this verb's own."""
     given = [str(params["study"]), "--out", str(params["out"]), "--jobs", "1", "--no-wait"]
     for name in ("seeds", "precision"):

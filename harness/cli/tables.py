@@ -24,10 +24,10 @@ def tables() -> None:
 @form
 def tables_list(form: Any) -> None:
     """List the tables that are there."""
-    from harness.cli.listing import listing
+    from harness.cli.listing import list_members
     from harness.cli.printing import emit
 
-    emit(listing("tables"), form, "tables")
+    emit(list_members("tables"), form, "tables")
 
 
 @tables.command()
@@ -35,12 +35,12 @@ def tables_list(form: Any) -> None:
 @form
 def info(name: str, form: Any) -> None:
     """Show what a table holds: measures, trials, missing values, optimum, random median."""
-    from harness.cli.listing import measures
+    from harness.cli.listing import list_measures
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
 
     table = open_table(name)
-    rows = measures(table)
+    rows = list_measures(table)
     title = f"{table.name}: {table.told_size} architectures of {table.info['space']}"
     if form != "table":
         emit(rows, form)
@@ -72,18 +72,18 @@ def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
     ARCHITECTURE is written as the space writes it ('|nor_conv_3x3~0|+...'), as its published index (1835), or,
     in a table without a space, as its key.
     """
-    from harness.cli.listing import costs, named, values
+    from harness.cli.listing import find_architecture, list_costs, list_values
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
 
     table = open_table(name)
-    cell = named(table, architecture)
+    cell = find_architecture(table, architecture)
     index = table.index(table.row(cell))
     title = f"{table.name}: {'' if index is None else f'#{index} '}{cell.encoding}"
     if not only_costs:
-        emit(values(table, cell), form, title)
+        emit(list_values(table, cell), form, title)
     if only_costs or (form == "table" and table.all_costs):
-        emit(costs(table, cell), form, f"{title}: costs")
+        emit(list_costs(table, cell), form, f"{title}: costs")
 
 
 @tables.command()
@@ -103,18 +103,18 @@ def flatness(name: str, architecture: str, other: str | None, measure: str | Non
     """
     from dataclasses import asdict
 
-    from harness.cli.listing import named
+    from harness.cli.listing import find_architecture
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
-    from harness.tables.flatness import neighbourhood, path
+    from harness.tables.flatness import describe_neighborhood, find_path
     from harness.tables.measure import Measure
 
     table = open_table(name)
-    chosen, centre = Measure.parse(measure) if measure else table.test, named(table, architecture)
+    chosen, centre = Measure.parse(measure) if measure else table.test, find_architecture(table, architecture)
     if chosen not in table.measures:
         raise HarnessError(f"table {table.name} has no {chosen}: it has {', '.join(map(str, table.measures))}")
-    ways = path(table, centre, named(table, other), chosen) if other else None
-    levels = ways.levels if ways else neighbourhood(table, centre, chosen, radius)
+    ways = find_path(table, centre, find_architecture(table, other), chosen) if other else None
+    levels = ways.levels if ways else describe_neighborhood(table, centre, chosen, radius)
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(level).items()} for level in levels]
     emit(rows, form, f"{table.name}, {chosen}: {'ways from' if ways else 'around'} {centre.encoding}")
     if ways:
@@ -148,7 +148,7 @@ def add(
     SOURCE is a name of 'harness tables fetch': its file is looked for in the cache and in $TORCH_HOME. A killed
     conversion goes on with the same command.
     """
-    from harness.core.arithmetic import default_jobs
+    from harness.core.arithmetic import count_default_jobs
     from harness.tables.measure import Measure
     from harness.tables.sources.add import add_table
 
@@ -158,7 +158,9 @@ def add(
     options["columns"] = {name.strip(): own.strip() for name, _, own in pairs}
     judged, selected = (Measure.parse(m) if m else None for m in (test, validation))
     say = functools.partial(click.echo, err=True)
-    added = add_table(what, test=judged, validation=selected, jobs=jobs or default_jobs("cpu"), say=say, **options)
+    added = add_table(
+        what, test=judged, validation=selected, jobs=jobs or count_default_jobs("cpu"), say=say, **options
+    )
     for table in added:
         held = f"{table.told_size} architectures, {len(table.columns)} columns"
         click.echo(f"{table.name}: {held}, test {table.test}, in {table.folder}")
@@ -172,10 +174,10 @@ def fetch(name: str | None, dry_run: bool, form: Any) -> None:
     """Download a source's file into the cache, or list the sources. A broken download goes on where it was."""
     from harness.cli.printing import emit
     from harness.tables.sources.download import fetch as download
-    from harness.tables.sources.published import find_source, sources
+    from harness.tables.sources.published import find_source, list_sources
 
     if name is None:
-        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in sources().items()]
+        rows = [{"source": n, "what": s.title, "size": s.size, "licence": s.licence} for n, s in list_sources().items()]
         emit(rows, form, "sources")
         return
     source = find_source(name)
@@ -196,11 +198,11 @@ def verify(names: tuple[str, ...]) -> None:
 
     Exits with 1 when anything has changed.
     """
-    from harness.tables.catalog import open_table, table_folders
+    from harness.tables.catalog import list_table_folders, open_table
     from harness.tables.write import verify as check
 
     wrong = []
-    for name in names or table_folders():
+    for name in names or list_table_folders():
         table = open_table(name)
         found = check(table)
         click.echo(f"{name}: {'; '.join(found) or 'as written'}")

@@ -34,7 +34,7 @@ def trace(
     Numbers stand in the order of papers, validation before test of each data set; - is a column without a number.
     """
     from harness.cli.printing import emit, emit_cards
-    from harness.tables.embedding import richest_table
+    from harness.tables.embedding import find_richest_table
     from harness.verdicts.trace.explain import Tracer
     from harness.verdicts.trace.printed import read_file, read_row
 
@@ -45,7 +45,7 @@ def trace(
 
         table = open_table(name)
     else:
-        table = richest_table()
+        table = find_richest_table()
     tracer = Tracer(table, columns.split(",") if columns else (), runs)
     if path is not None:
         found = [tracer.trace(each) for each in read_file(path)]

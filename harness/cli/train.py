@@ -53,12 +53,12 @@ def train(
     from harness.cli.printing import emit
     from harness.core.arithmetic import resolve_device
     from harness.core.seeds import parse_seeds
-    from harness.core.signals import Stopped, stoppable
+    from harness.core.signals import Stopped, raise_on_signals
     from harness.runs.changes import apply_settings
-    from harness.runs.retraining.asked import cells as named
+    from harness.runs.retraining.asked import find_cells as named
     from harness.runs.retraining.job import Retraining
-    from harness.runs.retraining.recipe import recipe
-    from harness.runs.retraining.table import networks, train_all
+    from harness.runs.retraining.recipe import build_recipe
+    from harness.runs.retraining.table import locate_networks, train_all
 
     raw: dict[str, Any] = {"dataset": dataset} if dataset else {}
     apply_settings(raw, list(settings))
@@ -71,11 +71,11 @@ def train(
         wanted = parse_seeds(seeds)
     except ValueError as error:
         raise HarnessError(f"--seeds: {error}") from None
-    root = out or networks()
+    root = out or locate_networks()
     jobs = {
         (cell.label, name): [
             Retraining(
-                cell.space, cell.architecture, cell.dataset, recipe(name, raw.get("recipe", {}), cell.space), seed
+                cell.space, cell.architecture, cell.dataset, build_recipe(name, raw.get("recipe", {}), cell.space), seed
             )
             for seed in wanted
         ]
@@ -84,17 +84,21 @@ def train(
     }
     every = list({job.id: job for of in jobs.values() for job in of}.values())
     try:
-        with stoppable():
+        with raise_on_signals():
             where = torch.device(resolve_device(device))
             for done, job in enumerate(train_all(every, root, where, lambda line: click.echo(line, err=True)), start=1):
                 click.echo(f"[{done}/{len(every)}] {job.folder(root).final}", err=True)
     except KeyboardInterrupt as stop:
         click.echo("\nstopped; every finished epoch is kept: go on with the same command", err=True)
         sys.exit(stop.code if isinstance(stop, Stopped) else 130)
-    emit(summary(jobs, root), form, "trained: what is reached on the test data after the last epoch, mean over seeds")
+    emit(
+        summarize_trainings(jobs, root),
+        form,
+        "trained: what is reached on the test data after the last epoch, mean over seeds",
+    )
 
 
-def summary(jobs: Mapping[tuple[str, str], Sequence[Retraining]], root: Path) -> list[dict[str, Any]]:
+def summarize_trainings(jobs: Mapping[tuple[str, str], Sequence[Retraining]], root: Path) -> list[dict[str, Any]]:
     """One row a cell and recipe; of several recipes, the mean and the best of their means too."""
     from harness.tables.measure import SCALES
 
@@ -108,17 +112,19 @@ def summary(jobs: Mapping[tuple[str, str], Sequence[Retraining]], root: Path) ->
             errors = [float(scale.error_of(value)) for value in last]
             size = {key: round(value, 4) for key, value in folders[0].manifest()["costs"].items()}
             means[name] = sum(errors) / len(errors)
-            rows.append({"cell": label, "recipe": name, **size} | shown(errors, scale))
+            rows.append({"cell": label, "recipe": name, **size} | summarize_errors(errors, scale))
         if len(means) > 1:
             over = list(means.values())
-            rows.append({"cell": label, "recipe": "mean over recipes"} | shown([sum(over) / len(over)], scale))
+            rows.append(
+                {"cell": label, "recipe": "mean over recipes"} | summarize_errors([sum(over) / len(over)], scale)
+            )
             best = min(means, key=lambda name: means[name])
-            rows.append({"cell": label, "recipe": f"best: {best}"} | shown([means[best]], scale))
+            rows.append({"cell": label, "recipe": f"best: {best}"} | summarize_errors([means[best]], scale))
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return [{key: row.get(key) for key in columns} for row in rows]
 
 
-def shown(errors: Sequence[float], scale: Scale) -> dict[str, Any]:
+def summarize_errors(errors: Sequence[float], scale: Scale) -> dict[str, Any]:
     """Mean of errors, and the range of several."""
     row: dict[str, Any] = {"n": len(errors), scale.suffix: round(sum(errors) / len(errors), 2)}
     return row | ({"lowest": round(min(errors), 2), "highest": round(max(errors), 2)} if len(errors) > 1 else {})

@@ -15,7 +15,7 @@ MOST = 1 << 20
 """Of anything that is counted in an argument."""
 
 
-def as_path(value: Any, argument: str) -> Path:
+def check_path(value: Any, argument: str) -> Path:
     """A path, of a text or a Path; ~ is the home."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise HarnessError(f"{argument} = {brief(value)} is no path: write a text or a pathlib.Path")
@@ -27,14 +27,14 @@ def as_path(value: Any, argument: str) -> Path:
         raise HarnessError(f"{argument} = {brief(os.fspath(value))} names the home of nobody here") from None
 
 
-def as_text(value: Any, argument: str, example: str) -> str:
+def check_text(value: Any, argument: str, example: str) -> str:
     """A text. example: of one, for the error."""
     if not isinstance(value, str):
         raise HarnessError(f"{argument} = {brief(value)} is no text: write one, such as {example}")
     return value
 
 
-def as_texts(value: Any, argument: str, example: str) -> list[str]:
+def check_texts(value: Any, argument: str, example: str) -> list[str]:
     """A list of texts, of anything that gives them."""
     found = list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict) else None
     if found is None or not all(isinstance(each, str) for each in found):
@@ -42,7 +42,7 @@ def as_texts(value: Any, argument: str, example: str) -> list[str]:
     return found
 
 
-def as_count(value: Any, argument: str) -> int:
+def check_count(value: Any, argument: str) -> int:
     """A whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
         raise HarnessError(f"{argument} = {brief(value)} is no count: write a whole number from 1")

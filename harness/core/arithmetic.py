@@ -16,7 +16,7 @@ Precision = Literal["fp32", "tf32", "bf16"]
 
 
 @contextmanager
-def on_threads(count: int) -> Iterator[None]:
+def use_threads(count: int) -> Iterator[None]:
     """Let torch use so many threads while the block runs: sums are taken in another order on another number."""
     import torch
 
@@ -28,13 +28,13 @@ def on_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def one_thread() -> AbstractContextManager[None]:
+def use_one_thread() -> AbstractContextManager[None]:
     """Let torch use one thread while the block runs: as fast as two for networks this small, and reproducible."""
-    return on_threads(1)
+    return use_threads(1)
 
 
 @contextmanager
-def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+def use_precision(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute in this precision while the block runs.
 
     fp32: float32, also where PyTorch would round the inputs of convolutions to TensorFloat-32 by its own default.
@@ -78,6 +78,6 @@ def resolve_device(name: str) -> str:
     return f"cuda:{number or 0}"
 
 
-def default_jobs(device: str) -> int:
+def count_default_jobs(device: str) -> int:
     """One single-threaded process a core; one process on an accelerator."""
     return len(os.sched_getaffinity(0)) if device == "cpu" and hasattr(os, "sched_getaffinity") else 1

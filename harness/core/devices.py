@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from harness.core.arithmetic import default_jobs, resolve_device
+from harness.core.arithmetic import count_default_jobs, resolve_device
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
 
 
-def placed(device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
+def assign_devices(device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
     """The device of each run that is computed at a time, taking the devices in turn.
 
     Args:
@@ -22,7 +22,7 @@ def placed(device: str, jobs: int | None, jobs_per_device: int | None) -> list[s
     """
     devices = resolve_devices(device)
     if jobs is None:
-        jobs = len(devices) * (jobs_per_device or default_jobs(devices[0]))
+        jobs = len(devices) * (jobs_per_device or count_default_jobs(devices[0]))
     elif jobs_per_device is not None and jobs > len(devices) * jobs_per_device:
         raise HarnessError(
             f"--jobs {jobs} is more than --jobs-per-device {jobs_per_device} on {len(devices)} devices: leave one out"
@@ -36,7 +36,7 @@ def resolve_devices(device: str) -> list[str]:
     if match is None or match[1].isdigit():
         return [resolve_device(device)]
     if match[1] == "all":
-        available = cuda_devices()
+        available = count_cuda_devices()
         if not available:
             raise HarnessError("device 'cuda:all' is not there: this machine has 0 CUDA devices")
         return [f"cuda:{n}" for n in range(available)]
@@ -47,7 +47,7 @@ def resolve_devices(device: str) -> list[str]:
     return [resolve_device(f"cuda:{n}") for n in numbers]
 
 
-def cuda_devices() -> int:
+def count_cuda_devices() -> int:
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0

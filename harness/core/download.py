@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class PublishedFile:
     """A published file. sha256, md5: what its authors publish of it, if anything."""
 
     file: str
@@ -76,7 +76,7 @@ class Resuming:
         shutil.move(self.part, output_file)
 
 
-def download(source: Source, folder: Path, say: Say) -> Path:
+def download(source: PublishedFile, folder: Path, say: Say) -> Path:
     """The source's file in a folder: what is there already, else downloaded; checked where a hash is published."""
     import pooch
     import requests

@@ -14,7 +14,7 @@ class NotHere(HarnessError):
     """What is published was not fetched yet; the sentence says how."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def suggest_names(name: str, known: Iterable[str]) -> str:
     """A clause that names the closest known names, or lists all when none is close."""
     options = sorted(known)
     close = difflib.get_close_matches(name, options, n=3, cutoff=0.5)

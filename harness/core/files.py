@@ -48,7 +48,7 @@ NAME_BYTES = 255
 """Bytes of a name, as file systems have it."""
 
 
-class Full(HarnessError):
+class DiskFullError(HarnessError):
     """There is no space left on a disk."""
 
 
@@ -62,7 +62,7 @@ def is_name(text: Any) -> bool:
     )
 
 
-def inside(folder: Path, *names: str) -> Path:
+def join_inside(folder: Path, *names: str) -> Path:
     """A path inside of a folder, by names that come from elsewhere: a manifest, a log, a file's own name.
 
     Raises:
@@ -87,7 +87,7 @@ def read_file(path: Path) -> bytes:
         return stream.read()
 
 
-def told(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """An error of a file system as a sentence: what, where, and what to do."""
     named = isinstance(error.filename, str | bytes)
     where = os.fsdecode(error.filename) if named else "a file, or what the output goes to,"
@@ -96,25 +96,25 @@ def told(error: OSError) -> str:
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[None]:
+def explain_disk_errors(path: Path) -> Iterator[None]:
     """Turn the errors of a full or forbidden disk, and of a folder where a file is to be, into sentences."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise Full(f"no space left to write {path}: free some and run the same command again") from None
+            raise DiskFullError(f"no space left to write {path}: free some and run the same command again") from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise HarnessError(
                 f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
             ) from None
         if error.errno == errno.EISDIR:
             raise HarnessError(f"{path} is a folder: name a file inside of it") from None
-        raise HarnessError(told(error)) from None
+        raise HarnessError(describe_os_error(error)) from None
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file where a user wants it: its folders are made, and an older file is replaced in one step."""
-    with disk(path):
+    with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
 
@@ -125,7 +125,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         raise HarnessError(f"{path} is a folder: name a file inside of it")
     # a name of this process: one that was thought dead and wakes up must not write into what others write
     partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    with disk(path):
+    with explain_disk_errors(path):
         try:
             with partial.open("wb") as stream:
                 stream.write(content)
@@ -141,16 +141,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def write_whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write, which gets the name of `folder` when the block has ended well. It begins as a copy of what
     lies there, so that what others put there stays. Where the block fails nothing of it is left, and what lay there is
     as it was."""
-    with disk(folder):
+    with explain_disk_errors(folder):
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(f".writing-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with disk(folder):
+        with explain_disk_errors(folder):
             if folder.exists():
                 shutil.copytree(folder, draft, symlinks=True)
             else:
@@ -173,7 +173,7 @@ def replace_folder(new: Path, folder: Path) -> None:
         new.rename(folder)
         return
     before = new
-    if not exchanged(new, folder):
+    if not exchange_folders(new, folder):
         before = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.before")
         folder.rename(before)
         try:
@@ -184,7 +184,7 @@ def replace_folder(new: Path, folder: Path) -> None:
     shutil.rmtree(before)
 
 
-def exchanged(one: Path, other: Path) -> bool:
+def exchange_folders(one: Path, other: Path) -> bool:
     """Exchange the names of two folders in one step; False where the system or the file system cannot."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return call is not None and call(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
@@ -202,17 +202,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sha256(content: bytes) -> str:
+def hash_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def sha256_of(values: Any) -> str:
+def hash_values(values: Any) -> str:
     """The SHA-256 of plain values, whatever the order of their keys."""
-    return sha256(text_of(values).encode())
+    return hash_bytes(serialize_values(values).encode())
 
 
-def text_of(values: Any) -> str:
-    """Plain values as the text that `sha256_of` hashes."""
+def serialize_values(values: Any) -> str:
+    """Plain values as the text that `hash_values` hashes."""
     return json.dumps(values, sort_keys=True)
 
 
@@ -234,7 +234,7 @@ def cache_folder() -> Path:
     return user_cache_path("nasbench-harness")
 
 
-def misspelt_cache() -> str:
+def describe_misspelt_cache() -> str:
     """A sentence on a variable that seems to be meant for the cache folder's, and is not read; empty where there is
     none."""
     if CACHE in os.environ:
@@ -249,7 +249,7 @@ def digest(path: Path, algorithm: str) -> str:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
-def known_digest(path: Path, algorithm: str) -> str:
+def digest_once(path: Path, algorithm: str) -> str:
     """The same; of a large file it is computed once for each state of it (size and time of change), and kept in the
     cache for other processes."""
     state = path.stat()

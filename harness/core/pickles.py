@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.text import brief
-from harness.core.unpickler import Reader, Rebuilt, Refused, hashable
+from harness.core.unpickler import Rebuilt, Refused, SafeUnpickler, check_hashable
 
 
 class _Dtype(Rebuilt):
@@ -41,18 +41,18 @@ class _Array(Rebuilt):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, raw = state
-        flat = np.frombuffer(_as_bytes(raw), dtype.dtype)
+        flat = np.frombuffer(_encode_bytes(raw), dtype.dtype)
         self.values = flat.reshape(shape, order="F" if fortran else "C")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self.values, dtype=dtype)
 
 
-def _scalar(dtype: _Dtype, raw: bytes | str) -> Any:
-    return np.frombuffer(_as_bytes(raw), dtype.dtype, count=1)[0].item()
+def _rebuild_scalar(dtype: _Dtype, raw: bytes | str) -> Any:
+    return np.frombuffer(_encode_bytes(raw), dtype.dtype, count=1)[0].item()
 
 
-def _as_bytes(raw: bytes | str) -> bytes:
+def _encode_bytes(raw: bytes | str) -> bytes:
     return raw.encode("latin1") if isinstance(raw, str) else raw
 
 
@@ -60,26 +60,26 @@ def _encode(text: str, _: str) -> bytes:
     return text.encode("latin1")
 
 
-def _mapping(pairs: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
+def _rebuild_mapping(pairs: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
     listed = [(key, value) for key, value in pairs]
-    return OrderedDict(zip(hashable(key for key, _ in listed), (value for _, value in listed), strict=True))
+    return OrderedDict(zip(check_hashable(key for key, _ in listed), (value for _, value in listed), strict=True))
 
 
 def _set(items: Iterable[Any] = ()) -> set[Any]:
-    return set(hashable(items))
+    return set(check_hashable(items))
 
 
 NUMPY: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): _Array,
     ("_codecs", "encode"): _encode,
-    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _rebuild_scalar for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
 }
 """What numpy's numbers and arrays of numbers need."""
 
 CONTAINERS: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): _mapping,
+    ("collections", "OrderedDict"): _rebuild_mapping,
     ("builtins", "set"): _set,
     ("__builtin__", "set"): _set,  # as the old protocols name it
 }
@@ -87,10 +87,10 @@ CONTAINERS: dict[tuple[str, str], Any] = {
 
 def load(stream: IO[bytes], where: object, admitted: dict[tuple[str, str], Any], *, encoding: str = "ASCII") -> Any:
     """The content of a pickle that is read whole. `where` begins the error sentences."""
-    return guarded(Reader(stream, admitted, encoding=encoding).load, where)
+    return guard_unpickling(SafeUnpickler(stream, admitted, encoding=encoding).load, where)
 
 
-def guarded(read: Callable[[], Any], where: object) -> Any:
+def guard_unpickling(read: Callable[[], Any], where: object) -> Any:
     """What `read` gives; anything wrong with the file becomes one sentence."""
     try:
         return read()

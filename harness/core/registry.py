@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.settings import Settings
 from harness.core.text import brief
 
@@ -123,7 +123,7 @@ class Registry:
         if not isinstance(name, str):  # what stands in a file can be anything
             raise HarnessError(f"{name!r} cannot name a {self.one}: write its name in quotes")
         if name not in self.classes:
-            raise HarnessError(f"unknown {self.one} {name!r}: {did_you_mean(name, self.classes)}")
+            raise HarnessError(f"unknown {self.one} {name!r}: {suggest_names(name, self.classes)}")
         return self.classes[name]
 
     def build(self, name: str, fields: dict[str, Any]) -> Any:
@@ -143,7 +143,7 @@ def explain(error: ValidationError, where: str, known: Any) -> str:
     path = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
-        return f"{where} has no key {path!r}: {did_you_mean(key, known)}"
+        return f"{where} has no key {path!r}: {suggest_names(key, known)}"
     if problem["type"] == "missing":
         return f"{where} needs the key {path!r}: add it"
     message = problem["msg"].removeprefix("Value error, ")

@@ -21,7 +21,7 @@ class Settings(BaseModel):
     @field_validator("*")
     @classmethod
     def _usable(cls, value: Any) -> Any:
-        for leaf in leaves(value):
+        for leaf in iterate_leaves(value):
             if isinstance(leaf, int | float) and not abs(leaf) <= LARGEST:
                 raise ValueError(f"a number here is to be between {-LARGEST:g} and {LARGEST:g}")
             if isinstance(leaf, Path) and "\0" in str(leaf):
@@ -29,12 +29,12 @@ class Settings(BaseModel):
         return value
 
 
-def leaves(value: Any) -> Iterator[Any]:
+def iterate_leaves(value: Any) -> Iterator[Any]:
     """The single values in nested tables and lists."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for inside in value:
-            yield from leaves(inside)
+            yield from iterate_leaves(inside)
     else:
         yield value

@@ -25,7 +25,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Let the signals raise `Stopped` while the block runs. What computes gives its epoch up: the last one is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may

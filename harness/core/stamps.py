@@ -23,27 +23,27 @@ LEAP = 2000
 """The year of stamps that have none: a leap year, so that every day is one."""
 
 
-def stamp(line: str) -> re.Match[str] | None:
+def match_stamp(line: str) -> re.Match[str] | None:
     """The time at a line's beginning; hours and minutes alone are one behind a date only."""
     found = STAMP.match(line)
     return found if found is not None and (found["second"] or found["date"]) else None
 
 
-def message(line: str) -> str:
+def strip_stamp(line: str) -> str:
     """A line without the time, and what stands around it, at its beginning."""
-    found = stamp(line)
+    found = match_stamp(line)
     if found is None:
         return BARE.sub("", line).strip()
     rest = line[found.end() :]
-    return rest[_around(rest) :].strip()
+    return rest[_count_wrapping(rest) :].strip()
 
 
-def _around(rest: str) -> int:
+def _count_wrapping(rest: str) -> int:
     found = AROUND.match(rest)
     return found.end() if found else 0
 
 
-class Clock:
+class StampClock:
     """Reads the times of a log's lines one after the other, so that a year or a day that is not written is counted
     on."""
 
@@ -52,7 +52,7 @@ class Clock:
 
     def read(self, line: str) -> datetime | None:
         """The time at a line's beginning; None where there is none."""
-        found = stamp(line)
+        found = match_stamp(line)
         if found is None:
             return None
         hour = int(found["hour"])

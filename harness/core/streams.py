@@ -32,7 +32,7 @@ KINDS = {
 """The kinds of streams, by what they are drawn for; a stream is of the first one whose pattern is its whole name."""
 
 
-def kind_of(name: str) -> str:
+def classify_stream(name: str) -> str:
     """The kind of the stream with this name; what is of no other kind are draws of the method itself."""
     return next(kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, name))
 
@@ -56,7 +56,7 @@ class Streams:
 
     def derived(self, name: str) -> int:
         """The seed of one stream."""
-        return derive_seed(self.own.get(kind_of(name), self.seed), name)
+        return derive_seed(self.own.get(classify_stream(name), self.seed), name)
 
     def draw(self, name: str, make: Make, device: torch.device) -> Tensor:
         """What `make` draws from a stream, on a device."""
@@ -68,7 +68,7 @@ class Streams:
         return self.draw(name, lambda g: torch.empty(shape, dtype=dtype).uniform_(low, high, generator=g), like.device)
 
     def _drawn(self, name: str, make: Make, device: torch.device) -> Tensor:
-        return sent(make(self[name]), device)
+        return send_to_device(make(self[name]), device)
 
     @contextmanager
     def drawing_from(self, source: Source) -> Iterator[None]:
@@ -88,6 +88,6 @@ class Streams:
             self[name].set_state(value)
 
 
-def sent(x: Tensor, device: torch.device) -> Tensor:
+def send_to_device(x: Tensor, device: torch.device) -> Tensor:
     """A tensor of the host on a device, without the host waiting for it, as it would for pageable memory."""
     return (x.pin_memory() if device.type == "cuda" else x).to(device, non_blocking=True)

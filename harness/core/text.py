@@ -16,7 +16,7 @@ EXACT = 1 << 53
 """Beyond it a whole number is rounded by whatever reads JSON into floating point, as browsers do."""
 
 
-def exact(value: Any) -> Any:
+def keep_exact(value: Any) -> Any:
     """A value for JSON: a whole number that readers would round is a text."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if whole and abs(value) > EXACT else value
@@ -27,7 +27,7 @@ def is_label(text: Any, longest: int = LONGEST_LABEL) -> bool:
     return isinstance(text, str) and bool(text.strip()) and len(text) <= longest and text.isprintable()
 
 
-def visible(text: str, keep: str = "") -> str:
+def replace_invisible(text: str, keep: str = "") -> str:
     """A text without anything that moves a cursor, ends a line or turns the direction of writing: such characters are
     written as \\x1b. keep: those of them that may stay. What stands for bytes that are no text stays, too."""
     if text.isprintable():
@@ -39,13 +39,13 @@ def visible(text: str, keep: str = "") -> str:
     )
 
 
-def records(frame: Any) -> list[dict[str, Any]]:
+def list_records(frame: Any) -> list[dict[str, Any]]:
     """The rows of a DataFrame as dictionaries."""
     found: list[dict[str, Any]] = frame.to_dict("records")
     return found
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """12 s, 3 min 20 s, 2 h 05 min."""
     whole = round(seconds)
     if whole < 60:
@@ -61,12 +61,12 @@ SMALLEST_P = 1e-4
 end in a zero."""
 
 
-def rounded_p(p: float, digits: int = 3) -> float | str:
+def round_p(p: float, digits: int = 3) -> float | str:
     """A p as a table's cell: 0.0586, < 0.0001."""
     return f"< {SMALLEST_P}" if p < SMALLEST_P else float(f"{p:.{digits}g}")
 
 
-def told_p(p: float) -> str:
+def format_p(p: float) -> str:
     """A p within a sentence: p = 0.059, p < 0.0001."""
     return f"p < {SMALLEST_P}" if p < SMALLEST_P else f"p = {p:.2g}"
 

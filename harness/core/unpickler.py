@@ -30,18 +30,18 @@ SMALL = 8
 CONTAINS = (tuple, list, dict, set)
 
 
-def flat(value: Any, *, tuples: bool = True) -> bool:
+def is_flat(value: Any, *, tuples: bool = True) -> bool:
     """Whether a container is short and holds no other, but for short tuples of what is none."""
     inside = value.values() if isinstance(value, dict) else value
     return len(value) <= SMALL and all(
-        not isinstance(v, CONTAINS) or (tuples and isinstance(v, tuple) and flat(v, tuples=False)) for v in inside
+        not isinstance(v, CONTAINS) or (tuples and isinstance(v, tuple) and is_flat(v, tuples=False)) for v in inside
     )
 
 
-def hashable(keys: Iterable[Any]) -> list[Any]:
+def check_hashable(keys: Iterable[Any]) -> list[Any]:
     """Keys, if hashing them takes no time and no depth."""
     listed = list(keys)
-    if any(isinstance(key, tuple) and not flat(key) for key in listed):
+    if any(isinstance(key, tuple) and not is_flat(key) for key in listed):
         raise Refused("a key of it is a tuple of tuples, or of many, which this format does not need")
     return listed
 
@@ -86,7 +86,7 @@ class Memo:
             raise Refused("a part of it shares data with an earlier part, which this format does not do")
         found = self._objects[index]
         if isinstance(found, CONTAINS):
-            if not flat(found):
+            if not is_flat(found):
                 raise Refused("parts of it share parts, which this format does not do")
             return found if isinstance(found, tuple) else found.copy()
         return found
@@ -95,7 +95,7 @@ class Memo:
         """Drop the dicts and lists from index `since` on, except short plain ones, which later parts may share."""
         for index in range(since, len(self._codes)):
             value = self._objects.get(index) if self._codes[index] < 0 else None
-            if isinstance(value, dict | list) and not flat(value):
+            if isinstance(value, dict | list) and not is_flat(value):
                 del self._objects[index]
 
 
@@ -119,7 +119,7 @@ class Limited:
         return self._stream.readline(self.left)
 
 
-class Reader(pickle._Unpickler):
+class SafeUnpickler(pickle._Unpickler):
     """Reads a pickle in Python: the reader in C has no place to look in.
 
     admitted: what the names in it stand for; every other one is refused. part: called with each finished dict, before
@@ -179,21 +179,21 @@ class Reader(pickle._Unpickler):
         raise Refused(f"it refers to tensors outside the pickle ({brief(pid)}), which this format does not need")
 
     def load_setitems(self) -> None:
-        hashable(islice(self.stack, 0, None, 2))
+        check_hashable(islice(self.stack, 0, None, 2))
         super().load_setitems()  # type: ignore[misc]
         self._offer()
 
     def load_setitem(self) -> None:
-        hashable(self.stack[-2:-1])
+        check_hashable(self.stack[-2:-1])
         super().load_setitem()  # type: ignore[misc]
         self._offer()
 
     def load_dict(self) -> None:
-        hashable(islice(self.stack, 0, None, 2))
+        check_hashable(islice(self.stack, 0, None, 2))
         super().load_dict()  # type: ignore[misc]
 
     def load_additems(self) -> None:
-        hashable(self.stack)
+        check_hashable(self.stack)
         super().load_additems()  # type: ignore[misc]
 
     def load_build(self) -> None:

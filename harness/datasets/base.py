@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.lazy import F, torch
 from harness.core.registry import Plugin, Registry
 from harness.core.seeds import derive_seed
-from harness.core.streams import Streams, sent
+from harness.core.streams import Streams, send_to_device
 from harness.spaces.base import Preset
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Images(Data):
 
     def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
         images, labels = self.evaluation(part)
-        return evaluated(scores, images[:count], labels[:count])
+        return evaluate_scores(scores, images[:count], labels[:count])
 
     def evaluated_size(self, part: Part) -> int:
         return len(self.evaluation(part)[1])
@@ -227,7 +227,7 @@ class ImageFeed(Feed):
             batches.load_state_dict(state[f"{part}_batches"])
 
 
-def evaluated(scores: Scores, images: Tensor, labels: Tensor) -> tuple[float, float]:
+def evaluate_scores(scores: Scores, images: Tensor, labels: Tensor) -> tuple[float, float]:
     """Mean cross-entropy and accuracy in % of a network as a function of images. The device is waited for once."""
     sums = torch.zeros(2, dtype=torch.float64, device=images.device)
     with torch.no_grad():
@@ -280,7 +280,7 @@ class StoredImages(Images):
 
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
-        index = sent(index, images.device)
+        index = send_to_device(index, images.device)
         return self._normalise(augment(images[index], self.pad, self.flip, generator)), labels[index]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
@@ -303,11 +303,11 @@ def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tens
     rows = torch.arange(height, device=x.device).expand(n, -1)
     columns = torch.arange(width, device=x.device).expand(n, -1)
     if pad:
-        down, right = sent(torch.randint(0, 2 * pad + 1, (2, n), generator=generator), x.device)
+        down, right = send_to_device(torch.randint(0, 2 * pad + 1, (2, n), generator=generator), x.device)
         rows, columns = rows + down[:, None], columns + right[:, None]
         x = torch.nn.functional.pad(x, (pad, pad, pad, pad))
     if flip:
-        chosen = sent(torch.rand(n, generator=generator) < 0.5, x.device)
+        chosen = send_to_device(torch.rand(n, generator=generator) < 0.5, x.device)
         columns = torch.where(chosen[:, None], columns.flip(-1), columns)
     items = torch.arange(n, device=x.device)[:, None, None]
     # advanced indices around a slice put the indexed axes first: [n, height, width, channels]
@@ -318,7 +318,7 @@ def cut_out(x: Tensor, side: int, generator: torch.Generator, share: float = 1.0
     """Set a square of each image, or of a share of them, to zero, at a random centre, cut off at the border
     (DeVries & Taylor 2017, arXiv 1708.04552). x: [n, channels, height, width], normalised. side: in pixels."""
     count, _, height, width = x.shape
-    centres = sent(torch.rand(3, count, generator=generator), x.device)
+    centres = send_to_device(torch.rand(3, count, generator=generator), x.device)
     inside = []
     for place, length in ((0, height), (1, width)):
         low = (centres[place] * length).floor()[:, None] - side // 2

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
-from harness.core.streams import sent
+from harness.core.streams import send_to_device
 from harness.datasets.base import Dataset, Images, Part, StoredImages
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PART_SIZE = 599
 """1,797 digits in three equal parts, by a fixed shuffle."""
 
 
-def digit_parts() -> dict[Part, tuple[Tensor, Tensor]]:
+def load_digit_parts() -> dict[Part, tuple[Tensor, Tensor]]:
     """Images [599, 8, 8] in [0, 1] and labels [599] of each part."""
     with (files("harness.datasets") / "files" / "digits.npz").open("rb") as stream, np.load(stream) as content:
         images, labels = (torch.from_numpy(content[name]) for name in ("images", "labels"))
@@ -41,7 +41,7 @@ class Digits(Dataset):
     name = "digits"
 
     def load(self, device: torch.device) -> Images:
-        parts = {part: ((x[:, None] * 255).round().byte(), y) for part, (x, y) in digit_parts().items()}
+        parts = {part: ((x[:, None] * 255).round().byte(), y) for part, (x, y) in load_digit_parts().items()}
         return StoredImages(parts, classes=10, mean=(0.305,), std=(0.376,), pad=0, flip=False, device=device)
 
 
@@ -68,17 +68,17 @@ class PairImages(Images):
 
     def __init__(self, noise: float, evaluation_pairs: int, device: torch.device) -> None:
         self.noise, self.evaluation_pairs = noise, evaluation_pairs
-        self.parts = {part: (x.to(device), y.to(device)) for part, (x, y) in digit_parts().items()}
+        self.parts = {part: (x.to(device), y.to(device)) for part, (x, y) in load_digit_parts().items()}
 
     def size(self, part: Part) -> int:
         return PART_SIZE**2
 
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
-        index = sent(index, images.device)
+        index = send_to_device(index, images.device)
         left, right = index // PART_SIZE, index % PART_SIZE
         x = torch.cat([images[left], images[right]], dim=2)[:, None]
-        x = x + self.noise * sent(torch.randn(x.shape, generator=generator), x.device)
+        x = x + self.noise * send_to_device(torch.randn(x.shape, generator=generator), x.device)
         return (x - 0.3) / 0.37, 10 * labels[left] + labels[right]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:

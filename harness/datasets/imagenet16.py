@@ -33,7 +33,7 @@ FILES = {
 *BATCHES, TEST = FILES
 
 
-def published(file: str) -> Archive:
+def locate_archive(file: str) -> Archive:
     drive, md5 = FILES[file]
     return Archive(
         file=file,
@@ -57,7 +57,7 @@ class ImageNet16(SplitImages):
     """
 
     name = "imagenet16-120"
-    archives: ClassVar = tuple(map(published, FILES))
+    archives: ClassVar = tuple(map(locate_archive, FILES))
     classes: int = Field(120, ge=2, le=1000)
 
     @property

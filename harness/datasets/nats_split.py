@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
 from harness.datasets.official import OfficialImages
-from harness.datasets.pickled import parts_of
+from harness.datasets.pickled import read_parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ class SplitImages(OfficialImages):
     def split_parts(self, training: tuple[Any, Any], test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
         if self.split == "halves":
             return super().split_parts(training, test)
-        chosen = chosen_images(self.name)
+        chosen = mark_chosen_images(self.name)
         if len(chosen) not in (len(training[0]), len(test[0])):
             raise HarnessError(
                 f"split = 'nats-bench' of {self.name} is of {len(chosen):,} images, and there are "
@@ -43,12 +43,12 @@ class SplitImages(OfficialImages):
             )
         if len(chosen) == len(training[0]):
             (x, y), held = training, ~chosen
-            return parts_of(train=(x[chosen], y[chosen]), valid=(x[held], y[held]), test=test)
+            return read_parts(train=(x[chosen], y[chosen]), valid=(x[held], y[held]), test=test)
         x, y = test
-        return parts_of(train=training, valid=(x[chosen], y[chosen]), test=(x[~chosen], y[~chosen]))
+        return read_parts(train=training, valid=(x[chosen], y[chosen]), test=(x[~chosen], y[~chosen]))
 
 
-def chosen_images(name: str) -> NDArray[np.bool_]:
+def mark_chosen_images(name: str) -> NDArray[np.bool_]:
     """Whether an image of a data set is among the chosen ones: of CIFAR-10's training images those that train the
     weights, else of the test images those that train alpha."""
     with (files("harness.datasets") / "files" / SPLITS).open("rb") as stream, np.load(stream) as packed:

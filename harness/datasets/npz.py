@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.errors import HarnessError
-from harness.core.files import known_digest
+from harness.core.files import digest_once
 from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
 from harness.datasets.base import Dataset, Images, Part, StoredImages
@@ -47,7 +47,7 @@ class NpzImages(Dataset):
     def describe(self) -> dict[str, Any]:
         """The file by its content; the split where it is not the usual one, so that older runs keep their ids."""
         try:
-            found = known_digest(self.path, "sha256")
+            found = digest_once(self.path, "sha256")
             own = any(f"{kind}_images" in self._names() for kind in VALIDATION)
         except FileNotFoundError:
             raise HarnessError(f"no image file at {self.path}: check the path") from None
@@ -91,7 +91,7 @@ class NpzImages(Dataset):
         if own:
             parts |= {"train": (images, labels), "valid": self._pair(content, own)}
         else:
-            first, second = halves(labels, self.split)
+            first, second = split_halves(labels, self.split)
             parts |= {"train": (images[first], labels[first]), "valid": (images[second], labels[second])}
         self._check_classes(parts, own is not None)
         scaled = images.double() / 255
@@ -109,23 +109,23 @@ class NpzImages(Dataset):
                 (c for c in itertools.count() if c not in every), min(SHOWN, max(every) + 1 - len(every))
             )
             raise HarnessError(
-                f"the labels of {self.path} are {spelled(every)}, and {spelled({*gaps})} has no image: labels count "
-                "from 0 without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
+                f"the labels of {self.path} are {spell_classes(every)}, and {spell_classes({*gaps})} has no image: "
+                "labels count from 0 without a gap, numpy.unique(labels, return_inverse=True)[1] makes them so"
             )
-        if not own and (apart := one_sided(parts["train"][1].tolist(), parts["valid"][1].tolist())):
+        if not own and (apart := find_one_sided_class(parts["train"][1].tolist(), parts["valid"][1].tolist())):
             raise HarnessError(
                 f"of the training images of {self.path} the half that trains the weights holds the classes "
-                f"{spelled(held['train'])}, the other one {spelled(held['valid'])}, and all {apart[1]} images of class "
-                f"{apart[0]} are in one of them: the images are sorted, say split = 'shuffled' or 'stratified', or "
-                "give valid_images and valid_labels"
+                f"{spell_classes(held['train'])}, the other one {spell_classes(held['valid'])}, and all {apart[1]} "
+                f"images of class {apart[0]} are in one of them: the images are sorted, say split = 'shuffled' or "
+                "'stratified', or give valid_images and valid_labels"
             )
         trained = held["train"] if own else held["train"] | held["valid"]
         for part in ("valid", "test"):
             counts = Counter(parts[part][1].tolist())
             if strange := {c for c, n in counts.items() if c not in trained and (own or n >= MANY)}:
                 raise HarnessError(
-                    f"class {spelled(strange)} is among the {part} images of {self.path}, and no training image is "
-                    "of it"
+                    f"class {spell_classes(strange)} is among the {part} images of {self.path}, and no training image "
+                    "is of it"
                 )
 
     def _pair(self, content: dict[str, np.ndarray], kind: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,7 +153,7 @@ class NpzImages(Dataset):
         return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.astype(np.int64))
 
 
-def halves(labels: torch.Tensor, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+def split_halves(labels: torch.Tensor, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The places of the images of both halves."""
     order = torch.arange(len(labels))
     if split != "halves":
@@ -170,7 +170,7 @@ def halves(labels: torch.Tensor, split: str) -> tuple[torch.Tensor, torch.Tensor
     return order[first[order]], order[~first[order]]
 
 
-def one_sided(first: list[int], second: list[int]) -> tuple[int, int] | None:
+def find_one_sided_class(first: list[int], second: list[int]) -> tuple[int, int] | None:
     """A class whose images are all in one half, and how many they are, where that is no accident of few images."""
     for label in sorted({*first, *second}):
         counts = sorted((first.count(label), second.count(label)))
@@ -185,7 +185,7 @@ MANY = 10
 """Images of a class that fall into one half by chance once in 500 times."""
 
 
-def spelled(classes: set[int]) -> str:
+def spell_classes(classes: set[int]) -> str:
     """0 to 9; 0, 3 and 4."""
     known = sorted(classes)
     if len(known) > 2 and known == [*range(known[0], known[-1] + 1)]:

@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from harness.core.download import Say, Source, download
-from harness.core.errors import HarnessError, NotHere, did_you_mean
-from harness.core.files import cache_folder, digest, disk, known_digest
+from harness.core.download import PublishedFile, Say, download
+from harness.core.errors import HarnessError, NotHere, suggest_names
+from harness.core.files import cache_folder, digest, digest_once, explain_disk_errors
 from harness.datasets.base import DATASETS, Data, Dataset, Images, Part, StoredImages
-from harness.datasets.pickled import halves
+from harness.datasets.pickled import split_halves
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Archive(Source):
+class Archive(PublishedFile):
     """A published archive, or a file that is used as it is. files: the published MD5 of each file that is wanted of it,
     by its name without folders; None where that of the archive alone is published."""
 
@@ -95,7 +95,7 @@ class OfficialDataset(Dataset):
     def _md5(self, name: str) -> str | None:
         path = self.folder / name
         try:
-            return known_digest(path, "md5")
+            return digest_once(path, "md5")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -135,7 +135,7 @@ class OfficialImages(OfficialDataset):
     def split_parts(self, training: tuple[Any, Any], test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
         """The parts of a search, of arrays of images [n, 3, side, side] and labels [n]: the training images in halves,
         in file order."""
-        return halves(*training, test)
+        return split_halves(*training, test)
 
     def load(self, device: torch.device) -> Images:
         return self._stored(self.read(), device)
@@ -155,15 +155,15 @@ class OfficialImages(OfficialDataset):
         return StoredImages(parts, classes=of.classes, mean=of.mean, std=of.std, pad=of.pad, flip=True, device=device)
 
 
-def official() -> dict[str, OfficialDataset]:
+def list_official_datasets() -> dict[str, OfficialDataset]:
     """Every published data set by name, in the cache."""
     kinds = {name: kind for name, kind in DATASETS.classes.items() if issubclass(kind, OfficialDataset)}
     return {name: kind() for name, kind in kinds.items()}
 
 
 def find_official(name: str) -> OfficialDataset:
-    if name not in (known := official()):
-        raise HarnessError(f"there is no published data set {name!r}: {did_you_mean(name, known)}")
+    if name not in (known := list_official_datasets()):
+        raise HarnessError(f"there is no published data set {name!r}: {suggest_names(name, known)}")
     return known[name]
 
 
@@ -172,16 +172,16 @@ def fetch(data: OfficialDataset, say: Say) -> Path:
     from filelock import FileLock
 
     folder = data.folder
-    with disk(folder):
+    with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             for archive in data.archives:
-                if any(not _as_published(folder / name, md5) for name, md5 in archive.files.items()):
+                if any(not _is_as_published(folder / name, md5) for name, md5 in archive.files.items()):
                     _get(archive, folder, say)
     return folder
 
 
-def _as_published(path: Path, md5: str | None) -> bool:
+def _is_as_published(path: Path, md5: str | None) -> bool:
     return path.is_file() and md5 in (None, digest(path, "md5"))
 
 
@@ -191,13 +191,13 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
         return
     say(f"unpacking {path}")
     missing = dict(archive.files)
-    for name, stream in members(path):
+    for name, stream in iterate_members(path):
         if name not in missing:
             continue
         partial = folder / f".{name}.part"
         with partial.open("wb") as target:
             shutil.copyfileobj(stream, target)
-        if not _as_published(partial, missing.pop(name)):
+        if not _is_as_published(partial, missing.pop(name)):
             partial.unlink()
             raise HarnessError(
                 f"{name} in {path} is not the published file (another MD5): delete {path} and fetch again"
@@ -208,7 +208,7 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
     path.unlink()
 
 
-def members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def iterate_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """The files of a tar or zip archive, by their names without folders: nothing is written where an archive says."""
     try:
         if zipfile.is_zipfile(path):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.datasets.base import Part
 from harness.datasets.official import Archive, OfficialDataset
-from harness.datasets.texts import Text, random_text, read_text
+from harness.datasets.texts import Text, draw_text, read_text
 
 if TYPE_CHECKING:
     import torch
@@ -39,10 +39,10 @@ class OfficialText(OfficialDataset):
 
     def noise(self, device: torch.device) -> Text:
         """Random words."""
-        return random_text(self.sizes, self.words, self.rows, device)
+        return draw_text(self.sizes, self.words, self.rows, device)
 
 
-def published_part(part: Part, md5: str) -> Archive:
+def locate_part(part: Part, md5: str) -> Archive:
     file = f"ptb.{part}.txt"
     return Archive(
         file=file,
@@ -64,7 +64,7 @@ class PennTreebankText(OfficialText):
     """
 
     name = "ptb"
-    archives: ClassVar = tuple(published_part(part, md5) for part, md5 in PTB.items())
+    archives: ClassVar = tuple(locate_part(part, md5) for part, md5 in PTB.items())
     parts: ClassVar = {part: f"ptb.{part}.txt" for part in PTB}
     sizes: ClassVar = {"train": 929_589, "valid": 73_760, "test": 82_430}
     words: ClassVar = 10_000

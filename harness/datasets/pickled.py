@@ -37,16 +37,16 @@ def read_batch(path: Path, labels_key: str, side: int) -> tuple[Any, Any]:
     return images, labels
 
 
-def halves(images: Any, labels: Any, test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
+def split_halves(images: Any, labels: Any, test: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
     """Search halves as published: the first half of the training images in file order, the second, and the test set."""
     half = len(images) // 2
-    return parts_of(train=(images[:half], labels[:half]), valid=(images[half:], labels[half:]), test=test)
+    return read_parts(train=(images[:half], labels[:half]), valid=(images[half:], labels[half:]), test=test)
 
 
-def parts_of(**arrays: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
+def read_parts(**arrays: tuple[Any, Any]) -> dict[Part, tuple[Tensor, Tensor]]:
     """Images and labels of each part, as tensors."""
-    return {cast(Part, part): _tensors(*pair) for part, pair in arrays.items()}
+    return {cast(Part, part): _convert_to_tensors(*pair) for part, pair in arrays.items()}
 
 
-def _tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
+def _convert_to_tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.ascontiguousarray(labels))

@@ -10,13 +10,13 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.datasets.base import Part
 from harness.datasets.official import Archive, OfficialImages, Pictures
-from harness.datasets.pickled import halves
+from harness.datasets.pickled import split_halves
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def published(part: str, size: str, md5: str) -> Archive:
+def locate_archive(part: str, size: str, md5: str) -> Archive:
     """One of the two files, which are used as they are."""
     file = f"{part}_32x32.mat"
     return Archive(
@@ -40,8 +40,8 @@ class SVHN(OfficialImages):
 
     name = "svhn"
     archives: ClassVar = (
-        published("train", "182 MB", "e26dedcc434d2e4c54c9b2d4a06d8373"),
-        published("test", "64 MB", "eb5a983be6a315427106f1b164d9cef3"),
+        locate_archive("train", "182 MB", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+        locate_archive("test", "64 MB", "eb5a983be6a315427106f1b164d9cef3"),
     )
 
     @property
@@ -51,7 +51,7 @@ class SVHN(OfficialImages):
         )
 
     def read(self) -> dict[Part, tuple[Tensor, Tensor]]:
-        return halves(*read(self.path("train_32x32.mat")), read(self.path("test_32x32.mat")))
+        return split_halves(*read(self.path("train_32x32.mat")), read(self.path("test_32x32.mat")))
 
 
 def read(path: Path) -> tuple[Any, Any]:

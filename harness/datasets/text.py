@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from harness.core.errors import HarnessError
-from harness.core.files import known_digest
+from harness.core.files import digest_once
 from harness.datasets.base import Dataset, Part
 from harness.datasets.texts import Text, read_text
 
@@ -34,7 +34,7 @@ class TextFolder(Dataset):
         found = {}
         for part, file in FILES.items():
             try:
-                found[f"{part}_sha256"] = known_digest(self.path / file, "sha256")
+                found[f"{part}_sha256"] = digest_once(self.path / file, "sha256")
             except (FileNotFoundError, NotADirectoryError):
                 raise HarnessError(
                     f"no {file} in {self.path}: name a folder of {', '.join(FILES.values())} as dataset.path"

@@ -70,7 +70,7 @@ def read_text(paths: Mapping[Part, Path], rows: int, device: torch.device) -> Te
     return Text(numbers, words, rows=rows, device=device)
 
 
-def random_text(sizes: Mapping[Part, int], words: int, rows: int, device: torch.device) -> Text:
+def draw_text(sizes: Mapping[Part, int], words: int, rows: int, device: torch.device) -> Text:
     """A text of random words, so many in each part, for what its content does not matter."""
     draws = torch.Generator().manual_seed(0)
     parts = {part: torch.randint(words, (size,), generator=draws) for part, size in sizes.items()}
@@ -100,7 +100,7 @@ class Text(Data):
         tokens = self.parts[part][:count]
         text = cut_into_columns(tokens, min(EVALUATION_COLUMNS[part], max(1, len(tokens) // 2)))
         loss = evaluate_text(scores, text, self.rows, counts_all_rows=preset.evaluation_counts_all_rows)
-        return loss, perplexity(loss)
+        return loss, compute_perplexity(loss)
 
     def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
         """A stretch of the text in so many columns, that enters with a hidden state of zeros."""
@@ -227,6 +227,6 @@ def evaluate_text(scores: Scores, text: Tensor, rows: int, *, counts_all_rows: b
     return total.item() / (len(text) - (0 if counts_all_rows else 1)) if len(text) > 1 else math.nan
 
 
-def perplexity(loss: float) -> float:
+def compute_perplexity(loss: float) -> float:
     """Of a mean loss in nats; infinite where no number is as large."""
     return math.inf if loss > 700 else math.exp(loss)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def of_each_cell(mix: Sequence[Tensor], cells: Mapping[int, int]) -> dict[int, Tensor]:
+def copy_for_each_cell(mix: Sequence[Tensor], cells: Mapping[int, int]) -> dict[int, Tensor]:
     """A copy of a mix's tensors for each cell that shares them, [cells, *shape], leaves. cells: number of cells by the
     place of a tensor in the mix."""
     return {i: mix[i].detach().expand(n, *mix[i].shape).clone().requires_grad_() for i, n in cells.items()}
@@ -22,7 +22,7 @@ def put_in(mix: Sequence[Tensor], own: Mapping[int, Tensor]) -> list[Tensor]:
     return [own[i] if i in own else m.detach() for i, m in enumerate(mix)]
 
 
-def cell_slopes(
+def differentiate_by_cell(
     loss: Callable[[list[Tensor]], Tensor], mix: Sequence[Tensor], own: Mapping[int, Tensor]
 ) -> dict[int, Tensor]:
     """The gradient of the loss over each cell's copy of the mixing weights: [cells, *shape] by place."""
@@ -30,7 +30,7 @@ def cell_slopes(
     return dict(zip(own, found, strict=True))
 
 
-def layer_alignment(slopes: Tensor) -> Tensor:
+def compute_layer_alignment(slopes: Tensor) -> Tensor:
     """Mean cosine between the gradients of two cells with respect to the mixing weights that they share, a scalar.
 
     slopes: [cells, weights], at least two cells. Movahedi et al., Lambda-DARTS, ICLR 2023 (arXiv 2210.07998), the

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.floating[Any]]
 
 
-def since(bad: ArrayLike) -> float:
+def find_lasting_onset(bad: ArrayLike) -> float:
     """The first epoch from which everything is bad to the end; NaN where the last epoch is not."""
     flags = np.asarray(bad, dtype=bool)
     if not flags[-1]:
@@ -19,36 +19,36 @@ def since(bad: ArrayLike) -> float:
     return float(good[-1] + 1) if len(good) else 0.0
 
 
-def onset_above_random(error: ArrayLike, random_median: float) -> float:
+def find_onset_above_random(error: ArrayLike, random_median: float) -> float:
     """Collapse, first definition: the derived architecture stays worse than a random one (the table's median)."""
-    return since(np.asarray(error) > random_median)
+    return find_lasting_onset(np.asarray(error) > random_median)
 
 
-def onset_of_many(count: ArrayLike, most: int) -> float:
+def find_onset_of_many(count: ArrayLike, most: int) -> float:
     """Collapse, second definition: it stays with `most` or more operations of a kind (without parameters, or skips)."""
-    return since(np.asarray(count) >= most)
+    return find_lasting_onset(np.asarray(count) >= most)
 
 
-def onset_degraded(error: ArrayLike, points: float) -> float:
+def find_onset_degraded(error: ArrayLike, points: float) -> float:
     """Collapse, third definition: it stays `points` or more above the best that the run had derived until then."""
     values = np.asarray(error, dtype=float)
-    return since(values >= np.fmin.accumulate(values) + points)
+    return find_lasting_onset(values >= np.fmin.accumulate(values) + points)
 
 
-def degradation(error: ArrayLike) -> float:
+def compute_degradation(error: ArrayLike) -> float:
     """Last error minus the best of the run, percentage points, at least 0."""
     values = np.asarray(error, dtype=float)
     return float(values[-1] - np.nanmin(values))
 
 
-def area_under(regret: ArrayLike, x: ArrayLike) -> float:
+def compute_area_under(regret: ArrayLike, x: ArrayLike) -> float:
     """Mean regret over x (epochs or seconds, ascending): a value holds until the next one is there."""
     values, points = np.asarray(regret, dtype=float), np.asarray(x, dtype=float)
     steps = np.diff(points)
     return float((values[:-1] * steps).sum() / steps.sum()) if steps.sum() > 0 else float(values[-1])
 
 
-def agreement(architectures: list[str]) -> tuple[int, float]:
+def measure_agreement(architectures: list[str]) -> tuple[int, float]:
     """Different architectures among runs, and the entropy of their distribution in nats (0: all alike)."""
     _, counts = np.unique(architectures, return_counts=True)
     shares = counts / counts.sum()

@@ -22,7 +22,7 @@ class Stop(NamedTuple):
     returned: int
 
 
-def early_stop(
+def find_early_stop(
     epochs: Sequence[int], eigenvalues: Sequence[float], *, ratio: float = 1.3, every: int = 2, earliest: int = EARLIEST
 ) -> Stop | None:
     """Where the search stops, or None.

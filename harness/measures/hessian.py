@@ -20,44 +20,44 @@ NEW = 1e-6
 """The share of a vector that has to be new for another product."""
 
 
-def flat(tensors: Sequence[Tensor]) -> Tensor:
+def flatten_tensors(tensors: Sequence[Tensor]) -> Tensor:
     """All entries in one row."""
     return torch.cat([t.flatten() for t in tensors])
 
 
-def shaped(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """What `flat` makes of tensors, as tensors of these shapes again."""
+def unflatten_vector(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """What `flatten_tensors` makes of tensors, as tensors of these shapes again."""
     parts = torch.split(vector, [t.numel() for t in like])
     return [part.view_as(t) for part, t in zip(parts, like, strict=True)]
 
 
-def derivatives(vector: Tensor, leaves: Sequence[Tensor]) -> Tensor:
+def differentiate_vector(vector: Tensor, leaves: Sequence[Tensor]) -> Tensor:
     """d vector / d leaves: [entries of the vector, entries of the leaves]."""
     rows = [torch.autograd.grad(v, list(leaves), retain_graph=True, materialize_grads=True) for v in vector]
-    return torch.stack([flat(row) for row in rows])
+    return torch.stack([flatten_tensors(row) for row in rows])
 
 
-def hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *, ridge: float = 0.0) -> Tensor:
+def compute_hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *, ridge: float = 0.0) -> Tensor:
     """d^2 loss / d alpha^2 over all entries of all tensors, in their order: [n, n], symmetrised, exact.
 
     loss: of logits shaped like `alphas`. ridge: added to the diagonal; published code (RobustDARTS, SmoothDARTS) adds
     the architecture optimiser's L2 factor, 1e-3.
     """
-    return symmetrised(derivatives(*slopes_of(loss, alphas)), ridge)
+    return symmetrize(differentiate_vector(*differentiate_loss(loss, alphas)), ridge)
 
 
-def slopes_of(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+def differentiate_loss(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """The gradient of a loss at `alphas`, differentiable, and the leaves that it is of."""
     leaves = [a.detach().clone().requires_grad_() for a in alphas]
-    return flat(torch.autograd.grad(loss(leaves), leaves, create_graph=True)), leaves
+    return flatten_tensors(torch.autograd.grad(loss(leaves), leaves, create_graph=True)), leaves
 
 
-def symmetrised(matrix: Tensor, ridge: float) -> Tensor:
+def symmetrize(matrix: Tensor, ridge: float) -> Tensor:
     """The symmetric part of a matrix, with `ridge` added to its diagonal."""
     return (matrix + matrix.T) / 2 + ridge * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
 
 
-def ends(
+def compute_spectrum_ends(
     loss: Callable[[list[Tensor]], Tensor],
     alphas: Sequence[Tensor],
     start: Tensor,
@@ -65,7 +65,7 @@ def ends(
     tolerance: float,
     ridge: float = 0.0,
 ) -> dict[str, float]:
-    """The ends of the spectrum of `hessian`, by Lanczos' method: of its products with vectors, without the matrix.
+    """The ends of the spectrum of `compute_hessian`, by Lanczos' method: of its products with vectors alone.
 
     A product takes what a row of the matrix takes, and none is computed of what follows from earlier ones, so there are
     never more than rows.
@@ -81,10 +81,10 @@ def ends(
     Returns:
         largest and smallest eigenvalue, and norm (the largest absolute one).
     """
-    slopes, leaves = slopes_of(loss, alphas)
-    found = lanczos(Products(slopes, leaves), start.double().numpy(), tolerance) if len(start) > KRYLOV else None
+    slopes, leaves = differentiate_loss(loss, alphas)
+    found = run_lanczos(Products(slopes, leaves), start.double().numpy(), tolerance) if len(start) > KRYLOV else None
     if found is None:
-        values = spectrum(symmetrised(derivatives(slopes, leaves), ridge))
+        values = compute_spectrum(symmetrize(differentiate_vector(slopes, leaves), ridge))
         return {key: values[key] for key in ("largest", "smallest", "norm")}
     smallest, largest = sorted(value + ridge for value in found)
     return {"largest": largest, "smallest": smallest, "norm": max(abs(largest), abs(smallest))}
@@ -112,11 +112,11 @@ class Products:
     def _product(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         given = torch.from_numpy(vector).to(self.slopes)
         row = torch.autograd.grad(self.slopes, self.leaves, given, retain_graph=True, materialize_grads=True)
-        found: NDArray[np.float64] = flat(row).cpu().double().numpy()
+        found: NDArray[np.float64] = flatten_tensors(row).cpu().double().numpy()
         return found
 
 
-def lanczos(products: Products, start: NDArray[np.float64], tolerance: float) -> list[float] | None:
+def run_lanczos(products: Products, start: NDArray[np.float64], tolerance: float) -> list[float] | None:
     """Both ends of a spectrum, to a relative residual, from `start` on; None where SciPy's method has no answer, as of
     a matrix of zeros."""
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
@@ -131,12 +131,12 @@ def lanczos(products: Products, start: NDArray[np.float64], tolerance: float) ->
         return None
 
 
-def largest_eigenvalue(matrix: Tensor) -> float:
+def compute_largest_eigenvalue(matrix: Tensor) -> float:
     """The largest algebraic eigenvalue of a symmetric matrix (Hessians of searches are indefinite)."""
     return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
-def spectrum(matrix: Tensor) -> dict[str, float]:
+def compute_spectrum(matrix: Tensor) -> dict[str, float]:
     """largest and smallest eigenvalue, norm (the largest absolute one) and trace of a symmetric matrix."""
     values = torch.linalg.eigvalsh(matrix)
     return {

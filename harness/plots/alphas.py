@@ -11,8 +11,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import is_first_column
 from harness.spaces.base import Space
 
 ROW_INCHES, AXIS_INCHES, TALLEST = 0.08, 0.7, 8.0
@@ -32,7 +32,7 @@ class Alphas(Figure):
     )
     row_height: ClassVar[float] = 3.4
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel (a method, its first seed), epoch, cell (its kind, where there are several), choice, option, weight:
         softmax of the logits; times_equal: the weight over what it is when all options of the choice weigh the same."""
         import pandas as pd
@@ -44,7 +44,7 @@ class Alphas(Figure):
         rows = []
         for method, part in frame.groupby("method", sort=False):
             for record in part[part["seed"] == part["seed"].min()].sort_values("epoch").to_dict("records"):
-                weights = mixing(np.asarray(record["alphas"]), source.space)
+                weights = list_mixing_weights(np.asarray(record["alphas"]), source.space)
                 rows += [{"panel": method, "epoch": record["epoch"], **weight} for weight in weights]
         found = pd.DataFrame(rows)
         title = "mixing weights over epochs, first seed; white: as with equal weights"
@@ -73,7 +73,7 @@ class Alphas(Figure):
         every = max(1, -(-last // 4))
         ax.set_xticks([e + 0.5 for e in range(0, last + 1, every)], range(0, last + 1, every), rotation=0)
         ax.set(xlabel="epoch", ylabel="")
-        if first_column(ax):
+        if is_first_column(ax):
             self._name_rows(ax, rows["option"].to_numpy(), choices, cells, starts)
 
     def panel_height(self, content: Content, width: float) -> float:
@@ -125,7 +125,7 @@ class Alphas(Figure):
         return max(float(np.log2(content.rows["times_equal"]).abs().quantile(0.99)), 0.05)
 
 
-def mixing(logits: Any, space: Space) -> list[dict[str, Any]]:
+def list_mixing_weights(logits: Any, space: Space) -> list[dict[str, Any]]:
     """cell, choice, option, weight, times_equal of every option. logits: all architecture tensors, flat."""
     ends = np.cumsum([a * b for a, b in space.alpha_shapes])[:-1]
     found = []

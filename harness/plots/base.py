@@ -12,8 +12,8 @@ from pydantic import Field, field_validator
 
 from harness.core.registry import Plugin, Registry
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import WIDTH_INCHES, Page, plain, theme
+from harness.plots.source import PlotSource
+from harness.plots.style import WIDTH_INCHES, Page, escape_mathtext, use_theme
 
 FIGURES = Registry("figures", "harness.plots")
 
@@ -98,7 +98,7 @@ class Picture(Plugin):
         panels: tuple[str | None, ...] = content.panels or (None,)
         columns = max(1, min(self.per_row, len(panels), int(self.width / self.least_width(content))))
         rows, width = -(-len(panels) // columns), self.width / columns
-        with theme():
+        with use_theme():
             height = self.height or rows * self.panel_height(content, width)
             page = Page(figsize=(self.width, height), layout="constrained")
             kind = {"projection": self.projection}
@@ -106,20 +106,20 @@ class Picture(Plugin):
             axes = list(grid.flat)
             for panel, ax in zip(panels, axes, strict=False):
                 if panel is not None:
-                    ax.set_title(wrapped(content.look.label(panel), width), fontsize="medium")
+                    ax.set_title(wrap_title(content.look.label(panel), width), fontsize="medium")
                 self.draw(content, ax, panel)
             for ax in axes[len(panels) :]:
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
-            title = plain(content.title) if self.title is None else self.title
-            page.suptitle(wrapped(title, self.width), fontsize="medium")
+            title = escape_mathtext(content.title) if self.title is None else self.title
+            page.suptitle(wrap_title(title, self.width), fontsize="medium")
             if any(ax.get_aspect() != "auto" or ax.get_box_aspect() is not None for ax in axes):
                 for _ in range(SETTLING):  # or what is written first would be cut off
                     page.draw_without_rendering()
         return page
 
 
-def wrapped(text: str, inches: float) -> str:
+def wrap_title(text: str, inches: float) -> str:
     """A title in as many lines as it needs."""
     return textwrap.fill(text, max(8, int(inches * 72 / TITLE_EM_POINTS)), break_long_words=False)
 
@@ -133,9 +133,9 @@ class Figure(Picture):
     """What there is to see in it: a caption, for the report and the documentation."""
 
     @abstractmethod
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """The figure's numbers, or a HarnessError that says why there are none."""
 
-    def content(self, source: Source) -> Content:
+    def content(self, source: PlotSource) -> Content:
         """The numbers, with the look of the study's methods."""
         return replace(self.data(source), look=source.look)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.files import disk
-from harness.core.markup import csv_of
-from harness.plots.look import Look
+from harness.core.files import explain_disk_errors
+from harness.core.markup import write_csv_text
+from harness.plots.look import FigureLook
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ class Content:
     reference: dict[str, float] = field(default_factory=dict)
     value: str = ""
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
-    look: Look = field(default_factory=Look)
+    look: FigureLook = field(default_factory=FigureLook)
 
     def of(self, panel: str | None) -> pd.DataFrame:
         """The rows of one panel."""
@@ -44,14 +44,14 @@ def save(fig: Any, content: Content, folder: Path, name: str) -> list[Path]:
     paths = write(fig, folder, name)
     for part, rows in {"": content.rows, **content.more}.items():
         paths.append(folder / (f"{name}-{part}.csv" if part else f"{name}.csv"))
-        paths[-1].write_text(csv_of(rows), encoding="utf-8")
+        paths[-1].write_text(write_csv_text(rows), encoding="utf-8")
     return paths
 
 
 def write(fig: Any, folder: Path, name: str) -> list[Path]:
     """Write a figure as SVG, PNG and PDF, each the same file for the same figure."""
     paths = [folder / f"{name}.{kind}" for kind in KINDS]
-    with disk(folder):
+    with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
             undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(path.suffix[1:])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import explain_disk_errors
 from harness.plots.base import Picture
 from harness.plots.content import Content
 from harness.tables.table import Table
@@ -70,6 +70,6 @@ class Distribution(Picture):
 def save_distribution(table: Table, rows: NDArray[np.intp], folder: Path) -> Path:
     """Write `distribution.png` of a table's distinct architectures; returns its path."""
     figure, path = Distribution(), folder / "distribution.png"
-    with disk(folder):
+    with explain_disk_errors(folder):
         figure.render(figure.of(table, rows)).savefig(path, dpi=130)
     return path

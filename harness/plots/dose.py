@@ -6,12 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core.text import told_p
+from harness.core.text import format_p
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.style import MARKERS
-from harness.results.doses import dose_among, ends_of, never_of, random_share, skips_of, trend_in, with_doses
+from harness.results.doses import (
+    add_doses,
+    choose_dose,
+    choose_never,
+    count_skips,
+    estimate_random_share,
+    tabulate_ends,
+    test_trend,
+)
 
 SKIPS, ONSET, SHARP, ERROR = "skips", "onset", "eigenvalue", "error"
 LAST_SHARP, BY_SHARP = "largest eigenvalue, last measured", "skips, by the largest eigenvalue"
@@ -40,13 +48,13 @@ class Dose(Figure):
     narrowest: ClassVar[float] = 2.6
     legend: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel, method, seed, group (the other numbers of the method's name), x (the dose; of the last panel the
         largest eigenvalue), value."""
         import pandas as pd
 
-        name = dose_among(source.results.epochs["method"].unique())
-        runs = ends_of(source.results, source.declared.skips)
+        name = choose_dose(source.results.epochs["method"].unique())
+        runs = tabulate_ends(source.results, source.declared.skips)
         runs[ERROR] = (
             np.nan
             if source.results.table is None
@@ -55,10 +63,10 @@ class Dose(Figure):
                 for m, s in zip(runs["method"], runs["seed"], strict=True)
             ]
         )
-        runs = with_doses(runs, name)
+        runs = add_doses(runs, name)
         kinds = {
-            f"skips of the {skips_of(source.results)[0]}": ("dose", SKIPS),
-            told_many(source): ("dose", ONSET),
+            f"skips of the {count_skips(source.results)[0]}": ("dose", SKIPS),
+            describe_many_skips(source): ("dose", ONSET),
             LAST_SHARP: ("dose", SHARP),
             BY_SHARP: (SHARP, SKIPS),
             "last error": ("dose", ERROR),
@@ -69,9 +77,9 @@ class Dose(Figure):
         }
         parts = {panel: part for panel, part in parts.items() if len(part)}
         rows = pd.concat(parts.values(), ignore_index=True)[["panel", "method", "seed", "group", "x", "value"]]
-        trends = [{"panel": panel} | told_trend(part, *kinds[panel]) for panel, part in parts.items()]
+        trends = [{"panel": panel} | summarize_trend(part, *kinds[panel]) for panel, part in parts.items()]
         return Content(
-            rows, f"what searches end at, by {name}", tuple(parts), {"never": never_of(source.results)}, value=name,
+            rows, f"what searches end at, by {name}", tuple(parts), {"never": choose_never(source.results)}, value=name,
             more={"trends": pd.DataFrame(trends)},
         )  # fmt: skip
 
@@ -112,19 +120,19 @@ class Dose(Figure):
                 line.set_ydata(np.where(y >= never, never + BEYOND, y))
             ax.set_ylim(-2, never + 5)
         (trend,) = content.more["trends"].query("panel == @panel").to_dict("records")
-        told = "no trend" if np.isnan(trend["gamma"]) else f"gamma = {trend['gamma']:.2f}, {told_p(trend['p'])}"
+        told = "no trend" if np.isnan(trend["gamma"]) else f"gamma = {trend['gamma']:.2f}, {format_p(trend['p'])}"
         ax.set_title(f"{panel}\n{told}, n = {trend['n']}", fontsize="small")
 
 
-def told_many(source: Source) -> str:
+def describe_many_skips(source: PlotSource) -> str:
     """What counts as many skips, with the share of random cells that have so many."""
     most = source.declared.skips
-    return f"{most} skips or more (of random cells: {100 * random_share(source.space, most):.0f} %){FROM}"
+    return f"{most} skips or more (of random cells: {100 * estimate_random_share(source.space, most):.0f} %){FROM}"
 
 
-def told_trend(runs: Any, x: str, y: str) -> dict[str, Any]:
+def summarize_trend(runs: Any, x: str, y: str) -> dict[str, Any]:
     """gamma, p and n of a panel; NaN where there is nothing to compare."""
-    trend = trend_in(runs, y, x)
+    trend = test_trend(runs, y, x)
     if trend is None:
         return {"gamma": np.nan, "p": np.nan, "n": len(runs)}
     return {"gamma": trend.gamma, "p": trend.test.p, "n": trend.n}

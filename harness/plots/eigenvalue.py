@@ -9,8 +9,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import is_first_column
 from harness.results.doses import EIGENVALUE
 
 ENDS = "where the runs end"
@@ -29,7 +29,7 @@ class Eigenvalue(Figure):
     )
     row_height: ClassVar[float] = 1.9
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel (a method, or where the runs end), method, seed, epoch, value: the largest eigenvalue of the Hessian of
         the validation loss over alpha, divided by that of the run's first measurement, or the last error."""
         import pandas as pd
@@ -74,7 +74,7 @@ class Eigenvalue(Figure):
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlim(0, 1.04 * measured["epoch"].max())
         ax.set_xlabel("epoch")
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel("relative eigenvalue")
         content.look.limit(ax, x="epoch", y="eigenvalue")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES, Figure
 from harness.plots.content import Content, save
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 
 
 class Made(NamedTuple):
@@ -20,7 +20,7 @@ class Made(NamedTuple):
 
 
 def make(
-    source: Source, names: Iterable[str] | None = None, options: Mapping[str, Mapping[str, Any]] | None = None
+    source: PlotSource, names: Iterable[str] | None = None, options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> tuple[dict[str, Made], dict[str, str]]:
     """What figures would draw, and why others cannot be drawn.
 

@@ -9,14 +9,14 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import is_first_column
 
 LEVELS = 17
 COLOURS = "vlag"
 
 
-class Landscape(Figure):
+class LandscapeFigure(Figure):
     """How the validation loss changes around the last alpha, as contours (SmoothDARTS, figure 1)."""
 
     name = "landscape"
@@ -28,7 +28,7 @@ class Landscape(Figure):
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel (a method, its first seed), x (along the gradient), y (across, at random), loss, and its change from
         that in the middle, at the last epoch."""
         import pandas as pd
@@ -50,13 +50,13 @@ class Landscape(Figure):
         return Content(rows, title, panels=tuple(rows["panel"].unique()))
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
-        x, y, change = grid_of(content, panel)
+        x, y, change = read_grid(content, panel)
         levels = scale(content)
         ax.contourf(x, y, change, levels=levels, cmap=COLOURS)
         ax.contour(x, y, change, levels=levels, colors="0.25", linewidths=0.35)
         ax.plot([0], [0], marker="o", color="black", markersize=3)
         ax.set(xlabel="gradient", xticks=[x.min(), 0, x.max()], yticks=[y.min(), 0, y.max()], aspect="equal")
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel("random")
 
     def finish(self, content: Content, page: Any, axes: list[Any]) -> None:
@@ -66,7 +66,7 @@ class Landscape(Figure):
         bar.set_ticks(ticks, labels=[f"{tick:+.2g}" for tick in ticks])
 
 
-def grid_of(content: Content, panel: str | None) -> tuple[Any, Any, Any]:
+def read_grid(content: Content, panel: str | None) -> tuple[Any, Any, Any]:
     """x, y and the change of the loss as square arrays."""
     part = content.of(panel)
     side = round(len(part) ** 0.5)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.verdicts.ledger import TOGETHER, TRIALS, ledgers, name_of
+from harness.plots.source import PlotSource
+from harness.verdicts.ledger import TOGETHER, TRIALS, compute_ledgers, name_of
 
 LEAST = 0.06
 """The least share that has room for its number."""
@@ -19,7 +19,7 @@ BARS_INCHES, AROUND_INCHES = 0.42, 1.0
 """Height of a bar, and of what stands around all of them."""
 
 
-class Ledger(Figure):
+class LedgerFigure(Figure):
     """The shares of a method's variance that its kinds of random draws have alone and together (`harness ledger`)."""
 
     name = "ledger"
@@ -31,12 +31,12 @@ class Ledger(Figure):
     )
     legend: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """method, part, share (of the variance), low and high (interval; of the table's trials none), sd."""
         import pandas as pd
 
         rows = []
-        for each in ledgers(source.results, source.declared):
+        for each in compute_ledgers(source.results, source.declared):
             parts = dict(each.parts) | ({TOGETHER: each.together} if each.together else {})
             for name, share in each.stack.items():
                 ends = parts[name].share if name in parts else (share, float("nan"), float("nan"))

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from harness.core.errors import HarnessError, did_you_mean
-from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, Line, plain
+from harness.core.errors import HarnessError, suggest_names
+from harness.plots.style import COLOURS, DASHES, LOUD, MARKERS, QUIET, LineStyle, escape_mathtext
 from harness.runs.appearance import Appearance
 
 
 @dataclass(frozen=True)
-class Look:
+class FigureLook:
     """lines: by method. labels: what a legend calls it, where that is another name. limits: of axes, by what they
     show."""
 
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: dict[str, LineStyle] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     limits: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -28,7 +28,7 @@ class Look:
         baseline: str | None = None,
         own: Iterable[str] = (),
         appearance: Appearance | None = None,
-    ) -> Look:
+    ) -> FigureLook:
         """The baseline (where it is not said, the first of several) is grey, own methods are strong, others between."""
         chosen = appearance or Appearance()
         own = set(own) if chosen.own is None else set(chosen.own)
@@ -40,17 +40,17 @@ class Look:
         ranked = sorted((m for m in methods if m != baseline), key=lambda m: m not in own)
         colours = {m: strong[i % len(strong)] for i, m in enumerate(ranked)} | {baseline: QUIET} | chosen.colours
         lines = {
-            m: Line(colours[m], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)], 2.2 if m in own else 1.4)
+            m: LineStyle(colours[m], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)], 2.2 if m in own else 1.4)
             for i, m in enumerate(methods)
         }
         return cls(lines, dict(chosen.labels), dict(chosen.limits))
 
-    def __getitem__(self, method: str) -> Line:
-        return self.lines.get(method, Line(COLOURS[0], DASHES[0], MARKERS[0]))
+    def __getitem__(self, method: str) -> LineStyle:
+        return self.lines.get(method, LineStyle(COLOURS[0], DASHES[0], MARKERS[0]))
 
     def label(self, method: str) -> str:
         """What a figure calls a method: its name letter by letter, or what the study wants, which may hold math."""
-        told = self.labels[method] if method in self.labels else plain(method)
+        told = self.labels[method] if method in self.labels else escape_mathtext(method)
         return f" {told}" if told.startswith("_") else told  # or a legend would leave it out
 
     def limit(self, ax: Any, **shown: str) -> None:
@@ -73,19 +73,19 @@ def check_colours(colours: Mapping[str, str]) -> None:
             raise HarnessError(f"figures.colours.{method} = {colour!r} is no colour of matplotlib's: {hint}")
 
 
-def strangers(appearance: Appearance, methods: Collection[str]) -> list[str]:
+def describe_unknown_names(appearance: Appearance, methods: Collection[str]) -> list[str]:
     """A sentence on every name in the section that none of these methods has: it was meant for one."""
     own = appearance.own or ()
     named = {"labels": appearance.labels, "colours": appearance.colours, "order": appearance.order, "own": own}
     return [
-        f"figures.{field} names {name!r}, which is no method of these runs: {did_you_mean(name, methods)}"
+        f"figures.{field} names {name!r}, which is no method of these runs: {suggest_names(name, methods)}"
         for field, names in named.items()
         for name in names
         if name not in methods
     ]
 
 
-def own_methods(manifests: Iterable[dict[str, Any]]) -> set[str]:
+def find_own_methods(manifests: Iterable[dict[str, Any]]) -> set[str]:
     """The methods of these runs that have a part (a searcher or regularizer) of another package than this one."""
     from harness.search.regularizers.base import REGULARIZERS
     from harness.search.searchers.base import SEARCHERS

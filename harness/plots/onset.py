@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import dodge, first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import is_first_column, shift_line
 
 DEFINITIONS: dict[str, str] = {
     "above-random": "worse than random",
@@ -34,7 +34,7 @@ class Onset(Figure):
     legend: ClassVar[bool] = True
     share_y: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel (the definition), method, epoch, share of runs whose collapse began by then and lasted to the end."""
         import pandas as pd
 
@@ -60,11 +60,11 @@ class Onset(Figure):
             line = content.look[name]
             ax.plot(
                 part["epoch"], part["share"], color=line.colour, linestyle=line.dash, linewidth=line.width,
-                drawstyle="steps-post", label=content.look.label(name), transform=dodge(ax, place, len(found)),
+                drawstyle="steps-post", label=content.look.label(name), transform=shift_line(ax, place, len(found)),
             )  # fmt: skip
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("epoch")
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel("share of runs")
         ax.set(xlim=(0, content.rows["epoch"].max()), ylim=(-0.05, 1.05))
         content.look.limit(ax, x="epoch")

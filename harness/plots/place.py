@@ -8,14 +8,14 @@ import numpy as np
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.tables.table import Table
 
 POINTS = 400
 TABLE = "table"
 
 
-class Place(Figure):
+class PlaceFigure(Figure):
     """The share of the table's architectures that are at or below an error, with the derived ones on the curve."""
 
     name = "place"
@@ -27,15 +27,15 @@ class Place(Figure):
     row_height: ClassVar[float] = 2.8
     legend: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """what ("table": quantiles of its errors; "run": what a run derived last), method, error_pct, share of the
         table's architectures at or below the error, in %."""
         import pandas as pd
 
         table = source.whole_table
         runs = source.ends.runs[["method", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-        runs = runs.assign(what="run", share=share_below(table, runs["error_pct"].to_numpy()))
-        rows = pd.concat([curve(table), runs], ignore_index=True)
+        runs = runs.assign(what="run", share=compute_share_below(table, runs["error_pct"].to_numpy()))
+        rows = pd.concat([compute_quantile_curve(table), runs], ignore_index=True)
         title = f"{table.name}: {table.test}, all architectures, and those that were derived last"
         return Content(rows, title, value=table.scale.axis)
 
@@ -58,7 +58,7 @@ class Place(Figure):
         content.look.limit(ax, x="error")
 
 
-def curve(table: Table) -> Any:
+def compute_quantile_curve(table: Table) -> Any:
     """Quantiles of the errors of all architectures: what, method, error_pct, share in %."""
     import pandas as pd
 
@@ -68,7 +68,7 @@ def curve(table: Table) -> Any:
     return pd.DataFrame({"what": TABLE, "method": None, "error_pct": levels, "share": share})
 
 
-def share_below(table: Table, errors: Any) -> Any:
+def compute_share_below(table: Table, errors: Any) -> Any:
     """Share of the table's architectures at or below each error, in %."""
     known = np.sort(table.scale.error_of(table.row_values(table.test)))
     known = known[~np.isnan(known)]

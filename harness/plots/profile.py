@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.seeds import references
-from harness.plots.source import Source
-from harness.plots.style import dodge
-from harness.stats.effects import performance_profile
+from harness.plots.seeds import list_references
+from harness.plots.source import PlotSource
+from harness.plots.style import shift_line
+from harness.stats.effects import compute_performance_profile
 
 
 class Profile(Figure):
@@ -23,7 +23,7 @@ class Profile(Figure):
     row_height: ClassVar[float] = 2.6
     legend: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """method, error_pct (of each run, ascending), share of the method's runs at or below it."""
         import pandas as pd
 
@@ -31,10 +31,12 @@ class Profile(Figure):
         for name, runs in source.ends.runs.groupby("method", sort=False):
             errors = runs["final_error_pct"].sort_values().to_numpy()
             parts.append(
-                pd.DataFrame({"method": name, "error_pct": errors, "share": performance_profile(errors, errors)})
+                pd.DataFrame(
+                    {"method": name, "error_pct": errors, "share": compute_performance_profile(errors, errors)}
+                )
             )
         rows = pd.concat(parts, ignore_index=True)
-        scale, known = source.ends.scale, references(source.ends)
+        scale, known = source.ends.scale, list_references(source.ends)
         article = "an" if scale.error[0] in "aeiou" else "a"
         title = f"share of runs that end at or below {article} {scale.error} (equal lines are drawn beside each other)"
         return Content(rows, title, reference=known, value=scale.axis)
@@ -49,7 +51,7 @@ class Profile(Figure):
             line = content.look[name]
             sns.ecdfplot(
                 x=part["error_pct"], ax=ax, color=line.colour, linestyle=line.dash, linewidth=line.width,
-                label=content.look.label(name), transform=dodge(ax, place, len(found)),
+                label=content.look.label(name), transform=shift_line(ax, place, len(found)),
             )  # fmt: skip
         for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):
             ax.axvline(level, color="0.2", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}", zorder=0.5)

@@ -8,11 +8,11 @@ from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import is_first_column
 
 
-class Ranking(Figure):
+class RankingFigure(Figure):
     """Accuracy of sampled architectures by the shared weights and by the table, at the last epoch."""
 
     name = "ranking"
@@ -24,7 +24,7 @@ class Ranking(Figure):
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel (a method), seed, supernet_accuracy_pct, table_accuracy_pct of the sampled architectures, at the last
         epoch."""
         import pandas as pd
@@ -51,5 +51,5 @@ class Ranking(Figure):
         ax.set_title(f"{content.look.label(str(panel))}\n$\\tau$ = {sum(each) / len(each):+.2f}", fontsize="medium")
         ax.set_xlabel("shared weights (%)")
         ax.set_xlim(-2, content.rows[x].max() * 1.03 + 2)
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel("table (%)")

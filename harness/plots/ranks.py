@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.text import told_p
+from harness.core.text import format_p
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.stats.ranks import mean_ranks
+from harness.plots.source import PlotSource
+from harness.stats.ranks import compute_mean_ranks
 
 
 class Ranks(Figure):
@@ -22,7 +22,7 @@ class Ranks(Figure):
     )
     row_height: ClassVar[float] = 2.0
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """method, mean_rank (1: the lowest error), over the seeds as blocks that all methods share."""
         import pandas as pd
 
@@ -31,16 +31,18 @@ class Ranks(Figure):
         if len({tuple(found.by_seed(m, "final")) for m in methods}) > 1:
             raise HarnessError("mean ranks over seeds need the same finished seeds of every method")
         costs = [found.values(m, "final") for m in methods]
-        ranks = mean_ranks(list(zip(*costs, strict=True)))
+        ranks = compute_mean_ranks(list(zip(*costs, strict=True)))
         rows = pd.DataFrame({"method": methods, "mean_rank": ranks.ranks}).sort_values("mean_rank", ignore_index=True)
-        title = f"mean rank over {len(costs[0])} seeds; Friedman {told_p(ranks.p)}; bars: not told apart (Nemenyi, 5 %)"
+        title = (
+            f"mean rank over {len(costs[0])} seeds; Friedman {format_p(ranks.p)}; bars: not told apart (Nemenyi, 5 %)"
+        )
         return Content(rows, title, reference={"critical difference": ranks.critical_difference})
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         ranks = content.rows["mean_rank"].tolist()
         critical = content.reference["critical difference"]
         count = len(ranks)
-        groups = cliques(ranks, critical)
+        groups = find_cliques(ranks, critical)
         left = 1 - 0.12 * count  # where names of the better half stand; of the others as far on the other side
         below = -0.5 - 0.35 * len(groups)
         for place, (name, rank) in enumerate(zip(content.rows["method"], ranks, strict=True)):
@@ -67,7 +69,7 @@ class Ranks(Figure):
         ax.set_axis_off()
 
 
-def cliques(ranks: list[float], critical: float) -> list[tuple[int, int]]:
+def find_cliques(ranks: list[float], critical: float) -> list[tuple[int, int]]:
     """Largest stretches, of ascending mean ranks, whose ends are closer than the critical difference."""
     found: list[tuple[int, int]] = []
     for first in range(len(ranks)):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from harness.plots.base import EM_POINTS, Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.trajectory import draw_reference
 from harness.results.endpoints import Endpoints
 
@@ -31,10 +31,10 @@ class Seeds(Figure):
     row_height: ClassVar[float] = 2.8
     joined: bool = False
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """method, seed, error_pct: of the architecture recorded last."""
         rows = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-        scale, known = source.ends.scale, references(source.ends)
+        scale, known = source.ends.scale, list_references(source.ends)
         title = f"last {scale.error} of every seed; box: quartiles and median"
         return Content(rows, title, reference=known, value=scale.axis)
 
@@ -71,7 +71,7 @@ class Seeds(Figure):
             self.add_legend(page, *axes[0].get_legend_handles_labels())
 
 
-def references(found: Endpoints) -> dict[str, float]:
+def list_references(found: Endpoints) -> dict[str, float]:
     """The table's optimum and random median, where they are known."""
     known = {"table optimum": found.optimum, "random architecture (median)": found.random_median}
     return {name: level for name, level in known.items() if not math.isnan(level)}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from harness.core.errors import HarnessError, did_you_mean
-from harness.plots.look import Look, own_methods
-from harness.results.endpoints import Endpoints, endpoints
+from harness.core.errors import HarnessError, suggest_names
+from harness.plots.look import FigureLook, find_own_methods
+from harness.results.endpoints import Endpoints, compute_endpoints
 from harness.results.frames import Results
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
@@ -21,12 +21,12 @@ from harness.tables.table import Table
 
 
 @dataclass(frozen=True)
-class Source:
+class PlotSource:
     """results: rows of the methods that are drawn, in the order of drawing."""
 
     results: Results
     declared: Declared = field(default_factory=Declared)
-    look: Look = field(default_factory=Look)
+    look: FigureLook = field(default_factory=FigureLook)
 
     @classmethod
     def of(
@@ -38,7 +38,7 @@ class Source:
         *,
         methods: Sequence[str] = (),
         measure: Measure | None = None,
-    ) -> Source:
+    ) -> PlotSource:
         """The runs of a study, or those of some of its methods alone, judged by its table's test or another measure.
 
         figures: how the study wants them to look. manifests: of the runs, which tell a user's own methods. A method
@@ -47,22 +47,22 @@ class Source:
         Raises HarnessError where there are no runs, no such method, or no such measure.
         """
         declared, figures = declared or Declared(), figures or Appearance()
-        results = results if measure is None else judged(results, measure)
+        results = results if measure is None else judge_by(results, measure)
         if not len(results):
             raise HarnessError("there are no finished runs to draw")
         every = [str(m) for m in results.epochs["method"].unique()]
         for name in methods:
             if name not in every:
-                raise HarnessError(f"these runs have no method {name!r}: {did_you_mean(name, every)}")
+                raise HarnessError(f"these runs have no method {name!r}: {suggest_names(name, every)}")
         wanted = [m for m in figures.order if m in every]
         order = list(methods) or [*wanted, *(m for m in every if m not in wanted)]
-        look = Look.of(every, baseline_of(declared, every), own_methods(manifests), figures)
-        return cls(in_order(results, order), declared, look)
+        look = FigureLook.of(every, find_baseline(declared, every), find_own_methods(manifests), figures)
+        return cls(select_methods(results, order), declared, look)
 
     @cached_property
     def ends(self) -> Endpoints:
         """One row a run."""
-        return endpoints(self.results, self.declared)
+        return compute_endpoints(self.results, self.declared)
 
     @property
     def space(self) -> Space:
@@ -80,13 +80,13 @@ class Source:
         return table
 
 
-def baseline_of(declared: Declared, methods: Sequence[str]) -> str | None:
+def find_baseline(declared: Declared, methods: Sequence[str]) -> str | None:
     """The method that others are compared with: as declared, in the section or by its pairs."""
     named = [declared.baseline, *(base for _, base in declared.pairs)]
     return next((name for name in named if name in methods), None)
 
 
-def judged(results: Results, measure: Measure) -> Results:
+def judge_by(results: Results, measure: Measure) -> Results:
     """The same runs, judged by another measure of their table than its test."""
     if results.table is None:
         raise HarnessError(f"there is no {measure} without a table: leave --measure out")
@@ -96,7 +96,7 @@ def judged(results: Results, measure: Measure) -> Results:
     return replace(results, table=table)
 
 
-def in_order(results: Results, methods: Sequence[str]) -> Results:
+def select_methods(results: Results, methods: Sequence[str]) -> Results:
     """The rows of these methods, in their order."""
     places = {name: i for i, name in enumerate(methods)}
     frames = {name: getattr(results, name) for name in TABLES}

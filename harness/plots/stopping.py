@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.text import records
-from harness.measures.early_stopping import early_stop
+from harness.core.text import list_records
+from harness.measures.early_stopping import find_early_stop
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.dose import told_many
-from harness.plots.source import Source
+from harness.plots.dose import describe_many_skips
+from harness.plots.source import PlotSource
 from harness.plots.style import COLOURS, QUIET
-from harness.results.doses import EIGENVALUE, ends_of, never_of, skips_of
+from harness.results.doses import EIGENVALUE, choose_never, count_skips, tabulate_ends
 
 EVERY = 2
 """Epochs between the rule's measurements."""
@@ -36,7 +36,7 @@ class Stopping(Figure):
     row_height: ClassVar[float] = 2.8
     narrowest: ClassVar[float] = 2.6
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """panel, method, seed, x, value: the epoch from which the last cell's first kind has as many skips as the study
         declares, and the one at which the rule fires (one epoch after the last: never); of runs that it stops, the
         skips of the last cell, and of the returned one."""
@@ -48,10 +48,10 @@ class Stopping(Figure):
                 "no eigenvalues of these runs were measured: add [probes.spectrum] with every = 2 to their study and "
                 "run it"
             )
-        _, many = skips_of(source.results)
-        known = records(ends_of(source.results, source.declared.skips))
+        _, many = count_skips(source.results)
+        known = list_records(tabulate_ends(source.results, source.declared.skips))
         ends: dict[Any, Any] = {(end["method"], end["seed"]): end for end in known}
-        never = never_of(source.results)
+        never = choose_never(source.results)
         rows = []
         for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
             measured = run.dropna(subset=EIGENVALUE)
@@ -64,7 +64,7 @@ class Stopping(Figure):
                     f"{method}, seed {seed}: the rule looks at the eigenvalue every second epoch, and it was not "
                     "measured then: [probes.spectrum] with every = 2"
                 )
-            stop = early_stop([int(e) - first for e in asked["epoch"]], asked[EIGENVALUE].tolist())
+            stop = find_early_stop([int(e) - first for e in asked["epoch"]], asked[EIGENVALUE].tolist())
             place, end = {"method": method, "seed": seed}, ends[method, seed]
             fires = never if stop is None else float(stop.triggered + first)
             rows.append({**place, "panel": FIRED, "x": end["onset"], "value": fires})
@@ -73,9 +73,9 @@ class Stopping(Figure):
                 rows.append({**place, "panel": RETURNED, "x": float(end["skips"]), "value": float(back)})
         found = pd.DataFrame(rows)
         panels = tuple(p for p in (FIRED, RETURNED) if p in set(found["panel"]))
-        title = told_counts(found[found["panel"] == FIRED], never)
+        title = describe_counts(found[found["panel"] == FIRED], never)
         columns = ["panel", "method", "seed", "x", "value"]
-        return Content(found[columns], title, panels, {"never": never}, value=told_many(source))
+        return Content(found[columns], title, panels, {"never": never}, value=describe_many_skips(source))
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         part = content.of(panel).sort_values(["x", "value"])
@@ -99,7 +99,7 @@ class Stopping(Figure):
         ax.scatter(*places.T, s=14 * counts, color=COLOURS[0], alpha=0.6, linewidths=0)  # area: how many runs
 
 
-def told_counts(rows: Any, never: float) -> str:
+def describe_counts(rows: Any, never: float) -> str:
     """How often the rule fires in time, late, for nothing, and not at all."""
     collapses, fires = rows["x"] < never, rows["value"] < never
     before = collapses & fires & (rows["value"] < rows["x"])

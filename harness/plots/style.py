@@ -1,6 +1,6 @@
 """One theme for every figure: colour-blind-safe, at the width of a page, with fonts that a publisher takes.
 
-The user's own settings of matplotlib stay as they are: a figure is made, drawn and written inside of `theme`.
+The user's own settings of matplotlib stay as they are: a figure is made, drawn and written inside of `use_theme`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1.5, 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
-class Line(NamedTuple):
+class LineStyle(NamedTuple):
     """How a method is drawn."""
 
     colour: Any
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     width: float = 1.4
 
 
-def theme() -> AbstractContextManager[None]:
+def use_theme() -> AbstractContextManager[None]:
     """matplotlib's settings inside of the context."""
     import seaborn as sns
 
@@ -61,15 +61,15 @@ class Page(Canvas):
         for text in self.findobj(Text):
             if "$" in text.get_text() and not is_math(text.get_text()):
                 text.set_parse_math(False)  # an amount of money, or half a formula: drawn as it stands
-        with theme():
+        with use_theme():
             super().draw(renderer)
 
     def savefig(self, *args: Any, **options: Any) -> None:
-        with theme():
+        with use_theme():
             super().savefig(*args, **options)
 
 
-def plain(name: str) -> str:
+def escape_mathtext(name: str) -> str:
     """A name as matplotlib draws it letter by letter, whatever stands between dollar signs."""
     return name.replace("$", r"\$")
 
@@ -85,7 +85,7 @@ def is_math(text: str) -> bool:
     return True
 
 
-def dodge(ax: Any, place: int, count: int, points: float = 1.6) -> Transform:
+def shift_line(ax: Any, place: int, count: int, points: float = 1.6) -> Transform:
     """Data coordinates, moved up or down by some points, so that `count` lines with the same values lie side by side.
     place: which of them."""
     up = (place - (count - 1) / 2) * points / 72
@@ -93,6 +93,6 @@ def dodge(ax: Any, place: int, count: int, points: float = 1.6) -> Transform:
     return moved
 
 
-def first_column(ax: Any) -> bool:
+def is_first_column(ax: Any) -> bool:
     """Whether the panel stands at the left."""
     return bool(ax.get_subplotspec().is_first_col())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.plots.content import Content
-from harness.plots.landscape import COLOURS, Landscape, grid_of, scale
+from harness.plots.landscape import COLOURS, LandscapeFigure, read_grid, scale
 
 
-class Surface(Landscape):
+class Surface(LandscapeFigure):
     """How the validation loss changes around the last alpha, as a surface."""
 
     name = "surface"
@@ -21,7 +21,7 @@ class Surface(Landscape):
     projection: ClassVar[str | None] = "3d"
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
-        x, y, change = grid_of(content, panel)
+        x, y, change = read_grid(content, panel)
         levels = scale(content)
         ax.plot_surface(
             x, y, change, cmap=COLOURS, vmin=levels[0], vmax=levels[-1], linewidth=0.2, edgecolor="0.4", rstride=1,

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.core.errors import HarnessError
-from harness.plots.look import Look
-from harness.plots.source import Source
+from harness.plots.look import FigureLook
+from harness.plots.source import PlotSource
 from harness.plots.style import DASHES, MARKERS
 from harness.results.frames import Results
 from harness.runs.schema import TABLES
 
 
-def together(sources: Sequence[Source], names: Sequence[str]) -> Source:
+def join_sources(sources: Sequence[PlotSource], names: Sequence[str]) -> PlotSource:
     """The methods of several studies, each named "method (study)". names: of the studies.
 
     Raises HarnessError where they cannot stand on one axis: by different tables, or with equal names.
@@ -38,10 +38,10 @@ def together(sources: Sequence[Source], names: Sequence[str]) -> Source:
         for table in TABLES
     }
     results: Results = replace(sources[0].results, **frames)
-    return Source(results, sources[0].declared, join_looks([s.look for s in sources], names))
+    return PlotSource(results, sources[0].declared, join_looks([s.look for s in sources], names))
 
 
-def join_looks(looks: Sequence[Look], names: Sequence[str]) -> Look:
+def join_looks(looks: Sequence[FigureLook], names: Sequence[str]) -> FigureLook:
     """The lines of all: of a method that several have, in the first one's color; a study has dashes and markers of its
     own."""
     lines, labels = {}, {}
@@ -51,4 +51,4 @@ def join_looks(looks: Sequence[Look], names: Sequence[str]) -> Look:
             color = next(each.lines[method] for each in looks if method in each.lines).colour
             lines[f"{method} ({name})"] = line._replace(colour=color, dash=dash, marker=marker)
             labels[f"{method} ({name})"] = f"{look.label(method)} ({name})"
-    return Look(lines, labels, looks[0].limits)
+    return FigureLook(lines, labels, looks[0].limits)

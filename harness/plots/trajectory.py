@@ -9,8 +9,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
-from harness.plots.style import QUIET, first_column
+from harness.plots.source import PlotSource
+from harness.plots.style import QUIET, is_first_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ class Trajectory(Figure):
     metric: Literal["error", "regret"] = "error"
     runs: bool | None = None
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         """method, axis ("epoch" or "seconds"), x, median, low, high (quartiles), n; more, the seeds: method, seed,
         epoch, seconds, value.
 
@@ -86,22 +86,30 @@ class Trajectory(Figure):
         parts = []
         for name, part in seeds.groupby("method", sort=False):
             by_seed = part.pivot(index="epoch", columns="seed", values="value")
-            parts.append(summarise(name, "epoch", by_seed.index.to_numpy(), by_seed.to_numpy()))
+            parts.append(summarize_band(name, "epoch", by_seed.index.to_numpy(), by_seed.to_numpy()))
             if part["seconds"].isna().any():  # foreign logs may have none
                 continue
             if len(judged) == 1:
                 continue
             end = part["seconds"].max()
-            grid = np.linspace(min(first_judged(part), end), end, GRID)
-            steps = [held(run["seconds"].to_numpy(), run["value"].to_numpy(), grid) for _, run in part.groupby("seed")]
-            parts.append(summarise(name, "seconds", grid, np.stack(steps, axis=1)))
+            grid = np.linspace(min(find_first_judged(part), end), end, GRID)
+            steps = [
+                hold_last_values(run["seconds"].to_numpy(), run["value"].to_numpy(), grid)
+                for _, run in part.groupby("seed")
+            ]
+            parts.append(summarize_band(name, "seconds", grid, np.stack(steps, axis=1)))
         rows = pd.concat(parts, ignore_index=True)
         told = f"{title}; median and quartiles over seeds"
         methods = tuple(map(str, seeds["method"].unique()))
         panels: tuple[str, ...] = ("epoch", "seconds") if (rows["axis"] == "seconds").any() else ("epoch",)
         if len(judged) == 1:
             return Content(
-                rows, f"{title} after epoch {judged[0]}; {told_noise(source)}", (), reference, label, {"seeds": seeds}
+                rows,
+                f"{title} after epoch {judged[0]}; {describe_noise(source)}",
+                (),
+                reference,
+                label,
+                {"seeds": seeds},
             )
         if len(methods) > MANY:
             panels = methods
@@ -142,7 +150,7 @@ class Trajectory(Figure):
         draw_reference(content, ax)
         ax.xaxis.get_major_locator().set_params(integer=axis == "epoch")
         ax.set_xlabel("epoch" if axis == "epoch" else "seconds of search")
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel(content.value)
         ax.set_xlim(0, rows["x"].max() * 1.02 or 1)
         content.look.limit(ax, x=axis)
@@ -184,7 +192,7 @@ class Trajectory(Figure):
             ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.yaxis.set_minor_locator(NullLocator())
             ax.set_ylim(min([lowest, *content.reference.values()]) / 1.15, highest * 1.15)
-        if first_column(ax):
+        if is_first_column(ax):
             ax.set_ylabel(content.value)
         content.look.limit(ax, x="epoch")
 
@@ -216,7 +224,7 @@ def draw_ends(content: Content, ax: Any) -> None:
     ax.set_ylabel(content.value)
 
 
-def told_noise(source: Source) -> str:
+def describe_noise(source: PlotSource) -> str:
     """What a line between runs of equal seeds is to be seen against."""
     noise = source.ends.noise
     known = "how far a second training of a cell lies from the first is not known"
@@ -229,18 +237,18 @@ def draw_reference(content: Content, ax: Any) -> None:
         ax.axhline(level, color="0.2", linestyle=dash, linewidth=0.9, label=f"{label}: {level:.2f}", zorder=0.5)
 
 
-def first_judged(runs: pd.DataFrame) -> float:
+def find_first_judged(runs: pd.DataFrame) -> float:
     """The seconds from which on every run has a value: 0 where the beginning is judged."""
     starts = runs.groupby("seed")[["epoch", "seconds"]].min()
     return float(starts["seconds"].max()) if starts["epoch"].max() > 0 else 0.0
 
 
-def held(seconds: Any, values: Any, grid: Any) -> Any:
+def hold_last_values(seconds: Any, values: Any, grid: Any) -> Any:
     """The value of the last epoch that ended by each time (the first epoch's before that)."""
     return values[np.searchsorted(seconds, grid, side="right").clip(min=1) - 1]
 
 
-def summarise(name: Any, axis: str, x: Any, values: Any) -> pd.DataFrame:
+def summarize_band(name: Any, axis: str, x: Any, values: Any) -> pd.DataFrame:
     """Median and quartiles over the columns of values [points, seeds]; NaN where a seed has none."""
     import pandas as pd
 

@@ -27,15 +27,15 @@ class Edge(NamedTuple):
     role: Role
 
 
-def edges_of(space: Space, architecture: Architecture) -> list[Edge]:
+def list_cell_edges(space: Space, architecture: Architecture) -> list[Edge]:
     """The cell of an architecture, with what the space declares about its operations."""
     return [
-        Edge(source, target, name, space.short.get(name, name), role_of(space, name))
+        Edge(source, target, name, space.short.get(name, name), find_edge_role(space, name))
         for source, target, name in space.graph(architecture)
     ]
 
 
-def role_of(space: Space, operation: str) -> Role:
+def find_edge_role(space: Space, operation: str) -> Role:
     """What an operation is to a figure."""
     if not operation:
         return "none"
@@ -46,7 +46,7 @@ def role_of(space: Space, operation: str) -> Role:
     return "free" if operation in space.parameter_free else "weights"
 
 
-def parts_of(edges: Sequence[Edge]) -> list[list[int]]:
+def find_connected_parts(edges: Sequence[Edge]) -> list[list[int]]:
     """The nodes of each connected part (a space of several cells draws each as one), ascending."""
     part: dict[int, set[int]] = {}
     for edge in edges:
@@ -55,7 +55,7 @@ def parts_of(edges: Sequence[Edge]) -> list[list[int]]:
     return [sorted(p) for p in {id(p): p for _, p in sorted(part.items())}.values()]
 
 
-def sides(edges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+def choose_sides(edges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """1 (above) or -1 (below) for each arc, the short ones first, so that few on one side cross."""
     placed: dict[tuple[int, int], int] = {}
     for a, b in sorted(edges, key=lambda e: (e[1] - e[0], e)):
@@ -81,16 +81,16 @@ class Layout(NamedTuple):
         return (self.high - self.low) / (self.right + MARGIN)
 
 
-def layout(edges: Sequence[Edge]) -> Layout:
+def lay_out_cell(edges: Sequence[Edge]) -> Layout:
     """Where everything stands, in units of the distance between neighbouring nodes."""
     at: dict[int, tuple[float, float]] = {}
     side: dict[tuple[int, int], int] = {}
     low, high, right = 0.0, 0.0, 0.0
-    for i, nodes in enumerate(parts_of(edges)):
+    for i, nodes in enumerate(find_connected_parts(edges)):
         order = {node: x for x, node in enumerate(nodes)}
         arcs = {(e.source, e.target): order[e.target] - order[e.source] for e in edges if e.source in order}
         arcs = {arc: gap for arc, gap in arcs.items() if gap > 1}
-        placed = sides(list(arcs))
+        placed = choose_sides(list(arcs))
         up, down = (max([RISE * g for a, g in arcs.items() if placed[a] == s], default=0) for s in (1, -1))
         level = low - up - ROOM if i else 0.0
         at |= {node: (float(x), level) for node, x in order.items()}
@@ -101,7 +101,7 @@ def layout(edges: Sequence[Edge]) -> Layout:
 
 def draw_cell(edges: Sequence[Edge], ax: Any, size: float = 5.5) -> None:
     """Draw a cell on empty axes. size: of the letters, in points."""
-    place = layout(edges)
+    place = lay_out_cell(edges)
     own = {e.source: e for e in edges if e.source == e.target}
     radius = 1.9 * size if own else 1.25 * size
     for edge in edges:

@@ -14,24 +14,24 @@ from typing import Any, get_args
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_file
-from harness.core.markup import in_html
+from harness.core.markup import escape_for_html
 from harness.core.version import __version__
 from harness.plots.base import FIGURES
 from harness.plots.gallery import make
-from harness.plots.source import Source
-from harness.report.checklist import SOURCE, checklist
-from harness.report.payload import payload
+from harness.plots.source import PlotSource
+from harness.report.checklist import SOURCE, build_checklist
+from harness.report.payload import build_payload
 from harness.results.endpoints import Endpoints
 from harness.results.load import Finished
-from harness.runs.apart import alike
+from harness.runs.apart import describe_alike
 from harness.runs.preregistration import Endpoint
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.verdicts.audit import audit
-from harness.verdicts.collapse import base_rate
+from harness.verdicts.collapse import compute_base_rate
 from harness.verdicts.compare import Pair, compare, describe
-from harness.verdicts.paper import paper_table
+from harness.verdicts.paper import build_paper_table
 
 Rows = Sequence[dict[str, Any]]
 
@@ -41,20 +41,23 @@ def build(found: Finished, to: Path) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    source = PlotSource.of(found.results, found.declared, found.figures, found.manifests)
     ends = source.ends
-    cards, exploratory, problem = judged(found, ends)
-    made, missing = figures(found, source)
+    cards, exploratory, problem = judge_pairs(found, ends)
+    made, missing = draw_figures(found, source)
     endpoint = f"{found.declared.primary} {found.results.scale.error}"
-    standing = [found.standing, alike(found.results.settings), *found.provenance]
+    standing = [found.standing, describe_alike(found.results.settings), *found.provenance]
     room = Environment(
-        loader=PackageLoader("harness.report", "."), autoescape=True, undefined=StrictUndefined, finalize=in_html
+        loader=PackageLoader("harness.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=escape_for_html,
     )
     page = room.get_template("page.html").render(
         title=found.name,
-        summary=summary(found),
-        style=Markup(text("page.css")),
-        checklist=checklist(found, cards),
+        summary=summarize_findings(found),
+        style=Markup(read_template("page.css")),
+        checklist=build_checklist(found, cards),
         checklist_source=SOURCE,
         standing=f"Endpoint: {endpoint}, {'; '.join(filter(None, standing))}.",
         verdicts=[(p.verdict, p.state in ("lower", "higher")) for p in cards],
@@ -62,33 +65,33 @@ def build(found: Finished, to: Path) -> Path:
         comparison=[p.row() for p in cards],
         exploratory=exploratory,
         suspicious=[f.row() for f in audit(found.results)],
-        results=[described(found, ends), found.results.final().to_dict("records")],
-        paper=accuracies(found),
+        results=[describe_methods(found, ends), found.results.final().to_dict("records")],
+        paper=tabulate_accuracies(found),
         figures=made,
         missing=[{"figure": n, "not drawn because": r} for n, r in missing.items()],
-        commands=commands(found),
-        manifests=manifests(found.manifests),
-        citations=citations(found),
+        commands=list_commands(found),
+        manifests=describe_manifests(found.manifests),
+        citations=list_citations(found),
         # no tag inside of the data may end it, or begin another
-        data=Markup(json.dumps(payload(source), separators=(",", ":")).replace("<", "\\u003c")),
-        script=Markup(text("page.js")),
+        data=Markup(json.dumps(build_payload(source), separators=(",", ":")).replace("<", "\\u003c")),
+        script=Markup(read_template("page.js")),
     )
     write_file(to, page.encode(errors="replace"))  # it quotes names of files, which need not be text
     return to
 
 
-def text(name: str) -> str:
+def read_template(name: str) -> str:
     return (files("harness.report") / name).read_text(encoding="utf-8")
 
 
-def summary(found: Finished) -> str:
+def summarize_findings(found: Finished) -> str:
     methods = list(found.results.epochs["method"].unique())
     runs, left_out = len(found.results), f"; {found.missing} runs are not finished" if found.missing else ""
     where = "without a table" if found.results.table is None else f"on table {found.results.table.name}"
     return f"{runs} runs of {len(methods)} methods {where}{left_out}. Made by nasbench-harness {__version__}."
 
 
-def judged(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str, Any]], str]:
+def judge_pairs(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str, Any]], str]:
     """The pairs that were declared, those at other endpoints, and why there are none, where there are none."""
     try:
         cards = compare(ends, found.declared)
@@ -103,20 +106,20 @@ def judged(found: Finished, ends: Endpoints) -> tuple[list[Pair], list[dict[str,
     return cards, others, ""
 
 
-def described(found: Finished, ends: Endpoints) -> Rows:
+def describe_methods(found: Finished, ends: Endpoints) -> Rows:
     """A row a method, with how often it collapsed."""
-    return describe(ends, found.declared, base_rate(found.results, found.declared))
+    return describe(ends, found.declared, compute_base_rate(found.results, found.declared))
 
 
-def accuracies(found: Finished) -> tuple[Rows, str]:
+def tabulate_accuracies(found: Finished) -> tuple[Rows, str]:
     """The table of a paper and what stands under it; nothing where there is no table."""
     try:
-        return paper_table(found)
+        return build_paper_table(found)
     except HarnessError:
         return [], ""
 
 
-def figures(found: Finished, source: Source) -> tuple[list[dict[str, str]], dict[str, str]]:
+def draw_figures(found: Finished, source: PlotSource) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Name, title and picture of each figure, and why the others are not there."""
     made, missing = make(source, options={name: found.figures.of(name) for name in FIGURES.classes})
     return [
@@ -124,27 +127,27 @@ def figures(found: Finished, source: Source) -> tuple[list[dict[str, str]], dict
             "name": name,
             "title": one.content.title,
             "see": one.figure.see,
-            "source": picture(one.figure.render(one.content)),
+            "source": embed_picture(one.figure.render(one.content)),
         }
         for name, one in made.items()
     ], missing
 
 
-def picture(drawn: Any) -> str:
+def embed_picture(drawn: Any) -> str:
     """A figure as an address that holds it."""
     stream = io.BytesIO()
     drawn.savefig(stream, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def commands(found: Finished) -> str:
+def list_commands(found: Finished) -> str:
     """What gives these runs and this page again."""
     lines = [] if found.source.is_dir() else [f"harness run {found.source}"]
     lines += [f"harness {verb} {found.source}" for verb in ("compare", "paper", "plot --all", "report")]
     return "\n".join([*lines, "", f"# this page: harness {' '.join(sys.argv[1:])}"])
 
 
-def manifests(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+def describe_manifests(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     """What the first run of each method ran with, and on what: a heading, and all of it."""
     firsts: dict[str, dict[str, Any]] = {}
     for run in runs:
@@ -152,12 +155,12 @@ def manifests(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(f"{name}, run {run['id']}", json.dumps(run, indent=1)) for name, run in firsts.items()]
 
 
-def citations(found: Finished) -> list[str]:
+def list_citations(found: Finished) -> list[str]:
     """The papers of every part that ran, of the space, and where the table is from."""
-    return list(dict.fromkeys(t for t in _citations(found) if t))
+    return list(dict.fromkeys(t for t in _iterate_citations(found) if t))
 
 
-def _citations(found: Finished) -> Iterator[str]:
+def _iterate_citations(found: Finished) -> Iterator[str]:
     if found.results.table is not None:
         about = found.results.table.info["about"]
         yield found.results.table.space.source if found.results.table.info["space"] else ""

@@ -15,10 +15,10 @@ import pandas as pd
 
 from harness.results.frames import APART, Results, search_seconds
 from harness.results.load import Finished
-from harness.results.provenance import told_code
-from harness.verdicts.baseline import flat
-from harness.verdicts.collapse import base_rate, told_rule
-from harness.verdicts.compare import Pair, told_runs
+from harness.results.provenance import describe_code
+from harness.verdicts.baseline import flatten_values
+from harness.verdicts.collapse import compute_base_rate, describe_rule
+from harness.verdicts.compare import Pair, describe_left_out
 
 SOURCE = (
     "Eimer et al., Best Practices for Empirical Meta-Algorithmic Research (COSEAL), arXiv 2512.16491, 2025; Lindauer & "
@@ -39,13 +39,19 @@ class Item:
     says: str
 
 
-def checklist(found: Finished, pairs: Sequence[Pair]) -> list[Item]:
+def build_checklist(found: Finished, pairs: Sequence[Pair]) -> list[Item]:
     """Every item, in the order of a study."""
-    parts = (questions(found), design(found), execution(found), analysis(found, pairs), presentation(found))
+    parts = (
+        answer_questions(found),
+        answer_design(found),
+        answer_execution(found),
+        answer_analysis(found, pairs),
+        answer_presentation(found),
+    )
     return [item for part in parts for item in part]
 
 
-def questions(found: Finished) -> Iterator[Item]:
+def answer_questions(found: Finished) -> Iterator[Item]:
     part, declared = "Question", found.declared
     yield Item(
         part,
@@ -68,7 +74,7 @@ UNLIKE = ("configuration.method.", "configuration.seed", "configuration.randomne
 PILOTS = "runs do not know of pilots: publish them beside"
 
 
-def design(found: Finished) -> Iterator[Item]:
+def answer_design(found: Finished) -> Iterator[Item]:
     results, part = found.results, "Design"
     table, methods = results.table, list(results.epochs["method"].unique())
     yield Item(
@@ -86,7 +92,7 @@ def design(found: Finished) -> Iterator[Item]:
         else f"table {table.name}, fingerprint {table.fingerprint[:12]}, {len(table):,} architectures, judged by "
         f"{table.test}, {len(table.seeds(table.test))} single trials",
     )
-    random = [m for m in methods if "random" in searcher_of(found, m)]
+    random = [m for m in methods if "random" in describe_searcher(found, m)]
     scale = results.scale
     level = f"the table's median architecture has {scale.told(results.levels()[1])} {scale.error}" if table else ""
     yield Item(
@@ -95,10 +101,10 @@ def design(found: Finished) -> Iterator[Item]:
         "yes" if random else "partly" if level else "no",
         "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
     )
-    varied = shared_draws(found)
+    varied = list_shared_draws(found)
     apart = tuple(f"configuration.supernet.{name}" for name in varied)
-    settings = differing(found, ("configuration.",), without=UNLIKE + apart)
-    yield unknown_or(
+    settings = list_differing(found, ("configuration.",), without=UNLIKE + apart)
+    yield answer_if_known(
         found,
         part,
         "Do all methods get the same data, space and training settings?",
@@ -128,7 +134,7 @@ def design(found: Finished) -> Iterator[Item]:
     )
 
 
-def shared_draws(found: Finished) -> tuple[str, ...]:
+def list_shared_draws(found: Finished) -> tuple[str, ...]:
     """What of the randomness varies by itself, so that runs share the rest; nothing where each has its own."""
     return found.results.design.varied if found.results.design else ()
 
@@ -137,9 +143,9 @@ ENOUGH = 10
 """Repetitions that the field's guidelines ask for where they can be had."""
 
 
-def told_seeds(found: Finished) -> str:
+def describe_seeds(found: Finished) -> str:
     """The seeds of every method."""
-    if varied := shared_draws(found):
+    if varied := list_shared_draws(found):
         return f"those of every point of the design ({', '.join(varied)}) are in its run's manifest"
     seeds = found.results.epochs.groupby("method", sort=False)["seed"].unique()
     told = {json.dumps(sorted(map(int, s))) for s in seeds}
@@ -148,29 +154,30 @@ def told_seeds(found: Finished) -> str:
     return "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items())
 
 
-def execution(found: Finished) -> Iterator[Item]:
+def answer_execution(found: Finished) -> Iterator[Item]:
     results, part, known = found.results, "Execution", bool(found.manifests)
     yield Item(
         part,
         "Are the random seeds known?",
         "yes",
-        told_seeds(found),
+        describe_seeds(found),
     )
     yield Item(
         part,
         "Is the code known that ran?",
-        "yes" if known and not told_code(found.manifests) else "partly" if known else "yours to say",
+        "yes" if known and not describe_code(found.manifests) else "partly" if known else "yours to say",
         "; ".join(
             [
-                f"nasbench-harness {same(found, 'environment.harness')}, torch {same(found, 'environment.torch')}",
-                *told_code(found.manifests),
+                f"nasbench-harness {describe_value(found, 'environment.harness')}, "
+                f"torch {describe_value(found, 'environment.torch')}",
+                *describe_code(found.manifests),
             ]
         )
         if known
         else "imported logs do not hold it",
     )
-    confounders = differing(found, tuple(f"environment.{c}" for c in CONFOUNDERS))
-    yield unknown_or(
+    confounders = list_differing(found, tuple(f"environment.{c}" for c in CONFOUNDERS))
+    yield answer_if_known(
         found, part, "Are hardware and libraries the same?", confounders, "equal for all runs; named in the manifests"
     )
     yield Item(
@@ -185,13 +192,13 @@ def execution(found: Finished) -> Iterator[Item]:
         if absent := sorted(all_seeds - set(rows["seed"])):
             lost.append(f"{method} has no run of seed {', '.join(map(str, absent))}, which other methods have")
     short = results.short_runs()
-    lost += [f"left out: {told_runs(short)}"] if short else []
+    lost += [f"left out: {describe_left_out(short)}"] if short else []
     yield Item(
         part, "Are failed and missing runs told?", "yes", "; ".join(lost) or "none failed, ended early or is missing"
     )
 
 
-def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
+def answer_analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
     results, part = found.results, "Analysis"
     enough = bool(pairs) and all(p.reachable for p in pairs)
     yield Item(
@@ -201,7 +208,7 @@ def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "one shift a pair, with its exact interval, test and direction; A12 as an effect size"
         if enough
         else "runs that share draws are not tested; harness ledger has what their spread is made of, with intervals"
-        if shared_draws(found)
+        if list_shared_draws(found)
         else "so few runs can show no difference",
     )
     yield Item(
@@ -210,12 +217,12 @@ def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "yes" if pairs else "no",
         f"Holm over {len(pairs)}, intervals as p" if pairs else "nothing is compared",
     )
-    base = base_rate(results, found.declared)
+    base = compute_base_rate(results, found.declared)
     yield Item(
         part,
         "Is a collapse told from what chance gives?",
         "yes" if base.told() else "no",
-        f"{told_rule(found.declared)}" + (f": so are {base.told()}" if base.told() else "; no base rate is known"),
+        f"{describe_rule(found.declared)}" + (f": so are {base.told()}" if base.told() else "; no base rate is known"),
     )
     lengths = results.epochs.groupby(["method", "seed"])["epoch"].max()
     uneven = "" if lengths.nunique() == 1 else f"; runs end at epochs {sorted(map(int, lengths.unique()))}"
@@ -228,10 +235,10 @@ def analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
     )
 
 
-def presentation(found: Finished) -> Iterator[Item]:
+def answer_presentation(found: Finished) -> Iterator[Item]:
     part = "Presentation"
     yield Item(part, "Are single runs shown, not only averages?", "yes", "every run is a line or a point below")
-    yield Item(part, "How long does a whole search take?", *duration_of(found.results))
+    yield Item(part, "How long does a whole search take?", *measure_duration(found.results))
     yield Item(
         part,
         "Can others make it again?",
@@ -241,7 +248,7 @@ def presentation(found: Finished) -> Iterator[Item]:
     yield Item(part, "What does it not show?", "yours to say", "verdicts say what so many runs may have missed")
 
 
-def duration_of(results: Results) -> tuple[Answer, str]:
+def measure_duration(results: Results) -> tuple[Answer, str]:
     """Median seconds a run by method; without probes and lookups where these were measured apart."""
     timing = results.timing
     last = timing.sort_values("epoch").groupby(["method", "seed"], sort=False).last()
@@ -256,7 +263,7 @@ def duration_of(results: Results) -> tuple[Answer, str]:
     return "yes", f"{alone} of search alone; with probes and lookups {told} (medians)"
 
 
-def searcher_of(found: Finished, method: str) -> str:
+def describe_searcher(found: Finished, method: str) -> str:
     """The parts that a method is made of, or its name where they are not known."""
     for manifest in found.manifests:
         if manifest["method_name"] == method:
@@ -264,15 +271,15 @@ def searcher_of(found: Finished, method: str) -> str:
     return method
 
 
-def unknown_or(found: Finished, part: str, question: str, differences: list[str], equal: str) -> Item:
+def answer_if_known(found: Finished, part: str, question: str, differences: list[str], equal: str) -> Item:
     if not found.manifests:
         return Item(part, question, "yours to say", "imported logs do not hold it")
     return Item(part, question, "partly" if differences else "yes", "; ".join(differences) or equal)
 
 
-def differing(found: Finished, keys: tuple[str, ...], without: tuple[str, ...] = ()) -> list[str]:
+def list_differing(found: Finished, keys: tuple[str, ...], without: tuple[str, ...] = ()) -> list[str]:
     """What of these keys is not equal in all runs, with its values."""
-    frame = pd.DataFrame([dict(flat(m)) for m in found.manifests])
+    frame = pd.DataFrame([dict(flatten_values(m)) for m in found.manifests])
     chosen = [c for c in frame if str(c).startswith(keys) and not (without and str(c).startswith(without))]
     return [
         f"{str(c).partition('.')[2]}: {', '.join(sorted(map(str, frame[c].dropna().unique())))}"
@@ -281,6 +288,6 @@ def differing(found: Finished, keys: tuple[str, ...], without: tuple[str, ...] =
     ]
 
 
-def same(found: Finished, key: str) -> str:
+def describe_value(found: Finished, key: str) -> str:
     """A value of the manifests; all of them where they differ."""
-    return ", ".join(sorted({dict(flat(m)).get(key, "unknown") for m in found.manifests})) or "unknown"
+    return ", ".join(sorted({dict(flatten_values(m)).get(key, "unknown") for m in found.manifests})) or "unknown"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core.files import sha256
+from harness.core.files import hash_bytes
 from harness.core.version import __version__
 from harness.results.frames import Results
 from harness.runs.schema import TABLES
@@ -81,21 +81,23 @@ def describe_results(name: str, folder: Path, results: Results) -> dict[str, Any
     table = "no table" if results.table is None else f"table {results.table.name}, {results.table.test}"
     methods = ", ".join(map(str, results.epochs["method"].unique()))
     text = f"Searches of {methods} ({len(results)} runs), looked up in {table}: every epoch's row."
-    return document(name, text, {n: (kind, sha256((folder / n).read_bytes())) for n, kind in files.items()}, sets)
+    return build_document(
+        name, text, {n: (kind, hash_bytes((folder / n).read_bytes())) for n, kind in files.items()}, sets
+    )
 
 
 def describe_table(table: Table, folder: Path) -> dict[str, Any]:
     """The description of a converted table, whose arrays are in the folder."""
     about = table.info["about"]
-    files = {p.name: (NUMPY, sha256(p.read_bytes())) for p in sorted(folder.glob("*.npy"))}
+    files = {p.name: (NUMPY, hash_bytes(p.read_bytes())) for p in sorted(folder.glob("*.npy"))}
     told = "; ".join(str(about[key]) for key in ("title", "source", "citation") if about.get(key))
     text = (
         f"{told}. {len(table):,} architectures, {len(table.measures)} measures. What each array holds is in table.json."
     )
-    return document(table.name, text, files, [], license_=str(about.get("license") or LICENSE))
+    return build_document(table.name, text, files, [], license_=str(about.get("license") or LICENSE))
 
 
-def document(
+def build_document(
     name: str,
     text: str,
     files: Mapping[str, tuple[str, str]],
@@ -140,14 +142,14 @@ def record_set(name: str, rows: Any) -> dict[str, Any]:
             "@id": f"{name}/{column}",
             "name": column,
             "description": COLUMNS.get(column, column.replace("_", " ")),
-            "dataType": "sc:Float" if many else kind_of(value),
+            "dataType": "sc:Float" if many else classify_value(value),
             "source": {"fileObject": {"@id": f"{name}.parquet"}, "extract": {"column": column}},
         }
         fields.append(field | ({"repeated": True} if many else {}))
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": ROWS[name], "field": fields}
 
 
-def kind_of(value: Any) -> str:
+def classify_value(value: Any) -> str:
     """The schema.org type of a value."""
     if isinstance(value, str):
         return "sc:Text"

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plots.distribution import save_distribution
-from harness.spaces.base import enumerable
+from harness.spaces.base import require_enumerable
 from harness.tables.measure import Measure, digest
 from harness.tables.table import Table
 
 
-def reliability(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
+def correlate_measurements(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
     """Spearman correlation of two measurements of the same cells: over all, and over those in the better half by
     their mean."""
     from scipy.stats import spearmanr
@@ -25,23 +25,23 @@ def reliability(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float
     return float(spearmanr(first, second)[0]), float(spearmanr(first[better], second[better])[0])
 
 
-def of_mean(single: float, trials: int) -> float:
+def correct_for_trials(single: float, trials: int) -> float:
     """Reliability of the mean over `trials`, from that of one (Spearman-Brown)."""
     return trials * single / (1 + (trials - 1) * single)
 
 
-def distinct_rows(table: Table) -> NDArray[np.intp]:
+def find_distinct_rows(table: Table) -> NDArray[np.intp]:
     """One row of each distinct cell, so that copies do not inflate a correlation."""
     keys: dict[str, str] = {}
-    for architecture in enumerable(table.space, "a data sheet").enumerate():
+    for architecture in require_enumerable(table.space, "a data sheet").enumerate():
         keys.setdefault(table.space.canonical_key(architecture), architecture.key)
     stored = {int(k): i for i, k in enumerate(table.digests)}
     return np.array([stored[k] for k in digest(list(keys.values())).tolist() if k in stored])
 
 
-def noise(table: Table, measure: Measure) -> dict[str, float]:
+def measure_noise(table: Table, measure: Measure) -> dict[str, float]:
     """How well the table tells cells apart: rank correlation between trials and of their mean, and the spread."""
-    rows = distinct_rows(table)
+    rows = find_distinct_rows(table)
     trials = table.vector_all(measure)[:, rows]
     count = len(trials)
     mean = trials.mean(axis=0)
@@ -53,13 +53,13 @@ def noise(table: Table, measure: Measure) -> dict[str, float]:
         "accuracy_max": float(mean.max()),
     }
     if count > 1:
-        pairs = [reliability(trials[a], trials[b]) for a, b in itertools.combinations(range(count), 2)]
+        pairs = [correlate_measurements(trials[a], trials[b]) for a, b in itertools.combinations(range(count), 2)]
         whole, better = (float(np.mean(side)) for side in zip(*pairs, strict=True))
         found |= {
             "one_trial_all": whole,
             "one_trial_better_half": better,
-            "mean_all": of_mean(whole, count),
-            "mean_better_half": of_mean(better, count),
+            "mean_all": correct_for_trials(whole, count),
+            "mean_better_half": correct_for_trials(better, count),
             "trial_sd": float(np.sqrt(trials.var(axis=0, ddof=1).mean())),
         }
     return found
@@ -98,8 +98,8 @@ def write_datasheet(table: Table) -> None:
     from harness.tables.training.train import stack_class
 
     kind, best = stack_class(table.space), table.optimum(table.test)
-    save_distribution(table, distinct_rows(table), table.folder)
-    found = noise(table, table.test)
+    save_distribution(table, find_distinct_rows(table), table.folder)
+    found = measure_noise(table, table.test)
     recipe, title = table.info["about"]["recipe"], table.info["about"]["title"]
     spread = (
         f"accuracy from {found['accuracy_min']:.1f} % to {found['accuracy_max']:.1f} %, "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.core.text import exact
-from harness.plots.source import Source
+from harness.core.text import keep_exact
+from harness.plots.source import PlotSource
 from harness.results.frames import Results
 from harness.tables.measure import Measure
 
@@ -15,7 +15,7 @@ Values = dict[str, list[list[Any]]]
 """What is known of an architecture: [trial, accuracy in %] by measure."""
 
 
-def payload(source: Source) -> dict[str, Any]:
+def build_payload(source: PlotSource) -> dict[str, Any]:
     """label, unit, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs:
     epochs, seconds, error (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
@@ -26,16 +26,16 @@ def payload(source: Source) -> dict[str, Any]:
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
     table = results.table
-    known = values_of(results)
+    known = collect_values(results)
     runs = []
     for (method, _), run in rows.sort_values("epoch").groupby(["method", "seed"], sort=False):
         runs.append(
             {
                 "method": method,
-                "seed": exact(int(run["seed"].iloc[0])),
+                "seed": keep_exact(int(run["seed"].iloc[0])),
                 "epochs": run["epoch"].tolist(),
-                "seconds": [rounded(s) for s in run["seconds"]],
-                "error": [rounded(e) for e in run["error_pct"]],
+                "seconds": [round_value(s) for s in run["seconds"]],
+                "error": [round_value(e) for e in run["error_pct"]],
                 "architecture": [places[a] for a in run["architecture"]],
             }
         )
@@ -43,13 +43,13 @@ def payload(source: Source) -> dict[str, Any]:
         "label": f"supernet {scale.error}" if table is None else f"{scale.error}, {table.test}",
         "unit": f" {scale.unit}" if scale.unit else "",
         "reference": {} if table is None else {k: round(v, DIGITS) for k, v in table.references(table.test).items()},
-        "methods": {m: {"colour": to_hex(look[m].colour), "dash": dashes(look[m].dash)} for m in methods},
+        "methods": {m: {"colour": to_hex(look[m].colour), "dash": format_dashes(look[m].dash)} for m in methods},
         "architectures": [{"encoding": a, "values": known.get(a, {})} for a in places],
         "runs": runs,
     }
 
 
-def values_of(results: Results) -> dict[str, Values]:
+def collect_values(results: Results) -> dict[str, Values]:
     """What was looked up of each architecture. Of the rows, since a table that trains what it is asked for is not to be
     asked again."""
     if results.table is None or results.lookups.empty:
@@ -62,14 +62,14 @@ def values_of(results: Results) -> dict[str, Values]:
         ["architecture", *column, results.scale.column]
     ].itertuples(index=False):
         measures = found.setdefault(encoding, {})
-        measures.setdefault(str(Measure(dataset, split, int(epochs))), []).append([str(trial), rounded(value)])
+        measures.setdefault(str(Measure(dataset, split, int(epochs))), []).append([str(trial), round_value(value)])
     return found
 
 
-def rounded(value: float) -> float | None:
+def round_value(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), DIGITS)
 
 
-def dashes(dash: Any) -> str:
+def format_dashes(dash: Any) -> str:
     """A matplotlib dash as SVG writes it."""
     return "" if isinstance(dash, str) else " ".join(str(3 * d) for d in dash[1])

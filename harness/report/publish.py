@@ -6,24 +6,24 @@ import json
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import inside, whole_folder
-from harness.core.markup import in_markdown, markdown
-from harness.core.text import records
+from harness.core.files import join_inside, write_whole_folder
+from harness.core.markup import escape_for_markdown, render_markdown_table
+from harness.core.text import list_records
 from harness.plots.gallery import make, save_all
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.report import croissant
-from harness.results.endpoints import endpoints
+from harness.results.endpoints import compute_endpoints
 from harness.results.frames import Results
 from harness.results.load import Finished
-from harness.runs.apart import alike
+from harness.runs.apart import describe_alike
 from harness.runs.execute import Planned
-from harness.runs.preregistration import standing
+from harness.runs.preregistration import describe_standing
 from harness.runs.schema import TABLES
 from harness.runs.store import MANIFEST, write_tables
 from harness.runs.study import Study
-from harness.verdicts.collapse import base_rate, told_rule
+from harness.verdicts.collapse import compute_base_rate, describe_rule
 from harness.verdicts.compare import REGRET, compare, describe
-from harness.verdicts.ledger import caption, ledgers
+from harness.verdicts.ledger import compute_ledgers, write_caption
 
 FIGURES = ("trajectory", "eigenvalue", "ledger")
 """Drawn of every publication, as far as it has their numbers."""
@@ -40,12 +40,12 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
             f"{len(missing)} of {len(planned)} runs of {study.name} are not finished: run the study first, "
             f"{study.command('run', planned[0].folder.final.parents[1])}"
         )
-    folder = inside(to, study.name)
+    folder = join_inside(to, study.name)
     manifests = [p.folder.manifest() for p in planned]
     results = Results.of_runs(planned, study.table, manifests, study.design)
     ids = {(p.run.method_name, p.run.number): p.run.id for p in planned}
-    told = standing(planned[0].folder.final.parent, study.file.comparison, ids)
-    with whole_folder(folder) as draft:
+    told = describe_standing(planned[0].folder.final.parent, study.file.comparison, ids)
+    with write_whole_folder(folder) as draft:
         files = write_tables(draft, {name: getattr(results, name) for name in TABLES})
         manifest = {
             "study": study.file.model_dump(mode="json"),
@@ -65,25 +65,25 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
 def describe_folder(found: Finished, folder: Path, study: Path) -> None:
     """Draw the figures of published results, and write their page and their description. What somebody wrote below
     the page is kept. study: the file that gives them."""
-    source = Source.of(found.results, found.declared, found.figures, found.manifests)
+    source = PlotSource.of(found.results, found.declared, found.figures, found.manifests)
     made, _ = make(source, FIGURES, {name: found.figures.of(name) for name in FIGURES})
     save_all(made, folder)
     page = folder / "README.md"
     _, marker, own = page.read_text(encoding="utf-8").partition(OWN) if page.is_file() else ("", "", "")
-    page.write_text(f"{readme(found, study, tuple(made))}{marker}{own}", encoding="utf-8")
+    page.write_text(f"{render_readme(found, study, tuple(made))}{marker}{own}", encoding="utf-8")
     croissant.write(croissant.describe_results(found.name, folder, found.results), folder)
 
 
-def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
+def render_readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
     """A Markdown page: the figures, the final results, what can be said of them, and the commands that give them."""
     results, declared = found.results, found.declared
-    ends = endpoints(results, declared)
-    base = base_rate(results, declared)
+    ends = compute_endpoints(results, declared)
+    base = compute_base_rate(results, declared)
     floors = ""
     if results.table is not None and (known := results.table.references(results.table.test)):
         told = ", ".join(f"{name} {results.scale.told(value, 3)}" for name, value in known.items())
         floors = f"Table `{results.table.name}`, {results.table.test}, test {results.scale.error}: {told}.\n\n"
-    words = alike(results.settings)
+    words = describe_alike(results.settings)
     trained = f" {words[0].upper()}{words[1:]}." if words else ""
     old = [f"Of {clause}.\n\n" for clause in found.provenance if clause.startswith("record format")]
     drawn = "".join(f"![{name}]({name}.png)\n\n" for name in figures)
@@ -98,34 +98,40 @@ def readme(found: Finished, study: Path, figures: tuple[str, ...]) -> str:
     described = describe(ends, declared, base)
     scaled = f" {SCALED}" if any(REGRET in row for row in described) else ""
     return (
-        f"# {found.name}\n\n{''.join(old)}{drawn}{markdown(records(results.final()))}\n\n{floors}"
+        f"# {found.name}\n\n{''.join(old)}{drawn}{render_markdown_table(list_records(results.final()))}\n\n{floors}"
         f"{results.scale.plural} are of the architecture derived after the last epoch, median over seeds, with the "
         "lowest and highest; "
         f"{hindsight}.{trained} {SECONDS}\n\n"
-        f"{markdown(described)}\n\nCollapsed: {told_rule(declared, base)}.{chance}{scaled}\n\n"
-        f"{verdicts(found)}\n\n```\nharness run {study}\nharness publish {study}\n```\n"
+        f"{render_markdown_table(described)}\n\nCollapsed: {describe_rule(declared, base)}.{chance}{scaled}\n\n"
+        f"{render_verdicts(found)}\n\n```\nharness run {study}\nharness publish {study}\n```\n"
     )
 
 
-def verdicts(found: Finished) -> str:
+def render_verdicts(found: Finished) -> str:
     """A sentence for each pair that the study declares, or why there is none, and how they stand; of a study that
     varies kinds of draws by themselves, what the spread is made of."""
     how = "the comparison was " if found.is_declared else ""
     stands = f"{how}{found.standing}."
-    stands = f"{in_markdown(f'{stands[0].upper()}{stands[1:]}')}\n"
+    stands = f"{escape_for_markdown(f'{stands[0].upper()}{stands[1:]}')}\n"
     if found.results.design and found.results.design.varied:
-        return f"{stands}\n{told_ledger(found)}"
+        return f"{stands}\n{render_ledger(found)}"
     try:
-        pairs = compare(endpoints(found.results, found.declared), found.declared)
+        pairs = compare(compute_endpoints(found.results, found.declared), found.declared)
     except HarnessError as error:
-        return in_markdown(f"No comparison: {error}.")
-    return "\n".join([stands, *(f"- {in_markdown(pair.verdict)}." for pair in pairs)])
+        return escape_for_markdown(f"No comparison: {error}.")
+    return "\n".join([stands, *(f"- {escape_for_markdown(pair.verdict)}." for pair in pairs)])
 
 
-def told_ledger(found: Finished) -> str:
+def render_ledger(found: Finished) -> str:
     """The ledger of every method: shares, what to repeat, and what stands under them."""
-    made = ledgers(found.results, found.declared)
-    told = [f"- {in_markdown(each.verdict)}." for each in made]
+    made = compute_ledgers(found.results, found.declared)
+    told = [f"- {escape_for_markdown(each.verdict)}." for each in made]
     return "\n".join(
-        [markdown([each.row() for each in made]), "", *told, "", in_markdown(caption(made, found.declared))]
+        [
+            render_markdown_table([each.row() for each in made]),
+            "",
+            *told,
+            "",
+            escape_for_markdown(write_caption(made, found.declared)),
+        ]
     )

@@ -11,10 +11,10 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive_seed
-from harness.measures.anytime import onset_of_many
+from harness.measures.anytime import find_onset_of_many
 from harness.results.frames import Results
 from harness.spaces.base import Architecture, Space
-from harness.stats.trend import Trend, trend_of
+from harness.stats.trend import Trend, estimate_trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +24,12 @@ EIGENVALUE = "hessian_largest"
 DRAWN = 2000
 
 
-def doses_of(method: str) -> dict[str, float]:
+def parse_doses(method: str) -> dict[str, float]:
     """The numbers that a method's name says, by what they are of, in its order; empty where it says none."""
     return {name: float(value) for name, value in DOSE.findall(method)}
 
 
-def dose_among(methods: Iterable[str]) -> str:
+def choose_dose(methods: Iterable[str]) -> str:
     """What differs most often among methods, which is what their runs are to be drawn against.
 
     Raises:
@@ -37,7 +37,7 @@ def dose_among(methods: Iterable[str]) -> str:
     """
     values: dict[str, set[float]] = {}
     for method in methods:
-        for name, value in doses_of(method).items():
+        for name, value in parse_doses(method).items():
             values.setdefault(name, set()).add(value)
     name = max(values, key=lambda name: len(values[name]), default="")
     if not name or len(values[name]) < 2:
@@ -47,7 +47,7 @@ def dose_among(methods: Iterable[str]) -> str:
     return name
 
 
-def skips_of(results: Results) -> tuple[str, dict[str, int]]:
+def count_skips(results: Results) -> tuple[str, dict[str, int]]:
     """The name of the first kind of cell of the space that was searched, and how many skips it has in each architecture
     that was derived.
 
@@ -59,29 +59,29 @@ def skips_of(results: Results) -> tuple[str, dict[str, int]]:
         told = "these runs do not say which" if space is None else f"{space.name} has none"
         raise HarnessError(f"skips are counted in a space that has them, and {told}")
     every = results.epochs["architecture"].unique()
-    many = {text: _first_cell(space, space.parse(text)).count(space.skip) for text in every}
+    many = {text: _select_first_cell(space, space.parse(text)).count(space.skip) for text in every}
     return space.tensors[space.operation_tensors()[0]].cell, many
 
 
-def _first_cell(space: Space, architecture: Architecture) -> tuple[str, ...]:
+def _select_first_cell(space: Space, architecture: Architecture) -> tuple[str, ...]:
     """The operations of the first kind of cell; an architecture has them kind by kind, as many of each."""
     return architecture.operations[: len(architecture.operations) // len(space.operation_tensors())]
 
 
-def random_share(space: Space, skips: int) -> float:
+def estimate_random_share(space: Space, skips: int) -> float:
     """The share of random architectures whose first kind of cell has so many skips or more, of 2,000 from a fixed
     stream: a collapse that random cells share is none."""
     rng = np.random.default_rng(derive_seed("random skips", space.name))
-    drawn = (_first_cell(space, space.random(rng)) for _ in range(DRAWN))
+    drawn = (_select_first_cell(space, space.random(rng)) for _ in range(DRAWN))
     return float(np.mean([operations.count(str(space.skip)) >= skips for operations in drawn]))
 
 
-def never_of(results: Results) -> float:
+def choose_never(results: Results) -> float:
     """What stands for an epoch that does not come: the one after the last."""
     return float(results.epochs["epoch"].max()) + 1
 
 
-def ends_of(results: Results, skips: int) -> pd.DataFrame:
+def tabulate_ends(results: Results, skips: int) -> pd.DataFrame:
     """One row a run.
 
     Args:
@@ -89,17 +89,17 @@ def ends_of(results: Results, skips: int) -> pd.DataFrame:
 
     Returns:
         method, seed; skips, of the first kind of cell, as it was derived last; onset, the first epoch from which there
-        are many to the end (`never_of`: none); eigenvalue, the largest of the Hessian, as it was measured last (NaN:
-        never).
+        are many to the end (`choose_never`: none); eigenvalue, the largest of the Hessian, as it was measured last
+        (NaN: never).
     """
     import pandas as pd
 
-    _, many = skips_of(results)
-    epochs, never = results.epochs.sort_values(["method", "seed", "epoch"]), never_of(results)
+    _, many = count_skips(results)
+    epochs, never = results.epochs.sort_values(["method", "seed", "epoch"]), choose_never(results)
     rows = []
     for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
         counts = run["architecture"].map(many).to_numpy()
-        begins = onset_of_many(counts, skips)
+        begins = find_onset_of_many(counts, skips)
         measured = run[EIGENVALUE].dropna().to_numpy() if EIGENVALUE in run else np.empty(0)
         rows.append(
             {
@@ -113,21 +113,21 @@ def ends_of(results: Results, skips: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def with_doses(ends: pd.DataFrame, dose: str) -> pd.DataFrame:
+def add_doses(ends: pd.DataFrame, dose: str) -> pd.DataFrame:
     """The runs whose method's name says a dose, with it and with `group`, the other numbers of the name."""
     found = ends.assign(
-        dose=[doses_of(method).get(dose, np.nan) for method in ends["method"]],
+        dose=[parse_doses(method).get(dose, np.nan) for method in ends["method"]],
         group=[
-            " ".join(f"{name}={value:g}" for name, value in doses_of(method).items() if name != dose)
+            " ".join(f"{name}={value:g}" for name, value in parse_doses(method).items() if name != dose)
             for method in ends["method"]
         ],
     )
     return found.dropna(subset="dose")
 
 
-def trend_in(ends: pd.DataFrame, quantity: str, by: str) -> Trend | None:
+def test_trend(ends: pd.DataFrame, quantity: str, by: str) -> Trend | None:
     """The trend of one column of runs with another, within groups of equal other doses; with the eigenvalue, which
     nobody chose, among all runs. None where there is nothing to compare."""
     known = ends.dropna(subset=[quantity, by])
     groups = [known] if by == "eigenvalue" else [own for _, own in known.groupby("group")]
-    return trend_of([(own[by], own[quantity]) for own in groups])
+    return estimate_trend([(own[by], own[quantity]) for own in groups])

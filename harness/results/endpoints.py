@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.frames import LeftOut, Results, one_mean, select
+from harness.results.frames import LeftOut, Results, select, select_means
 from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
@@ -39,9 +39,9 @@ class Endpoints:
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
     collapse onsets in epochs (NaN: none) and `failed` (1 or 0; NaN where its last epoch does not tell). left_out: runs
     that are not among them, and why. optimum, random_median: errors in %, NaN where unknown. noise: points that do not
-    matter (see `trial_noise`). settings: how each method's network was trained, where that is known. scale: what errors
-    are of; they are in its unit. varied: what of the randomness varied by itself, so that runs share draws; empty where
-    each has its own. machines: what computed each run, by method and seed, where several did.
+    matter (see `estimate_trial_noise`). settings: how each method's network was trained, where that is known. scale:
+    what errors are of; they are in its unit. varied: what of the randomness varied by itself, so that runs share draws;
+    empty where each has its own. machines: what computed each run, by method and seed, where several did.
     """
 
     runs: pd.DataFrame
@@ -69,7 +69,7 @@ class Endpoints:
 
     def by_seed(self, method: str, endpoint: Endpoint) -> dict[int, float]:
         """Error in % (area: mean regret in percentage points) of every run of a method that has a value."""
-        values = self._column(method, column_of(endpoint))
+        values = self._column(method, name_column(endpoint))
         return {seed: value for seed, value in values.items() if not np.isnan(value)}
 
     def failed_by_seed(self, method: str) -> dict[int, float]:
@@ -105,7 +105,7 @@ class Endpoints:
     def absent(self, method: str, endpoint: Endpoint) -> list[LeftOut]:
         """The runs of a method that have no value, and why."""
         known = self.by_seed(method, endpoint)
-        unknown = [LeftOut(method, s, NO_VALUE) for s in self._column(method, column_of(endpoint)) if s not in known]
+        unknown = [LeftOut(method, s, NO_VALUE) for s in self._column(method, name_column(endpoint)) if s not in known]
         return self._left_out.get(method, []) + unknown
 
     def failures(self, method: str) -> tuple[int, int]:
@@ -114,12 +114,12 @@ class Endpoints:
         return int(sum(failed.values())), len(failed)
 
 
-def column_of(endpoint: Endpoint) -> str:
+def name_column(endpoint: Endpoint) -> str:
     """The column of an endpoint's values."""
     return "area_regret" if endpoint == "area" else f"{endpoint}_error_pct"
 
 
-def endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:
+def compute_endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:
     """The endpoints of every finished run, in a measure of the table (its test, if none is named).
 
     Runs that end before the last epoch of their method's other runs are left out, and so are those whose cells have no
@@ -136,13 +136,13 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     rows = count_operations(results.rows(measure, named).sort_values(["method", "seed", "epoch"]), results.space)
     found: list[dict[str, Any]] = []
     left_out = list(short.values())
-    for method, seed, run in runs_in(rows):
+    for method, seed, run in iterate_runs(rows):
         if (method, seed) in short:
             continue
         if np.isnan(run["error_pct"]).all():
             left_out.append(LeftOut(method, seed, NO_VALUE_AT_ALL))
             continue
-        found.append({"method": method, "seed": seed, **of_run(run, optimum, random, declared)})
+        found.append({"method": method, "seed": seed, **compute_run_endpoints(run, optimum, random, declared)})
     if not found:
         raise HarnessError(
             f"no run has a value {f'in {measure}' if measure else 'at any epoch'}: the table holds nothing of what "
@@ -151,7 +151,7 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
     runs = pd.DataFrame(found).sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
     left_out.sort(key=lambda run: (order[run.method], run.seed))
-    noise = trial_noise(results, measure)
+    noise = estimate_trial_noise(results, measure)
     known = runs.reset_index(drop=True)
     varied = results.design.told if results.design else ""
     return Endpoints(
@@ -167,18 +167,18 @@ def endpoints(results: Results, declared: Declared, measure: Measure | None = No
     )
 
 
-def runs_in(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
+def iterate_runs(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
     """Method, seed and columns of each run in rows that are sorted by method, seed and epoch. Arrays, as a DataFrame a
     run would take longer than all that is computed of it."""
     method, seed = rows["method"].to_numpy(), rows["seed"].to_numpy()
-    columns = columns_of(rows)
+    columns = extract_columns(rows)
     first = np.flatnonzero((method[1:] != method[:-1]) | (seed[1:] != seed[:-1])) + 1
     for start, end in pairwise([0, *first.tolist(), len(rows)]):
         yield method[start], int(seed[start]), {name: column[start:end] for name, column in columns.items()}
 
 
-def columns_of(rows: pd.DataFrame) -> Columns:
-    """The columns that `of_run` looks at."""
+def extract_columns(rows: pd.DataFrame) -> Columns:
+    """The columns that `compute_run_endpoints` looks at."""
     found = {
         name: rows[name].to_numpy()
         for name in ("epoch", "seconds", "error_pct", "architecture", "parameter_free", "skips")
@@ -200,7 +200,7 @@ def count_operations(rows: pd.DataFrame, space: Space | None) -> pd.DataFrame:
     return rows.assign(**{kind: rows[names].sum(axis=1) if names else np.nan for kind, names in columns.items()})
 
 
-def of_run(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
+def compute_run_endpoints(run: Columns, optimum: float, random_median: float, declared: Declared) -> dict[str, Any]:
     """The endpoints of one run, whose rows are in the order of its epochs; one of them has an error at least."""
     error = run["error_pct"]
     supernet = run["supernet_place"]
@@ -215,10 +215,10 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
         row[f"{name}_architecture"] = run["architecture"][place]
     base = 0.0 if np.isnan(optimum) else optimum
     onsets = {
-        "above-random": anytime.onset_above_random(error, random_median),
-        "parameter-free": anytime.onset_of_many(run["parameter_free"], declared.parameter_free),
-        "skips": anytime.onset_of_many(run["skips"], declared.skips),
-        "degraded": anytime.onset_degraded(error, declared.degraded),
+        "above-random": anytime.find_onset_above_random(error, random_median),
+        "parameter-free": anytime.find_onset_of_many(run["parameter_free"], declared.parameter_free),
+        "skips": anytime.find_onset_of_many(run["skips"], declared.skips),
+        "degraded": anytime.find_onset_degraded(error, declared.degraded),
     }
     told_by = {
         "above-random": error - random_median,
@@ -228,15 +228,15 @@ def of_run(run: Columns, optimum: float, random_median: float, declared: Declare
     }[declared.failure]
     failed = float("nan") if np.isnan(told_by[-1]) else float(not np.isnan(onsets[declared.failure]))
     return row | {
-        "area_regret": anytime.area_under(error - base, run["epoch"]),
-        "area_regret_seconds": anytime.area_under(error - base, run["seconds"]),
-        "degradation": anytime.degradation(error),
+        "area_regret": anytime.compute_area_under(error - base, run["epoch"]),
+        "area_regret_seconds": anytime.compute_area_under(error - base, run["seconds"]),
+        "degradation": anytime.compute_degradation(error),
         **{f"onset_{name.replace('-', '_')}": onset for name, onset in onsets.items()},
         "failed": failed,
     }
 
 
-def trial_noise(results: Results, measure: Measure | None = None) -> float:
+def estimate_trial_noise(results: Results, measure: Measure | None = None) -> float:
     """Twice the standard error of the table's mean over trials, percentage points: the median over the cells that the
     runs derived (that of one cell, from three trials, may be anything). NaN where the table does not tell its noise.
 
@@ -245,11 +245,13 @@ def trial_noise(results: Results, measure: Measure | None = None) -> float:
     """
     if results.table is None or results.lookups.empty:
         return float("nan")
-    errors = mean_variances(results, one_mean(select(results.lookups, measure or results.table.test))) ** 0.5
+    errors = (
+        compute_mean_variances(results, select_means(select(results.lookups, measure or results.table.test))) ** 0.5
+    )
     return 2 * float(errors.median()) if len(errors) else float("nan")
 
 
-def mean_variances(results: Results, lookups: pd.DataFrame) -> pd.Series[float]:
+def compute_mean_variances(results: Results, lookups: pd.DataFrame) -> pd.Series[float]:
     """The variance of the table's mean over trials of every derived architecture of which several are known.
 
     Args:

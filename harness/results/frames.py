@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.measures.anytime import agreement
+from harness.measures.anytime import measure_agreement
 from harness.results.index import Read, read_indexed
-from harness.results.provenance import machines
-from harness.runs.apart import Settings, by_method, of_runs
+from harness.results.provenance import describe_machines
+from harness.runs.apart import Settings, collect_settings, group_by_method
 from harness.runs.execute import Planned
-from harness.runs.published import published_tables
+from harness.runs.published import read_published_tables
 from harness.runs.randomness import Design, Randomness
 from harness.runs.schema import OWNER, TABLES, Unfit, check_values
-from harness.runs.store import ANEW, MANIFEST, owner_of, read_manifest
+from harness.runs.store import ANEW, MANIFEST, read_manifest, read_owner
 from harness.spaces.base import SPACES, Space
-from harness.stats.random_search import best_of_random
+from harness.stats.random_search import compute_best_of_random
 from harness.tables.catalog import VERSION, open_table
-from harness.tables.measure import ACCURACY, SCALES, Measure, Scale, percentile_among
+from harness.tables.measure import ACCURACY, SCALES, Measure, Scale, compute_percentile
 from harness.tables.table import Table
 from harness.tables.training.on_demand import TrainedTable
 
@@ -81,10 +81,10 @@ class Results:
         finished = [p for p in planned if p.finished]
         known = [p.folder.manifest() for p in finished] if manifests is None else manifests
         runs = [Read(p.folder, m, p.run.method_name, p.run.number) for p, m in zip(finished, known, strict=True)]
-        settings = of_runs(p.run for p in finished)
+        settings = collect_settings(p.run for p in finished)
         space = planned[0].run.space if planned else None
-        by = by_machine([(run.method, run.seed) for run in runs], known)
-        return cls(**stacked(runs), table=table, space=space, settings=settings, design=design, machines=by)
+        by = label_machines([(run.method, run.seed) for run in runs], known)
+        return cls(**stack_tables(runs), table=table, space=space, settings=settings, design=design, machines=by)
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -97,13 +97,13 @@ class Results:
         manifest = read_manifest(folder / MANIFEST, ANEW)
         if "configuration" in manifest or "retraining" in manifest:
             raise HarnessError(f"{folder} holds no published results itself: it is the folder of one run")
-        frames: dict[str, Any] = {n: table.to_pandas() for n, table in published_tables(folder, manifest).items()}
-        table = table_asked(manifest["table"], f"the results in {folder}")
+        frames: dict[str, Any] = {n: table.to_pandas() for n, table in read_published_tables(folder, manifest).items()}
+        table = open_named_table(manifest["table"], f"the results in {folder}")
         name = manifest["study"].get("space")
-        settings = by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
+        settings = group_by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
         space = None if name is None else SPACES.find(name)()
-        design, runs = design_of(manifest["study"]), manifest.get("runs", [])
-        by = {} if design and design.varied else by_machine([owner_of(run) for run in runs], runs)
+        design, runs = read_design(manifest["study"]), manifest.get("runs", [])
+        by = {} if design and design.varied else label_machines([read_owner(run) for run in runs], runs)
         return cls(**frames, table=table, space=space, settings=settings, design=design, machines=by)
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:
@@ -159,7 +159,7 @@ class Results:
         if self.table is None:
             rows = self.epochs.assign(error_pct=scale.error_of(self.epochs[f"supernet_{scale.column}"]))
         else:
-            rows = trial_mean(select(self.lookups, measure or self.table.test), keys, scale)
+            rows = average_trials(select(self.lookups, measure or self.table.test), keys, scale)
             rows["error_pct"] = scale.error_of(rows[scale.column])
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
@@ -205,13 +205,13 @@ class Results:
             }
             if self.table is not None and judged and self.table.knows_all(self.table.test):
                 cells = self.scale.error_of(self.table.row_values(self.table.test))
-                row[self.scale.best_of_random] = round(best_of_random(cells, judged), 2)
-            row["distinct"] = agreement(own["architecture"].tolist())[0]
+                row[self.scale.best_of_random] = round(compute_best_of_random(cells, judged), 2)
+            row["distinct"] = measure_agreement(own["architecture"].tolist())[0]
             if self.table is not None and self.table.knows_all(self.table.test):
                 places, scale = self.scale.places_of, self.scale
                 values = -places(self.table.row_values(self.table.test))
                 # means over trials, read from rows and from arrays, may differ in the last bits
-                ranks = [percentile_among(values, -places(scale.value_of(e)), tolerance=1e-4) for e in last]
+                ranks = [compute_percentile(values, -places(scale.value_of(e)), tolerance=1e-4) for e in last]
                 row["percentile"] = round(float(np.median(ranks)), 1) if ranks else float("nan")
             rows.append(row | {"seconds": round(float(part.groupby("seed")["seconds"].max().median()), 1)})
             if "probe_s" in self.timing and self.timing["probe_s"].max() >= 0.05:  # without probes none takes so long
@@ -220,13 +220,13 @@ class Results:
         return pd.DataFrame(rows)
 
 
-def by_machine(keys: Sequence[tuple[str, int]], manifests: Sequence[dict[str, Any]]) -> dict[tuple[str, int], str]:
+def label_machines(keys: Sequence[tuple[str, int]], manifests: Sequence[dict[str, Any]]) -> dict[tuple[str, int], str]:
     """What computed each run; empty where one machine did."""
-    told = machines(manifests)
+    told = describe_machines(manifests)
     return dict(zip(keys, told, strict=True)) if any(told) else {}
 
 
-def design_of(study: Mapping[str, Any]) -> Design | None:
+def read_design(study: Mapping[str, Any]) -> Design | None:
     """The design of a published study, by what its manifest says of it; None where it says nothing."""
     try:
         return Randomness.model_validate(study["randomness"]).laid_out(study["seeds"])
@@ -245,7 +245,7 @@ def search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
     return timing["wall_s"] - timing[apart].fillna(0).sum(axis=1)
 
 
-def stacked(runs: Sequence[Read]) -> dict[str, Any]:
+def stack_tables(runs: Sequence[Read]) -> dict[str, Any]:
     """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`."""
     import pandas as pd
     import pyarrow as pa
@@ -290,7 +290,7 @@ def stack_rows(parts: Sequence[dict[str, pa.Table]], runs: Sequence[Read]) -> di
     return tables
 
 
-def table_asked(named: dict[str, Any] | None, what: str) -> Table | None:
+def open_named_table(named: dict[str, Any] | None, what: str) -> Table | None:
     """The table that a manifest names, which must be the one that was asked; None where it names none.
 
     what: the rows, for the error.
@@ -319,12 +319,12 @@ def select(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return lookups[chosen]
 
 
-def trial_mean(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURACY) -> pd.DataFrame:
+def average_trials(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURACY) -> pd.DataFrame:
     """Mean accuracy (or what the scale is of) over trials; where the source itself gives a mean, that."""
-    return one_mean(lookups).groupby(keys, sort=False)[scale.column].mean().reset_index()
+    return select_means(lookups).groupby(keys, sort=False)[scale.column].mean().reset_index()
 
 
-def one_mean(lookups: pd.DataFrame) -> pd.DataFrame:
+def select_means(lookups: pd.DataFrame) -> pd.DataFrame:
     """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one,
     else every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
     own = lookups[lookups["trial"].eq("mean")]

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.core.errors import HarnessError
-from harness.core.files import digest, sha256, write_atomically
+from harness.core.files import digest, hash_bytes, write_atomically
 from harness.core.notation import parse_json
 from harness.core.version import __version__
 from harness.runs.schema import OWNER, TABLES
-from harness.runs.store import RunFolder, encoded, sealed
+from harness.runs.store import RunFolder, encode_table, seal_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +56,7 @@ class Index:
         folder = root / FOLDER
         try:
             told = parse_json((folder / CONTENTS).read_bytes())
-            if told != sealed(told) or told["harness"] != __version__:
+            if told != seal_manifest(told) or told["harness"] != __version__:
                 return None
             if any(digest(folder / f"{name}.parquet", "sha256") != told["files"][name] for name in TABLES):
                 return None
@@ -110,13 +110,13 @@ def read_indexed(runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables])
     if all(held):
         yield from ((name, index.rows(name, runs)) for name in TABLES)
         return
-    tables = merged(runs, held, index, read)
+    tables = merge_tables(runs, held, index, read)
     if None not in marks:
         write_index(root, runs, marks, tables)
     yield from tables.items()
 
 
-def merged(
+def merge_tables(
     runs: Sequence[Read], held: Sequence[bool], index: Index, read: Callable[[Sequence[Read]], Tables]
 ) -> Tables:
     """The tables of runs of which the index holds some."""
@@ -145,10 +145,10 @@ def write_index(root: Path, runs: Sequence[Read], marks: Sequence[Any], tables: 
         (root / FOLDER).mkdir(exist_ok=True)
         files = {}
         for name, table in tables.items():
-            content = encoded([table])
+            content = encode_table([table])
             write_atomically(root / FOLDER / f"{name}.parquet", content, durable=False)
-            files[name] = sha256(content)
-        contents = sealed({"harness": __version__, "files": files, "runs": told})
+            files[name] = hash_bytes(content)
+        contents = seal_manifest({"harness": __version__, "files": files, "runs": told})
         write_atomically(root / FOLDER / CONTENTS, json.dumps(contents).encode(), durable=False)
     except (OSError, HarnessError):
         return

@@ -13,11 +13,11 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
 from harness.results.frames import Results
-from harness.results.provenance import provenance
+from harness.results.provenance import list_provenance
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
-from harness.runs.execute import plan, study_folder, survey
-from harness.runs.preregistration import DECLARED, Declared, other_runs, standing
+from harness.runs.execute import locate_study_folder, plan, survey
+from harness.runs.preregistration import DECLARED, Declared, describe_other_runs, describe_standing
 from harness.runs.study import Study
 
 
@@ -45,7 +45,7 @@ class Finished:
 
     @property
     def provenance(self) -> list[str]:
-        return provenance(self.manifests, self.source)
+        return list_provenance(self.manifests, self.source)
 
     def narrowed(self, settings: Sequence[str], seeds: str | None) -> Finished:
         """Of these seeds alone, compared and drawn as the settings say; a comparison that is changed is exploratory."""
@@ -68,25 +68,25 @@ class Finished:
                 results = results.of_seeds(parse_seeds(seeds))
             except ValueError as error:
                 raise HarnessError(str(error)) from None
-            if told_seeds := other_runs(ids_of(self.results), ids_of(results)):
+            if told_seeds := describe_other_runs(name_runs(self.results), name_runs(results)):
                 told = f"exploratory: {told_seeds}"
         if any(not setting.startswith("figures.") for setting in settings):
             told = "exploratory: settings were changed when this was read"
         return replace(self, results=results, declared=read["comparison"], standing=told, figures=read["figures"])
 
 
-def ids_of(results: Results) -> dict[tuple[str, int], str]:
+def name_runs(results: Results) -> dict[tuple[str, int], str]:
     """The runs by method and seed, where their ids do not matter."""
     return {(m, int(s)): "" for m, s in results.epochs[["method", "seed"]].drop_duplicates().itertuples(index=False)}
 
 
-def of_study(study: Study, out: Path) -> Finished:
+def load_study_runs(study: Study, out: Path) -> Finished:
     """The finished runs of a study under a folder of runs."""
     planned = plan(study, out)
     finished = [p for p, s in zip(planned, survey(planned), strict=True) if s.finished]
     if not finished:
         raise HarnessError(f"no run of {study.name} is finished under {out}: run it first, {study.command('run', out)}")
-    declared, folder = study.file.comparison, study_folder(out, study)
+    declared, folder = study.file.comparison, locate_study_folder(out, study)
     if declared.until_decided:  # the seeds after those that decided are not missing
         last = max(p.run.seed for p in finished)
         planned = [p for p in planned if p.run.seed <= last]
@@ -97,7 +97,7 @@ def of_study(study: Study, out: Path) -> Finished:
         Results.of_runs(finished, study.table, manifests, study.design),
         len(planned) - len(finished),
         declared,
-        standing(folder, declared, {(p.run.method_name, p.run.number): p.run.id for p in finished}),
+        describe_standing(folder, declared, {(p.run.method_name, p.run.number): p.run.id for p in finished}),
         folder,
         manifests,
         study.file.figures,

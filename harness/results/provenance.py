@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
-from harness.runs.code import changed_code
+from harness.runs.code import find_changed_code
 from harness.runs.store import MANIFEST, look
 from harness.runs.study import RECORD_FORMAT
 
@@ -20,7 +20,7 @@ def record_format(manifest: dict[str, Any]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def device_class(manifest: dict[str, Any]) -> str:
+def classify_device(manifest: dict[str, Any]) -> str:
     """cpu or cuda with its name, without the device's number."""
     environment = manifest["environment"]
     if "device_class" in environment:
@@ -29,25 +29,25 @@ def device_class(manifest: dict[str, Any]) -> str:
     return f"{kind.partition(':')[0]} {name}"
 
 
-def machines(manifests: Sequence[dict[str, Any]]) -> list[str]:
+def describe_machines(manifests: Sequence[dict[str, Any]]) -> list[str]:
     """Of each run, what computed it, as far as runs differ in it and all of them tell it: device, processor, torch,
     libraries. Empty texts where one machine computed all."""
     told = [
-        {"device": device_class(m)} | {key: m["environment"].get(key) for key in ("processor", "torch", "libraries")}
+        {"device": classify_device(m)} | {key: m["environment"].get(key) for key in ("processor", "torch", "libraries")}
         for m in manifests
     ]
     apart = [key for key in (told[0] if told else ()) if len({repr(each[key]) for each in told}) > 1]
     known = [key for key in apart if all(each[key] is not None for each in told)]
-    return [", ".join(words(key, each[key]) for key in known) for each in told]
+    return [", ".join(describe_part(key, each[key]) for key in known) for each in told]
 
 
-def words(key: str, value: Any) -> str:
+def describe_part(key: str, value: Any) -> str:
     """What is told of a machine's part."""
     told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return f"torch {told}" if key == "torch" else told
 
 
-def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
+def list_provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
     """Clauses that a verdict on these runs must carry; none where all were computed alike by this record format.
 
     Raises:
@@ -58,16 +58,16 @@ def provenance(manifests: Sequence[dict[str, Any]], where: object) -> list[str]:
         told = ", ".join(f"{n} of format {f}" for f, n in sorted(formats.items(), key=str))
         raise HarnessError(f"{where} mixes runs of several record formats ({told}): read each format by itself")
     clauses = [f"record format {f}, older than this version's {RECORD_FORMAT}" for f in formats if f != RECORD_FORMAT]
-    clauses += mixed("on", machines(manifests))
-    clauses += mixed("in", (m["environment"].get("precision", "fp32") for m in manifests))
-    clauses += mixed("by harness", (m["environment"]["harness"] for m in manifests))
-    return clauses + told_code(manifests)
+    clauses += describe_mixture("on", describe_machines(manifests))
+    clauses += describe_mixture("in", (m["environment"].get("precision", "fp32") for m in manifests))
+    clauses += describe_mixture("by harness", (m["environment"]["harness"] for m in manifests))
+    return clauses + describe_code(manifests)
 
 
-def told_code(manifests: Sequence[dict[str, Any]]) -> list[str]:
+def describe_code(manifests: Sequence[dict[str, Any]]) -> list[str]:
     """Which runs were computed by other code than is installed now, a clause a group of parts; none where none was, or
     where no digests were kept."""
-    groups: dict[tuple[str, ...], int] = Counter(tuple(changed_code(m)) for m in manifests)
+    groups: dict[tuple[str, ...], int] = Counter(tuple(find_changed_code(m)) for m in manifests)
     return [
         f"{n} of {len(manifests)} runs by other code of {', '.join(parts)} than is installed now (harness run --again "
         "computes them anew)"
@@ -82,11 +82,11 @@ def check_code(manifests: Sequence[dict[str, Any]], what: str) -> None:
     Raises:
         HarnessError: says which parts differ, and what computes the runs anew.
     """
-    if told := told_code(manifests):
+    if told := describe_code(manifests):
         raise HarnessError(f"{what}: {'; '.join(told)}")
 
 
-def mixed(word: str, values: Iterable[str]) -> list[str]:
+def describe_mixture(word: str, values: Iterable[str]) -> list[str]:
     """ "3 runs on cpu, 7 on cuda" where there are several values, else nothing."""
     counts = Counter(values)
     if len(counts) < 2:
@@ -96,7 +96,7 @@ def mixed(word: str, values: Iterable[str]) -> list[str]:
     return [", ".join([f"{n} {runs} {word} {first}", *(f"{m} {word} {value}" for value, m in others)])]
 
 
-def left_out(root: Path, names: Iterable[str]) -> list[str]:
+def describe_left_out(root: Path, names: Iterable[str]) -> list[str]:
     """A sentence for each other record format of which there are finished runs in a study's folder.
 
     names: folders that need no look, as they are of this format.

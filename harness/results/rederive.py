@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import inside, whole_folder
-from harness.core.text import records
+from harness.core.files import join_inside, write_whole_folder
+from harness.core.text import list_records
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.results.policies.base import Policy
-from harness.runs.rows import architecture_record, lookup_records
+from harness.runs.rows import lookup_records, record_architecture
 from harness.runs.store import MANIFEST, read_manifest, write_tables
 from harness.spaces.base import Space
 from harness.tables.table import Table
@@ -62,16 +62,16 @@ def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]
     stored = results.epochs["alphas"].map(len) > 0 if "alphas" in results.epochs else results.epochs["seed"] < 0
     if not stored.any():
         raise HarnessError(f"the runs of {found.name} hold no logits, so there is nothing to derive again")
-    left = left_out(results.epochs, stored)
-    frames = derived_again(results, results.epochs[stored], results.space, results.table, policy)
-    told = [*left, *ties(results.epochs[stored], frames["epochs"], results.space, policy)]
-    folder = inside(to, f"{found.name}.{policy.name}")
+    left = describe_left_out(results.epochs, stored)
+    frames = derive_again(results, results.epochs[stored], results.space, results.table, policy)
+    told = [*left, *describe_ties(results.epochs[stored], frames["epochs"], results.space, policy)]
+    folder = join_inside(to, f"{found.name}.{policy.name}")
     refuse_overwriting(folder, policy)
-    write(folder, frames, manifest(found, policy, set(frames["epochs"]["method"])))
+    write(folder, frames, build_manifest(found, policy, set(frames["epochs"]["method"])))
     return folder, told
 
 
-def left_out(epochs: pd.DataFrame, stored: pd.Series[bool]) -> list[str]:
+def describe_left_out(epochs: pd.DataFrame, stored: pd.Series[bool]) -> list[str]:
     """A sentence for each method without logits, and for each that lacks them at some epochs."""
     told = []
     for name, own in stored.groupby(epochs["method"], sort=False):
@@ -82,16 +82,16 @@ def left_out(epochs: pd.DataFrame, stored: pd.Series[bool]) -> list[str]:
     return told
 
 
-def told_digits(row: dict[str, Any]) -> int | None:
+def count_printed_digits(row: dict[str, Any]) -> int | None:
     """How many digits a foreign log printed of the weights that a row's logits come from; None where they are exact."""
     digits = row.get(DIGITS)
     return None if digits is None or np.isnan(digits) else int(digits)
 
 
-def leaning(alphas: list[Any], row: dict[str, Any], space: Space) -> list[Any]:
+def lean_logits(alphas: list[Any], row: dict[str, Any], space: Space) -> list[Any]:
     """Logits that were read back from printed weights, half of the last digit up where the cell that was printed with
     them takes an option: what is equal at that precision is then as it was printed, and nothing else is otherwise."""
-    digits = told_digits(row)
+    digits = count_printed_digits(row)
     if digits is None:
         return alphas
     taken = space.mix(space.parse(str(row["architecture"])))
@@ -99,28 +99,31 @@ def leaning(alphas: list[Any], row: dict[str, Any], space: Space) -> list[Any]:
     return [np.log(np.exp(a) + half * m) for a, m in zip(alphas, taken, strict=True)]
 
 
-def ties(stored: pd.DataFrame, derived: pd.DataFrame, space: Space, policy: Policy) -> list[str]:
+def describe_ties(stored: pd.DataFrame, derived: pd.DataFrame, space: Space, policy: Policy) -> list[str]:
     """A sentence for each method whose weights were printed with few digits: how many choices are ties at that
     precision, and at how many epochs another cell is derived than was printed."""
     told = []
     for name, part in stored.groupby("method", sort=False):
-        rows = [row for row in records(part) if told_digits(row) is not None]
-        tied = sum(_tied(unflattened(row["alphas"], space), 10.0 ** -(told_digits(row) or 0)) for row in rows)
+        rows = [row for row in list_records(part) if count_printed_digits(row) is not None]
+        tied = sum(
+            _count_tied(unflatten_logits(row["alphas"], space), 10.0 ** -(count_printed_digits(row) or 0))
+            for row in rows
+        )
         if not rows:
             continue
-        again = derived.loc[derived["method"] == labelled(str(name), policy), "architecture"].to_numpy()
+        again = derived.loc[derived["method"] == label_method(str(name), policy), "architecture"].to_numpy()
         other = int((again != part["architecture"].to_numpy()).sum())
         choices = len(rows) * sum(shape[0] for shape in space.alpha_shapes)
         told.append(
-            f"{name}: the log prints {told_digits(rows[0])} digits of the weights, at which {tied} of {choices} "
-            f"choices are ties: "
+            f"{name}: the log prints {count_printed_digits(rows[0])} digits of the weights, at which {tied} of "
+            f"{choices} choices are ties: "
             f"there the cell that it prints is taken; at {other} of {len(part)} epochs another cell is derived than it "
             f"prints"
         )
     return told
 
 
-def _tied(alphas: list[Any], unit: float) -> int:
+def _count_tied(alphas: list[Any], unit: float) -> int:
     """In how many choices the two largest weights are equal at their last digit."""
     count = 0
     for tensor in alphas:
@@ -129,7 +132,7 @@ def _tied(alphas: list[Any], unit: float) -> int:
     return count
 
 
-def derived_again(
+def derive_again(
     results: Results, stored: pd.DataFrame, space: Space, table: Table, policy: Policy
 ) -> dict[str, pd.DataFrame]:
     """The three tables of these rows of epochs, methods relabelled."""
@@ -138,20 +141,20 @@ def derived_again(
     epochs: list[dict[str, Any]] = []
     lookups: list[dict[str, Any]] = []
     known: dict[str, list[dict[str, Any]]] = {}
-    for row in records(stored[[c for c in (*KEPT, DIGITS, "architecture") if c in stored]]):
-        architecture = policy.derive(space, leaning(unflattened(row["alphas"], space), row, space))
+    for row in list_records(stored[[c for c in (*KEPT, DIGITS, "architecture") if c in stored]]):
+        architecture = policy.derive(space, lean_logits(unflatten_logits(row["alphas"], space), row, space))
         if architecture.encoding not in known:
             known[architecture.encoding] = lookup_records(row["epoch"], architecture, table)
-        place = {"method": labelled(row["method"], policy), "seed": row["seed"], "epoch": row["epoch"]}
+        place = {"method": label_method(row["method"], policy), "seed": row["seed"], "epoch": row["epoch"]}
         kept = {str(name): value for name, value in row.items()}
-        epochs.append(kept | place | architecture_record(architecture, space))
+        epochs.append(kept | place | record_architecture(architecture, space))
         lookups += [{**place, **record, "epoch": row["epoch"]} for record in known[architecture.encoding]]
     timing = results.timing.merge(stored[["method", "seed", "epoch"]])  # of the epochs that have an architecture
-    timing["method"] = [labelled(name, policy) for name in timing["method"]]
+    timing["method"] = [label_method(name, policy) for name in timing["method"]]
     return {"epochs": pd.DataFrame(epochs), "lookups": pd.DataFrame(lookups), "timing": timing}
 
 
-def unflattened(alphas: Any, space: Space) -> list[Any]:
+def unflatten_logits(alphas: Any, space: Space) -> list[Any]:
     """The logits of a row as tensors of the space's shapes."""
     flat = np.asarray(alphas, dtype=float)
     ends = np.cumsum([rows * columns for rows, columns in space.alpha_shapes])
@@ -160,7 +163,7 @@ def unflattened(alphas: Any, space: Space) -> list[Any]:
     return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), space.alpha_shapes, strict=True)]
 
 
-def labelled(method: str, policy: Policy) -> str:
+def label_method(method: str, policy: Policy) -> str:
     return f"{method} [{policy.name}]"
 
 
@@ -176,11 +179,11 @@ def refuse_overwriting(folder: Path, policy: Policy) -> None:
         raise HarnessError(f"{folder} is there, and holds something else: write to another folder, by --to")
 
 
-def manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
+def build_manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
     """What the folder says of itself: as that of published results, and what it was derived from."""
 
     def again(name: str) -> str:
-        label = labelled(name, policy)
+        label = label_method(name, policy)
         return label if label in kept else name
 
     declared = found.declared.model_dump(mode="json")
@@ -193,7 +196,7 @@ def manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
             "name": f"{found.name}.{policy.name}",
             "space": space.name,
             "comparison": declared,
-            "figures": looks_again(found.figures.model_dump(mode="json"), again),
+            "figures": relabel_looks(found.figures.model_dump(mode="json"), again),
         },
         "declaration": f"exploratory: the policy {policy.name} was chosen after the runs",
         "table": {"name": table.name, "fingerprint": table.fingerprint},
@@ -207,7 +210,7 @@ def manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
     }
 
 
-def looks_again(figures: dict[str, Any], again: Callable[[str], str]) -> dict[str, Any]:
+def relabel_looks(figures: dict[str, Any], again: Callable[[str], str]) -> dict[str, Any]:
     """How figures look, with the methods' new names."""
     for key in ("labels", "colours"):
         figures[key] = {again(name): value for name, value in figures[key].items()}
@@ -218,6 +221,6 @@ def looks_again(figures: dict[str, Any], again: Callable[[str], str]) -> dict[st
 
 def write(folder: Path, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -> None:
     """The folder's files, the manifest last."""
-    with whole_folder(folder) as draft:
+    with write_whole_folder(folder) as draft:
         files = write_tables(draft, frames)
         (draft / MANIFEST).write_text(json.dumps(told | {"files": files}, indent=1) + "\n")

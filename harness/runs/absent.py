@@ -12,13 +12,13 @@ import torch
 from harness.core.errors import HarnessError, NotHere
 from harness.datasets.base import Data, Dataset
 from harness.datasets.official import OfficialDataset
-from harness.runs.retraining.table import trained_table
+from harness.runs.retraining.table import build_trained_table
 from harness.runs.study import Study, load_study
 from harness.tables.catalog import NO_TABLE
 from harness.tables.training.on_demand import TrainedTable
 
 
-class Noise(Dataset):
+class AbsentDataset(Dataset):
     """Random items in place of those of a published data set."""
 
     name = "random-items"
@@ -49,9 +49,9 @@ def load_priceable(
                 dataset.path(file)
         except NotHere as missing:
             absent.append(str(missing))
-            noise, table, space = Noise(of=dataset), study.table, study.runs[0].space
+            noise, table, space = AbsentDataset(of=dataset), study.table, study.runs[0].space
             if isinstance(table, TrainedTable):  # it judges by the same images
-                table = trained_table(space, noise, study.file.retraining)
+                table = build_trained_table(space, noise, study.file.retraining)
             runs = tuple(replace(run, dataset=noise, table=table) for run in study.runs)
             study = replace(study, runs=runs, table=table)
     return study, absent

@@ -19,7 +19,7 @@ class Described(Protocol):
     def describe(self) -> dict[str, Any]: ...
 
 
-def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def extract_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Epochs, network and training of a run's configuration; nothing of a search that trains no network."""
     kinds = (SEARCHERS.classes.get(part) for part in configuration.get("method", {}))
     if any(kind is not None and not issubclass(kind, SupernetSearcher) for kind in kinds):
@@ -30,42 +30,42 @@ def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def by_method(configurations: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Settings]:
+def group_by_method(configurations: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Settings]:
     """The settings of each method's first run, of (method, configuration) of every run."""
     found: dict[str, Settings] = {}
     for method, configuration in configurations:
         if method not in found:
-            found[method] = settings_of(configuration)
+            found[method] = extract_settings(configuration)
     return {method: settings for method, settings in found.items() if settings}
 
 
-def of_runs(runs: Iterable[Described]) -> dict[str, Settings]:
+def collect_settings(runs: Iterable[Described]) -> dict[str, Settings]:
     """The same of runs, of which the first of each method alone is asked what it is."""
     first: dict[str, Described] = {}
     for run in runs:
         first.setdefault(run.method_name, run)
-    return by_method((method, run.describe()) for method, run in first.items())
+    return group_by_method((method, run.describe()) for method, run in first.items())
 
 
-def differing(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
+def find_differences(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
     """Of each method, the settings in which the methods differ; none of any where all are trained alike."""
     keys = list(dict.fromkeys(key for each in settings.values() for key in each))
     apart = [key for key in keys if len({repr(each.get(key)) for each in settings.values()}) > 1]
     return {method: {key: each.get(key) for key in apart} for method, each in settings.items()} if apart else {}
 
 
-def alike(settings: Mapping[str, Settings]) -> str:
+def describe_alike(settings: Mapping[str, Settings]) -> str:
     """Whether the methods were trained alike, as a clause; empty where it is not known."""
-    apart = differing(settings)
+    apart = find_differences(settings)
     if not apart:
         return "the same training settings for all methods that train" if settings else ""
     words = (f"{method} {', '.join(f'{k} {v}' for k, v in own.items())}" for method, own in apart.items())
     return f"methods trained differently: {'; '.join(words)}"
 
 
-def between(settings: Mapping[str, Settings], pair: Sequence[str]) -> str:
+def describe_between(settings: Mapping[str, Settings], pair: Sequence[str]) -> str:
     """How the first of two methods was trained otherwise than the second, as a clause; empty where it was not."""
-    apart = differing({method: settings[method] for method in pair if method in settings})
+    apart = find_differences({method: settings[method] for method in pair if method in settings})
     if len(apart) < 2:
         return ""
     new, base = apart.values()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
 from harness.core.lazy import torch
-from harness.core.memory import memory_limit
+from harness.core.memory import find_memory_limit
 from harness.datasets.base import Data, Images
 from harness.runs.study import Run, Study
 from harness.search.searchers.base import SupernetSearcher
 from harness.spaces.base import IMAGES, WORDS
-from harness.spaces.blocks.mix import as_mix
-from harness.spaces.fit import check_space, located
+from harness.spaces.blocks.mix import convert_to_mix
+from harness.spaces.fit import check_space, locate_error
 
 if TYPE_CHECKING:
     from harness.spaces.blocks.supernet import Supernet
@@ -33,11 +33,11 @@ def check_study(study: Study, runs: Iterable[Run]) -> None:
     checks += [partial(check_table_search, run) for run in first.values() if run not in supernets]
     if supernets:
         checks += [partial(check_probes, supernets[0]), partial(check_supernets, supernets)]
-    if problems := [sentence for check in checks for sentence in told(check)]:
+    if problems := [sentence for check in checks for sentence in collect_findings(check)]:
         raise HarnessError("\n".join(f"study {study.source}: {p}" for p in dict.fromkeys(problems)))
 
 
-def told(check: Callable[[], list[str]]) -> list[str]:
+def collect_findings(check: Callable[[], list[str]]) -> list[str]:
     """What a check finds, whether it returns or raises it."""
     try:
         return check()
@@ -91,8 +91,8 @@ def check_supernets(runs: list[Run]) -> list[str]:
     for run in runs:
         key = repr((run.supernet, sorted(run.method.supernet_options().items())))
         if key not in found:
-            found[key] = told(partial(check_network, run, images))
-    started = [sentence for run in runs for sentence in told(partial(check_start, run))]
+            found[key] = collect_findings(partial(check_network, run, images))
+    started = [sentence for run in runs for sentence in collect_findings(partial(check_start, run))]
     return [*(sentence for sentences in found.values() for sentence in sentences), *started]
 
 
@@ -111,13 +111,13 @@ def check_network(run: Run, images: Data) -> list[str]:
         return tensor
 
     try:
-        net = network_of(run, images)
+        net = build_run_network(run, images)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            given = once(net, run, images)
+            given = evaluate_once(net, run, images)
     except HarnessError:
         raise
     except Exception as error:  # a network of one's own can fail in any way
-        return [why_not(run, images, error)]
+        return [explain_failure(run, images, error)]
     shape = list(given.shape) if isinstance(given, torch.Tensor) else f"a {type(given).__name__}"
     _, answers = images.example(SHOWN)
     if shape != [answers, images.classes]:
@@ -127,7 +127,7 @@ def check_network(run: Run, images: Data) -> list[str]:
         ]
     for weight in net.parameters():
         kept.pop(weight.untyped_storage().data_ptr(), None)
-    needed, limit = sum(kept.values()) * run.training.batch_size / SHOWN, memory_limit()
+    needed, limit = sum(kept.values()) * run.training.batch_size / SHOWN, find_memory_limit()
     if needed > limit:
         return [
             f"a batch of {run.training.batch_size} needs {needed / 1e9:.3g} GB in the network of "
@@ -137,7 +137,7 @@ def check_network(run: Run, images: Data) -> list[str]:
     return []
 
 
-def network_of(run: Run, images: Data) -> Supernet:
+def build_run_network(run: Run, images: Data) -> Supernet:
     """The run's network, with random weights."""
     from harness.spaces.blocks.build import build_supernet
 
@@ -156,24 +156,26 @@ def network_of(run: Run, images: Data) -> Supernet:
     return net
 
 
-def once(net: Supernet, run: Run, images: Data, x: Any = None) -> torch.Tensor:
+def evaluate_once(net: Supernet, run: Run, images: Data, x: Any = None) -> torch.Tensor:
     """What the network gives for a few of these items, or for x, with every choice undecided."""
     x, like = images.example(SHOWN)[0] if x is None else x, torch.zeros(())
     shapes = run.space.alpha_shapes
-    scores: torch.Tensor = net(x, as_mix([torch.full(each, 1 / each[1]) for each in shapes], [like] * len(shapes)))
+    scores: torch.Tensor = net(
+        x, convert_to_mix([torch.full(each, 1 / each[1]) for each in shapes], [like] * len(shapes))
+    )
     return scores
 
 
-def why_not(run: Run, images: Data, error: Exception) -> str:
+def explain_failure(run: Run, images: Data, error: Exception) -> str:
     """Whether it is the images that do not fit, or the network that fails whatever they are."""
     if not isinstance(images, Images):
-        return f"the network of {run.space.name} fails on {images.kind}: {located(error)}"
+        return f"the network of {run.space.name} fails on {images.kind}: {locate_error(error)}"
     channels, height, width = images.shape
     try:
-        once(network_of(run, images), run, images, torch.zeros(SHOWN, channels, USUAL, USUAL))
+        evaluate_once(build_run_network(run, images), run, images, torch.zeros(SHOWN, channels, USUAL, USUAL))
     except Exception:
         size = f"{channels} x {height} x {width}"
-        return f"the network of {run.space.name} fails on {SHOWN} images of {size}: {located(error)}"
+        return f"the network of {run.space.name} fails on {SHOWN} images of {size}: {locate_error(error)}"
     return (
         f"images of {height} x {width} pixels do not go through the network of {run.space.name}, which halves them "
         f"stage by stage ({str(error).splitlines()[0]:.120}): give images whose sides can be halved"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256
+from harness.core.files import hash_bytes
 from harness.core.registry import Registry
 from harness.datasets.base import DATASETS
 from harness.search.probes.base import PROBES
@@ -34,31 +34,31 @@ DIGITS = 12
 UNREADABLE = "no source"
 
 
-def code_of(configuration: Mapping[str, Any]) -> dict[str, str]:
+def digest_code(configuration: Mapping[str, Any]) -> dict[str, str]:
     """The digests of the installed code of a run's parts, by what they are, of its resolved configuration.
 
     A part that is not installed here has none.
     """
-    return dict(_code_of(named_parts(configuration)))
+    return dict(_digest_parts(list_named_parts(configuration)))
 
 
-def foreign_code(configuration: Mapping[str, Any]) -> dict[str, str]:
+def digest_foreign_code(configuration: Mapping[str, Any]) -> dict[str, str]:
     """The digests of those of the parts that are of other packages than this one."""
     foreign = {
         f"{registry.one} {name}"
-        for kind, name in named_parts(configuration)
+        for kind, name in list_named_parts(configuration)
         for registry in KINDS[kind]
         if name in registry.classes and not is_own(registry.classes[name])
     }
-    return {part: digest for part, digest in code_of(configuration).items() if part in foreign} if foreign else {}
+    return {part: digest for part, digest in digest_code(configuration).items() if part in foreign} if foreign else {}
 
 
-def changed_code(manifest: Mapping[str, Any]) -> list[str]:
+def find_changed_code(manifest: Mapping[str, Any]) -> list[str]:
     """The parts of a run, by its manifest, whose code is not what is installed now; none where it kept no digests."""
     kept = manifest.get("code")
     if not isinstance(kept, dict):
         return []
-    now = _code_of(named_parts(manifest["configuration"]))
+    now = _digest_parts(list_named_parts(manifest["configuration"]))
     return sorted(part for part, digest in kept.items() if now.get(part) != digest)
 
 
@@ -66,7 +66,7 @@ def is_own(cls: type[Any]) -> bool:
     return cls.__module__.partition(".")[0] == OWN
 
 
-def named_parts(configuration: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def list_named_parts(configuration: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Kind and name of every part in a configuration."""
     dataset = configuration.get("dataset")
     return (
@@ -86,14 +86,14 @@ KINDS: dict[str, tuple[Registry, ...]] = {
 
 
 @cache
-def _code_of(named: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """`code_of`, once for all runs of the same parts."""
+def _digest_parts(named: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """`digest_code`, once for all runs of the same parts."""
     parts = [(r, r.classes[name]) for kind, name in named for r in KINDS[kind] if name in r.classes]
-    return {OWN: shared_digest()} | {f"{registry.one} {cls.name}": digest_of(cls) for registry, cls in parts}  # type: ignore[arg-type]
+    return {OWN: digest_shared_code()} | {f"{registry.one} {cls.name}": digest_of(cls) for registry, cls in parts}  # type: ignore[arg-type]
 
 
 @cache
-def shared_digest() -> str:
+def digest_shared_code() -> str:
     """The digest of the code that every run of this package shares."""
     root = Path(__file__).parents[1]
     files = [f for name in SHARED for f in (sorted((root / name).glob("*.py")) or [root / name])]
@@ -108,17 +108,17 @@ def digest_of(cls: type[Any]) -> str:
         package = base.__module__.partition(".")[0]
         if package in sys.stdlib_module_names or (base is not cls and package != cls.__module__.partition(".")[0]):
             continue
-        for file, root in _files_of(base):
+        for file, root in _list_files(base):
             files[file] = root
     if not files:  # written where there is no file, such as a notebook
         try:
-            return sha256(_plain(inspect.getsource(cls)).encode())[:DIGITS]
+            return hash_bytes(_strip_comments(inspect.getsource(cls)).encode())[:DIGITS]
         except (OSError, TypeError):
             return UNREADABLE
     return _digest(sorted(files), next(iter(files.values())))
 
 
-def _files_of(cls: type[Any]) -> list[tuple[Path, Path]]:
+def _list_files(cls: type[Any]) -> list[tuple[Path, Path]]:
     """The files of a class, each with the folder that their names are told from."""
     module = sys.modules.get(cls.__module__)
     path = getattr(module, "__file__", None)
@@ -138,19 +138,19 @@ def _files_of(cls: type[Any]) -> list[tuple[Path, Path]]:
 
 
 def _digest(files: Sequence[Path], root: Path) -> str:
-    told = "".join(f"{f.relative_to(root) if f.is_relative_to(root) else f.name}\n{_plain_file(f)}\n" for f in files)
-    return sha256(told.encode())[:DIGITS]
+    told = "".join(f"{f.relative_to(root) if f.is_relative_to(root) else f.name}\n{_read_plain(f)}\n" for f in files)
+    return hash_bytes(told.encode())[:DIGITS]
 
 
 @cache
-def _plain_file(path: Path) -> str:
+def _read_plain(path: Path) -> str:
     try:
-        return _plain(path.read_text(encoding="utf-8"))
+        return _strip_comments(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError) as error:
         raise HarnessError(f"the code in {path} cannot be read: {error}") from None
 
 
-def _plain(source: str) -> str:
+def _strip_comments(source: str) -> str:
     """Source without docstrings, lines that are comments, and empty ones."""
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):

@@ -84,13 +84,13 @@ class Outcome:
     elsewhere: bool = False
 
 
-def study_folder(out: Path, study: Study) -> Path:
+def locate_study_folder(out: Path, study: Study) -> Path:
     return out / study.name
 
 
 def plan(study: Study, out: Path) -> list[Planned]:
     """Every run of the study with its folder, in the order of execution."""
-    root = study_folder(out, study)
+    root = locate_study_folder(out, study)
     return [Planned(run, RunFolder(root, run.folder_name)) for run in study.runs]
 
 
@@ -100,7 +100,7 @@ def survey(planned: Sequence[Planned]) -> list[Standing]:
     return [p.standing(seen[p.folder.final.parent]) for p in planned]
 
 
-def damaged(planned: Sequence[Planned]) -> dict[str, str]:
+def find_damaged(planned: Sequence[Planned]) -> dict[str, str]:
     """What is wrong with finished runs: a sentence by the name of the run's folder."""
     found = {
         p.folder.final.name: p.folder.damage() for p, s in zip(planned, survey(planned), strict=True) if s.finished

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import explain_disk_errors
 from harness.core.notation import parse_json
-from harness.core.text import visible
+from harness.core.text import replace_invisible
 
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 90.0
@@ -45,7 +45,7 @@ class Lease:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold it while the block runs; `Held` where another process does."""
-        with disk(self.path):
+        with explain_disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._take()
         stop = threading.Event()
@@ -74,11 +74,11 @@ class Lease:
         content = self._content()
         if not self.path.exists() or self._stale(content):
             return None
-        return f"pid {content['pid']} on {visible(str(content.get('host', '?')))[:64]}"
+        return f"pid {content['pid']} on {replace_invisible(str(content.get('host', '?')))[:64]}"
 
     def _take(self) -> None:
-        mine = {"token": self.token, "host": platform.node(), "machine": machine(), "pid": os.getpid()}
-        mine["began"] = began(os.getpid())
+        mine = {"token": self.token, "host": platform.node(), "machine": identify_machine(), "pid": os.getpid()}
+        mine["began"] = find_process_start(os.getpid())
         draft = self.path.with_name(f"{self.path.name}.{self.token}")
         draft.write_text(json.dumps(mine))
         try:
@@ -112,8 +112,8 @@ class Lease:
         pid = content.get("pid")
         if type(pid) is not int or not 0 < pid <= HIGHEST_PID:  # nobody can renew what names nobody
             return True
-        if content.get("machine") == machine():
-            return content.get("began") != began(pid)
+        if content.get("machine") == identify_machine():
+            return content.get("began") != find_process_start(pid)
         try:
             renewed = self.path.stat().st_mtime
         except FileNotFoundError:
@@ -151,7 +151,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def machine() -> str:
+def identify_machine() -> str:
     """Names the set of processes among which a process number means one process: a boot of a machine, a container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -160,7 +160,7 @@ def machine() -> str:
         return platform.node()
 
 
-def began(pid: int) -> str | None:
+def find_process_start(pid: int) -> str | None:
     """When a process of this machine began (so that a number used again is another process); None if it is dead."""
     if pid <= 0:
         return None

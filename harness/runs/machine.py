@@ -19,7 +19,7 @@ import torch
 from harness.core.version import __version__
 
 
-class Clock:
+class RunClock:
     """Seconds and memory of a run, going on from the rows of an interrupted one. wall_s and cpu_s are all of it;
     probe_s and lookup_s, which are in them, are what is no part of a search."""
 
@@ -52,7 +52,7 @@ class Clock:
 
 
 @cache
-def processor() -> str:
+def identify_processor() -> str:
     """The processor by its own name, and the instructions that torch chose for it: "AMD EPYC, AVX512"."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -64,7 +64,7 @@ def processor() -> str:
 
 
 @cache
-def libraries() -> list[str]:
+def list_libraries() -> list[str]:
     """The libraries of torch that take sums, with their versions."""
     told = (line.strip(" -") for line in torch.__config__.show().splitlines())
     return [
@@ -72,7 +72,7 @@ def libraries() -> list[str]:
     ]
 
 
-def environment(device: torch.device, precision: str) -> dict[str, Any]:
+def describe_environment(device: torch.device, precision: str) -> dict[str, Any]:
     """What computes here."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
@@ -83,8 +83,8 @@ def environment(device: torch.device, precision: str) -> dict[str, Any]:
         "device": f"{device} ({name})",
         # what bits depend on, without the number of the device: cards of one name compute alike
         "device_class": f"{device.type} ({name})",
-        "processor": processor(),
-        "libraries": libraries(),
+        "processor": identify_processor(),
+        "libraries": list_libraries(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "precision": precision,

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk, sync_folder
+from harness.core.files import explain_disk_errors, sync_folder
 from harness.runs.lease import Lease
-from harness.runs.preregistration import FILE, join, keep, kept
+from harness.runs.preregistration import FILE, join, keep, read_kept
 from harness.runs.schema import ROWS
 from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look
-from harness.runs.verify import of_run
+from harness.runs.verify import verify_run
 
 STAGING = ".merging"
 
 
 @dataclass(frozen=True)
-class Source:
+class MergeSource:
     """A folder that is merged: its finished runs by name, of those that are new to the target, those that are there
     or in an earlier folder with the same rows (by name, where), and how many are not finished."""
 
@@ -36,7 +36,7 @@ class Source:
     doubled: dict[str, Path] = field(default_factory=dict)
 
 
-def merge(folders: Sequence[Path], to: Path) -> list[Source]:
+def merge(folders: Sequence[Path], to: Path) -> list[MergeSource]:
     """Copy the finished runs of studies' folders into one, which may hold some already.
 
     Raises:
@@ -45,26 +45,26 @@ def merge(folders: Sequence[Path], to: Path) -> list[Source]:
     paths = [p.resolve() for p in (*folders, to)]
     if len(set(paths)) < len(paths):
         raise HarnessError("a folder is named twice: name each of those to merge once, and another one as --to")
-    sources = [source(folder) for folder in folders]
-    target = source(to) if look(to).finished else None
+    sources = [read_source(folder) for folder in folders]
+    target = read_source(to) if look(to).finished else None
     everything = [*([target] if target else []), *sources]
-    agree(everything)
+    check_agreement(everything)
     sort_out(everything, sources)
     copy(sources, to)
     return sources
 
 
-def source(folder: Path) -> Source:
+def read_source(folder: Path) -> MergeSource:
     """What a folder brings; an error where it brings nothing, or a manifest is damaged."""
     seen = look(folder)
     names = sorted(name for name in seen.finished if RUN_NAME.search(name))
     if not names:
         raise HarnessError(f"{folder} holds no finished run: name the folder of a study's runs")
     runs = {name: RunFolder(folder, name).manifest() for name in names}
-    return Source(folder, runs, len(seen.running - seen.finished))
+    return MergeSource(folder, runs, len(seen.running - seen.finished))
 
 
-def agree(sources: Sequence[Source]) -> None:
+def check_agreement(sources: Sequence[MergeSource]) -> None:
     """An error where runs are of several record formats, or folders say different things of the comparison."""
     formats = {m.get("record_format"): s.folder / name for s in sources for name, m in s.runs.items()}
     if len(formats) > 1 or None in formats:
@@ -73,7 +73,7 @@ def agree(sources: Sequence[Source]) -> None:
     first, *others = sources
     for other in others:
         try:
-            join([kept(first.folder), kept(other.folder)])
+            join([read_kept(first.folder), read_kept(other.folder)])
         except ValueError as error:
             raise HarnessError(
                 f"{first.folder} and {other.folder} {error} ({FILE}): merge them apart, or delete that file in all of "
@@ -81,17 +81,17 @@ def agree(sources: Sequence[Source]) -> None:
             ) from None
 
 
-def sort_out(everything: Sequence[Source], sources: Sequence[Source]) -> None:
+def sort_out(everything: Sequence[MergeSource], sources: Sequence[MergeSource]) -> None:
     """Find what is new and what is doubled; an error where one id has two kinds of rows."""
     first: dict[str, tuple[Path, dict[str, Any]]] = {}
     there: dict[str, Path] = {}
     for each in everything:
         for name, manifest in each.runs.items():
             folder, known = first.setdefault(manifest["id"], (each.folder / name, manifest))
-            if rows(manifest) != rows(known):
+            if list_row_digests(manifest) != list_row_digests(known):
                 raise HarnessError(
-                    f"{each.folder / name} ({made(manifest)}) and {folder} ({made(known)}) are the same run with other "
-                    "rows: nothing was merged, keep one of them"
+                    f"{each.folder / name} ({describe_making(manifest)}) and {folder} ({describe_making(known)}) "
+                    "are the same run with other rows: nothing was merged, keep one of them"
                 )
             if each in sources:
                 if name in there:
@@ -101,26 +101,26 @@ def sort_out(everything: Sequence[Source], sources: Sequence[Source]) -> None:
             there.setdefault(name, each.folder)
 
 
-def rows(manifest: dict[str, Any]) -> list[str | None]:
+def list_row_digests(manifest: dict[str, Any]) -> list[str | None]:
     """The sums of what equal runs have equal."""
     return [manifest["files"].get(f"{name}.parquet") for name in ROWS]
 
 
-def made(manifest: dict[str, Any]) -> str:
+def describe_making(manifest: dict[str, Any]) -> str:
     """What a run was computed with."""
     environment = manifest["environment"]
     return f"{environment['device']}, torch {environment['torch']}, harness {environment['harness']}"
 
 
-def copy(sources: Sequence[Source], to: Path) -> None:
+def copy(sources: Sequence[MergeSource], to: Path) -> None:
     """Copy what is new, each file checked as it is read."""
     staging = to / STAGING
-    with disk(to), Lease(to / ".leases" / STAGING).held():
+    with explain_disk_errors(to), Lease(to / ".leases" / STAGING).held():
         shutil.rmtree(staging, ignore_errors=True)  # of a merge that was killed
         try:
             for each in sources:
                 for name in each.new:
-                    if damage := of_run(each.folder / name, each.runs[name]):
+                    if damage := verify_run(each.folder / name, each.runs[name]):
                         raise damage[0]
                     target = staging / name
                     target.mkdir(parents=True)
@@ -130,8 +130,8 @@ def copy(sources: Sequence[Source], to: Path) -> None:
             for each in sources:
                 for name in each.new:
                     (staging / name).rename(to / name)
-            already = [kept(to)] if (to / FILE).exists() else []
-            if declared := join([*already, *(kept(each.folder) for each in sources)]):
+            already = [read_kept(to)] if (to / FILE).exists() else []
+            if declared := join([*already, *(read_kept(each.folder) for each in sources)]):
                 keep(to, declared)
             sync_folder(to)
         finally:

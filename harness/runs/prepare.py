@@ -12,16 +12,16 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.runs.check import check_study
-from harness.runs.code import changed_code, code_of
+from harness.runs.code import digest_code, find_changed_code
 from harness.runs.execute import (
     DEFAULT_EXECUTOR,
     Outcome,
     Planned,
     Standing,
-    damaged,
+    find_damaged,
+    locate_study_folder,
     plan,
     run_all,
-    study_folder,
     survey,
 )
 from harness.runs.executors.base import EXECUTORS, Executor
@@ -74,7 +74,7 @@ class Prepared:
             set_other_code_aside(self.planned, say)
         self.executor.check([p.run for p in self.planned], places)
         begun = any(s.recorded for s in self.standings)
-        declare(study_folder(self.out, self.study), self.study.file.comparison, self.study.ids, begun=begun)
+        declare(locate_study_folder(self.out, self.study), self.study.file.comparison, self.study.ids, begun=begun)
         return replace(self, standings=survey(self.planned))
 
     def run(self, places: Sequence[str], *, wait: bool = True, say: Say = lambda line: None) -> Iterator[Outcome]:
@@ -121,7 +121,7 @@ def run_study(study: Study, out: Path, device: str = "auto", jobs: int | None = 
 
 def set_damaged_aside(planned: Sequence[Planned], recompute: bool, say: Say) -> None:
     """Move damaged runs aside so that they are computed again, or end with what is wrong with them."""
-    found = damaged(planned)
+    found = find_damaged(planned)
     if found and not recompute:
         raise HarnessError(f"{len(found)} of the finished runs are damaged; the first: {next(iter(found.values()))}")
     for p in planned:
@@ -132,6 +132,6 @@ def set_damaged_aside(planned: Sequence[Planned], recompute: bool, say: Say) -> 
 def set_other_code_aside(planned: Sequence[Planned], say: Say) -> None:
     """Move the runs aside that other code has computed or begun, so that they are computed again."""
     for p in planned:
-        begun = not p.finished and p.folder.running.is_dir() and p.folder.begun_by_other(code_of(p.run.describe()))
-        if begun or (p.finished and changed_code(p.folder.manifest())):
+        begun = not p.finished and p.folder.running.is_dir() and p.folder.begun_by_other(digest_code(p.run.describe()))
+        if begun or (p.finished and find_changed_code(p.folder.manifest())):
             say(f"{p.run.folder_name} is of other code; it is kept in {p.folder.set_aside('.other-code')}")

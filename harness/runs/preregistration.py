@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.core.files import disk, write_atomically
+from harness.core.files import explain_disk_errors, write_atomically
 from harness.core.settings import Settings
 
 FILE = "declared.json"
@@ -84,7 +84,7 @@ def declare(folder: Path, declared: Declared, runs: Ids, *, begun: bool) -> None
 
 def keep(folder: Path, declaration: Kept) -> None:
     """Write a declaration into a study's folder."""
-    with disk(folder):
+    with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, object] = {"comparison": declaration.comparison.model_dump(mode="json")}
     if declaration.runs is not None:
@@ -114,7 +114,7 @@ def join(declarations: Sequence[Kept | None]) -> Kept | None:
     return Kept(first.comparison, runs if whole else None) if first else None
 
 
-def kept(folder: Path) -> Kept | None:
+def read_kept(folder: Path) -> Kept | None:
     """What is kept beside the runs in a study's folder; None where nothing is that can be read."""
     try:
         content = json.loads((folder / FILE).read_bytes())
@@ -128,9 +128,9 @@ def kept(folder: Path) -> Kept | None:
         return None
 
 
-def standing(folder: Path, declared: Declared, runs: Ids) -> str:
+def describe_standing(folder: Path, declared: Declared, runs: Ids) -> str:
     """ "declared before the first run", or why the comparison of these runs is exploratory."""
-    before = kept(folder)
+    before = read_kept(folder)
     if before is None:
         return "exploratory: nothing was declared before the first run"
     changed = [key for key, value in declared if getattr(before.comparison, key) != value]
@@ -140,7 +140,7 @@ def standing(folder: Path, declared: Declared, runs: Ids) -> str:
     if expected is not None and declared.until_decided:  # which seeds came after those that decided says nothing
         last = max((seed for _, seed in runs), default=-1)
         expected = {(method, seed): name for (method, seed), name in expected.items() if seed <= last}
-    if expected is not None and (told := other_runs(expected, runs)):
+    if expected is not None and (told := describe_other_runs(expected, runs)):
         return f"exploratory: {told}"
     return DECLARED
 
@@ -148,7 +148,7 @@ def standing(folder: Path, declared: Declared, runs: Ids) -> str:
 DECLARED = "declared before the first run"
 
 
-def other_runs(declared: Ids, runs: Ids) -> str:
+def describe_other_runs(declared: Ids, runs: Ids) -> str:
     """In what runs are not those that were declared, as a clause; empty where they are."""
     absent, added = [r for r in declared if r not in runs], [r for r in runs if r not in declared]
     changed = list(dict.fromkeys(m for m, s in runs if (m, s) in declared and declared[m, s] != runs[m, s]))
@@ -156,15 +156,15 @@ def other_runs(declared: Ids, runs: Ids) -> str:
         filter(
             None,
             [
-                f"{told_runs(absent, declared)} declared and left out" if absent else "",
-                f"{told_runs(added, runs)} added to what was declared" if added else "",
+                f"{describe_runs(absent, declared)} declared and left out" if absent else "",
+                f"{describe_runs(added, runs)} added to what was declared" if added else "",
                 f"other settings of {', '.join(changed)} than were declared" if changed else "",
             ],
         )
     )
 
 
-def told_runs(some: Sequence[tuple[str, int]], every: Ids) -> str:
+def describe_runs(some: Sequence[tuple[str, int]], every: Ids) -> str:
     """Runs by their seeds alone where these are of every method, and by method where all seeds are."""
     methods, seeds = (list(dict.fromkeys(values)) for values in zip(*some, strict=True))
     all_methods, all_seeds = (set(values) for values in zip(*every, strict=True))

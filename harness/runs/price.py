@@ -18,13 +18,13 @@ import torch
 
 from harness.core.download import Say
 from harness.core.errors import HarnessError
-from harness.core.files import cache_folder, sha256_of, write_atomically
+from harness.core.files import cache_folder, hash_values, write_atomically
 from harness.core.version import __version__
-from harness.runs.machine import Clock
-from harness.runs.retraining.fit import seconds
+from harness.runs.machine import RunClock
+from harness.runs.retraining.fit import estimate_seconds
 from harness.runs.retraining.table import RetrainedTable
 from harness.runs.rows import lookup_records
-from harness.runs.run import Process, epoch_record, evaluated, manifest, spent, start
+from harness.runs.run import Process, build_manifest, evaluate_network, record_epoch, record_spending, start
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import Run
 from harness.search.state import SearchState
@@ -63,17 +63,17 @@ class Price:
 
     def run_s(self, run: Run) -> float:
         """Seconds of the whole run."""
-        evaluations = sum(happens(e, run.evaluation.every, run) for e in range(run.epochs + 1))
+        evaluations = sum(is_due(e, run.evaluation.every, run) for e in range(run.epochs + 1))
         epochs = run.epochs * self.epoch_s + self.record_s
         return self.start_s + epochs + evaluations * self.evaluation_s + self.probes_s + self.judging_s
 
 
-def happens(epoch: int, every: int, run: Run) -> bool:
+def is_due(epoch: int, every: int, run: Run) -> bool:
     """Whether what is done every so many epochs, and after the last, is done after this one."""
     return epoch % every == 0 or epoch == run.epochs
 
 
-def prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Price]:
+def measure_prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Price]:
     """The price of a run of each method, from the cache or measured in a process of its own."""
     from joblib.externals.loky import ProcessPoolExecutor
 
@@ -81,7 +81,7 @@ def prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Price]:
     for run in runs:
         if run.method_name in found:
             continue
-        path = cache_folder() / "prices" / f"{identity(run, device)}.json"
+        path = cache_folder() / "prices" / f"{identify_price(run, device)}.json"
         if path.is_file():
             found[run.method_name] = Price(**json.loads(path.read_text()))
             continue
@@ -93,16 +93,16 @@ def prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Price]:
     return found
 
 
-def identity(run: Run, device: str) -> str:
+def identify_price(run: Run, device: str) -> str:
     """Equal where the price is: the run without its seeds, and the machine."""
     told = {k: v for k, v in run.describe().items() if k not in ("seed", "randomness")}
     here = [__version__, torch.__version__, platform.node(), platform.processor(), device]
-    return sha256_of([told, here])[:16]
+    return hash_values([told, here])[:16]
 
 
 def measure(run: Run, device: str) -> Price:
     """Measure a run's parts; on a CPU in seconds of its one core, so that other programs do not count."""
-    from harness.core.arithmetic import arithmetic, one_thread
+    from harness.core.arithmetic import use_one_thread, use_precision
 
     where = torch.device(device)
 
@@ -114,21 +114,22 @@ def measure(run: Run, device: str) -> Price:
 
     judging = 0.0
     if isinstance(run.table, RetrainedTable):
-        with one_thread(), arithmetic("fp32", where):
+        with use_one_thread(), use_precision("fp32", where):
             each = sum(
-                seconds(job, where, now, STEPS) for job in run.table.jobs(run.space.random(np.random.default_rng(0)))
+                estimate_seconds(job, where, now, STEPS)
+                for job in run.table.jobs(run.space.random(np.random.default_rng(0)))
             )
         judging, run = each * sum(map(run.judged, range(run.epochs + 1))), replace(run, table=None)
     if run.table is not None and not run.table.complete:
         raise HarnessError(
             f"table {run.table.name} trains what it is asked for, and that cannot be measured beforehand"
         )
-    with one_thread(), arithmetic("fp32", where):
+    with use_one_thread(), use_precision("fp32", where):
         began = now()
         process = start(replace(run, training=run.training.model_copy(update={"steps_per_epoch": STEPS})), where)
         started = now() - began
-        step, rest, steps = trained(process, run.epochs, now)
-        evaluation = evaluating(process, run, now)
+        step, rest, steps = measure_training(process, run.epochs, now)
+        evaluation = measure_evaluation(process, run, now)
         probing = 0.0
         if isinstance(process, SearchState):
             whole = process.images.feed(
@@ -142,12 +143,12 @@ def measure(run: Run, device: str) -> Price:
             for probe in run.probes:
                 began = now()
                 probe.measure(process, run.table)
-                probing += (now() - began) * sum(happens(e, probe.every, run) for e in range(run.epochs + 1))
-        record, disk, memory = recording(process, run, where)
+                probing += (now() - began) * sum(is_due(e, probe.every, run) for e in range(run.epochs + 1))
+        record, disk, memory = measure_recording(process, run, where)
     return Price(started, step, steps, rest, evaluation, probing, record, memory, disk, judging)
 
 
-def trained(process: Process, epochs: int, now: Callable[[], float]) -> tuple[float, float, int]:
+def measure_training(process: Process, epochs: int, now: Callable[[], float]) -> tuple[float, float, int]:
     """Mean seconds of a step and of the rest of an epoch, and the steps that were taken in one."""
     count = min(epochs, EPOCHS)
     chosen = [round(i * (epochs - 1) / max(1, count - 1)) for i in range(count)]
@@ -173,7 +174,7 @@ def trained(process: Process, epochs: int, now: Callable[[], float]) -> tuple[fl
     return mean(steps), mean(rests), taken
 
 
-def evaluating(process: Process, run: Run, now: Callable[[], float]) -> float:
+def measure_evaluation(process: Process, run: Run, now: Callable[[], float]) -> float:
     """Seconds of one evaluation."""
 
     def seconds(count: int) -> float:
@@ -192,19 +193,19 @@ def evaluating(process: Process, run: Run, now: Callable[[], float]) -> float:
     return few + max(0.0, more - few) * (count - EVALUATED) / EVALUATED
 
 
-def recording(process: Process, run: Run, device: torch.device) -> tuple[float, float, float]:
+def measure_recording(process: Process, run: Run, device: torch.device) -> tuple[float, float, float]:
     """Seconds of an epoch's record and checkpoint, halfway through; MB on disk, and of memory at the peak so far."""
     epochs = run.epochs + 1
     nan = float("nan")
     short = replace(run, evaluation=run.evaluation.model_copy(update={"every": 1, "images": 1}))
     architecture = process.select()
-    clock = Clock([])
+    clock = RunClock([])
     began = time.perf_counter()
-    losses = {"train_loss": nan} | evaluated(0, process, short)
+    losses = {"train_loss": nan} | evaluate_network(0, process, short)
     rows: Rows = {
-        "epochs": [epoch_record(0, losses, process, architecture, run)],
+        "epochs": [record_epoch(0, losses, process, architecture, run)],
         "lookups": lookup_records(0, architecture, run.table),
-        "timing": [clock.record(0, device) | spent(process)],
+        "timing": [clock.record(0, device) | record_spending(process)],
     }
     with tempfile.TemporaryDirectory() as folder:
         kept = RunFolder(Path(folder), "run")
@@ -212,12 +213,12 @@ def recording(process: Process, run: Run, device: torch.device) -> tuple[float, 
         half = {name: (held * epochs)[: max(1, len(held) * epochs // 2)] for name, held in rows.items()}
         kept.save_checkpoint(process.state_dict(), half, {})
         seconds = time.perf_counter() - began
-        kept.finish({name: held * epochs for name, held in rows.items()}, manifest(run, device))
+        kept.finish({name: held * epochs for name, held in rows.items()}, build_manifest(run, device))
         size = sum(p.stat().st_size for p in kept.final.iterdir())
-    return seconds, size / 1e6, Clock([]).record(0, device)["peak_memory_mb"]
+    return seconds, size / 1e6, RunClock([]).record(0, device)["peak_memory_mb"]
 
 
-def total_s(seconds: Sequence[float], jobs: int) -> float:
+def compute_total_seconds(seconds: Sequence[float], jobs: int) -> float:
     """Seconds until all are done in this order, `jobs` at a time."""
     places = [0.0] * max(1, jobs)
     for each in seconds:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from harness.core.arithmetic import arithmetic, on_threads
-from harness.core.streams import KINDS, Streams, kind_of
+from harness.core.arithmetic import use_precision, use_threads
+from harness.core.streams import KINDS, Streams, classify_stream
 from harness.datasets.base import Data, StoredImages
 from harness.runs.randomness import SEED
 from harness.runs.run import start
@@ -21,7 +21,7 @@ FEW = 8
 """Images of each part, where they are held as tensors."""
 
 
-def idle(study: Study) -> dict[str, tuple[str, ...]]:
+def find_idle_factors(study: Study) -> dict[str, tuple[str, ...]]:
     """Of each method, the factors of the study's design that none of its runs can depend on: what it draws nothing
     from, and the order of sums where it trains no network. Methods without any are left out.
 
@@ -30,7 +30,7 @@ def idle(study: Study) -> dict[str, tuple[str, ...]]:
     first = {run.method_name: run for run in study.runs}
     found = {}
     for name, run in first.items():
-        drawn = rehearsed(run)
+        drawn = list_drawn_streams(run)
         follows = {kind for kind in drawn & set(KINDS) if not study.file.randomness.levels.get(kind)}
         active = drawn | ({SEED} if follows else set())
         if unused := tuple(factor for factor in study.design.factors if factor not in active):
@@ -38,25 +38,25 @@ def idle(study: Study) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def rehearsed(run: Run) -> set[str]:
+def list_drawn_streams(run: Run) -> set[str]:
     """The kinds of streams that a run draws from in its first and its last epoch, and what it is computed with."""
     where = torch.device("cpu")
     short = replace(run, training=run.training.model_copy(update={"steps_per_epoch": 1, "batch_size": BATCH}))
-    with on_threads(1), arithmetic("fp32", where):
+    with use_threads(1), use_precision("fp32", where):
         streams = Watched(run.seed, run.point.own if run.point else None)
         process = start(short, where, streams)
         if not isinstance(process, SearchState):
             return {"draws"}  # the only one that a search of a table is given
-        process.bind(few(process.images))
+        process.bind(take_few(process.images))
         for epoch in sorted({0, run.epochs - 1}):
             process.train_epoch(epoch, lambda: None)
         process.select()
         for probe in run.probes:
             probe.measure(process, run.table)
-    return {kind_of(name) for name in streams.drawn()} | {"implementation", "threads"}
+    return {classify_stream(name) for name in streams.drawn()} | {"implementation", "threads"}
 
 
-def few(images: Data) -> Data:
+def take_few(images: Data) -> Data:
     """The first few items of each part; all of them, where they are no images."""
     if not isinstance(images, StoredImages):
         return images

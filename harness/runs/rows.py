@@ -8,7 +8,7 @@ from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
 
 
-def architecture_record(architecture: Architecture, space: Space) -> dict[str, Any]:
+def record_architecture(architecture: Architecture, space: Space) -> dict[str, Any]:
     """What a row says of a derived architecture: its string, its key, and how often it takes each operation."""
     counts = {f"count_{op}": architecture.operations.count(op) for op in space.operations}
     return {"architecture": architecture.encoding, "key": architecture.key, **counts}

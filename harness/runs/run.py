@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from harness.core.streams import Streams
-from harness.runs.code import code_of
-from harness.runs.machine import Clock, environment
-from harness.runs.rows import architecture_record, lookup_records
+from harness.runs.code import digest_code
+from harness.runs.machine import RunClock, describe_environment
+from harness.runs.rows import lookup_records, record_architecture
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
@@ -76,12 +76,12 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             run.table.device = device
         process = start(run, device)
         rows: Rows = {"epochs": [], "lookups": [], "timing": []}
-        code = code_of(run.describe())
+        code = digest_code(run.describe())
         saved = folder.load_checkpoint(code)
         if saved is not None:
             state, rows = saved
             process.load_state_dict(state)
-        clock = Clock(rows["timing"])
+        clock = RunClock(rows["timing"])
         steps, per_epoch = 0, getattr(process, "steps_per_epoch", None)
         reported = time.monotonic()
 
@@ -90,36 +90,38 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
             steps += 1
             if time.monotonic() - reported > PROGRESS_SECONDS:
                 reported = time.monotonic()
-                folder.save_progress(progress(run, len(rows["epochs"]), clock, steps, per_epoch))
+                folder.save_progress(describe_progress(run, len(rows["epochs"]), clock, steps, per_epoch))
 
         for epoch in range(len(rows["epochs"]), run.epochs + 1):
             steps = 0
             trained = process.train_epoch(epoch - 1, on_step) if epoch else {"train_loss": float("nan")}
             architecture = process.select()
-            record = epoch_record(epoch, trained | evaluated(epoch, process, run), process, architecture, run)
+            record = record_epoch(epoch, trained | evaluate_network(epoch, process, run), process, architecture, run)
             with clock.apart("probe_s"):
-                rows["epochs"].append(record | probed(epoch, process, run))
+                rows["epochs"].append(record | record_probes(epoch, process, run))
             with clock.apart("lookup_s"):
                 rows["lookups"] += lookup_records(epoch, architecture, run.table if run.judged(epoch) else None)
-            rows["timing"].append(clock.record(epoch, device) | spent(process))
+            rows["timing"].append(clock.record(epoch, device) | record_spending(process))
             lease.check()
-            folder.save_checkpoint(process.state_dict(), rows, progress(run, epoch + 1, clock, 0, per_epoch), code)
+            folder.save_checkpoint(
+                process.state_dict(), rows, describe_progress(run, epoch + 1, clock, 0, per_epoch), code
+            )
         lease.check()
-        folder.finish(rows, manifest(run, device))
+        folder.finish(rows, build_manifest(run, device))
 
 
-def evaluated(epoch: int, process: Process, run: Run) -> dict[str, float]:
+def evaluate_network(epoch: int, process: Process, run: Run) -> dict[str, float]:
     """Loss and accuracy of the one-shot network, NaN where the study does not ask for them."""
     if epoch % run.evaluation.every and epoch != run.epochs:
         return dict.fromkeys(process.evaluated_columns(), float("nan"))
     return process.evaluate(run.evaluation.images)
 
 
-def epoch_record(
+def record_epoch(
     epoch: int, losses: dict[str, float], process: Process, architecture: Architecture, run: Run
 ) -> dict[str, Any]:
     """One row: losses, supernet accuracy, entropy, the derived architecture and its operation counts, all logits."""
-    counts = architecture_record(architecture, run.space)
+    counts = record_architecture(architecture, run.space)
     told = {name: counts.pop(name) for name in ("architecture", "key")}
     record: dict[str, Any] = {"epoch": epoch, **losses, **told}
     alphas = [a.cpu().double().numpy() for a in process.logits()] if isinstance(process, SearchState) else []
@@ -132,7 +134,7 @@ def epoch_record(
     return record | counts
 
 
-def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:
+def record_probes(epoch: int, process: Process, run: Run) -> dict[str, Any]:
     """The columns of the study's probes; of a search without a network there are none."""
     found: dict[str, Any] = {}
     if isinstance(process, SearchState):
@@ -142,7 +144,7 @@ def probed(epoch: int, process: Process, run: Run) -> dict[str, Any]:
     return found
 
 
-def spent(process: Process) -> dict[str, float]:
+def record_spending(process: Process) -> dict[str, float]:
     """What a search has spent on the table's simulated clock: seconds of training and evaluation (NaN where the table
     has none, or a supernet is searched, which spends real ones), and epochs of training."""
     nan = float("nan")
@@ -152,7 +154,7 @@ def spent(process: Process) -> dict[str, float]:
     }
 
 
-def progress(run: Run, epochs_done: int, clock: Clock, steps: int, per_epoch: int | None) -> dict[str, Any]:
+def describe_progress(run: Run, epochs_done: int, clock: RunClock, steps: int, per_epoch: int | None) -> dict[str, Any]:
     """What the live display shows of a run: epochs recorded (epoch 0 included), steps since, seconds so far."""
     return {
         "recorded": epochs_done,
@@ -163,14 +165,14 @@ def progress(run: Run, epochs_done: int, clock: Clock, steps: int, per_epoch: in
     }
 
 
-def manifest(run: Run, device: torch.device) -> dict[str, Any]:
+def build_manifest(run: Run, device: torch.device) -> dict[str, Any]:
     """The resolved configuration and what it ran on."""
     return {
         "id": run.id,
         "record_format": RECORD_FORMAT,
         "method_name": run.method_name,
         "configuration": run.describe(),
-        "code": code_of(run.describe()),
-        "environment": environment(device, run.training.precision),
+        "code": digest_code(run.describe()),
+        "environment": describe_environment(device, run.training.precision),
         "epoch_convention": "epoch 0 is before any training; epoch e is after e epochs",
     }

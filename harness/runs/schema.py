@@ -55,13 +55,13 @@ Files = dict[Literal["epochs.parquet", "lookups.parquet", "timing.parquet"], Tex
 Fields = dict[str, Any]
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """A part of a manifest, of which only what is read is checked."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class NamedTable(Part):
+class NamedTable(ManifestPart):
     """The table that was asked."""
 
     name: Name
@@ -69,18 +69,18 @@ class NamedTable(Part):
     trained: Fields | None = None
 
 
-class Dataset(Part):
+class DatasetPart(ManifestPart):
     """The data set of a run."""
 
     name: Text
 
 
-class Configuration(Part):
+class Configuration(ManifestPart):
     """What a run was asked for."""
 
     format: Whole = 1
     space: Text
-    dataset: Dataset
+    dataset: DatasetPart
     table: NamedTable | None
     method: dict[str, Fields]
     seed: Seed
@@ -90,7 +90,7 @@ class Configuration(Part):
     probes: dict[str, Fields] = {}
 
 
-class Environment(Part):
+class Environment(ManifestPart):
     """What computed a run."""
 
     harness: Text
@@ -100,7 +100,7 @@ class Environment(Part):
     precision: Text = ""
 
 
-class RunManifest(Part):
+class RunManifest(ManifestPart):
     """The manifest of one run."""
 
     id: Name
@@ -113,7 +113,7 @@ class RunManifest(Part):
     sha256: Text = ""
 
 
-class TrainingManifest(Part):
+class TrainingManifest(ManifestPart):
     """The manifest of one training of a derived cell."""
 
     id: Name
@@ -123,7 +123,7 @@ class TrainingManifest(Part):
     sha256: Text = ""
 
 
-class PublishedStudy(Part):
+class PublishedStudy(ManifestPart):
     """The study of published, imported or derived results."""
 
     name: Name
@@ -132,7 +132,7 @@ class PublishedStudy(Part):
     figures: Appearance = Appearance()
 
 
-class PublishedManifest(Part):
+class PublishedManifest(ManifestPart):
     """The manifest of published, imported or derived results."""
 
     study: PublishedStudy
@@ -148,7 +148,7 @@ def check_manifest(content: Mapping[str, Any]) -> None:
     Raises:
         ValueError: says which part, and what is wrong with it.
     """
-    kinds: dict[str, type[Part]] = {"configuration": RunManifest, "retraining": TrainingManifest}
+    kinds: dict[str, type[ManifestPart]] = {"configuration": RunManifest, "retraining": TrainingManifest}
     kind = next((kind for part, kind in kinds.items() if part in content), PublishedManifest)
     try:
         kind.model_validate(content)
@@ -165,7 +165,7 @@ def check_manifest(content: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """kind: what its values are. low, high: their range; numbers may be missing (NaN) where it is no key."""
 
     kind: Literal["string", "whole", "number", "numbers"]
@@ -174,38 +174,38 @@ class Column:
     needed: bool = False
 
 
-NUMBER, COUNT, SHARE = Column("number"), Column("whole", 0), Column("number", 0, 100)
-EPOCH = Column("whole", 0, MOST_EPOCHS, needed=True)
-OWNER = {"method": Column("string", needed=True), "seed": Column("whole", 0, HIGHEST_SEED, needed=True)}
+NUMBER, COUNT, SHARE = TableColumn("number"), TableColumn("whole", 0), TableColumn("number", 0, 100)
+EPOCH = TableColumn("whole", 0, MOST_EPOCHS, needed=True)
+OWNER = {"method": TableColumn("string", needed=True), "seed": TableColumn("whole", 0, HIGHEST_SEED, needed=True)}
 """What tells of which run a row is, where a table holds several."""
-TEXT = Column("string", needed=True)
-COLUMNS: dict[str, dict[str, Column]] = {
+TEXT = TableColumn("string", needed=True)
+COLUMNS: dict[str, dict[str, TableColumn]] = {
     "epochs": {
         "epoch": EPOCH,
         "architecture": TEXT,
-        "key": Column("string"),
-        "sampled": Column("string"),
+        "key": TableColumn("string"),
+        "sampled": TableColumn("string"),
         "train_loss": NUMBER,
         "search_valid_loss": NUMBER,
         "supernet_accuracy_pct": SHARE,
-        "supernet_perplexity": Column("number", 0),
+        "supernet_perplexity": TableColumn("number", 0),
         "entropy_nats": NUMBER,
-        "alphas": Column("numbers"),
+        "alphas": TableColumn("numbers"),
     },
     "lookups": {
         "epoch": EPOCH,
         "dataset": TEXT,
         "split": TEXT,
-        "table_epochs": Column("whole", 0, needed=True),
+        "table_epochs": TableColumn("whole", 0, needed=True),
         "trial": TEXT,
         "accuracy_pct": SHARE,
-        "perplexity": Column("number", 0),
+        "perplexity": TableColumn("number", 0),
     },
     "timing": {
         "epoch": EPOCH,
-        "wall_s": Column("number", 0, needed=True),
+        "wall_s": TableColumn("number", 0, needed=True),
         **{
-            name: Column("number", 0)
+            name: TableColumn("number", 0)
             for name in ("cpu_s", "probe_s", "lookup_s", "peak_memory_mb", "simulated_s", "simulated_epochs")
         },
     },
@@ -240,19 +240,19 @@ def check_types(tables: Mapping[str, pa.Table], *, owned: bool) -> None:
         if absent := next((column for column, about in columns.items() if about.needed and column not in found), None):
             raise Unfit(name, f"has no column {absent!r}")
         for column, kind in zip(found, table.schema.types, strict=True):
-            wanted = _expected(columns, column)
+            wanted = _find_expected(columns, column)
             wanted_kinds = (wanted.kind,) if wanted else ("whole", "number", "numbers", "flag")
-            if not _kinds_of(kind) & set(wanted_kinds):
+            if not _list_kinds(kind) & set(wanted_kinds):
                 told = WORDS[wanted.kind] if wanted else "numbers, or lists of them"
                 raise Unfit(name, f"holds {kind} in the column {brief(column)}, which is to hold {told}")
 
 
-def _expected(columns: Mapping[str, Column], name: str) -> Column | None:
+def _find_expected(columns: Mapping[str, TableColumn], name: str) -> TableColumn | None:
     """What a column is to hold; None where nobody says it."""
     return columns.get(name) or (COUNT if name.startswith("count_") else None)
 
 
-def _kinds_of(kind: Any) -> set[str]:
+def _list_kinds(kind: Any) -> set[str]:
     """What a column of this type can be taken for."""
     from pyarrow import types
 
@@ -266,11 +266,11 @@ def _kinds_of(kind: Any) -> set[str]:
         return {"flag"}
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         inside = kind.value_type
-        return {"numbers"} if types.is_null(inside) or _kinds_of(inside) & {"whole", "number"} else set()
+        return {"numbers"} if types.is_null(inside) or _list_kinds(inside) & {"whole", "number"} else set()
     return set()
 
 
-def owned(table: pa.Table, method: str, seed: int) -> pa.Table:
+def add_owner(table: pa.Table, method: str, seed: int) -> pa.Table:
     """The table of one run with columns that say so."""
     import pyarrow as pa
 
@@ -289,13 +289,13 @@ def check_values(tables: Mapping[str, pa.Table], *, timed_alone: bool = False) -
     for name, table in tables.items():
         columns = OWNER | COLUMNS[name]
         for column in table.schema.names if table.num_rows else ():
-            about = _expected(columns, column)
+            about = _find_expected(columns, column)
             if about is not None and about.kind != "numbers":
                 _check_column(name, table, column, about)
     _check_keys(tables, timed_alone)
 
 
-def _check_column(name: str, table: pa.Table, column: str, about: Column) -> None:
+def _check_column(name: str, table: pa.Table, column: str, about: TableColumn) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -314,7 +314,7 @@ def _check_column(name: str, table: pa.Table, column: str, about: Column) -> Non
     for limit, beyond in ((about.low, pc.less), (about.high, pc.greater)):
         if limit is not None:
             kind = values.type if pa.types.is_integer(values.type) else pa.float64()
-            fits = not pa.types.is_integer(kind) or limit <= _highest(kind)
+            fits = not pa.types.is_integer(kind) or limit <= _find_highest(kind)
             # NaN and what is missing are in no order: they are neither below nor above
             out = pc.or_(out, beyond(values, pa.scalar(limit, kind))) if fits else out
     if pc.any(out).as_py():
@@ -322,7 +322,7 @@ def _check_column(name: str, table: pa.Table, column: str, about: Column) -> Non
         _tell(name, table, column, out, f"it is to be {told}")
 
 
-def _highest(kind: Any) -> int:
+def _find_highest(kind: Any) -> int:
     """The highest whole number of a type."""
     bits = int(kind.bit_width)
     return (1 << bits) - 1 if str(kind).startswith("u") else (1 << (bits - 1)) - 1
@@ -343,23 +343,23 @@ def _check_keys(tables: Mapping[str, pa.Table], timed_alone: bool) -> None:
     import numpy as np
 
     there = {name: table for name, table in tables.items() if table.num_rows}
-    owners = _codes(there, ("method", "seed", "epoch"))
+    owners = _number_rows(there, ("method", "seed", "epoch"))
     for name, table in there.items():
         rest = [column for column in KEYS[name] if column != "epoch"]
-        keys = _codes({name: table}, rest, owners)[name] if rest else owners[name]
+        keys = _number_rows({name: table}, rest, owners)[name] if rest else owners[name]
         if len(first := np.unique(keys, return_index=True)[1]) < len(keys):
             again = int(np.setdiff1d(np.arange(len(keys)), first)[0])
-            raise Unfit(name, f"holds a row twice, {_told(table, again, KEYS[name])}, again as row {again + 1}")
+            raise Unfit(name, f"holds a row twice, {_describe_row(table, again, KEYS[name])}, again as row {again + 1}")
     both = (("timing", "epochs"), ("epochs", "timing"), ("lookups", "epochs"))
     for name, other in both[timed_alone:]:
         own = owners.get(name, np.empty(0, dtype=np.int64))
         alone = np.flatnonzero(~np.isin(own, owners.get(other, np.empty(0, dtype=np.int64))))
         if len(alone):
-            told = _told(tables[name], int(alone[0]), ("epoch",))
+            told = _describe_row(tables[name], int(alone[0]), ("epoch",))
             raise Unfit(other, f"holds no row of {told}, and {name}.parquet does")
 
 
-def _codes(tables: Mapping[str, pa.Table], columns: Sequence[str], start: Mapping[str, Any] | None = None) -> Any:
+def _number_rows(tables: Mapping[str, pa.Table], columns: Sequence[str], start: Mapping[str, Any] | None = None) -> Any:
     """A number for every row, by table: the same where the columns say the same. start: numbers to go on from."""
     import numpy as np
     import pandas as pd
@@ -382,6 +382,6 @@ COLUMNS_OF_TEXT = {
 }
 
 
-def _told(table: pa.Table, place: int, columns: Sequence[str]) -> str:
+def _describe_row(table: pa.Table, place: int, columns: Sequence[str]) -> str:
     """What a row is of."""
     return ", ".join(f"{name} {brief(table.column(name)[place].as_py())}" for name in ("method", "seed", *columns))

@@ -20,10 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import Full, disk, inside, read_file, sha256, sha256_of, sync_folder, write_atomically
+from harness.core.files import (
+    DiskFullError,
+    explain_disk_errors,
+    hash_bytes,
+    hash_values,
+    join_inside,
+    read_file,
+    sync_folder,
+    write_atomically,
+)
 from harness.core.notation import parse_json
 from harness.runs.lease import Lease
-from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, check_manifest, check_types, check_values, owned
+from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, add_owner, check_manifest, check_types, check_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +55,7 @@ RUN_NAME = re.compile(r"_seed\d+_[0-9a-f]{12}$")
 """What the names of runs' folders end with."""
 
 
-class Damaged(HarnessError):
+class DamagedError(HarnessError):
     """A file of a finished run is not what was written. how: what is wrong with it. again: what computes it anew."""
 
     def __init__(self, path: Path, how: str, again: str = RECOMPUTE) -> None:
@@ -95,7 +104,7 @@ class RunFolder:
 
     def open(self) -> None:
         """Make the folder of an unfinished run, without what killed or failed attempts left behind."""
-        with disk(self.running):
+        with explain_disk_errors(self.running):
             self.running.mkdir(parents=True, exist_ok=True)
             sync_folder(self.running.parent)
             for leftover in [*self.running.glob("*.tmp"), self.error_file]:
@@ -119,7 +128,7 @@ class RunFolder:
         buffer = io.BytesIO()
         # rows as one text: torch.save looks at every number of a list by itself
         torch.save({"process": process, "rows": json.dumps(rows), "code": dict(code or {})}, buffer)
-        with epochs_kept():
+        with explain_full_disk():
             write_atomically(self.running / "checkpoint.pt", buffer.getvalue())
             self.save_progress(progress)
 
@@ -175,11 +184,11 @@ class RunFolder:
         """Write rows and manifest, give the folder its final name, and drop the checkpoint."""
         import pandas as pd
 
-        with epochs_kept():
+        with explain_full_disk():
             files = write_tables(self.running, {name: pd.DataFrame(tables[name]) for name in TABLES})
-            content = sealed(manifest | {"files": files})
+            content = seal_manifest(manifest | {"files": files})
             write_atomically(self.running / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
-        with disk(self.final):
+        with explain_disk_errors(self.final):
             if self.finished:  # merged in meanwhile
                 shutil.rmtree(self.running, ignore_errors=True)
             else:
@@ -198,16 +207,16 @@ class RunFolder:
         return not any((self.final / leftover).exists() for leftover in LEFTOVERS)
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest of a finished run; `Damaged` where it is not what was written."""
+        """The manifest of a finished run; `DamagedError` where it is not what was written."""
         path = self.final / MANIFEST
-        content = whole(path, read_manifest(path, self.again), self.again)
+        content = check_seal(path, read_manifest(path, self.again), self.again)
         name = RUN_NAME.search(self.final.name)
-        if name and not unsealed(content) and not name[0].endswith(f"_{content.get('id')}"):
-            raise Damaged(path, f"is that of another run, {content.get('id')}", self.again)
+        if name and not is_unsealed(content) and not name[0].endswith(f"_{content.get('id')}"):
+            raise DamagedError(path, f"is that of another run, {content.get('id')}", self.again)
         return content
 
     def rows(self, manifest: dict[str, Any]) -> dict[str, pa.Table]:
-        """The tables of a finished run by its manifest; `Damaged` where their bytes are not those that were written."""
+        """The tables of a finished run by its manifest; `DamagedError` where their bytes are not what was written."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -218,51 +227,51 @@ class RunFolder:
                 # a thread for each column would cost more than it saves on so few rows
                 tables[name] = pq.ParquetFile(pa.BufferReader(stored)).read(use_threads=False)
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise Damaged(
-                    self.final / f"{name}.parquet", f"is no table ({first_line(error)})", self.again
+                raise DamagedError(
+                    self.final / f"{name}.parquet", f"is no table ({read_first_line(error)})", self.again
                 ) from None
         if "configuration" in manifest:
             self.check(lambda: check_types(tables, owned=False))
         return tables
 
     def check(self, look: Callable[[], None]) -> None:
-        """Turn what is unfit about the tables of this run into `Damaged`."""
+        """Turn what is unfit about the tables of this run into `DamagedError`."""
         try:
             look()
         except Unfit as error:
-            raise Damaged(self.final / f"{error.table}.parquet", str(error), self.again) from None
+            raise DamagedError(self.final / f"{error.table}.parquet", str(error), self.again) from None
 
     def check_rows(self, tables: Mapping[str, pa.Table], method: str, seed: int) -> None:
-        """`Damaged` where the values of this run's tables are not what they are to be."""
-        self.check(lambda: check_values({name: owned(table, method, seed) for name, table in tables.items()}))
+        """`DamagedError` where the values of this run's tables are not what they are to be."""
+        self.check(lambda: check_values({name: add_owner(table, method, seed) for name, table in tables.items()}))
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The same as DataFrames."""
         return {name: rows.to_pandas() for name, rows in self.rows(self.manifest()).items()}
 
-    def damage(self) -> list[Damaged]:
+    def damage(self) -> list[DamagedError]:
         """Every file of a finished run that is not what was written."""
         try:
             manifest = self.manifest()
-        except Damaged as error:
+        except DamagedError as error:
             return [error]
         found = []
         for name in manifest.get("files", {f"{table}.parquet": None for table in TABLES}):
             try:
                 self.read(name, manifest)
-            except Damaged as error:
+            except DamagedError as error:
                 found.append(error)
         if not found and "configuration" in manifest:
             try:
-                self.check_rows(self.rows(manifest), *owner_of(manifest))
-            except Damaged as error:
+                self.check_rows(self.rows(manifest), *read_owner(manifest))
+            except DamagedError as error:
                 return [error]
         return found
 
     def set_aside(self, to: str = ".damaged") -> Path:
         """Move a run out of the way, finished or not, so that it can be computed again. to: a folder beside them."""
         present = self.final if self.finished else self.running
-        with disk(present):
+        with explain_disk_errors(present):
             aside = present.parent / to / present.name
             aside.parent.mkdir(exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)
@@ -270,24 +279,24 @@ class RunFolder:
         return aside
 
     def read(self, name: str, manifest: dict[str, Any]) -> bytes:
-        """A file of a finished run, by its manifest; `Damaged` where its bytes are not those that were written."""
-        path = inside(self.final, name)
+        """A file of a finished run, by its manifest; `DamagedError` where its bytes are not those that were written."""
+        path = join_inside(self.final, name)
         try:
             content = read_file(path)
         except OSError as error:
-            raise Damaged(path, f"cannot be read ({error.strerror})", self.again) from None
-        if not unsealed(manifest) and sha256(content) != manifest["files"].get(name):
-            raise Damaged(path, OTHER_BYTES, self.again)
+            raise DamagedError(path, f"cannot be read ({error.strerror})", self.again) from None
+        if not is_unsealed(manifest) and hash_bytes(content) != manifest["files"].get(name):
+            raise DamagedError(path, OTHER_BYTES, self.again)
         return content
 
 
 @contextmanager
-def epochs_kept() -> Iterator[None]:
+def explain_full_disk() -> Iterator[None]:
     """Say what a full disk costs a run: nothing of what it has finished."""
     try:
         yield
-    except Full as error:
-        raise Full(f"{error}, finished epochs are kept") from None
+    except DiskFullError as error:
+        raise DiskFullError(f"{error}, finished epochs are kept") from None
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | Iterable[pa.Table]]) -> dict[str, str]:
@@ -295,13 +304,13 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | Iterable[pa.T
     manifest keeps them."""
     files = {}
     for name, table in tables.items():
-        content = encoded(table)
+        content = encode_table(table)
         write_atomically(folder / f"{name}.parquet", content)
-        files[f"{name}.parquet"] = sha256(content)
+        files[f"{name}.parquet"] = hash_bytes(content)
     return files
 
 
-def encoded(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
+def encode_table(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
     """A table as a Parquet file."""
     import pandas as pd
     import pyarrow.parquet as pq
@@ -319,47 +328,47 @@ def encoded(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
     return buffer.getvalue()
 
 
-def owner_of(manifest: Mapping[str, Any]) -> tuple[str, int]:
+def read_owner(manifest: Mapping[str, Any]) -> tuple[str, int]:
     """Method and seed of a run, by its manifest."""
     return manifest["method_name"], manifest["configuration"]["seed"]
 
 
 def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
-    """What a manifest says, sealed or not; `Damaged` where it says nothing."""
+    """What a manifest says, sealed or not; `DamagedError` where it says nothing."""
     try:
         content = parse_json(read_file(path))
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else error
-        raise Damaged(path, f"cannot be read ({told})", again) from None
+        raise DamagedError(path, f"cannot be read ({told})", again) from None
     if not isinstance(content, dict):
-        raise Damaged(path, "is no manifest", again)
+        raise DamagedError(path, "is no manifest", again)
     try:
         check_manifest(content)
     except ValueError as error:
         of_run = "configuration" in content or "retraining" in content
-        raise Damaged(path, str(error), again if of_run else ANEW) from None
+        raise DamagedError(path, str(error), again if of_run else ANEW) from None
     return content
 
 
-def first_line(error: Exception) -> str:
+def read_first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
-def whole(path: Path, manifest: dict[str, Any], again: str = RECOMPUTE) -> dict[str, Any]:
-    """The manifest of a run, or `Damaged` where it breaks its seal. path: where it was read."""
-    if not (manifest == sealed(manifest) or unsealed(manifest)):
-        raise Damaged(path, OTHER_BYTES, again)
-    if not unsealed(manifest) and "files" not in manifest:
-        raise Damaged(path, "names no files", again)
+def check_seal(path: Path, manifest: dict[str, Any], again: str = RECOMPUTE) -> dict[str, Any]:
+    """The manifest of a run, or `DamagedError` where it breaks its seal. path: where it was read."""
+    if not (manifest == seal_manifest(manifest) or is_unsealed(manifest)):
+        raise DamagedError(path, OTHER_BYTES, again)
+    if not is_unsealed(manifest) and "files" not in manifest:
+        raise DamagedError(path, "names no files", again)
     return manifest
 
 
-def unsealed(manifest: dict[str, Any]) -> bool:
+def is_unsealed(manifest: dict[str, Any]) -> bool:
     """Whether a manifest is of record format 1, which kept no sums."""
     return manifest.get("configuration", {}).get("format") == 1 and "files" not in manifest
 
 
-def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+def seal_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
     """The manifest with the SHA-256 of all else that it holds."""
     content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return content | {"sha256": sha256_of(content)}
+    return content | {"sha256": hash_values(content)}

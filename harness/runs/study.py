@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.core.errors import HarnessError
-from harness.core.files import DEFAULT_OUT, sha256, sha256_of, text_of
+from harness.core.files import DEFAULT_OUT, hash_bytes, hash_values, serialize_values
 from harness.core.notation import read_toml
 from harness.core.registry import explain
 from harness.core.seeds import check_seeds, parse_seeds
@@ -22,13 +22,13 @@ from harness.core.settings import Settings
 from harness.core.streams import Streams
 from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.datasets.base import DATASETS, Dataset
-from harness.runs.apart import differing, of_runs
+from harness.runs.apart import collect_settings, find_differences
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
-from harness.runs.code import foreign_code
+from harness.runs.code import digest_foreign_code
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import Design, Point, Randomness
-from harness.runs.retraining.table import Asked, study_table
+from harness.runs.retraining.table import RetrainingRequest, open_study_table
 from harness.runs.store import RUNNING
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
@@ -46,7 +46,7 @@ RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
 
 
-class Evaluation(Settings):
+class EvaluationSettings(Settings):
     """How the one-shot network is evaluated on the search-validation half: on how many images, the first ones (all of
     them, if not said), and after every how many epochs (and the last). Epochs without an evaluation have no supernet
     accuracy."""
@@ -74,7 +74,7 @@ class StudyFile(BaseModel):
     dataset: str | dict[str, Any]
     table: str = NO_TABLE
     judge: int | Literal["last"] = 1
-    retraining: Asked = Asked()
+    retraining: RetrainingRequest = RetrainingRequest()
     methods: list[str] | dict[str, dict[str, Any]]
     seeds: list[int] = Field(min_length=1)
     randomness: Randomness = Randomness()
@@ -83,7 +83,7 @@ class StudyFile(BaseModel):
     preset: PresetName = "fixed"
     supernet: SupernetSize = SupernetSize()
     training: Training = Training()
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationSettings = EvaluationSettings()
     probes: list[str] | dict[str, dict[str, Any]] = {}
     comparison: Declared = Declared()
     figures: Appearance = Appearance()
@@ -133,7 +133,7 @@ class Run:
     preset: PresetName
     supernet: SupernetSize
     training: Training
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     probes: tuple[Probe, ...] = ()
     recipe: str = ""
     judge: int | Literal["last"] = 1
@@ -190,22 +190,22 @@ class Run:
             **({} if self.judge == 1 else {"judge": self.judge}),
             **({"randomness": told} if (told := self.point.describe() if self.point else {}) else {}),
         }
-        foreign = foreign_code(told)
+        foreign = digest_foreign_code(told)
         return told | ({"code": foreign} if foreign else {})
 
     @cached_property
     def around_seed(self) -> tuple[str, str]:
-        """What `sha256_of` makes of the configuration, before and after the seed."""
+        """What `hash_values` makes of the configuration, before and after the seed."""
         told = self.describe()
-        before = text_of({key: value for key, value in told.items() if key < "seed"})
-        after = text_of({key: value for key, value in told.items() if key > "seed"})
+        before = serialize_values({key: value for key, value in told.items() if key < "seed"})
+        after = serialize_values({key: value for key, value in told.items() if key > "seed"})
         return before.removesuffix("}"), after.removeprefix("{")
 
     @cached_property
     def id(self) -> str:
         """Hash of the resolved configuration: equal configurations are one run, whatever their study is called."""
         before, after = (self.first or self).around_seed
-        return sha256(f'{before}, "seed": {self.seed}, {after}'.encode())[:12]
+        return hash_bytes(f'{before}, "seed": {self.seed}, {after}'.encode())[:12]
 
     @property
     def folder_name(self) -> str:
@@ -218,9 +218,9 @@ class Run:
         return f"-{label}" if label.startswith(".") else label  # readers take a folder with a dot for no run
 
 
-def id_of(configuration: dict[str, Any]) -> str:
+def compute_run_id(configuration: dict[str, Any]) -> str:
     """The id of the run with this resolved configuration."""
-    return sha256_of(configuration)[:12]
+    return hash_values(configuration)[:12]
 
 
 @dataclass(frozen=True)
@@ -260,8 +260,8 @@ class Study:
     def apart(self) -> dict[str, dict[str, Any]]:
         """Of each method that trains a network, the settings in which the methods differ, and where published ones are
         from; empty where all are trained alike."""
-        settings = of_runs(self.runs)
-        apart = differing(settings)
+        settings = collect_settings(self.runs)
+        apart = find_differences(settings)
         if self.file.recipe == "shared":
             return apart
         recipes = {run.method_name: run.recipe for run in self.runs}
@@ -271,7 +271,7 @@ class Study:
 def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), seeds: str | None = None) -> Study:
     """Read, change (`--set`, `--seeds`), validate and expand a study file, or what such a file would hold."""
     if isinstance(source, Mapping):
-        raw, path = plain_values(source), Path(f"{source.get('name', 'study')}.toml")
+        raw, path = copy_plain_values(source), Path(f"{source.get('name', 'study')}.toml")
     elif source.suffix.lower() in FOREIGN:
         raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     else:
@@ -282,14 +282,14 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
-        raise HarnessError(explain(error, f"study {path}", known_keys(error))) from None
+        raise HarnessError(explain(error, f"study {path}", list_known_keys(error))) from None
     options = [word for setting in settings for word in ("--set", setting)]
     options += [] if seeds is None else ["--seeds", seeds]
     changes = None if isinstance(source, Mapping) else tuple(options)
     return replace(expand(file, path), changes=changes)
 
 
-def plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
+def copy_plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of what a study's file would hold, as a mapping says it."""
     if strange := next((key for key in study if not isinstance(key, str)), None):
         raise HarnessError(f"{brief(strange)} is no key of a study: write a text")
@@ -304,7 +304,7 @@ def plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def known_keys(error: ValidationError) -> list[str]:
+def list_known_keys(error: ValidationError) -> list[str]:
     """The keys that are known where the first unknown one stands."""
     level: Any = StudyFile
     unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
@@ -324,7 +324,7 @@ def expand(file: StudyFile, source: Path) -> Study:
     if "name" not in fields:
         raise HarnessError(f'study {source}: the dataset needs a name, such as dataset = {{name = "npz", path = ...}}')
     dataset: Dataset = DATASETS.build(fields.pop("name"), fields)
-    table = study_table(file.table, space, dataset, file.retraining, f"study {source}")
+    table = open_study_table(file.table, space, dataset, file.retraining, f"study {source}")
     if table is not None and table.info["space"] != space.name:
         raise HarnessError(f"table {table.name!r} is of the space {table.info['space']!r}, not {space.name!r}")
     asked = file.probes if isinstance(file.probes, dict) else {name: {} for name in file.probes}

@@ -12,9 +12,9 @@ from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.core.streams import Streams
-from harness.search.methods import Method, method, refuse_senseless, refuse_unfit
-from harness.search.naming import Recipe
-from harness.search.recipes import published
+from harness.search.methods import Method, build_method, refuse_senseless, refuse_unfit
+from harness.search.naming import SearchRecipe
+from harness.search.recipes import find_published_recipe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
@@ -47,7 +47,7 @@ class Trained:
     recipe: str
 
 
-def of_parts(recipe: Recipe, chosen: Method) -> dict[str, Any]:
+def apply_recipe_to_parts(recipe: SearchRecipe, chosen: Method) -> dict[str, Any]:
     """What a recipe decides of a method's parts, as the method has it in the end."""
     fields = {part.name: part.model_dump() for part in recipe.beside} | dict(recipe.fields)
     parts = chosen.parts()
@@ -69,12 +69,12 @@ class Common:
     def of(self, label: str, changes: Mapping[str, Any]) -> Trained:
         """The method of a label, with its own changes: what it says itself wins, then its recipe, then the study."""
         expression = str(changes.get("method", label))
-        chosen = method(expression, self.preset)
+        chosen = build_method(expression, self.preset)
         own = {section: self._section(label, section, changes.get(section, {}), chosen) for section in OWN}
-        recipe = Recipe("")
+        recipe = SearchRecipe("")
         if self.recipe == "published" and isinstance(chosen.searcher, SupernetSearcher):
             decided = {f"{section}.{key}" for section in OWN for key in own[section]}
-            recipe = published(expression, self.space, decided | ({"epochs"} if self.epochs else set()))
+            recipe = find_published_recipe(expression, self.space, decided | ({"epochs"} if self.epochs else set()))
             added: tuple[Any, ...] = tuple(part for part in recipe.beside if part.name not in chosen.parts())
             chosen = replace(chosen, regularizers=(*chosen.regularizers, *added))
         epochs = self.epochs or recipe.epochs
@@ -95,7 +95,8 @@ class Common:
             epochs,
             self._changed(self.supernet, depth | of_recipe | own["supernet"], f"methods.{label}.supernet"),
             self._changed(self.training, {**recipe.training, **own["training"]}, f"methods.{label}.training"),
-            recipe.source + "".join(f", with {name} {fields}" for name, fields in of_parts(recipe, chosen).items()),
+            recipe.source
+            + "".join(f", with {name} {fields}" for name, fields in apply_recipe_to_parts(recipe, chosen).items()),
         )
 
     def _check_moves(self, label: str, chosen: Method, epochs: int) -> None:

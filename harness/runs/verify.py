@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import inside, read_file, sha256
-from harness.runs.published import published_tables
-from harness.runs.store import ANEW, MANIFEST, OTHER_BYTES, RUN_NAME, Damaged, RunFolder, look, read_manifest, unsealed
-from harness.runs.study import id_of
+from harness.core.files import hash_bytes, join_inside, read_file
+from harness.runs.published import read_published_tables
+from harness.runs.store import (
+    ANEW,
+    MANIFEST,
+    OTHER_BYTES,
+    RUN_NAME,
+    DamagedError,
+    RunFolder,
+    is_unsealed,
+    look,
+    read_manifest,
+)
+from harness.runs.study import compute_run_id
 
 DEPTH = 2
 """Folders of runs are looked for this far below: a folder of all studies, a study's, a run's."""
@@ -26,7 +36,7 @@ class Verified:
     whole: list[Path] = field(default_factory=list)
     unsealed: list[Path] = field(default_factory=list)
     running: list[Path] = field(default_factory=list)
-    damaged: list[Damaged] = field(default_factory=list)
+    damaged: list[DamagedError] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.whole or self.unsealed or self.running or self.damaged)
@@ -39,7 +49,7 @@ def verify(folders: Sequence[Path]) -> Verified:
         if not folder.is_dir():
             raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
         found = Verified()
-        for path in below(folder, DEPTH, found.running):
+        for path in iterate_result_folders(folder, DEPTH, found.running):
             look_at(path, found)
         if not found:
             raise HarnessError(f"{folder} holds no runs: name a study's folder, or one run's")
@@ -48,7 +58,7 @@ def verify(folders: Sequence[Path]) -> Verified:
     return seen
 
 
-def below(folder: Path, depth: int, running: list[Path]) -> Iterator[Path]:
+def iterate_result_folders(folder: Path, depth: int, running: list[Path]) -> Iterator[Path]:
     """The folders of finished runs and of published results; adds to those of unfinished runs."""
     if RUN_NAME.search(folder.name) or (folder / MANIFEST).exists():
         yield folder
@@ -56,17 +66,17 @@ def below(folder: Path, depth: int, running: list[Path]) -> Iterator[Path]:
         seen = look(folder)
         running += [folder / name for name in sorted(seen.running - seen.finished)]
         for name in sorted(seen.finished):
-            yield from below(folder / name, depth - 1, running)
+            yield from iterate_result_folders(folder / name, depth - 1, running)
 
 
 def look_at(path: Path, found: Verified) -> None:
     """Add a folder of one run, or of published results, to what was found."""
     try:
         manifest = read_manifest(path / MANIFEST)
-    except Damaged as error:
+    except DamagedError as error:
         found.damaged.append(error)
         return
-    damage = of_run(path, manifest) if "configuration" in manifest else of_published(path, manifest)
+    damage = verify_run(path, manifest) if "configuration" in manifest else verify_published(path, manifest)
     if damage:
         found.damaged += damage
     elif "files" in manifest:
@@ -75,28 +85,28 @@ def look_at(path: Path, found: Verified) -> None:
         found.unsealed.append(path)
 
 
-def of_run(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
+def verify_run(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
     """What is damaged in the folder of a finished run."""
     damage = RunFolder(path.parent, path.name).damage()
-    if not damage and not unsealed(manifest):
+    if not damage and not is_unsealed(manifest):
         told = manifest.get("id")
-        if told != id_of(manifest["configuration"]):
-            return [Damaged(path / MANIFEST, f"is that of another run, {told}")]
+        if told != compute_run_id(manifest["configuration"]):
+            return [DamagedError(path / MANIFEST, f"is that of another run, {told}")]
     return damage
 
 
-def of_published(path: Path, manifest: dict[str, Any]) -> list[Damaged]:
+def verify_published(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
     """The same of published results."""
     damage = []
     for name, sum_ in manifest.get("files", {}).items():
         try:
-            if sha256(read_file(inside(path, name))) != sum_:
-                damage.append(Damaged(path / name, OTHER_BYTES, ANEW))
+            if hash_bytes(read_file(join_inside(path, name))) != sum_:
+                damage.append(DamagedError(path / name, OTHER_BYTES, ANEW))
         except OSError as error:
-            damage.append(Damaged(path / name, f"cannot be read ({error.strerror})", ANEW))
+            damage.append(DamagedError(path / name, f"cannot be read ({error.strerror})", ANEW))
     if not damage:
         try:
-            published_tables(path, manifest)
-        except Damaged as error:
+            read_published_tables(path, manifest)
+        except DamagedError as error:
             return [error]
     return damage

@@ -30,20 +30,20 @@ class Task:
     folder: RunFolder
 
 
-def work(task: Task, device: str) -> Ended:
+def execute_task(task: Task, device: str) -> Ended:
     """Execute one run on as many threads as it says, one as a rule, so that its bits do not depend on how many run at a
     time. device: as --device says it; `auto` is resolved here, on the machine that computes. What fails leaves its
     traceback in the run's folder."""
     import torch
 
-    from harness.core.arithmetic import arithmetic, check_precision, on_threads, resolve_device
+    from harness.core.arithmetic import check_precision, resolve_device, use_precision, use_threads
     from harness.runs.run import execute
 
     try:
         resolved = resolve_device(device)
         check_precision(task.run.training.precision, resolved)
         where = torch.device(resolved)
-        with on_threads(task.run.threads), arithmetic("fp32", where):
+        with use_threads(task.run.threads), use_precision("fp32", where):
             execute(task.run, task.folder, where)
     except Held as held:
         return Ended("held", str(held))

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from harness.spaces.blocks.supernet import Supernet
 
 
-def alpha_gradients(counts: Counted, sample: Mix, alphas: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:
+def select_alpha_gradients(
+    counts: Counted, sample: Mix, alphas: Sequence[Tensor], slopes: Sequence[Tensor]
+) -> list[Tensor]:
     """The gradients of alpha whose norm is clipped with that of the weights.
 
     counts: see `Counted`. sample: the mixing weights, as a function of alphas. slopes: the loss's gradient over them.
@@ -27,7 +29,7 @@ def alpha_gradients(counts: Counted, sample: Mix, alphas: Sequence[Tensor], slop
     return [g if old is None else g + old for g, old in zip(found, left, strict=True)]
 
 
-def with_zeros(
+def fill_with_zeros(
     net: Supernet,
     weights: Sequence[nn.Parameter],
     gradients: Sequence[Tensor | None],
@@ -46,7 +48,7 @@ def with_zeros(
     return [torch.zeros_like(w) if g is None and moved else g for w, g, moved in pairs]
 
 
-def norm_and_scale(gradients: Sequence[Tensor], limit: float) -> tuple[Tensor, Tensor]:
+def compute_norm_and_scale(gradients: Sequence[Tensor], limit: float) -> tuple[Tensor, Tensor]:
     """The joint norm of gradients, and the factor that makes it at most `limit`, as PyTorch clips; scalars."""
     norm = torch.nn.utils.get_total_norm(gradients)
     return norm, (limit / (norm + 1e-6)).clamp(max=1.0)
@@ -57,7 +59,7 @@ def clip(
 ) -> Tensor:
     """Give the weights their gradients, scaled so that the norm of all, and of those `beside` them, is at most `limit`.
     Returns the norm before."""
-    norm, scale = norm_and_scale([*(g for g in gradients if g is not None), *beside], limit)
+    norm, scale = compute_norm_and_scale([*(g for g in gradients if g is not None), *beside], limit)
     for weight, gradient in zip(weights, gradients, strict=True):
         weight.grad = None if gradient is None else gradient * scale
     return norm

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from harness.core.streams import Make, Streams, sent
+from harness.core.streams import Make, Streams, send_to_device
 from harness.search.loop import SupernetSearch
 
 Step = Callable[..., Tensor]
@@ -53,7 +53,7 @@ def make_replayable(search: SupernetSearch) -> None:
     search.replayed = lambda step: Replayed(step, search.streams, CUDAGraph(search.device))
 
 
-class Draws:
+class GraphDraws:
     """The draws of a step: noted in one step, then made for each replay and sent to the device in one piece."""
 
     def __init__(self, streams: Streams) -> None:
@@ -68,7 +68,7 @@ class Draws:
         self.noted.append((name, make))
         self.places.append((slice(self.size, self.size + drawn.nbytes), drawn))
         self.size += -(-drawn.nbytes // ALIGNMENT) * ALIGNMENT
-        return sent(drawn, device)
+        return send_to_device(drawn, device)
 
     def place(self, device: torch.device) -> Callable[[str, Make, torch.device], Tensor]:
         """Room for them on the device, from which the step that is captured takes them in the same order."""
@@ -95,13 +95,13 @@ class Replayed:
 
     def __init__(self, step: Step, streams: Streams, graph: Graph) -> None:
         self.step, self.streams, self.graph = step, streams, graph
-        self.draws: Draws | None = None
+        self.draws: GraphDraws | None = None
         self.inputs: list[Tensor] = []
         self.refused = False
 
     def __call__(self, *batches: Sequence[Tensor]) -> Tensor:
         if self.draws is None:
-            self.draws = Draws(self.streams)
+            self.draws = GraphDraws(self.streams)
             with self.streams.drawing_from(self.draws.note), warnings.catch_warnings():
                 # the first step makes the optimisers' state, and is not captured, which PyTorch would warn of
                 warnings.filterwarnings("ignore", message=".*capturable=True.*")
@@ -121,7 +121,7 @@ class Replayed:
         self.graph.replay()
         return self.result.clone()
 
-    def _capture(self, draws: Draws, batches: Sequence[Sequence[Tensor]]) -> None:
+    def _capture(self, draws: GraphDraws, batches: Sequence[Sequence[Tensor]]) -> None:
         kept = [tuple(t.clone() for t in batch) for batch in batches]
         with self.streams.drawing_from(draws.place(kept[0][0].device)), self.graph.capture():
             self.result = self.step(*kept)

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.core.arithmetic import arithmetic
+from harness.core.arithmetic import use_precision
 from harness.core.errors import HarnessError
 from harness.datasets.base import Batch, Part
-from harness.search.clipping import alpha_gradients, clip, with_zeros
-from harness.search.regularizers.base import Regularizer, penalty
+from harness.search.clipping import clip, fill_with_zeros, select_alpha_gradients
+from harness.search.regularizers.base import Regularizer, compute_penalty
 from harness.search.state import SearchState
 from harness.search.steps import (
     ArchitectureStep,
     WeightStep,
-    batch_cross_entropy,
-    cross_entropy,
-    frozen_cross_entropy,
+    compute_cross_entropy,
+    make_batch_cross_entropy,
+    make_frozen_cross_entropy,
 )
 from harness.search.training import Training
 from harness.spaces.base import Architecture
@@ -76,7 +76,7 @@ class SupernetSearch(SearchState):
         losses = []
         self.feed.begin_epoch()
         while self.feed.more():
-            with arithmetic(self.training.precision, self.device):
+            with use_precision(self.training.precision, self.device):
                 losses.append(step(*self.batches(epoch)))
             on_step()
         loss = torch.stack(losses).mean().item()
@@ -159,8 +159,8 @@ class SupernetSearch(SearchState):
             weights=self.weights,
             train=train,
             valid=valid,
-            loss=cross_entropy,
-            penalty=partial(penalty, self.regularizers, moment),
+            loss=compute_cross_entropy,
+            penalty=partial(compute_penalty, self.regularizers, moment),
             learning_rate=learning_rate,
             momentum=self.training.momentum,
             weight_decay=self.weight_optimizer.param_groups[0]["weight_decay"],
@@ -176,8 +176,8 @@ class SupernetSearch(SearchState):
     def weight_step(self, train: Batch, valid: Batch, epoch: int, learning_rate: float) -> Tensor:
         step = WeightStep(
             net=self.net,
-            loss=lambda m: cross_entropy(self.net, m, train),
-            valid_loss=lambda m: cross_entropy(self.net, m, valid),
+            loss=lambda m: compute_cross_entropy(self.net, m, train),
+            valid_loss=lambda m: compute_cross_entropy(self.net, m, valid),
             frozen_loss=partial(self.attacked_loss, train),
             memory=self.memory,
             moment=self.moment(epoch),
@@ -194,8 +194,8 @@ class SupernetSearch(SearchState):
             gradients = regularizer.weight_gradients(gradients, mix, step)
         if self.preset.unevaluated_weights_move:
             every = self.searcher.architecture_evaluates == "all"
-            gradients = with_zeros(self.net, self.weights, gradients, self.memory, every=every)
-        beside = alpha_gradients(self.counts, sample, self.alphas, found[len(self.weights) :])
+            gradients = fill_with_zeros(self.net, self.weights, gradients, self.memory, every=every)
+        beside = select_alpha_gradients(self.counts, sample, self.alphas, found[len(self.weights) :])
         self.last_norm = clip(self.weights, gradients, beside, self.training.gradient_clip)
         for group in self.weight_optimizer.param_groups:
             group["lr"] = learning_rate
@@ -207,8 +207,8 @@ class SupernetSearch(SearchState):
     def attacked_loss(self, batch: Batch) -> Callable[[Mix], Tensor]:
         """The loss of a batch as a function of the mixing weights that an attack raises (see `Preset`)."""
         if self.preset.ascends_in_eval_mode:
-            return frozen_cross_entropy(self.net, batch)
-        return batch_cross_entropy(self.net, batch)
+            return make_frozen_cross_entropy(self.net, batch)
+        return make_batch_cross_entropy(self.net, batch)
 
     def perturbed_mix(self, sample: Sequence[Tensor], step: WeightStep) -> list[Tensor]:
         """The mixing weights of the weight step: a sample, perturbed by each regularizer in turn, detached."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import Plugin, Registry
 from harness.core.text import brief
-from harness.search.naming import Named, Recipes
+from harness.search.naming import NamedUse, Recipes
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
-from harness.search.searchers.base import SEARCHERS, SupernetSearcher, composed
+from harness.search.searchers.base import SEARCHERS, SupernetSearcher, compose_searchers
 from harness.search.searchers.darts import DARTS
 from harness.spaces.base import APART, PresetName, Space
 
@@ -57,14 +57,14 @@ class Method:
         parts = self.parts()
         for name, fields in changes.items():
             if name not in parts:
-                raise HarnessError(f"this method has no part {name!r} to set: {did_you_mean(name, parts)}")
+                raise HarnessError(f"this method has no part {name!r} to set: {suggest_names(name, parts)}")
             if not isinstance(fields, Mapping):
                 raise HarnessError(f"{name} = {brief(fields)} sets no fields: write {name} = {{field = value}}")
             kind = SEARCHERS if parts[name] in self.searchers else REGULARIZERS
             parts[name] = kind.build(name, parts[name].model_dump() | fields)
         count = len(self.searchers)
         built: list[Any] = list(parts.values())
-        return made(built[:count], tuple(built[count:]))
+        return combine_parts(built[:count], tuple(built[count:]))
 
     def describe(self) -> dict[str, Fields]:
         """Every part with its fields and its revision: what a run's identity is made of."""
@@ -84,12 +84,12 @@ class Entry:
 
 
 @cache
-def methods() -> dict[str, Entry]:
+def list_methods() -> dict[str, Entry]:
     """Every known name: those that the registered searchers and regularizers declare, and each regularizer's own."""
     found: dict[str, Entry] = {}
     for registry in (SEARCHERS, REGULARIZERS):
         for own, cls in registry.classes.items():
-            for name, named in _declared(registry, own, cls).items():
+            for name, named in _list_declared(registry, own, cls).items():
                 if name in found:
                     raise HarnessError(f"two parts declare the method {name!r}: give one of them another name")
                 parts = (cls(**named.fields), *named.beside)
@@ -105,27 +105,27 @@ def methods() -> dict[str, Entry]:
     return found
 
 
-def _declared(registry: Registry, own: str, cls: Any) -> dict[str, Named]:
+def _list_declared(registry: Registry, own: str, cls: Any) -> dict[str, NamedUse]:
     """The names of a class; a regularizer can always be asked for by its own, with plain DARTS."""
-    declared: dict[str, Named] = dict(vars(cls).get("methods", {}))
+    declared: dict[str, NamedUse] = dict(vars(cls).get("methods", {}))
     if registry is REGULARIZERS and own not in declared:
-        return declared | {own: Named(alias=bool(declared))}
-    return declared or {own: Named()}
+        return declared | {own: NamedUse(alias=bool(declared))}
+    return declared or {own: NamedUse()}
 
 
-def method(expression: str, preset: PresetName = "fixed") -> Method:
+def build_method(expression: str, preset: PresetName = "fixed") -> Method:
     """The method of a name, or of several joined by ' + '. preset: its own one, `official` as its published code.
 
     A combination takes all regularizers in the order written, and the searcher that is not plain DARTS; two of them are
     composed if one gives the mixing weights and the other the gradient (`gdas + amended-darts`), else an error.
     """
-    known = methods()
+    known = list_methods()
     searchers: list[Any] = []
     official: dict[str, Fields] = {}
     regularizers: dict[str, Regularizer] = {}
     for name in (part.strip() for part in expression.split("+")):
         if name not in known:
-            raise HarnessError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+            raise HarnessError(f"unknown method {name!r}: {suggest_names(name, known)}")
         official |= {part: dict(fields) for part, fields in known[name].official.items() if fields}
         if known[name].searcher not in (PLAIN, *searchers):
             searchers.append(known[name].searcher)
@@ -141,7 +141,7 @@ def method(expression: str, preset: PresetName = "fixed") -> Method:
         names = " and ".join(repr(searcher.name) for searcher in built)
         raise HarnessError(
             f"method {expression!r} combines the searchers {names}: two go together where one gives the mixing weights "
-            f"({_of_role('relaxation')}) and the other the gradient ({_of_role('estimator')})"
+            f"({_list_of_role('relaxation')}) and the other the gradient ({_list_of_role('estimator')})"
         )
     if regularizers and not isinstance(built[0], SupernetSearcher):
         raise HarnessError(
@@ -149,22 +149,24 @@ def method(expression: str, preset: PresetName = "fixed") -> Method:
         )
     built = sorted(built, key=lambda searcher: getattr(searcher, "role", "whole"), reverse=True)  # relaxation first
     # what sets the mixing weights goes before what perturbs them
-    found = made(built, tuple(sorted(regularizers.values(), key=lambda regularizer: not regularizer.without_alpha)))
+    found = combine_parts(
+        built, tuple(sorted(regularizers.values(), key=lambda regularizer: not regularizer.without_alpha))
+    )
     if isinstance(found.searcher, SupernetSearcher):
         refuse_senseless(expression, found.searcher, found.regularizers)
     return found.override(official) if preset == "official" and official else found
 
 
-def _of_role(role: str) -> str:
+def _list_of_role(role: str) -> str:
     """The searchers that can be composed in a role."""
     return ", ".join(name for name, cls in SEARCHERS.classes.items() if getattr(cls, "role", "whole") == role)
 
 
-def made(searchers: Sequence[Any], regularizers: tuple[Regularizer, ...]) -> Method:
+def combine_parts(searchers: Sequence[Any], regularizers: tuple[Regularizer, ...]) -> Method:
     """The method of one searcher, or of a relaxation and an estimator."""
     if len(searchers) == 1:
         return Method(searchers[0], regularizers)
-    return Method(composed(*searchers), regularizers, tuple(searchers))
+    return Method(compose_searchers(*searchers), regularizers, tuple(searchers))
 
 
 def refuse_unfit(expression: str, chosen: Method, space: Space) -> None:
@@ -180,7 +182,7 @@ def refuse_unfit(expression: str, chosen: Method, space: Space) -> None:
                 )
 
 
-def fits(chosen: Method, space: Space) -> bool:
+def fits_space(chosen: Method, space: Space) -> bool:
     """Whether the networks of a space have all that a method asks for."""
     try:
         refuse_unfit("", chosen, space)

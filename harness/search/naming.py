@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SearchRecipe:
     """How the code of a paper trains.
 
     source: where the numbers are from. training: fields of `Training`; channels: of the one-shot network; epochs: of
@@ -30,7 +30,7 @@ class Recipe:
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-Recipes = Mapping[str, Recipe]
+Recipes = Mapping[str, SearchRecipe]
 """By the beginning of a space's name, the longest one that fits; "" is for every other space."""
 DARTS_CODE: Mapping[str, Any] = {
     "batch_size": 64,
@@ -63,7 +63,7 @@ AUTODL: Mapping[str, Any] = {**DARTS_CODE, "order": "weights-first", "nesterov":
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedUse:
     """How a class, under one of its papers' names, is used.
 
     fields: of the class, those that differ from their defaults. beside: the parts that the method has besides it.
@@ -85,12 +85,12 @@ Arrays = Mapping[str, Any]
 """Its arrays, by their names."""
 
 
-def noise(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+def read_recorded_noise(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     """The uniform noise of a pass: prefix/noise/0, ..."""
-    return {"alpha-noise": numbered(arrays, f"{prefix}/noise")}
+    return {"alpha-noise": read_numbered(arrays, f"{prefix}/noise")}
 
 
-def numbered(arrays: Arrays, prefix: str) -> list[Tensor]:
+def read_numbered(arrays: Arrays, prefix: str) -> list[Tensor]:
     """The tensors prefix/0, prefix/1, ... in order."""
     found: list[Tensor] = []
     while (key := f"{prefix}/{len(found)}") in arrays:
@@ -118,7 +118,7 @@ class Recorded:
     fields: Callable[[Meta], dict[str, dict[str, Any]]] = lambda meta: {}
     training: Callable[[Meta], dict[str, Any]] = lambda meta: {}
     epochs: Callable[[Meta], int] = lambda meta: 1
-    draws: Callable[[Arrays, str], dict[str, list[Tensor]]] = noise
+    draws: Callable[[Arrays, str], dict[str, list[Tensor]]] = read_recorded_noise
     logits: Callable[[Tensor, Arrays], Tensor] = lambda values, arrays: values
     values: Callable[[Tensor, Meta], Tensor] = lambda logits, meta: logits
     quantities: Callable[[Any, Arrays, str], dict[str, tuple[Any, Any]]] = lambda search, arrays, prefix: {}

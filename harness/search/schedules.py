@@ -5,16 +5,16 @@ from __future__ import annotations
 from harness.search.steps import Moment
 
 
-def until_the_end(start: float, end: float, moment: Moment) -> float:
+def interpolate_until_end(start: float, end: float, moment: Moment) -> float:
     """start + (end - start) e / E: the last epoch has not reached `end` (SmoothDARTS' radius, beta-DARTS, DARTS-)."""
     return start + (end - start) * moment.epoch / moment.epochs
 
 
-def until_the_last_epoch(start: float, end: float, moment: Moment) -> float:
+def interpolate_until_last_epoch(start: float, end: float, moment: Moment) -> float:
     """start + (end - start) e / (E - 1): the last epoch has `end` (scheduled drop-path, Lambda-DARTS, GDAS' tau)."""
     return start + (end - start) * moment.epoch / max(1, moment.epochs - 1)
 
 
-def from_the_first_epoch(start: float, end: float, moment: Moment) -> float:
+def interpolate_from_first_epoch(start: float, end: float, moment: Moment) -> float:
     """start + (end - start) (e + 1) / E: the first epoch has left `start`, the last has `end` (R-DARTS' cutout)."""
     return start + (end - start) * (moment.epoch + 1) / moment.epochs

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.lazy import torch
 from harness.core.streams import Streams
-from harness.datasets.base import Batch, Data, Feed, evaluated
+from harness.datasets.base import Batch, Data, Feed, evaluate_scores
 from harness.search.searchers.base import SupernetSearcher
-from harness.search.steps import Moment, cross_entropy
+from harness.search.steps import Moment, compute_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import Architecture, Preset, Space
-from harness.spaces.blocks.mix import Mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -185,12 +185,12 @@ class SearchState(ABC):
     def accuracy(self, mix: Mix, images: Tensor, labels: Tensor) -> float:
         """Accuracy in % at these mixing weights, with the batch norm of train mode; its running statistics are kept."""
         self.net.train()
-        with kept_buffers(self.net):
-            return evaluated(lambda x: self.net(x, mix), images, labels)[1]
+        with keep_buffers(self.net):
+            return evaluate_scores(lambda x: self.net(x, mix), images, labels)[1]
 
     def loss_at(self, alphas: Sequence[Tensor], batch: Batch) -> Tensor:
         """Cross-entropy of the one-shot network at these logits, differentiable in them, in the network's mode."""
-        return cross_entropy(self.net, self.searcher.mean(alphas, self.moment(self.trained)), batch)
+        return compute_cross_entropy(self.net, self.searcher.mean(alphas, self.moment(self.trained)), batch)
 
     # -- moved -----------------------------------------------------------------------------------------------
 

@@ -97,22 +97,22 @@ class WeightStep:
     moment: Moment
 
 
-def cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
+def compute_cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
     """Mean cross-entropy of a batch, a scalar, with the choices taken that are decided."""
     return F.cross_entropy(net(batch[0], net.constrained(mix)), batch[1])
 
 
-def frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
+def make_frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
     """The same in eval mode as a function of the mixing weights, differentiable in them alone."""
     logits = net.frozen(batch[0])
     return lambda mix: F.cross_entropy(logits(net.constrained(mix)), batch[1])
 
 
-def batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
+def make_batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
     """The same with the batch norm of train mode, whose running statistics stay, and without dropout."""
 
     def loss(mix: Mix) -> Tensor:
         with net.steady():
-            return cross_entropy(net, mix, batch)
+            return compute_cross_entropy(net, mix, batch)
 
     return loss

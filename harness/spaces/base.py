@@ -280,7 +280,7 @@ def search_space(name: str) -> Space:
     return space
 
 
-def enumerable(space: Space, why: str) -> Enumerable:
+def require_enumerable(space: Space, why: str) -> Enumerable:
     """The space, or an error that says what needs all of its architectures."""
     if not isinstance(space, Enumerable):
         raise HarnessError(f"{why} needs every architecture of its space, and {space.name} has too many to list")

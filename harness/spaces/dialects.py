@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.stamps import message
+from harness.core.stamps import strip_stamp
 
 LONGEST = 10_000
 """Characters of a text, of which no cell has as many."""
@@ -35,9 +35,9 @@ LONG = 100
 """Numbers of a range, of which no cell has as many."""
 
 
-def unwrapped(text: str) -> str:
+def unwrap_text(text: str) -> str:
     """A pasted text without the time and the name before it, and without quotes around it."""
-    found = message(text.strip())
+    found = strip_stamp(text.strip())
     for _ in range(3):
         shorter = NAME.sub("", found, count=1).strip().rstrip(",;")
         if len(shorter) > 1 and shorter[0] == shorter[-1] and shorter[0] in "'\"`":
@@ -48,7 +48,7 @@ def unwrapped(text: str) -> str:
     return found
 
 
-def published_index(text: str) -> int | None:
+def parse_index(text: str) -> int | None:
     """The number of a text that is a published index, `#2299` or `2299`; None where it is none. A number with leading
     zeros is none."""
     found = INDEX.fullmatch(text.strip())
@@ -57,13 +57,13 @@ def published_index(text: str) -> int | None:
     return int(found[1] or found[2])
 
 
-def literal(text: str) -> Any:
+def parse_literal(text: str) -> Any:
     """The value of a text in Python's, JSON's or numpy's notation; a call of a namedtuple is the dictionary of its
     fields, with those that have no name under their places. None where it is no value."""
     if len(text) > LONGEST:
         raise HarnessError(f"a text of {len(text):,} characters is no cell: name one cell")
     try:
-        return _value(ast.parse(text.strip(), mode="eval").body)
+        return _evaluate_node(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
     try:  # numbers with spaces between them, as numpy prints them
@@ -72,30 +72,30 @@ def literal(text: str) -> Any:
         return None
 
 
-def _value(node: Any) -> Any:  # noqa: PLR0911 - a way a kind of node
+def _evaluate_node(node: Any) -> Any:  # noqa: PLR0911 - a way a kind of node
     match node:
         case ast.Constant(value):
             return value
         case ast.UnaryOp(ast.USub(), operand):
-            return -_value(operand)
+            return -_evaluate_node(operand)
         case ast.List(elements):
-            return [_value(e) for e in elements]
+            return [_evaluate_node(e) for e in elements]
         case ast.Tuple(elements):
-            return tuple(_value(e) for e in elements)
+            return tuple(_evaluate_node(e) for e in elements)
         case ast.Dict(keys, values):
-            return {_value(k): _value(v) for k, v in zip(keys, values, strict=True)}
+            return {_evaluate_node(k): _evaluate_node(v) for k, v in zip(keys, values, strict=True)}
         case ast.Name(name) if name in WORDS:
             return WORDS[name]
         case ast.Call(function, given, keywords):
-            return _called(getattr(function, "attr", getattr(function, "id", "")), given, keywords)
+            return _evaluate_call(getattr(function, "attr", getattr(function, "id", "")), given, keywords)
     raise ValueError("no value")
 
 
-def _called(name: str, given: list[Any], keywords: list[Any]) -> Any:
+def _evaluate_call(name: str, given: list[Any], keywords: list[Any]) -> Any:
     if name == "range":
-        return [*range(*(_value(a) for a in given))[:LONG]]
+        return [*range(*(_evaluate_node(a) for a in given))[:LONG]]
     if name in WRAPPERS and given:
-        return _value(given[0])
+        return _evaluate_node(given[0])
     if name[:1].isupper():
-        return dict(enumerate(map(_value, given))) | {k.arg: _value(k.value) for k in keywords}
+        return dict(enumerate(map(_evaluate_node, given))) | {k.arg: _evaluate_node(k.value) for k in keywords}
     raise ValueError("no value")

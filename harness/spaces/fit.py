@@ -29,7 +29,7 @@ def check_space(space: Space) -> None:
     except HarnessError:
         raise
     except Exception as error:  # a space of one's own can fail in any way
-        raise HarnessError(f"the space {space.name} fails: {located(error)}") from error
+        raise HarnessError(f"the space {space.name} fails: {locate_error(error)}") from error
 
 
 def check_names(space: Space) -> None:
@@ -58,7 +58,7 @@ def check_architecture(space: Space, rng: np.random.Generator) -> None:
             f"{space.alpha_shapes}"
         )
     space.graph(drawn), space.canonical_key(drawn)
-    for what, found in (("derive(mix(..))", space.derive(mix)), ("parse", parsed(space, drawn.encoding))):
+    for what, found in (("derive(mix(..))", space.derive(mix)), ("parse", parse_written(space, drawn.encoding))):
         if found != drawn:
             told = repr(found.encoding) if isinstance(found, Architecture) else repr(found)
             raise HarnessError(
@@ -67,7 +67,7 @@ def check_architecture(space: Space, rng: np.random.Generator) -> None:
             )
 
 
-def parsed(space: Space, encoding: str) -> Architecture:
+def parse_written(space: Space, encoding: str) -> Architecture:
     """What the space reads in a string that it wrote."""
     try:
         return space.parse(encoding)
@@ -75,7 +75,7 @@ def parsed(space: Space, encoding: str) -> Architecture:
         raise HarnessError(f"parse of the space {space.name} refuses {encoding!r}, its own encoding: {error}") from None
 
 
-def located(error: BaseException) -> str:
+def locate_error(error: BaseException) -> str:
     """The error with the last place in the code, PyTorch's left aside, where it arose."""
     frames = traceback.extract_tb(error.__traceback__)
     last = next((f for f in reversed(frames) if "torch" not in Path(f.filename).parts), frames[-1])

@@ -61,7 +61,7 @@ class Blocked(Shift):
         return float((np.sign(self.candidates) + 1).mean() / 2)
 
 
-def blocked(new: ArrayLike, base: ArrayLike, of_new: Sequence[str], of_base: Sequence[str]) -> Blocked:
+def shift_within_blocks(new: ArrayLike, base: ArrayLike, of_new: Sequence[str], of_base: Sequence[str]) -> Blocked:
     """The shift within blocks, each of which has runs of both."""
     x, y = round_equal(new, base)
     return Blocked(x, y, False, tuple(of_new), tuple(of_base))

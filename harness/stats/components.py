@@ -33,7 +33,7 @@ FEWEST = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class VariancePart:
     """A factor's part of a variance. alone: what it has by itself; whole: with all that it has together with others:
     what goes when this factor does not vary. share: of what all have; of crossed factors that of `alone`. falls: by
     what share the variance of a result falls where this factor is drawn twice and averaged: half of what is whole."""
@@ -49,13 +49,13 @@ class Parts:
     """What a variance is made of. factors: in their order. together: all that two or more factors have together, and
     none alone. total: of a run that draws everything anew. normal: whether effects are taken for normal."""
 
-    factors: dict[str, Part]
-    together: Part
+    factors: dict[str, VariancePart]
+    together: VariancePart
     total: Interval
     normal: bool
 
 
-def crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05) -> Parts:
+def estimate_crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05) -> Parts:
     """The parts of factors that are crossed, one run at each of their meetings.
 
     Args:
@@ -69,29 +69,32 @@ def crossed(values: ArrayLike, names: Sequence[str], level: float = 0.05) -> Par
     """
     seen = np.asarray(values, dtype=float)
     shape, last = seen.shape, tuple(range(seen.ndim))
-    effects = effects_of(seen)
-    squares = {axes: mean_square(effect, axes, shape) for axes, effect in effects.items()}
+    effects = compute_effects(seen)
+    squares = {axes: compute_mean_square(effect, axes, shape) for axes, effect in effects.items()}
     joint = [effect for axes, effect in effects.items() if len(axes) > 1] or [effects[last]]
     parts, normal = solve(squares, shape), is_normal(np.ravel(sum(joint)))
-    ratios = [chi_squared(shape)] + ([] if normal else [redrawn(effects, parts, shape)])
+    ratios = [draw_chi_squared(shape)] + ([] if normal else [redraw_effects(effects, parts, shape)])
     drawn = [solve({axes: np.asarray(squares[axes] / each[axes]) for axes in squares}, shape) for each in ratios]
     groups = [[(axis,)] for axis in last] + [[axes for axes in parts if len(axes) > 1]]
     wholes = [[axes for axes in parts if axis in axes] for axis in last]
-    shares = widest([shares_of(parts, each, groups, level) for each in drawn])
-    falls = widest([falls_of(parts, each, wholes, level) for each in drawn])
+    shares = find_widest([estimate_shares(parts, each, groups, level) for each in drawn])
+    falls = find_widest([estimate_falls(parts, each, wholes, level) for each in drawn])
 
     def of(group: Sequence[Axes]) -> Interval:
         estimate = sum((parts[a] for a in group), np.zeros(()))
-        return widest([[quantiles(estimate, sum((each[a] for a in group), np.zeros(1)), level)] for each in drawn])[0]
+        return find_widest(
+            [[compute_quantiles(estimate, sum((each[a] for a in group), np.zeros(1)), level)] for each in drawn]
+        )[0]
 
     found = {
-        name: Part(of(groups[axis]), of(wholes[axis]), shares[axis], falls[axis]) for axis, name in enumerate(names)
+        name: VariancePart(of(groups[axis]), of(wholes[axis]), shares[axis], falls[axis])
+        for axis, name in enumerate(names)
     }
     both = of(groups[-1])
-    return Parts(found, Part(both, both, shares[-1], NOT_KNOWN), total_of(squares, shape, level), normal)
+    return Parts(found, VariancePart(both, both, shares[-1], NOT_KNOWN), estimate_total(squares, shape, level), normal)
 
 
-def shares_of(
+def estimate_shares(
     parts: Mapping[Axes, Any], drawn: Mapping[Axes, Any], groups: Sequence[Sequence[Axes]], level: float
 ) -> list[Interval]:
     """What share of the sum the parts of each group have, those below zero taken for none."""
@@ -104,10 +107,10 @@ def shares_of(
         return found
 
     seen, again = split({axes: np.atleast_1d(part) for axes, part in parts.items()}), split(drawn)
-    return [quantiles(float(own[0]), draws, level) for own, draws in zip(seen, again, strict=True)]
+    return [compute_quantiles(float(own[0]), draws, level) for own, draws in zip(seen, again, strict=True)]
 
 
-def falls_of(
+def estimate_falls(
     parts: Mapping[Axes, Any], drawn: Mapping[Axes, Any], wholes: Sequence[Sequence[Axes]], level: float
 ) -> list[Interval]:
     """Half of the share that the parts of each whole have of all parts, those below zero taken for none."""
@@ -120,10 +123,10 @@ def falls_of(
             for whole in wholes
         ]
 
-    return [quantiles(float(own[0]), again, level) for own, again in zip(half(parts), half(drawn), strict=True)]
+    return [compute_quantiles(float(own[0]), again, level) for own, again in zip(half(parts), half(drawn), strict=True)]
 
 
-def total_of(squares: Mapping[Axes, Any], shape: Sequence[int], level: float) -> Interval:
+def estimate_total(squares: Mapping[Axes, Any], shape: Sequence[int], level: float) -> Interval:
     """The sum of all parts, with the interval of a sum of mean squares, each with a factor of its own (Graybill & Wang,
     JASA 75, 1980); those with a factor below zero count to the other side (Ting et al., 1990, without the terms that
     would narrow it)."""
@@ -131,7 +134,7 @@ def total_of(squares: Mapping[Axes, Any], shape: Sequence[int], level: float) ->
     factors = {axes: sum(solve(unit[axes], shape).values()) for axes in squares}
     below, above = 0.0, 0.0
     for axes, factor in factors.items():
-        free, term = freedom(axes, shape), (factor * squares[axes]) ** 2
+        free, term = count_freedom(axes, shape), (factor * squares[axes]) ** 2
         down = (1 - free / chi2.ppf(1 - level / 2, free)) ** 2 * term
         up = (free / chi2.ppf(level / 2, free) - 1) ** 2 * term
         below, above = below + (down if factor > 0 else up), above + (up if factor > 0 else down)
@@ -139,14 +142,16 @@ def total_of(squares: Mapping[Axes, Any], shape: Sequence[int], level: float) ->
     return Interval(max(0.0, estimate), max(0.0, estimate - below**0.5), max(0.0, estimate + above**0.5))
 
 
-def widest(kinds: Sequence[Sequence[Interval]]) -> list[Interval]:
+def find_widest(kinds: Sequence[Sequence[Interval]]) -> list[Interval]:
     """Of several kinds of intervals of the same numbers, from the lowest end to the highest."""
     return [
         Interval(own[0].estimate, min(i.low for i in own), max(i.high for i in own)) for own in zip(*kinds, strict=True)
     ]
 
 
-def one_at_a_time(groups: Mapping[str, Sequence[ArrayLike]], level: float = 0.05) -> tuple[dict[str, Part], bool]:
+def estimate_one_at_a_time(
+    groups: Mapping[str, Sequence[ArrayLike]], level: float = 0.05
+) -> tuple[dict[str, VariancePart], bool]:
     """The part of each factor that was varied alone: the mean of its variance around each of several seeds.
 
     Args:
@@ -172,27 +177,31 @@ def one_at_a_time(groups: Mapping[str, Sequence[ArrayLike]], level: float = 0.05
             again = rng.integers(len(sets), size=(DRAWS, len(sets)))
             ratios.append(np.maximum(squares[again].sum(axis=1) / free[again].sum(axis=1) / variances[name], TINY))
         drawn[name] = [variances[name] / ratio for ratio in ratios]
-    whole = {name: widest([[quantiles(variances[name], d, level)] for d in drawn[name]])[0] for name in inside}
+    whole = {
+        name: find_widest([[compute_quantiles(variances[name], d, level)] for d in drawn[name]])[0] for name in inside
+    }
     every = sum(variances.values())
     sums = sum(each[0] for each in drawn.values())
     shares = {
-        name: quantiles(variances[name] / every, drawn[name][0] / sums, level) if every else Interval(0.0, 0.0, 0.0)
+        name: compute_quantiles(variances[name] / every, drawn[name][0] / sums, level)
+        if every
+        else Interval(0.0, 0.0, 0.0)
         for name in inside
     }
-    return {name: Part(NOT_KNOWN, whole[name], shares[name], NOT_KNOWN) for name in inside}, normal
+    return {name: VariancePart(NOT_KNOWN, whole[name], shares[name], NOT_KNOWN) for name in inside}, normal
 
 
 NOT_KNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def effects_of(values: Floats) -> dict[Axes, Floats]:
+def compute_effects(values: Floats) -> dict[Axes, Floats]:
     """What each set of the last axes adds to the mean, beyond what fewer of them add: it sums to zero over every axis.
     Axes before them are of values apart."""
     count = values.ndim
-    return {axes: effect for axes, effect in _effects(values, count).items() if axes}
+    return {axes: effect for axes, effect in _compute_effects(values, count).items() if axes}
 
 
-def _effects(values: Floats, count: int) -> dict[Axes, Floats]:
+def _compute_effects(values: Floats, count: int) -> dict[Axes, Floats]:
     """The same, with the mean as the effect of no axis."""
     first = values.ndim - count
     found: dict[Axes, Floats] = {}
@@ -204,14 +213,14 @@ def _effects(values: Floats, count: int) -> dict[Axes, Floats]:
     return found
 
 
-def mean_square(effect: Floats, axes: Axes, shape: Sequence[int]) -> Any:
+def compute_mean_square(effect: Floats, axes: Axes, shape: Sequence[int]) -> Any:
     """The mean square of a set of axes; of each of the values apart, where there are such."""
     own = tuple(range(effect.ndim - len(shape), effect.ndim))
     times = prod(n for axis, n in enumerate(shape) if axis not in axes)
-    return (effect**2).sum(axis=own) * times / freedom(axes, shape)
+    return (effect**2).sum(axis=own) * times / count_freedom(axes, shape)
 
 
-def freedom(axes: Axes, shape: Sequence[int]) -> int:
+def count_freedom(axes: Axes, shape: Sequence[int]) -> int:
     """Degrees of freedom of a set of axes."""
     return prod(shape[axis] - 1 for axis in axes)
 
@@ -221,31 +230,34 @@ def solve(squares: Mapping[Axes, Any], shape: Sequence[int]) -> dict[Axes, Any]:
     hold it, each as often as its own levels are repeated."""
     found: dict[Axes, Any] = {}
     for axes in sorted(squares, key=len, reverse=True):
-        above = sum(repeats(own, shape) * part for own, part in found.items() if set(axes) < set(own))
-        found[axes] = (squares[axes] - above) / repeats(axes, shape)
+        above = sum(count_repeats(own, shape) * part for own, part in found.items() if set(axes) < set(own))
+        found[axes] = (squares[axes] - above) / count_repeats(axes, shape)
     return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 
 
-def repeats(axes: Axes, shape: Sequence[int]) -> int:
+def count_repeats(axes: Axes, shape: Sequence[int]) -> int:
     """How many values share a level of these axes."""
     return prod(n for axis, n in enumerate(shape) if axis not in axes)
 
 
-def expected(parts: Mapping[Axes, Any], shape: Sequence[int]) -> dict[Axes, Any]:
+def compute_expected(parts: Mapping[Axes, Any], shape: Sequence[int]) -> dict[Axes, Any]:
     """The mean squares that are to be expected of parts."""
     return {
-        axes: sum(repeats(own, shape) * part for own, part in parts.items() if set(axes) <= set(own)) for axes in parts
+        axes: sum(count_repeats(own, shape) * part for own, part in parts.items() if set(axes) <= set(own))
+        for axes in parts
     }
 
 
-def chi_squared(shape: Sequence[int]) -> dict[Axes, Floats]:
+def draw_chi_squared(shape: Sequence[int]) -> dict[Axes, Floats]:
     """Draws of mean squares over their expectations, where effects are normal."""
     rng = np.random.default_rng(0)
     sets = [axes for size in range(1, len(shape) + 1) for axes in combinations(range(len(shape)), size)]
-    return {axes: rng.chisquare(freedom(axes, shape), DRAWS) / freedom(axes, shape) for axes in sets}
+    return {axes: rng.chisquare(count_freedom(axes, shape), DRAWS) / count_freedom(axes, shape) for axes in sets}
 
 
-def redrawn(effects: Mapping[Axes, Floats], parts: Mapping[Axes, Any], shape: Sequence[int]) -> dict[Axes, Floats]:
+def redraw_effects(
+    effects: Mapping[Axes, Floats], parts: Mapping[Axes, Any], shape: Sequence[int]
+) -> dict[Axes, Floats]:
     """The same, of effects that are drawn from those that were seen."""
     rng = np.random.default_rng(0)
     kept = {axes: max(0.0, float(part)) for axes, part in parts.items()}
@@ -256,11 +268,11 @@ def redrawn(effects: Mapping[Axes, Floats], parts: Mapping[Axes, Any], shape: Se
         if spread and kept[axes]:
             size = [n if axis in axes else 1 for axis, n in enumerate(shape)]
             values += rng.choice(pool / spread * kept[axes] ** 0.5, size=(DRAWS, *size))
-    usual = expected(kept, shape)
-    again = {axes: effect for axes, effect in _effects(values, len(shape)).items() if axes}
+    usual = compute_expected(kept, shape)
+    again = {axes: effect for axes, effect in _compute_effects(values, len(shape)).items() if axes}
     found = {}
     for axes, effect in again.items():
-        square = mean_square(effect, axes, shape)
+        square = compute_mean_square(effect, axes, shape)
         found[axes] = np.maximum(square / usual[axes], TINY) if usual[axes] else np.ones(DRAWS)
     return found
 
@@ -276,7 +288,7 @@ def is_normal(effects: Floats) -> bool:
     return bool(shapiro(effects).pvalue >= NORMAL)
 
 
-def quantiles(estimate: Any, drawn: Any, level: float) -> Interval:
+def compute_quantiles(estimate: Any, drawn: Any, level: float) -> Interval:
     """A number with the interval of its draws, none of the three below zero."""
     low, high = np.quantile(np.asarray(drawn), [level / 2, 1 - level / 2])
     least, middle, most = (max(0.0, float(v)) for v in (low, estimate, high))

@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def median_interval(values: ArrayLike, level: float = 0.05) -> Interval:
+def estimate_median(values: ArrayLike, level: float = 0.05) -> Interval:
     """The median with the two values that enclose it as the sign test says (Thompson 1936), exact.
 
     Args:
@@ -38,7 +38,7 @@ def median_interval(values: ArrayLike, level: float = 0.05) -> Interval:
     return Interval(float(np.median(ordered)), float(low), float(high))
 
 
-def quantile_interval(values: ArrayLike, share: float, level: float = 0.05) -> Interval:
+def estimate_quantile(values: ArrayLike, share: float, level: float = 0.05) -> Interval:
     """A quantile with the two values that enclose it as order statistics do, whatever the distribution.
 
     Args:
@@ -58,7 +58,7 @@ def quantile_interval(values: ArrayLike, share: float, level: float = 0.05) -> I
     return Interval(float(np.quantile(ordered, share, method="median_unbiased")), float(low), float(high))
 
 
-def mean_of_next(values: ArrayLike, runs: int, level: float = 0.05) -> Interval:
+def predict_mean(values: ArrayLike, runs: int, level: float = 0.05) -> Interval:
     """Where the mean of so many further runs is to be expected: Student's prediction interval.
 
     Args:
@@ -89,6 +89,6 @@ def rate_difference(new: tuple[int, int], base: tuple[int, int], level: float = 
     return Interval(p - q, l1 - u2, u1 - l2)
 
 
-def p_of_more(failures: int, n: int, share: float) -> float:
+def compute_p_of_more(failures: int, n: int, share: float) -> float:
     """The chance that so many runs or more fail if each does with this chance: an exact one-sided p."""
     return float(stats.binom.sf(failures - 1, n, share))

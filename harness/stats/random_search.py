@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.floating[Any]]
 
 
-def best_of_random(error: ArrayLike, draws: int) -> float:
+def compute_best_of_random(error: ArrayLike, draws: int) -> float:
     """The median of the lowest error among so many cells: what looking back at as many finds by chance.
 
     error: of every cell, NaN left out.
@@ -21,7 +21,7 @@ def best_of_random(error: ArrayLike, draws: int) -> float:
     return float(known[min(int(np.ceil((1 - 0.5 ** (1 / draws)) * len(known))), len(known)) - 1])
 
 
-def chance_of_best(select: ArrayLike, draws: int) -> Floats:
+def compute_chance_of_best(select: ArrayLike, draws: int) -> Floats:
     """The chance of every cell [cells] to be the one of highest `select` among so many, drawn with replacement.
 
     The best is at most v with probability F(v) ^ draws; cells with equal values share it.

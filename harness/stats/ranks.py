@@ -11,7 +11,7 @@ from scipy import stats
 
 from harness.core.errors import HarnessError
 from harness.stats.intervals import Interval
-from harness.stats.tests import holm, signed_rank
+from harness.stats.tests import adjust_holm, compare_signed_rank
 
 Floats = NDArray[np.floating[Any]]
 FEWEST_BLOCKS = 5
@@ -28,7 +28,7 @@ class MeanRanks(NamedTuple):
     critical_difference: float
 
 
-def mean_ranks(costs: ArrayLike, level: float = 0.05) -> MeanRanks:
+def compute_mean_ranks(costs: ArrayLike, level: float = 0.05) -> MeanRanks:
     """costs: [blocks, methods], lower is better. A block is a data set and space, or a seed that all methods share.
 
     Demsar, JMLR 7, 2006; CD = q sqrt(k (k + 1) / (6 N)), q the studentised range's quantile / sqrt 2.
@@ -46,7 +46,7 @@ def mean_ranks(costs: ArrayLike, level: float = 0.05) -> MeanRanks:
     return MeanRanks(ranks.tolist(), p, float(q * np.sqrt(methods * (methods + 1) / (6 * blocks))))
 
 
-def friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
+def test_friedman(costs: ArrayLike, draws: int = DRAWS) -> float:
     """The p of Friedman's test by orders drawn at random within each block, which holds at any number of blocks.
 
     Args:
@@ -61,7 +61,7 @@ def friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
     return float((1 + (others >= seen - TINY).sum()) / (draws + 1))
 
 
-def nemenyi(costs: ArrayLike) -> Floats:
+def compare_nemenyi(costs: ArrayLike) -> Floats:
     """p of each pair of methods, of the difference of their mean ranks (Nemenyi 1963; `posthoc_nemenyi_friedman` of
     scikit-posthocs)."""
     ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
@@ -72,13 +72,15 @@ def nemenyi(costs: ArrayLike) -> Floats:
     return found
 
 
-def wilcoxon_holm(costs: ArrayLike) -> Floats:
+def compare_wilcoxon_holm(costs: ArrayLike) -> Floats:
     """p of each pair of methods by the exact signed-rank test over blocks, Holm over all pairs (`posthoc_wilcoxon` of
     scikit-posthocs, with `p_adjust="holm"`; here ties are known)."""
     values = np.asarray(costs, dtype=float)
     methods = values.shape[1]
     first, second = np.triu_indices(methods, 1)
-    adjusted = holm([signed_rank(values[:, i], values[:, j]).p for i, j in zip(first, second, strict=True)])
+    adjusted = adjust_holm(
+        [compare_signed_rank(values[:, i], values[:, j]).p for i, j in zip(first, second, strict=True)]
+    )
     found = np.ones((methods, methods))
     found[first, second] = found[second, first] = adjusted
     return found

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from harness.stats.shift import POWER, Shift
-from harness.stats.tests import MOST, Test, differences, round_equal
+from harness.stats.tests import MOST, Test, count_differences, round_equal
 
 Floats = NDArray[np.floating[Any]]
 BETS = (0.1, 0.25, 0.5, 0.75, 0.95)
@@ -41,26 +41,28 @@ class Sequential(Shift):
 
     def test_at(self, shift: float, most: int = MOST) -> Test:
         """The test of the hypothesis that new lies `shift` above base, by all looks so far."""
-        signed = signed_ranks(differences(self.new - shift, self.base))
-        less, greater = (min(1.0, 1 / max(1.0, float(wealth(side * signed).max(initial=1.0)))) for side in (-1, 1))
+        signed = compute_signed_ranks(count_differences(self.new - shift, self.base))
+        less, greater = (
+            min(1.0, 1 / max(1.0, float(compute_wealth(side * signed).max(initial=1.0)))) for side in (-1, 1)
+        )
         n = len(signed)
         return Test(min(1.0, 2 * min(less, greater)), less, greater, self.smallest_p(n), (n, n))
 
     def smallest_p(self, n: int) -> float:
-        return min(1.0, 2 / float(wealth(np.ones(n)).max(initial=1.0)))
+        return min(1.0, 2 / float(compute_wealth(np.ones(n)).max(initial=1.0)))
 
     def needed(self, level: float) -> float:
         """Pairs after which such bets reach the level, at the pace of the pairs seen so far."""
-        signed = signed_ranks(differences(self.new, self.base))
+        signed = compute_signed_ranks(count_differences(self.new, self.base))
         side = -1 if self.direction == "lower" else 1
         pace = max(float(np.log1p(bet * side * signed).mean()) for bet in BETS)
         return ceil(log(2 * len(BETS) / level) / pace) if pace > 0 else inf
 
     def to_notice(self, share: float, level: float) -> int:
-        return pairs_to_notice(share, level)
+        return count_pairs_to_notice(share, level)
 
 
-def signed_ranks(difference: Floats) -> Floats:
+def compute_signed_ranks(difference: Floats) -> Floats:
     """Of each difference its sign times the rank of its size among those up to it, over their number; ties have their
     mean rank, and zero counts for neither side."""
     size = np.abs(difference)
@@ -72,7 +74,7 @@ def signed_ranks(difference: Floats) -> Floats:
     return found
 
 
-def wealth(signed: Floats) -> Floats:
+def compute_wealth(signed: Floats) -> Floats:
     """What betting on the side above zero has made of one, after each pair: the mean over all bets.
 
     Args:
@@ -84,21 +86,23 @@ def wealth(signed: Floats) -> Floats:
     return found
 
 
-def sequential_of(new: ArrayLike, base: ArrayLike) -> Sequential:
+def estimate_sequential_shift(new: ArrayLike, base: ArrayLike) -> Sequential:
     """The sequential shift between two groups of paired values, in the order in which they came."""
     x, y = round_equal(new, base)
     return Sequential(x, y, paired=True)
 
 
 @cache
-def pairs_to_notice(share: float, level: float) -> int:
+def count_pairs_to_notice(share: float, level: float) -> int:
     """Pairs that find, in four of five studies, a method that is better in this share of them, of normal differences;
     `MOST_PAIRS` where those do not."""
     rng = np.random.default_rng(0)
     drawn = rng.normal(float(norm.ppf(share)), 1, (STUDIES, MOST_PAIRS // 4))
-    reached = np.array([np.argmax(w >= 2 / level) + 1 if (w >= 2 / level).any() else MOST_PAIRS for w in _made(drawn)])
+    reached = np.array(
+        [np.argmax(w >= 2 / level) + 1 if (w >= 2 / level).any() else MOST_PAIRS for w in _make_paths(drawn)]
+    )
     return int(np.quantile(reached, POWER, method="inverted_cdf"))
 
 
-def _made(drawn: Floats) -> list[Floats]:
-    return [wealth(signed_ranks(each)) for each in drawn]
+def _make_paths(drawn: Floats) -> list[Floats]:
+    return [compute_wealth(compute_signed_ranks(each)) for each in drawn]

@@ -33,43 +33,43 @@ class Shares(NamedTuple):
     paired: bool = False
 
 
-def p_within(seen: Shares, margin: float) -> float:
+def test_within(seen: Shares, margin: float) -> float:
     """The p-value of a difference of the margin or more, to either side: small where it is shown to be within."""
-    return max(_p_below(seen, margin), _p_below(_mirrored(seen), margin))
+    return max(_test_below(seen, margin), _test_below(_mirror_shares(seen), margin))
 
 
-def p_beyond(seen: Shares, margin: float) -> float:
+def test_beyond(seen: Shares, margin: float) -> float:
     """The two-sided p-value of a difference of the margin or less: small where it is shown to be beyond."""
-    sides = (_p_above(seen, margin), _p_above(_mirrored(seen), margin))
+    sides = (_test_above(seen, margin), _test_above(_mirror_shares(seen), margin))
     return min(1.0, 2 * min(sides))
 
 
-def _mirrored(seen: Shares) -> Shares:
+def _mirror_shares(seen: Shares) -> Shares:
     return Shares(seen.base, seen.m, seen.new, seen.n, seen.paired)
 
 
-def _p_below(seen: Shares, margin: float) -> float:
+def _test_below(seen: Shares, margin: float) -> float:
     """Of the hypothesis that new exceeds base by the margin, against less."""
     if (seen.n + 1) * (seen.m + 1) > MOST:
-        return float(norm.cdf(_in_errors(seen, margin)))
-    order, chances = _outcomes(seen.n, seen.m, margin, seen.paired)
+        return float(norm.cdf(_standardize_difference(seen, margin)))
+    order, chances = _order_outcomes(seen.n, seen.m, margin, seen.paired)
     return float(min(1.0, chances[:, order <= order[seen.new, seen.base] + TINY].sum(axis=1).max()))
 
 
-def _p_above(seen: Shares, margin: float) -> float:
+def _test_above(seen: Shares, margin: float) -> float:
     """Of the same hypothesis, against more."""
     if (seen.n + 1) * (seen.m + 1) > MOST:
-        return float(norm.sf(_in_errors(seen, margin)))
-    order, chances = _outcomes(seen.n, seen.m, margin, seen.paired)
+        return float(norm.sf(_standardize_difference(seen, margin)))
+    order, chances = _order_outcomes(seen.n, seen.m, margin, seen.paired)
     return float(min(1.0, chances[:, order >= order[seen.new, seen.base] - TINY].sum(axis=1).max()))
 
 
 @cache
-def _outcomes(n: int, m: int, margin: float, paired: bool) -> tuple[Floats, Floats]:
+def _order_outcomes(n: int, m: int, margin: float, paired: bool) -> tuple[Floats, Floats]:
     """The place of every outcome [new, base] in the order, and its chance [shares, new, base] at each of the true
     shares that differ by the margin."""
     new, base = np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij")
-    order: Floats = np.asarray(_in_errors(Shares(new, n, base, m, paired), margin))
+    order: Floats = np.asarray(_standardize_difference(Shares(new, n, base, m, paired), margin))
     if not paired:
         before = np.linspace(0, 1 - margin, GRID)
         today = binom.pmf(np.arange(n + 1)[None, :], n, (before + margin)[:, None])
@@ -78,11 +78,11 @@ def _outcomes(n: int, m: int, margin: float, paired: bool) -> tuple[Floats, Floa
     counts = np.stack([new, base, same], axis=-1)[same >= 0]
     chances = np.zeros((GRID, n + 1, n + 1))
     for place, fewer in enumerate(np.linspace(0, (1 - margin) / 2, GRID)):
-        chances[place][same >= 0] = multinomial.pmf(counts, n, _three(float(fewer), margin))
+        chances[place][same >= 0] = multinomial.pmf(counts, n, _split_chances(float(fewer), margin))
     return order, chances
 
 
-def _in_errors(seen: Shares, margin: float) -> Any:
+def _standardize_difference(seen: Shares, margin: float) -> Any:
     """How far the difference lies above the margin, in standard errors; half a run is added to each count, so that no
     error is zero."""
     new, n, base, m, paired = seen
@@ -91,6 +91,6 @@ def _in_errors(seen: Shares, margin: float) -> Any:
     return (new / n - base / m - margin) / np.sqrt(of_pairs if paired else p * (1 - p) / n + q * (1 - q) / m)
 
 
-def _three(fewer: float, margin: float) -> list[float]:
+def _split_chances(fewer: float, margin: float) -> list[float]:
     """Chances of failing only today, only before, and of no change."""
     return [fewer + margin, fewer, max(0.0, 1 - margin - 2 * fewer)]

@@ -22,11 +22,11 @@ from harness.stats.intervals import Interval
 from harness.stats.tests import (
     MOST,
     Test,
+    compare_signed_rank,
+    compute_smallest_rank_sum_p,
+    compute_smallest_signed_rank_p,
     rank_sum,
     round_equal,
-    signed_rank,
-    smallest_rank_sum_p,
-    smallest_signed_rank_p,
 )
 
 Floats = NDArray[np.floating[Any]]
@@ -54,7 +54,7 @@ class Shift:
 
     def test_at(self, shift: float, most: int = MOST) -> Test:
         """The test of the hypothesis that new lies `shift` above base."""
-        return (signed_rank if self.paired else rank_sum)(self.new - shift, self.base, most)
+        return (compare_signed_rank if self.paired else rank_sum)(self.new - shift, self.base, most)
 
     @cached_property
     def test(self) -> Test:
@@ -140,7 +140,7 @@ class Shift:
 
     def smallest_p(self, n: int) -> float:
         """The least two-sided p that so many pairs, or runs of each, can give."""
-        return smallest_signed_rank_p(n) if self.paired else smallest_rank_sum_p(n, n)
+        return compute_smallest_signed_rank_p(n) if self.paired else compute_smallest_rank_sum_p(n, n)
 
     @cached_property
     def share_above(self) -> float:
@@ -162,7 +162,7 @@ class Shift:
     def to_notice(self, share: float, level: float) -> int:
         """Pairs, or runs of each, that find in four of five studies a method that is better in this share of all
         comparisons."""
-        return runs_to_notice(share, level, paired=self.paired)
+        return count_runs_to_notice(share, level, paired=self.paired)
 
     def detectable(self, level: float) -> float:
         """The shift that four of five such studies would find at the level, by the width of the interval; infinite
@@ -178,7 +178,7 @@ def shift_of(new: ArrayLike, base: ArrayLike, *, paired: bool) -> Shift:
     return Shift(x, y, paired)
 
 
-def runs_to_notice(share: float, level: float, *, paired: bool) -> int:
+def count_runs_to_notice(share: float, level: float, *, paired: bool) -> int:
     """Runs of each method that find, in four of five studies, a method that is better in this share of all comparisons.
 
     By Noether's formulas (JASA 82, 1987) for values that are normal; never fewer than can reach the level at all.

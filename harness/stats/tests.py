@@ -44,11 +44,11 @@ def rank_sum(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
     x, y = round_equal(new, base)
     doubled = np.rint(2 * rankdata(np.concatenate([x, y]))).astype(int)  # whole numbers
     n, both = len(x), len(doubled)
-    smallest = smallest_rank_sum_p(n, both - n)
+    smallest = compute_smallest_rank_sum_p(n, both - n)
     if n * both * int(doubled.sum()) > most:
         variance = n * (both - n) / (both - 1) * float(doubled.var())
         at, mean = float(doubled[:n].sum()), n * float(doubled.mean())
-        return _approximate(at - mean, variance, smallest, (n, both - n))
+        return _approximate_test(at - mean, variance, smallest, (n, both - n))
     return count_tails(rank_sum_counts(doubled, n), int(doubled[:n].sum()), smallest, (n, both - n))
 
 
@@ -62,7 +62,7 @@ def rank_sum_counts(doubled: NDArray[np.integer[Any]], n: int) -> Counts:
     return found
 
 
-def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
+def compare_signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
     """Wilcoxon's signed-rank test of paired runs, exact and conditional on the ties.
 
     Pairs without a difference take the lowest ranks, and count for neither side (Pratt, JASA 54, 1959); where they are
@@ -72,16 +72,16 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
         new, base: values of the runs of two methods, in the order of their pairs.
         most: additions from which the normal distribution is taken.
     """
-    difference = differences(new, base)
+    difference = count_differences(new, base)
     n = len(difference)
     ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
     doubled, above = ranks[difference != 0], difference[difference != 0] > 0
-    smallest = smallest_signed_rank_p(n)
+    smallest = compute_smallest_signed_rank_p(n)
     if not len(doubled):
         return Test(1.0, 1.0, 1.0, smallest, (n, n))
     observed, total = int(doubled[above].sum()), int(doubled.sum())
     if len(doubled) * total > most:
-        return _approximate(observed - total / 2, float((doubled.astype(float) ** 2).sum()) / 4, smallest, (n, n))
+        return _approximate_test(observed - total / 2, float((doubled.astype(float) ** 2).sum()) / 4, smallest, (n, n))
     counts = np.zeros(total + 1)
     counts[0] = 1.0
     for rank in doubled:
@@ -89,7 +89,7 @@ def signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
     return count_tails(counts, observed, smallest, (n, n))
 
 
-def differences(new: ArrayLike, base: ArrayLike) -> Counts:
+def count_differences(new: ArrayLike, base: ArrayLike) -> Counts:
     """New minus base of each pair, where those that differ in the last bits alone are equal."""
     x, y = round_equal(new, base)
     (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
@@ -110,39 +110,41 @@ def count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, in
     """Tail probabilities of a null distribution of whole numbers."""
     every = counts.sum()  # divided last: sums of counts are whole numbers
     less, greater = counts[: observed + 1].sum() / every, counts[observed:].sum() / every
-    return _both_sides(float(less), float(greater), smallest, n)
+    return _combine_sides(float(less), float(greater), smallest, n)
 
 
-def _approximate(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:
+def _approximate_test(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:
     """The same of so many ranks that their sum is normal. above: observed minus mean, in doubled ranks, of which most
     neighbouring sums are two apart."""
     if not variance:
         return Test(1.0, 1.0, 1.0, smallest, n)
     deviation = variance**0.5
-    return _both_sides(float(norm.cdf((above + 1) / deviation)), float(norm.sf((above - 1) / deviation)), smallest, n)
+    return _combine_sides(
+        float(norm.cdf((above + 1) / deviation)), float(norm.sf((above - 1) / deviation)), smallest, n
+    )
 
 
-def _both_sides(less: float, greater: float, smallest: float, n: tuple[int, int]) -> Test:
+def _combine_sides(less: float, greater: float, smallest: float, n: tuple[int, int]) -> Test:
     less, greater = min(1.0, less), min(1.0, greater)
     return Test(min(1.0, 2 * min(less, greater)), less, greater, smallest, n)
 
 
-def smallest_rank_sum_p(n: int, m: int) -> float:
+def compute_smallest_rank_sum_p(n: int, m: int) -> float:
     """Two-sided p of completely separated groups: 2 / C(n + m, n). Three against three: 0.1."""
     return min(1.0, float(2 / comb(n + m, n)))
 
 
-def smallest_signed_rank_p(n: int) -> float:
+def compute_smallest_signed_rank_p(n: int) -> float:
     """Two-sided p of n pairs that all differ one way: 2 / 2^n. Five pairs: 0.0625."""
     return min(1.0, float(2 / 2**n))
 
 
-def holm(p: Sequence[float]) -> list[float]:
+def adjust_holm(p: Sequence[float]) -> list[float]:
     """Adjusted p-values (Holm 1979): compare them with the level of the family."""
-    return [min(1.0, m * value) for m, value in zip(holm_multipliers(p), p, strict=True)]
+    return [min(1.0, m * value) for m, value in zip(compute_holm_multipliers(p), p, strict=True)]
 
 
-def holm_multipliers(p: Sequence[float]) -> list[float]:
+def compute_holm_multipliers(p: Sequence[float]) -> list[float]:
     """What Holm's correction multiplies each p by, at least 1; an interval at the level divided by it says what the
     adjusted p says."""
     order = np.argsort(p, kind="stable")

@@ -31,7 +31,7 @@ class Trend:
     n: int
 
 
-def trend_of(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> Trend | None:
+def estimate_trend(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> Trend | None:
     """The trend of values with their doses.
 
     Kendall's S of each group, added up (Hirsch, Slack & Smith, Water Resources Research 18, 1982; of one group with
@@ -50,11 +50,11 @@ def trend_of(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> Trend | None:
     rng = np.random.default_rng(derive_seed("trend", len(kept)))
     seen, untied, drawn, arrangements = 0.0, 0.0, np.zeros(DRAWS), 1
     for doses, values in kept:
-        risen = _signs(doses)
-        together = risen * _signs(values)
+        risen = _compare_signs(doses)
+        together = risen * _compare_signs(values)
         seen += float(together.sum()) / 2
         untied += float(np.abs(together).sum()) / 2
-        drawn += np.concatenate([(risen * grown).sum(axis=(1, 2)) / 2 for grown in _in_any_order(values, rng)])
+        drawn += np.concatenate([(risen * grown).sum(axis=(1, 2)) / 2 for grown in _shuffle_signs(values, rng)])
         repeats = np.unique(doses, return_counts=True)[1].tolist()
         arrangements *= factorial(len(doses)) // prod(map(factorial, repeats))
     less, greater = ((1 + float(far.sum())) / (1 + DRAWS) for far in (drawn <= seen, drawn >= seen))
@@ -65,13 +65,13 @@ def trend_of(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> Trend | None:
     )
 
 
-def _signs(values: Floats) -> Floats:
+def _compare_signs(values: Floats) -> Floats:
     """Whether the second of two values is larger (1), smaller (-1) or equal (0): [..., runs] to [..., runs, runs]."""
     return np.sign(values[..., None, :] - values[..., :, None])
 
 
-def _in_any_order(values: Floats, rng: np.random.Generator) -> Iterator[Floats]:
+def _shuffle_signs(values: Floats, rng: np.random.Generator) -> Iterator[Floats]:
     """The signs of the values in random orders, some orders at a time."""
     step = max(1, AT_ONCE // len(values) ** 2)
     for start in range(0, DRAWS, step):
-        yield _signs(rng.permuted(np.tile(values, (min(step, DRAWS - start), 1)), axis=1))
+        yield _compare_signs(rng.permuted(np.tile(values, (min(step, DRAWS - start), 1)), axis=1))

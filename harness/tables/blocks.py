@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.tables.measure import Column, Floats, Measure, Quantity, Trial
 
 
@@ -56,7 +56,7 @@ class Blocks:
             columns = [c for c in (Column(*c) for c in listed) if c.epochs == epochs]
             if not columns:
                 return None
-            self.kept[key] = Block(columns, self._load(curve_file(quantity, epochs)))
+            self.kept[key] = Block(columns, self._load(name_curve_file(quantity, epochs)))
         return self.kept[key]
 
     def curve_epochs(self, epochs: int) -> Sequence[int]:
@@ -75,7 +75,7 @@ class Blocks:
         block = self.of(quantity)
         if at is None or at == measure.epochs:
             return block.array, self.place(measure, quantity)
-        on_schedule(measure, at)
+        find_on_schedule(measure, at)
         curves, epochs = self.curves(quantity, measure.epochs), self.curve_epochs(measure.epochs)
         if curves is None or measure not in curves.by_measure:
             raise HarnessError(
@@ -89,24 +89,24 @@ class Blocks:
         """The measure's columns of a quantity."""
         block = self.of(quantity)
         if measure not in block.by_measure:
-            known = did_you_mean(str(measure), map(str, block.by_measure))
+            known = suggest_names(str(measure), map(str, block.by_measure))
             what = "" if quantity == "accuracy" else f" ({quantity})"
             raise HarnessError(f"table {self.name} has no {measure}{what}: {known}")
         return block.by_measure[measure]
 
 
-def on_schedule(measure: Measure, at: int) -> int:
+def find_on_schedule(measure: Measure, at: int) -> int:
     """The epoch, if the schedule has it."""
     if not 1 <= at <= measure.epochs:
         raise HarnessError(f"epoch {at} is not on the curve of {measure}: choose 1..{measure.epochs}")
     return at
 
 
-def curve_file(quantity: str, epochs: int) -> str:
+def name_curve_file(quantity: str, epochs: int) -> str:
     """The file of a quantity's curves."""
     return f"curves-{epochs}.npy" if quantity == "accuracy" else f"{quantity}-curves-{epochs}.npy"
 
 
-def no_trial(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
+def make_no_trial_error(name: str, trial: object, measure: Measure, known: list[Trial]) -> HarnessError:
     """The error that a table lacks a trial of a measure."""
     return HarnessError(f"table {name} has no trial {trial!r} of {measure}: it has {known}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.core.arguments import as_path
-from harness.core.errors import HarnessError, NotHere, did_you_mean
+from harness.core.arguments import check_path
+from harness.core.errors import HarnessError, NotHere, suggest_names
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
-from harness.tables.embedding import embedded_folders
-from harness.tables.sources.published import sources
+from harness.tables.embedding import list_embedded_folders
+from harness.tables.sources.published import list_sources
 from harness.tables.table import Table
 from harness.tables.training.on_demand import SUFFIX, StackTable
-from harness.tables.versions import version_named
+from harness.tables.versions import find_version
 
 VERSION = "@"
 """Between a table's name and the fingerprint of one of its versions."""
@@ -21,9 +21,9 @@ NO_TABLE = "none"
 """What a person calls that there is none."""
 
 
-def table_folders() -> dict[str, Path]:
+def list_table_folders() -> dict[str, Path]:
     """Every known table by name; a user's table goes before an embedded one of the same name."""
-    found, added = embedded_folders(), cache_folder() / "tables"
+    found, added = list_embedded_folders(), cache_folder() / "tables"
     if added.is_dir():
         found |= {p.name: p for p in sorted(added.iterdir()) if (p / "table.json").is_file()}
     return found
@@ -32,25 +32,27 @@ def table_folders() -> dict[str, Path]:
 def open_table(name: str | Path) -> Table:
     """The table of a name, or of a folder's path; NAME@FINGERPRINT (its first digits) is an earlier version of it."""
     if not isinstance(name, str) or name.startswith("~"):
-        name = str(as_path(name, "name").absolute())
+        name = str(check_path(name, "name").absolute())
     if "\0" in name:
         raise HarnessError(f"{name!r} names no table: it holds a zero character")
-    known = table_folders()
+    known = list_table_folders()
     plain, at, start = name.partition(VERSION)
     if plain in known:
         newest = Table(known[plain])
-        version = version_named(newest.info, start) if at else None
+        version = find_version(newest.info, start) if at else None
         return newest if version is None else Table(known[plain], version)
     if name.endswith(SUFFIX):
         return StackTable(SPACES.find(name.removesuffix(SUFFIX))(), cache_folder() / "trained")
     if os.sep in name or Path(name).is_dir():
         return Table(Path(name))
 
-    if makers := [n for n, s in sources().items() if any(f"{t}.".startswith(f"{name}.") for t in (s.table, *s.views))]:
+    if makers := [
+        n for n, s in list_sources().items() if any(f"{t}.".startswith(f"{name}.") for t in (s.table, *s.views))
+    ]:
         told = f"harness tables fetch {makers[0]}, then harness tables add {makers[0]}"
         others = f" (or of {', '.join(makers[1:])})" if len(makers) > 1 else ""
         raise NotHere(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
     raise HarnessError(
-        f"unknown table {name!r}: {did_you_mean(name, known)}; add one with 'harness tables add', "
+        f"unknown table {name!r}: {suggest_names(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"
     )

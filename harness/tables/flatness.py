@@ -43,7 +43,7 @@ class Level:
         return cls(distance, len(found), *(float(value) for value in told))
 
 
-def neighbourhood(table: Table, centre: Architecture, measure: Measure, radius: int) -> list[Level]:
+def describe_neighborhood(table: Table, centre: Architecture, measure: Measure, radius: int) -> list[Level]:
     """The architectures that differ in exactly 0, 1, .. `radius` choices. A flat neighbourhood keeps its mean.
 
     Args:
@@ -51,11 +51,11 @@ def neighbourhood(table: Table, centre: Architecture, measure: Measure, radius: 
         measure: whose accuracies.
         radius: choices that may differ, at most.
     """
-    shells = itertools.islice(shells_around(table.space, centre), radius + 1)
+    shells = itertools.islice(iterate_shells(table.space, centre), radius + 1)
     return [Level.of(distance, shell, table, measure) for distance, shell in enumerate(shells)]
 
 
-def shells_around(space: Space, centre: Architecture) -> Iterator[list[Architecture]]:
+def iterate_shells(space: Space, centre: Architecture) -> Iterator[list[Architecture]]:
     """The architectures at distance 0, 1, .. in steps of one choice."""
     seen, shell = {centre.encoding}, [centre]
     while shell:
@@ -80,7 +80,7 @@ class Path:
         return (means[0] + means[-1]) / 2 - min(means)
 
 
-def path(table: Table, start: Architecture, end: Architecture, measure: Measure) -> Path:
+def find_path(table: Table, start: Architecture, end: Architecture, measure: Measure) -> Path:
     """All shortest ways between two architectures, which take over the choices of the other one by one, in any order.
 
     Raises:
@@ -92,11 +92,11 @@ def path(table: Table, start: Architecture, end: Architecture, measure: Measure)
     levels = []
     for distance in range(len(places) + 1):
         ways = itertools.combinations(places, distance)
-        levels.append(Level.of(distance, [between(space, a, b, way) for way in ways], table, measure))
+        levels.append(Level.of(distance, [mix_architectures(space, a, b, way) for way in ways], table, measure))
     return Path(levels)
 
 
-def between(space: Space, a: Rows, b: Rows, taken: Sequence[tuple[int, int]]) -> Architecture:
+def mix_architectures(space: Space, a: Rows, b: Rows, taken: Sequence[tuple[int, int]]) -> Architecture:
     """The architecture of a with these choices of b."""
     rows = [tensor.copy() for tensor in a]
     for tensor, row in taken:

@@ -196,7 +196,7 @@ def digest(keys: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(raw, dtype=">u8").astype(np.uint64)
 
 
-def percentile_among(values: Floats, own: float, tolerance: float = 0.0) -> float:
+def compute_percentile(values: Floats, own: float, tolerance: float = 0.0) -> float:
     """Share in % of the known values that are below `own`, ties (within tolerance) counting half; NaN of NaN."""
     if np.isnan(own):
         return float("nan")
@@ -205,7 +205,7 @@ def percentile_among(values: Floats, own: float, tolerance: float = 0.0) -> floa
     return float(100 * (((known < own) & ~tied).sum() + tied.sum() / 2) / len(known))
 
 
-def known_mean(values: Floats) -> Floats:
+def average_known(values: Floats) -> Floats:
     """Mean over the first axis of what is known; NaN where nothing is."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
@@ -219,7 +219,7 @@ def check_judges(validation: Measure | None, test: Measure, roles: dict[str, Rol
     for measure, wanted in ((validation, "validation"), (test, "test")):
         if measure is None:
             continue
-        role = role_of(measure, roles)
+        role = find_role(measure, roles)
         if role not in (wanted, "unknown"):
             raise HarnessError(
                 f"{where}: {measure} is a {role} measure and cannot be the {wanted} measure: "
@@ -227,6 +227,6 @@ def check_judges(validation: Measure | None, test: Measure, roles: dict[str, Rol
             )
 
 
-def role_of(measure: Measure, roles: dict[str, Role]) -> Role:
+def find_role(measure: Measure, roles: dict[str, Role]) -> Role:
     """train, validation or test; "validation+test" where the source mixes both."""
     return roles.get(f"{measure.dataset}/{measure.split}") or ROLES.get(measure.split, "unknown")

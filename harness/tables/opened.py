@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
 from harness.core.text import brief
-from harness.spaces.base import SPACES, Architecture, Enumerable, Space, enumerable
+from harness.spaces.base import SPACES, Architecture, Enumerable, Space, require_enumerable
 from harness.tables.blocks import Blocks
 from harness.tables.measure import Column, Measure, digest
-from harness.tables.versions import earlier_version
+from harness.tables.versions import restore_earlier_version
 
 What = Architecture | str | int
 """An architecture, its string (without a space: the table's key), or its published index."""
@@ -32,7 +32,7 @@ class OpenedFolder:
         try:
             self.info: dict[str, Any] = parse_json((folder / "table.json").read_bytes())
             if version is not None:
-                self.info, self._parts = earlier_version(self.info, version)
+                self.info, self._parts = restore_earlier_version(self.info, version)
             self.columns = [Column(*c) for c in self.info["columns"]]
             self.validation = Measure(*self.info["validation"]) if self.info["validation"] else None
             self.test = Measure(*self.info["test"])
@@ -120,7 +120,9 @@ class OpenedFolder:
         if "names.npy" in self.info["arrays"]:
             return dict(zip(self.digests.tolist(), map(bytes.decode, self._load("names.npy").tolist()), strict=True))
         architectures = list(
-            enumerable(self.space, f"table {self.name}, which does not say its architectures' names,").enumerate()
+            require_enumerable(
+                self.space, f"table {self.name}, which does not say its architectures' names,"
+            ).enumerate()
         )
         keys = digest([a.key for a in architectures]).tolist()
         found: dict[int, str] = {}

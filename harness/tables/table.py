@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture
-from harness.tables.blocks import no_trial, on_schedule
+from harness.tables.blocks import find_on_schedule, make_no_trial_error
 from harness.tables.measure import (
     ACCURACY,
     Column,
@@ -31,10 +31,10 @@ from harness.tables.measure import (
     Role,
     Scale,
     Trial,
+    average_known,
+    compute_percentile,
     digest,
-    known_mean,
-    percentile_among,
-    role_of,
+    find_role,
 )
 from harness.tables.opened import OpenedFolder, What
 
@@ -76,7 +76,7 @@ class Table(OpenedFolder):
 
     def role(self, measure: Measure) -> Role:
         """train, validation or test; "validation+test" where the source mixes both."""
-        return role_of(measure, self.info.get("roles", {}))
+        return find_role(measure, self.info.get("roles", {}))
 
     def missing(self) -> dict[Column, int]:
         """How many architectures lack each column, where any does."""
@@ -158,7 +158,7 @@ class Table(OpenedFolder):
         if trial == "all":
             return array[places.seeds, row]
         if trial != "mean" or not places.seeds:
-            raise no_trial(self.name, trial, measure, list(places.of))
+            raise make_no_trial_error(self.name, trial, measure, list(places.of))
         values = [float(array[place, row]) for place in places.seeds]  # faster than an array of so few
         known = [v for v in values if not math.isnan(v)]
         return sum(known) / len(known) if known else math.nan
@@ -210,8 +210,8 @@ class Table(OpenedFolder):
             one: Floats = array[places.of[trial]]
             return one
         if trial != "mean" or not places.seeds:
-            raise no_trial(self.name, trial, measure, list(places.of))
-        return known_mean(array[places.seeds])
+            raise make_no_trial_error(self.name, trial, measure, list(places.of))
+        return average_known(array[places.seeds])
 
     def vector_all(self, measure: Measure) -> Floats:
         """Accuracy in % of every single trial: [seeds, architectures], in row order."""
@@ -263,7 +263,7 @@ class Table(OpenedFolder):
     def percentile(self, what: What, measure: Measure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
         places = self.scale.places_of(self.row_values(measure, trial))
-        return percentile_among(-places, -float(places[self.row(what)]))
+        return compute_percentile(-places, -float(places[self.row(what)]))
 
     def curve_epochs(self, measure: Measure) -> Sequence[int]:
         """The epochs of a schedule's training curves, ascending."""
@@ -285,7 +285,7 @@ class Table(OpenedFolder):
             trained = self.lookup(what, train, trial, at=at, quantity="seconds")
         else:
             trained = self.lookup(what, train, trial, quantity="seconds")
-            trained *= (epochs if at is None else on_schedule(measure, at)) / epochs
+            trained *= (epochs if at is None else find_on_schedule(measure, at)) / epochs
         if split == "train" or measure not in self._blocks.of("seconds").by_measure:
             return float(trained)
         return float(trained + self.lookup(what, measure, trial, quantity="seconds"))

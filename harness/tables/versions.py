@@ -23,7 +23,7 @@ class Earlier(NamedTuple):
     costs: Sequence[Cost]
 
 
-def earlier_version(info: dict[str, Any], fingerprint: str) -> tuple[dict[str, Any], dict[str, list[int]]]:
+def restore_earlier_version(info: dict[str, Any], fingerprint: str) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """What `table.json` would say of an earlier version, and the places of its columns in each array of the newest.
 
     Raises:
@@ -48,7 +48,7 @@ def earlier_version(info: dict[str, Any], fingerprint: str) -> tuple[dict[str, A
     return told, places
 
 
-def version_named(info: dict[str, Any], start: str) -> str | None:
+def find_version(info: dict[str, Any], start: str) -> str | None:
     """The fingerprint that begins so; None for the newest version's.
 
     Raises:

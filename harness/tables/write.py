@@ -15,9 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.files import digest as file_digest
-from harness.core.files import replace_folder, sha256_of
+from harness.core.files import hash_values, replace_folder
 from harness.core.version import __version__
-from harness.tables.blocks import curve_file
+from harness.tables.blocks import name_curve_file
 from harness.tables.measure import Column, Cost, Measure, Role, check_judges, digest
 from harness.tables.table import Table
 from harness.tables.versions import Earlier
@@ -73,7 +73,7 @@ def write_table(
         for quantity, values in all_curves.items():
             for epochs in sorted({c.epochs for c in values}):
                 chosen = [v for c, v in values.items() if c.epochs == epochs]
-                _save(partial / curve_file(quantity, epochs), chosen, order, "float32")
+                _save(partial / name_curve_file(quantity, epochs), chosen, order, "float32")
         info = {
             "format": 1,
             "name": folder.name,
@@ -82,7 +82,7 @@ def write_table(
             "test": test,
             "columns": list(accuracy),
             "curves": list(curves or {}),
-            **_stated(
+            **_drop_unstated(
                 more={q: list(v) for q, v in (more or {}).items()},
                 more_curves={q: list(v) for q, v in (more_curves or {}).items()},
                 curve_epochs={str(k): list(v) for k, v in (curve_epochs or {}).items()},
@@ -94,7 +94,7 @@ def write_table(
             "written_by": f"harness {__version__}",
             "arrays": {path.name: file_digest(path, "sha256") for path in sorted(partial.glob("*.npy"))},
         }
-        info["fingerprint"] = fingerprint(info)
+        info["fingerprint"] = compute_fingerprint(info)
         (partial / "table.json").write_text(json.dumps(info, indent=1) + "\n")
         partial.chmod(0o755)
         replace_folder(partial, folder)
@@ -104,7 +104,7 @@ def write_table(
     return Table(folder)
 
 
-def _stated(**fields: Any) -> dict[str, Any]:
+def _drop_unstated(**fields: Any) -> dict[str, Any]:
     """The fields that say anything."""
     return {name: value for name, value in fields.items() if value}
 
@@ -127,7 +127,7 @@ def save_npz(path: Path, **arrays: Any) -> None:
     partial.rename(path)
 
 
-def fingerprint(info: dict[str, Any]) -> str:
+def compute_fingerprint(info: dict[str, Any]) -> str:
     """SHA-256 over all that a lookup can see: columns, measures, and the arrays' hashes."""
     seen = (
         "space",
@@ -142,7 +142,7 @@ def fingerprint(info: dict[str, Any]) -> str:
         "arrays",
     )
     identity = {k: info[k] for k in seen if k in info}
-    return sha256_of(identity)
+    return hash_values(identity)
 
 
 def verify(table: Table) -> list[str]:
@@ -155,6 +155,6 @@ def verify(table: Table) -> list[str]:
             wrong.append(f"{path} is missing")
         elif file_digest(path, "sha256") != recorded:
             wrong.append(f"{path} has changed since it was written")
-    if fingerprint(table.info) != table.fingerprint:
+    if compute_fingerprint(table.info) != table.fingerprint:
         wrong.append(f"{table.folder / 'table.json'} does not have its own fingerprint: it was edited")
     return wrong

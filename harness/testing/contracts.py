@@ -21,10 +21,10 @@ from harness.datasets.digits import DigitPairs
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method
-from harness.search.methods import method as find_method
+from harness.search.methods import build_method as find_method
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
-from harness.search.steps import Moment, WeightStep, frozen_cross_entropy
+from harness.search.steps import Moment, WeightStep, make_frozen_cross_entropy
 from harness.search.training import Training
 from harness.spaces.base import STACKS, WORDS, Architecture, Enumerable, Space
 from harness.spaces.blocks.build import build_supernet
@@ -158,7 +158,7 @@ class SpaceContract:
         hold("what is drawn is of the space; these are not", strangers, [])
 
 
-def small_step(
+def make_small_step(
     space: Space, *, epoch: int = 3, epochs: int = 4, seed: int = 0, cells: int | None = None
 ) -> tuple[list[Any], WeightStep]:
     """Mixing weights and a weight step on a small float64 supernet with random images."""
@@ -181,7 +181,7 @@ def small_step(
         return torch.nn.functional.cross_entropy(net(x, weights), y)
 
     def frozen_loss() -> Any:
-        return frozen_cross_entropy(net, (x, y))
+        return make_frozen_cross_entropy(net, (x, y))
 
     return mix, WeightStep(net, loss, loss, frozen_loss, {}, Moment(streams, space, epoch, epochs))
 
@@ -197,22 +197,22 @@ class RegularizerContract:
     neutral: Regularizer
 
     def test_rows_stay_on_the_simplex(self) -> None:
-        mix, step = small_step(self.space)
+        mix, step = make_small_step(self.space)
         for rows in self.regularizer.perturb(mix, step):
             hold_that("perturbed weights are not below zero", rows.min() >= 0, float(rows.min()))
             sums = rows.sum(dim=-1)
             hold_close("perturbed weights of a choice sum to one", [sums], [torch.ones_like(sums)], SUM)
 
     def test_same_seed_same_perturbation(self) -> None:
-        first, second = (self.regularizer.perturb(*small_step(self.space)) for _ in range(2))
+        first, second = (self.regularizer.perturb(*make_small_step(self.space)) for _ in range(2))
         hold_close("a seed gives the same perturbation again", first, second)
 
     def test_zero_strength_changes_nothing(self) -> None:
-        mix, step = small_step(self.space)
+        mix, step = make_small_step(self.space)
         hold_close("at zero strength nothing is changed", self.neutral.perturb(mix, step), mix)
 
     def test_network_and_global_random_state_are_left_alone(self) -> None:
-        mix, step = small_step(self.space)
+        mix, step = make_small_step(self.space)
         before = {name: value.clone() for name, value in step.net.state_dict().items()}
         inputs = [m.clone() for m in mix]
         state = torch.get_rng_state()
@@ -225,7 +225,7 @@ class RegularizerContract:
         hold_close("the mixing weights that are given are left alone", mix, inputs)
 
 
-def small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:
+def make_small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:
     """A search of two steps an epoch on pairs of digits, at its beginning."""
     where = torch.device(device)
     images = DigitPairs(evaluation_pairs=16).load(where)
@@ -250,7 +250,7 @@ def state_of(search: SupernetSearch) -> list[torch.Tensor]:
     return [*(a.detach() for a in search.alphas), *search.net.state_dict().values()]
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+def pass_through_file(state: dict[str, Any]) -> dict[str, Any]:
     """A state as a checkpoint gives it back: plain values and tensors, nothing that runs code."""
     stream = io.BytesIO()
     torch.save(state, stream)
@@ -266,7 +266,7 @@ class MethodContract:
     space: Space
 
     def search(self) -> SupernetSearch:
-        return small_search(find_method(self.method), self.space)
+        return make_small_search(find_method(self.method), self.space)
 
     def run(self, search: SupernetSearch, first: int, last: int) -> None:
         for epoch in range(first, last):
@@ -288,7 +288,7 @@ class MethodContract:
         others = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
         alone = drawn[1:] == others
         hold_that("the global random states of Python and numpy are left alone", alone, "that they were drawn from")
-        kept = through_a_file(search.state_dict())
+        kept = pass_through_file(search.state_dict())
         self.run(search, 1, 3)
         self.check_searched(search, before)
         resumed = self.search()

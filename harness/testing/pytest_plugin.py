@@ -38,9 +38,9 @@ def assert_stable(
     """
     from harness.results.folders import open_finished
     from harness.results.provenance import check_code
-    from harness.verdicts.baseline import exact as compare_rows
+    from harness.verdicts.baseline import compare_exactly as compare_rows
     from harness.verdicts.baseline import read_baseline
-    from harness.verdicts.gate import gate, margins_of, overall
+    from harness.verdicts.gate import build_margins, gate, judge_overall
 
     source, kept = Path(study), read_baseline(Path(baseline))
     if run and not source.is_dir():
@@ -52,8 +52,8 @@ def assert_stable(
         if differences:
             pytest.fail("\n".join([f"{source} is not bit for bit {baseline}:", *differences]), pytrace=False)
         return
-    checks = gate(found.results, kept, margins_of(margins), found.declared)
-    state = overall(checks)
+    checks = gate(found.results, kept, build_margins(margins), found.declared)
+    state = judge_overall(checks)
     if state != "stable":
         rows = [", ".join(f"{k} {v}" for k, v in c.row().items()) for c in checks]
         pytest.fail("\n".join([f"{source} against {baseline}: {state}", *rows]), pytrace=False)

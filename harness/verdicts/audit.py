@@ -11,7 +11,7 @@ import numpy as np
 from harness.results.frames import Results
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats
-from harness.verdicts.rates import shifted_rates
+from harness.verdicts.rates import find_shifted_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,16 +66,16 @@ class Finding:
 def audit(results: Results) -> list[Finding]:
     """Everything suspicious in finished runs, the surest first."""
     found: list[Finding] = []
-    for (method, seed), run in runs_of(results.epochs).items():
-        found += [Finding(method, seed, *told) for told in suspicions(run, results.space)]
-        if (own := table_accuracies(results, method, seed, run)) is not None:
+    for (method, seed), run in split_runs(results.epochs).items():
+        found += [Finding(method, seed, *told) for told in iterate_suspicions(run, results.space)]
+        if (own := find_table_accuracies(results, method, seed, run)) is not None:
             found.append(Finding(method, seed, *own))
-    found += identical_runs(results.epochs, shared=results.design is not None and bool(results.design.varied))
+    found += find_identical_runs(results.epochs, shared=results.design is not None and bool(results.design.varied))
     order: tuple[Sure, ...] = ("certain", "likely", "possible")
     return sorted(found, key=lambda f: order.index(f.sure))
 
 
-def runs_of(epochs: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+def split_runs(epochs: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
     """The rows of each run by epoch, by its method and seed."""
     found: dict[tuple[str, int], pd.DataFrame] = {}
     if "supernet_accuracy_pct" not in epochs:  # of networks that are measured otherwise, such as language models
@@ -86,27 +86,27 @@ def runs_of(epochs: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
     return found
 
 
-def suspicions(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
+def iterate_suspicions(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
     """Those of one run. run: its rows by epoch."""
-    exchanged = list(exchanged_errors(run))
-    frozen = list(frozen_weights(run, space))
+    exchanged = list(find_exchanged_errors(run))
+    frozen = list(find_frozen_weights(run, space))
     yield from exchanged
     yield from frozen
-    yield from unchanged_cell(run, bool(frozen))
-    yield from epochs_lost(run)
-    yield from epochs_doubled(run)
+    yield from find_unchanged_cell(run, bool(frozen))
+    yield from find_lost_epochs(run)
+    yield from find_doubled_epochs(run)
     if not exchanged:
-        yield from falling_accuracy(run)
-    yield from phases(run)
-    yield from ((what, "certain", evidence) for what, evidence in shifted_rates(run))
-    yield from dead_network(run)
-    yield from zero_in_front(run, space)
+        yield from find_falling_accuracy(run)
+    yield from find_phases(run)
+    yield from ((what, "certain", evidence) for what, evidence in find_shifted_rates(run))
+    yield from find_dead_network(run)
+    yield from find_leading_zero(run, space)
 
 
 # -- alphas and cells ----------------------------------------------------------------------------------------------
 
 
-def weights_of(run: pd.DataFrame, space: Space | None) -> list[Floats]:
+def compute_weights(run: pd.DataFrame, space: Space | None) -> list[Floats]:
     """The mixing weights of each architecture tensor, [epochs, choices, options]; [] where the log has none."""
     if space is None or run["alphas"].map(len).min() == 0:
         return []
@@ -123,9 +123,9 @@ def weights_of(run: pd.DataFrame, space: Space | None) -> list[Floats]:
     return found
 
 
-def frozen_weights(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
+def find_frozen_weights(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
     """Architecture weights that never move beyond the precision of a print."""
-    weights = weights_of(run, space)
+    weights = compute_weights(run, space)
     if len(run) < SOME or not weights:
         return
     most = max(float((w.max(axis=0) - w.min(axis=0)).max()) for w in weights)
@@ -137,7 +137,7 @@ def frozen_weights(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str
         )
 
 
-def unchanged_cell(run: pd.DataFrame, frozen: bool) -> Iterator[tuple[str, Sure, str]]:
+def find_unchanged_cell(run: pd.DataFrame, frozen: bool) -> Iterator[tuple[str, Sure, str]]:
     """One cell after every epoch."""
     cells = run["architecture"].unique()
     if len(run) >= SOME and len(cells) == 1:
@@ -150,9 +150,9 @@ def unchanged_cell(run: pd.DataFrame, frozen: bool) -> Iterator[tuple[str, Sure,
         )
 
 
-def zero_in_front(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
+def find_leading_zero(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str, Sure, str]]:
     """The operation of nothing has the largest weight of a choice, which a derivation that leaves it out hides."""
-    if space is None or space.zero is None or not (weights := weights_of(run, space)):
+    if space is None or space.zero is None or not (weights := compute_weights(run, space)):
         return
     in_front = total = 0
     for values, choices in zip(weights, space.tensors, strict=True):
@@ -172,7 +172,7 @@ def zero_in_front(run: pd.DataFrame, space: Space | None) -> Iterator[tuple[str,
 # -- numbers that cannot be, or are another's ------------------------------------------------------------------------
 
 
-def exchanged_errors(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_exchanged_errors(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """Accuracies that the loss of the same images rules out. Each image that is classified wrongly costs ln 2 at least,
     so no more than loss / ln 2 of them can be."""
     known = run.dropna(subset=["search_valid_loss", "supernet_accuracy_pct"])
@@ -197,7 +197,7 @@ def exchanged_errors(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
         yield EXCHANGED, "likely", told
 
 
-def table_accuracies(results: Results, method: str, seed: int, run: pd.DataFrame) -> tuple[str, Sure, str] | None:
+def find_table_accuracies(results: Results, method: str, seed: int, run: pd.DataFrame) -> tuple[str, Sure, str] | None:
     """Accuracies of the one-shot network that are the table's of the derived cells."""
     lookups = results.lookups
     if lookups.empty or run["supernet_accuracy_pct"].isna().all():
@@ -215,12 +215,12 @@ def table_accuracies(results: Results, method: str, seed: int, run: pd.DataFrame
     return "its accuracies are the table's", "certain", told
 
 
-def identical_runs(epochs: pd.DataFrame, *, shared: bool) -> Iterator[Finding]:
+def find_identical_runs(epochs: pd.DataFrame, *, shared: bool) -> Iterator[Finding]:
     """Runs whose numbers are equal to the last digit; of one method, also those that begin so. Runs of two methods
     with one seed may well begin alike: the same network on the same batches; so may all where runs share draws
     (`shared`)."""
     series: dict[tuple[str, int], Floats] = {}
-    for key, run in runs_of(epochs).items():
+    for key, run in split_runs(epochs).items():
         values = run[list(SERIES)].to_numpy(dtype=float)
         if len(values) and not np.isnan(values[0]).all():
             series[key] = np.nan_to_num(values, nan=-1.0)
@@ -249,7 +249,7 @@ def identical_runs(epochs: pd.DataFrame, *, shared: bool) -> Iterator[Finding]:
 # -- epochs --------------------------------------------------------------------------------------------------------
 
 
-def epochs_lost(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_lost_epochs(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """Epochs that the log leaps over, where it has every one else."""
     steps = np.diff(run["epoch"].to_numpy())
     if len(steps) < 2 or np.median(steps) != 1:
@@ -260,7 +260,7 @@ def epochs_lost(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
         yield "epochs are lost", "certain", f"{int((steps[gaps] - 1).sum())} of them, from {at}"
 
 
-def epochs_doubled(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_doubled_epochs(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """Epochs with the numbers of the one before."""
     values = run[list(SERIES)].to_numpy(dtype=float)
     known = ~np.isnan(values).all(axis=1)
@@ -270,7 +270,7 @@ def epochs_doubled(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
         yield "epochs are doubled", "likely", f"{int(same.sum())} have all numbers of the one before: {at}"
 
 
-def phases(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_phases(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """A training loss that leaps up within the log: another phase, a restart, or a change of the network."""
     loss = run["train_loss"].to_numpy(dtype=float)
     changes = np.diff(loss)
@@ -287,7 +287,7 @@ def phases(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
         )
 
 
-def trend(values: Floats) -> float:
+def correlate_with_time(values: Floats) -> float:
     """Rank correlation with time."""
     return rank_correlation(values, np.arange(len(values), dtype=float))
 
@@ -301,7 +301,7 @@ def rank_correlation(first: Floats, second: Floats) -> float:
     return float(spearmanr(first, second).statistic)
 
 
-def falling_accuracy(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_falling_accuracy(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """The one-shot network's accuracy falls after its best epoch, while the training loss goes on falling."""
     known = run.dropna(subset=["train_loss", "supernet_accuracy_pct"])
     if len(known) < 2 * SOME:
@@ -310,7 +310,12 @@ def falling_accuracy(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     best = int(accuracy.argmax())
     rest = slice(best, None)
     fall = accuracy[best] - float(np.median(accuracy[-SOME:]))
-    if len(accuracy) - best < 2 * SOME or fall < FALL or trend(accuracy[rest]) > -TREND or trend(loss[rest]) > -TREND:
+    if (
+        len(accuracy) - best < 2 * SOME
+        or fall < FALL
+        or correlate_with_time(accuracy[rest]) > -TREND
+        or correlate_with_time(loss[rest]) > -TREND
+    ):
         return
     yield (
         "accuracy falls while the loss falls",
@@ -320,7 +325,7 @@ def falling_accuracy(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     )
 
 
-def dead_network(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
+def find_dead_network(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
     """A training loss that never gets below what it was."""
     loss = run["train_loss"].dropna().to_numpy(dtype=float)
     if len(loss) >= 2 * SOME and loss[-1] > LEARNS * loss[0]:

@@ -24,7 +24,7 @@ ELSEWHERE = ("method", "seed", "seconds", "measure")
 NUMBERS = ("seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss")
 
 
-def baseline_rows(results: Results) -> pd.DataFrame:
+def select_baseline_rows(results: Results) -> pd.DataFrame:
     """What a baseline keeps: the rows of every epoch with their error, and the table's optimum and random median."""
     optimum, random_median = results.levels()
     return results.rows().assign(
@@ -36,36 +36,36 @@ def baseline_rows(results: Results) -> pd.DataFrame:
 
 def write_baseline(results: Results, path: Path, manifests: Sequence[dict[str, Any]] = ()) -> None:
     """One Parquet file; what the runs of each method ran with, and on, is kept in its metadata."""
-    rows = baseline_rows(results)
-    rows.attrs = {"made": made(manifests)}
+    rows = select_baseline_rows(results)
+    rows.attrs = {"made": describe_making(manifests)}
     content = io.BytesIO()
     rows.to_parquet(content, index=False)
     write_file(path, content.getvalue())
 
 
-def made(manifests: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
+def describe_making(manifests: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
     """What the first run of each method ran with: values by dotted key, without the seed."""
     found: dict[str, dict[str, str]] = {}
     for manifest in manifests:
         if manifest["method_name"] not in found:
             configuration = {k: v for k, v in manifest["configuration"].items() if k != "seed"}
             others = {"environment": manifest.get("environment", {}), "digest": manifest.get("code", {})}
-            found[manifest["method_name"]] = dict(flat(configuration | others))
+            found[manifest["method_name"]] = dict(flatten_values(configuration | others))
     return found
 
 
-def flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def flatten_values(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     """Nested values as (dotted key, text)."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from flat(value, f"{above}{key}.")
+            yield from flatten_values(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", str(value)
 
 
-def changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list[str]:
+def list_changes(manifests: Sequence[dict[str, Any]], baseline: pd.DataFrame) -> list[str]:
     """What today's runs ran with that the baseline's did not, a line each; the first is about the configuration."""
-    kept, now = baseline.attrs.get("made"), made(manifests)
+    kept, now = baseline.attrs.get("made"), describe_making(manifests)
     before = kept if isinstance(kept, dict) and all(isinstance(v, dict) for v in kept.values()) else {}
     if not before or not now:
         who = "the baseline keeps none, as those of imported runs do" if not before else "these results keep none"
@@ -91,11 +91,11 @@ def read_baseline(path: Path) -> pd.DataFrame:
 
     try:
         rows = pd.read_parquet(path)
-        rows[["method", "measure", *exact_columns(rows)]]
+        rows[["method", "measure", *list_exact_columns(rows)]]
         for column in ("method", "measure"):
             if not all(isinstance(value, str) for value in rows[column]):
                 raise ValueError(f"its column {column} holds no text")
-        for column in (*NUMBERS, *measured_in(rows)):
+        for column in (*NUMBERS, *list_measured_columns(rows)):
             if not pd.api.types.is_numeric_dtype(rows[column]):
                 raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")
         for column in ("seed", "epoch"):  # a row without would be one of no run, and compared with none
@@ -110,27 +110,27 @@ def read_baseline(path: Path) -> pd.DataFrame:
     return rows
 
 
-def measured_in(rows: pd.DataFrame) -> list[str]:
+def list_measured_columns(rows: pd.DataFrame) -> list[str]:
     """The columns of what is measured of the one-shot network; its accuracy where there is none, to be missed there."""
     return [c for c in SUPERNET if c in rows] or [SUPERNET[0]]
 
 
-def exact_columns(rows: pd.DataFrame) -> list[str]:
+def list_exact_columns(rows: pd.DataFrame) -> list[str]:
     """Columns that a search on the same machine gives again to the last bit, in the order in which they are told of."""
-    return ["epoch", "architecture", "train_loss", "search_valid_loss", *measured_in(rows), "alphas"]
+    return ["epoch", "architecture", "train_loss", "search_valid_loss", *list_measured_columns(rows), "alphas"]
 
 
-def exact(today: Results, baseline: pd.DataFrame) -> list[str]:
+def compare_exactly(today: Results, baseline: pd.DataFrame) -> list[str]:
     """What differs, to the last bit, from runs on the same machine; one line a run."""
-    now = baseline_rows(today)
+    now = select_baseline_rows(today)
     check_same_measure(now, baseline)
-    return differences_of(now, baseline)
+    return find_differences(now, baseline)
 
 
-def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
+def find_differences(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
     """What differs in the rows of the baseline's runs, to the last bit, in every column that both have (what probes
     measured, and the table's values, too); one line a run."""
-    first = exact_columns(baseline)
+    first = list_exact_columns(baseline)
     columns = [*first, *(c for c in map(str, baseline) if c in now and c not in (*first, *ELSEWHERE))]
     differences = []
     for (method, seed), old_rows in baseline.groupby(["method", "seed"], sort=False):
@@ -141,14 +141,14 @@ def differences_of(now: pd.DataFrame, baseline: pd.DataFrame) -> list[str]:
             differences.append(f"{who}: {len(after)} epochs are there, the baseline has {len(before)}")
             continue
         for row, old in zip(after.to_dict("records"), before.to_dict("records"), strict=True):
-            changed = [c for c in columns if not same(row.get(c), old[c])]
+            changed = [c for c in columns if not equals_or_missing(row.get(c), old[c])]
             if changed:
                 differences.append(f"{who}: from epoch {row['epoch']} on, first in {', '.join(changed)}")
                 break
     return differences
 
 
-def same(a: Any, b: Any) -> bool:
+def equals_or_missing(a: Any, b: Any) -> bool:
     ours, theirs = np.asarray(a), np.asarray(b)
     numbers = ours.dtype.kind in "fiub" and theirs.dtype.kind in "fiub"
     return bool(np.array_equal(ours, theirs, equal_nan=numbers))

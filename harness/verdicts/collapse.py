@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.text import told_p
+from harness.core.text import format_p
 from harness.results.endpoints import Endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
-from harness.stats.intervals import p_of_more, rate
-from harness.stats.random_search import chance_of_best
+from harness.stats.intervals import compute_p_of_more, rate
+from harness.stats.random_search import compute_chance_of_best
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
 Flags = NDArray[np.bool_]
 
 
-def told_rule(declared: Declared, base: BaseRate | None = None) -> str:
+def describe_rule(declared: Declared, base: BaseRate | None = None) -> str:
     """What counts as collapsed, in words, with how often random cells do, where it is asked for and known."""
     rule = {
         "above-random": "worse than the table's median cell from some epoch to the end",
@@ -56,7 +56,7 @@ class BaseRate:
 UNKNOWN = BaseRate(float("nan"))
 
 
-def base_rate(results: Results, declared: Declared, measure: Measure | None = None) -> BaseRate:
+def compute_base_rate(results: Results, declared: Declared, measure: Measure | None = None) -> BaseRate:
     """How often the declared rule calls a random cell collapsed, by all cells of the table that judged the runs, in the
     measure that judges (its test, if none is named)."""
     table = results.table
@@ -67,15 +67,15 @@ def base_rate(results: Results, declared: Declared, measure: Measure | None = No
     epochs = int(judged.median())
     error = table.scale.error_of(table.row_values(measure))
     if declared.failure == "degraded":
-        return BaseRate(share_degraded(error, declared.degraded, epochs), of_runs=True)
-    flags = collapsed_cells(table, declared, measure)
+        return BaseRate(compute_share_degraded(error, declared.degraded, epochs), of_runs=True)
+    flags = find_collapsed_cells(table, declared, measure)
     if table.validation is None or not table.knows_all(table.validation) or epochs < 1:
         return BaseRate(float(flags.mean()))
-    chance = chance_of_best(-table.scale.places_of(table.row_values(table.validation)), epochs)
+    chance = compute_chance_of_best(-table.scale.places_of(table.row_values(table.validation)), epochs)
     return BaseRate(float(flags.mean()), float((chance * flags).sum()))
 
 
-def collapsed_cells(table: Table, declared: Declared, measure: Measure) -> Flags:
+def find_collapsed_cells(table: Table, declared: Declared, measure: Measure) -> Flags:
     """Of every cell of a table, whether the rule calls it collapsed."""
     if declared.failure == "above-random":
         error = table.scale.error_of(table.row_values(measure))
@@ -102,14 +102,14 @@ def _count_in_cells(folder: str, operations: tuple[str, ...]) -> NDArray[np.int_
     return np.array([sum(o in operations for o in cell) for cell in cells])
 
 
-def share_degraded(error: Any, points: float, epochs: int) -> float:
+def compute_share_degraded(error: Any, points: float, epochs: int) -> float:
     """The share of runs which, deriving a random cell at each of so many epochs, end so far above their best one."""
     ordered = np.sort(error[~np.isnan(error)])
     better_by = np.searchsorted(ordered, ordered - points, side="right") / len(ordered)
     return float((1 - (1 - better_by) ** (epochs - 1)).mean())
 
 
-def told_failures(found: Endpoints, method: str, base: BaseRate, level: float) -> str:
+def describe_failures(found: Endpoints, method: str, base: BaseRate, level: float) -> str:
     """Collapsed runs of a method with the exact interval of their share, and how likely random cells are to give as
     many: 7/10 [0.35, 0.93], p = 0.25. Of the runs of which that is known."""
     failed, n = found.failures(method)
@@ -119,4 +119,4 @@ def told_failures(found: Endpoints, method: str, base: BaseRate, level: float) -
         return f"{failed}/{n}"
     _, low, high = rate(failed, n, level)
     told = f"{failed}/{n} [{low:.2f}, {high:.2f}]"
-    return told if np.isnan(base.cells) else f"{told}, {told_p(p_of_more(failed, n, base.cells))}"
+    return told if np.isnan(base.cells) else f"{told}, {format_p(compute_p_of_more(failed, n, base.cells))}"

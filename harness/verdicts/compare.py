@@ -9,20 +9,20 @@ from typing import Literal
 
 import numpy as np
 
-from harness.core.errors import HarnessError, did_you_mean
-from harness.core.text import rounded_p, told_p
+from harness.core.errors import HarnessError, suggest_names
+from harness.core.text import format_p, round_p
 from harness.results.endpoints import Endpoints
 from harness.results.frames import LeftOut
-from harness.runs.apart import between
+from harness.runs.apart import describe_between
 from harness.runs.preregistration import Declared, Endpoint
-from harness.stats.blocks import blocked
-from harness.stats.effects import a12, iqm, normalized_regret
-from harness.stats.intervals import Interval, median_interval, quantile_interval, rate, rate_difference
-from harness.stats.sequential import sequential_of
+from harness.stats.blocks import shift_within_blocks
+from harness.stats.effects import compute_a12, compute_iqm, normalize_regret
+from harness.stats.intervals import Interval, estimate_median, estimate_quantile, rate, rate_difference
+from harness.stats.sequential import estimate_sequential_shift
 from harness.stats.shift import Shift, shift_of
-from harness.stats.tests import holm_multipliers
+from harness.stats.tests import compute_holm_multipliers
 from harness.tables.measure import ACCURACY, Scale
-from harness.verdicts.collapse import BaseRate, told_failures
+from harness.verdicts.collapse import BaseRate, describe_failures
 
 State = Literal["lower", "higher", "equivalent", "open", "too few"]
 """What is shown of the error of one method against another's; open: nothing."""
@@ -122,7 +122,7 @@ class Pair:
 
     @property
     def numbers_told(self) -> str:
-        return f"shift {told_interval(self.interval)}{self.unit}, {told_p(self.p_holm)} ({self.told_n})"
+        return f"shift {format_interval(self.interval)}{self.unit}, {format_p(self.p_holm)} ({self.told_n})"
 
     @property
     def too_few(self) -> str:
@@ -183,7 +183,7 @@ class Pair:
 
     @property
     def told_left_out(self) -> str:
-        return f"left out: {told_runs(self.left_out)}" if self.left_out else ""
+        return f"left out: {describe_left_out(self.left_out)}" if self.left_out else ""
 
     @property
     def told_n(self) -> str:
@@ -205,9 +205,9 @@ class Pair:
             "method": self.new,
             "against": self.base,
             "n": f"{self.n[0]}" if self.paired else f"{self.n[0]}+{self.n[1]}",
-            f"shift ({self.scale.difference})" if self.scale.difference else "shift": told_interval(self.interval),
+            f"shift ({self.scale.difference})" if self.scale.difference else "shift": format_interval(self.interval),
             "A12": round(self.a12, 2),
-            "p": rounded_p(self.p_holm),
+            "p": round_p(self.p_holm),
             "collapsed": " vs ".join(f"{k}/{of}" if of else "not known" for k, of in self.failures),
         }
 
@@ -225,23 +225,23 @@ class Pair:
         columns |= {"failed_low": self.rates.low, "failed_high": self.rates.high}
         for name, (failed, n) in zip(("failed", "failed_against"), self.failures, strict=True):
             columns |= {name: failed / n if n else float("nan")}
-        return columns | {"left_out": told_runs(self.left_out), "verdict": self.verdict}
+        return columns | {"left_out": describe_left_out(self.left_out), "verdict": self.verdict}
 
 
-def told_interval(interval: Interval, sign: str = "+", digits: int = 2) -> str:
+def format_interval(interval: Interval, sign: str = "+", digits: int = 2) -> str:
     """-0.75 [-1.20, -0.10]; an end that is not zero is never told as zero."""
-    estimate, low, high = (told_end(value, sign, digits) for value in interval)
+    estimate, low, high = (format_end(value, sign, digits) for value in interval)
     return f"{estimate} [{low}, {high}]"
 
 
-def told_end(value: float, sign: str = "+", digits: int = 2) -> str:
+def format_end(value: float, sign: str = "+", digits: int = 2) -> str:
     text = f"{value:{sign}.{digits}f}"
     if value and not np.isinf(value) and float(text) == 0:
         return f"{'-' if value < 0 else sign}0.{'0' * digits}.."
     return text
 
 
-def told_runs(runs: Sequence[LeftOut]) -> str:
+def describe_left_out(runs: Sequence[LeftOut]) -> str:
     """m seed 3 (has no value there), b seed 4 (has no partner)."""
     return ", ".join(f"{run.method} seed {run.seed} ({run.why})" for run in runs)
 
@@ -253,9 +253,9 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
         HarnessError: a method has no finished run, or none with a value, or runs share what they draw.
     """
     endpoint = endpoint or declared.primary
-    named = declared_pairs(found, declared)
+    named = list_declared_pairs(found, declared)
     matched = [match_runs(found, declared, names, endpoint) for names in named]
-    multipliers = holm_multipliers([shift.test.p for shift, _ in matched])
+    multipliers = compute_holm_multipliers([shift.test.p for shift, _ in matched])
     return [
         compare_two(found, declared, names, endpoint, runs, multiplier=multiplier, pairs=len(named))
         for names, runs, multiplier in zip(named, matched, multipliers, strict=True)
@@ -287,25 +287,25 @@ def compare_two(
         multiplier=multiplier,
         level=declared.level,
         pairs=pairs,
-        a12=a12(found.values(new, endpoint), found.values(base, endpoint)),
+        a12=compute_a12(found.values(new, endpoint), found.values(base, endpoint)),
         width=declared.rope if declared.rope is not None else found.noise,
         failures=(found.failures(new), found.failures(base)),
-        rates=difference_of_failures(found, names, shift.paired, declared.level),
+        rates=estimate_failure_difference(found, names, shift.paired, declared.level),
         left_out=left_out,
-        apart=between(found.settings, names),
-        machines=told_machines(found, names, shift.paired),
+        apart=describe_between(found.settings, names),
+        machines=describe_machines(found, names, shift.paired),
         scale=found.scale,
     )
 
 
-def declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]]:
+def list_declared_pairs(found: Endpoints, declared: Declared) -> list[tuple[str, str]]:
     """The pairs (new, base) to compare, all of which have finished runs."""
     methods = found.methods
     base = declared.baseline or methods[0]
     pairs = list(declared.pairs) or [(m, base) for m in methods if m != base]
     for name in [base, *(m for pair in pairs for m in pair)]:
         if name not in methods:
-            raise HarnessError(f"there is no finished run of {name!r} to compare: {did_you_mean(name, methods)}")
+            raise HarnessError(f"there is no finished run of {name!r} to compare: {suggest_names(name, methods)}")
     if not pairs:
         raise HarnessError(f"{base!r} is the only method with finished runs: there is nothing to compare it with")
     return pairs
@@ -322,7 +322,7 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
     for method, values in zip(names, (new, base), strict=True):
         if not values:
             raise HarnessError(
-                f"no run of {method!r} has a value to compare: {told_runs(found.absent(method, endpoint)[:3])}"
+                f"no run of {method!r} has a value to compare: {describe_left_out(found.absent(method, endpoint)[:3])}"
             )
     common = sorted(set(new) & set(base))
     if declared.paired and not common:
@@ -333,7 +333,7 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         if not common:
             raise HarnessError(f"until_decided pairs runs by seed, and {names[0]!r} and {names[1]!r} share none")
     elif declared.paired is False or (declared.paired is None and 2 * len(common) < max(len(new), len(base))):
-        shift, elsewhere = unpaired(found, names, (new, base))
+        shift, elsewhere = shift_unpaired(found, names, (new, base))
         return shift, (*left_out, *elsewhere)
     known = {(run.method, run.seed) for run in left_out}
     for method, other, values in ((names[0], names[1], new), (names[1], names[0], base)):
@@ -343,10 +343,10 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
             if seed not in common and (method, seed) not in known
         ]
     x, y = [new[s] for s in common], [base[s] for s in common]
-    return sequential_of(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
+    return estimate_sequential_shift(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
 
 
-def unpaired(
+def shift_unpaired(
     found: Endpoints, names: tuple[str, str], values: tuple[dict[int, float], dict[int, float]]
 ) -> tuple[Shift, list[LeftOut]]:
     """The shift between runs that are no pairs, and the runs that it leaves out: within machines, where several have
@@ -365,10 +365,10 @@ def unpaired(
     ]
     x, y = ([v for s, v in own.items() if of[s] in common] for own, of in zip(values, every, strict=True))
     of_new, of_base = ([machine for machine in of.values() if machine in common] for of in every)
-    return blocked(x, y, of_new, of_base), left_out
+    return shift_within_blocks(x, y, of_new, of_base), left_out
 
 
-def told_machines(found: Endpoints, names: tuple[str, str], paired: bool) -> str:
+def describe_machines(found: Endpoints, names: tuple[str, str], paired: bool) -> str:
     """Where runs of several machines are compared, how, as a clause. A difference between machines is in neither pairs
     of one machine nor ranks within machines; pairs across machines have it, and share no more than their seed."""
     new, base = ({s: machine for (m, s), machine in found.machines.items() if m == name} for name in names)
@@ -389,7 +389,7 @@ def told_machines(found: Endpoints, names: tuple[str, str], paired: bool) -> str
     return f"{of} are across machines, which share no more than a seed ({seeds})"
 
 
-def difference_of_failures(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
+def estimate_failure_difference(found: Endpoints, names: tuple[str, str], paired: bool, level: float) -> Interval:
     """The difference of two methods' shares of failed runs, of their common seeds if paired. NaN: not known."""
     new, base = (found.failed_by_seed(method) for method in names)
     common = [seed for seed in new if seed in base]
@@ -417,15 +417,15 @@ def describe(
         if found.varied:
             row[what] = f"{np.median(values):.2f}" if len(values) else "-"
         else:
-            row[what] = told_interval(median_interval(values, declared.level), sign="") if len(values) else "-"
+            row[what] = format_interval(estimate_median(values, declared.level), sign="") if len(values) else "-"
         if quantile is not None:
             known = len(values) and not found.varied
-            told = told_interval(quantile_interval(values, quantile, declared.level), sign="") if known else "-"
+            told = format_interval(estimate_quantile(values, quantile, declared.level), sign="") if known else "-"
             row[f"{100 * quantile:g} % below"] = told
         if not np.isnan(found.optimum) and len(values):
             errors = values + found.optimum if area else values
-            scaled = float(iqm(normalized_regret(errors, found.optimum, found.random_median)))
+            scaled = float(compute_iqm(normalize_regret(errors, found.optimum, found.random_median)))
             row[REGRET] = f"{scaled:.2f}"
-        row["collapsed"] = told_failures(found, name, base, declared.level)
+        row["collapsed"] = describe_failures(found, name, base, declared.level)
         rows.append(row)
     return rows

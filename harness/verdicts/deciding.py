@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from harness.core.text import told_p
-from harness.results.endpoints import endpoints
+from harness.core.text import format_p
+from harness.results.endpoints import compute_endpoints
 from harness.results.frames import Results
 from harness.runs.execute import Outcome, Planned
 from harness.runs.prepare import Prepared, Say, Way
 from harness.runs.study import Study
-from harness.stats.sequential import sequential_of
+from harness.stats.sequential import estimate_sequential_shift
 from harness.verdicts.compare import Pair, compare
 
 OPEN = ("open", "too few")
@@ -41,7 +41,7 @@ class Look:
     @property
     def told(self) -> str:
         """Where it stands, in a line."""
-        words = [f"{pair.new} {pair.state} ({told_p(pair.p_holm)})" for pair in self.pairs]
+        words = [f"{pair.new} {pair.state} ({format_p(pair.p_holm)})" for pair in self.pairs]
         return f"after {self.seeds} of at most {self.most} seeds: {', '.join(words)}"
 
     @property
@@ -53,19 +53,19 @@ class Look:
         else:
             stopped = f"decided after {self.seeds} of at most {self.most} seeds"
         told = [stopped, *(pair.verdict for pair in self.pairs)]
-        fixed = [f"{pair.new} {pair.state} ({told_p(pair.p_holm)})" for pair in self.fixed]
+        fixed = [f"{pair.new} {pair.state} ({format_p(pair.p_holm)})" for pair in self.fixed]
         return [*told, f"fixed tests of so many seeds, good for a single look, would have said: {', '.join(fixed)}"]
 
 
-def first_look(study: Study) -> int:
+def find_first_look(study: Study) -> int:
     """The fewest seeds that could decide a study's comparison."""
     declared = study.file.comparison
     pairs = len(declared.pairs) or len(study.file.methods) - 1
-    nothing = sequential_of([], [])
+    nothing = estimate_sequential_shift([], [])
     return next(n for n in count(2) if nothing.smallest_p(n) * pairs <= declared.level)
 
 
-def way_of(study: Study) -> Way:
+def choose_way(study: Study) -> Way:
     """How a study is run: until its comparison is decided where it declares that, else all of it."""
     return run_until_decided if study.file.comparison.until_decided else Prepared.run
 
@@ -93,7 +93,7 @@ def run_until_decided(
     study = prepared.study
     seeds = sorted(study.file.seeds)
     at_once = max(1, -(-len(places) // len(study.file.methods)))
-    number = min(first_look(study), len(seeds))
+    number = min(find_first_look(study), len(seeds))
     while True:
         chosen = set(seeds[:number])
         planned = [p for p in prepared.planned if p.run.seed in chosen]
@@ -109,12 +109,12 @@ def look_at(prepared: Prepared, planned: Sequence[Planned], number: int) -> Look
     """What the finished ones of these runs show."""
     study, declared = prepared.study, prepared.study.file.comparison
     finished = [p for p in planned if p.finished]
-    ends = endpoints(Results.of_runs(finished, study.table, design=study.design), declared)
+    ends = compute_endpoints(Results.of_runs(finished, study.table, design=study.design), declared)
     fixed = declared.model_copy(update={"until_decided": False, "paired": True})
     return Look(number, len(study.file.seeds), tuple(compare(ends, declared)), tuple(compare(ends, fixed)))
 
 
-def looked_at(planned: Sequence[Planned]) -> list[Planned]:
+def select_looked_at(planned: Sequence[Planned]) -> list[Planned]:
     """Of a study that stops when it is decided, the runs of the seeds that it came to: up to the last of which all are
     finished."""
     seeds = sorted({p.run.seed for p in planned})

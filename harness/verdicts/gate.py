@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import explain
 from harness.core.settings import Settings
-from harness.core.text import rounded_p
-from harness.results.endpoints import columns_of, count_operations, of_run
+from harness.core.text import round_p
+from harness.results.endpoints import compute_run_endpoints, count_operations, extract_columns
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats, rate
-from harness.stats.shares import Shares, p_beyond, p_within
-from harness.stats.tests import holm, rank_sum, signed_rank, smallest_rank_sum_p, smallest_signed_rank_p
-from harness.verdicts.baseline import baseline_rows, check_same_measure, differences_of
+from harness.stats.shares import Shares, test_beyond, test_within
+from harness.stats.tests import (
+    adjust_holm,
+    compare_signed_rank,
+    compute_smallest_rank_sum_p,
+    compute_smallest_signed_rank_p,
+    rank_sum,
+)
+from harness.verdicts.baseline import check_same_measure, find_differences, select_baseline_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +60,7 @@ class Margins(Settings):
     level: float = Field(0.05, gt=0, lt=0.5)
 
 
-def margins_of(given: Mapping[str, float | None]) -> Margins:
+def build_margins(given: Mapping[str, float | None]) -> Margins:
     """Margins by name; those that are None are the default's."""
     try:
         return Margins.model_validate({k: v for k, v in given.items() if v is not None})
@@ -63,7 +69,7 @@ def margins_of(given: Mapping[str, float | None]) -> Margins:
 
 
 @dataclass(frozen=True)
-class Check:
+class GateCheck:
     """One quantity of one method. moved, equivalent: p-values of beyond the margin, and of within it. runs: on the
     smaller side. reach: what so many runs can show at best. needs: the runs a side from which both could be shown.
     lacking: what of the baseline is not there, so that nothing is shown to be stable."""
@@ -84,7 +90,7 @@ class Check:
 
     def row(self) -> dict[str, object]:
         """What a page has room for."""
-        told = {"p moved": rounded_p(self.moved, 2), "p stable": rounded_p(self.equivalent, 2)}
+        told = {"p moved": round_p(self.moved, 2), "p stable": round_p(self.equivalent, 2)}
         return self.numbers() | told
 
     def numbers(self) -> dict[str, object]:
@@ -110,7 +116,7 @@ class Check:
 
 def gate(
     today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared, only: Sequence[str] = ()
-) -> list[Check]:
+) -> list[GateCheck]:
     """Every quantity of every method of the baseline.
 
     Args:
@@ -129,36 +135,36 @@ def gate(
     """
     if today.design and today.design.varied:
         raise HarnessError(f"a gate is of runs that differ in their seeds, and these share draws ({today.design.told})")
-    now = baseline_rows(today)
+    now = select_baseline_rows(today)
     check_same_measure(now, baseline)
-    baseline = of_methods(baseline, only)
+    baseline = select_methods(baseline, only)
     missing = [m for m in baseline["method"].unique() if m not in set(now["method"])]
     if missing:
         raise HarnessError(
-            f"no finished run of the baseline's {missing[0]!r}: {did_you_mean(missing[0], now['method'].unique())}"
+            f"no finished run of the baseline's {missing[0]!r}: {suggest_names(missing[0], now['method'].unique())}"
         )
     check_margins(margins, baseline, today)
     methods = baseline["method"].unique()
     tests = [
         check
         for method in methods
-        for check in checks_of(method, now, baseline, margins, declared=declared, space=today.space)
+        for check in check_method(method, now, baseline, margins, declared=declared, space=today.space)
     ]
-    tests = chosen(tests, only)
-    adjusted = holm([t.moved for t in tests])
-    return [judged(t, p, margins.level, len(tests)) for t, p in zip(tests, adjusted, strict=True)]
+    tests = select_checks(tests, only)
+    adjusted = adjust_holm([t.moved for t in tests])
+    return [judge_check(t, p, margins.level, len(tests)) for t, p in zip(tests, adjusted, strict=True)]
 
 
-def of_methods(baseline: pd.DataFrame, only: Sequence[str]) -> pd.DataFrame:
+def select_methods(baseline: pd.DataFrame, only: Sequence[str]) -> pd.DataFrame:
     """The rows of the methods that are among these names; all, where none is."""
     wanted = set(only) & set(baseline["method"])
     return baseline[baseline["method"].isin(wanted)] if wanted else baseline
 
 
-def unchecked(today: Results, baseline: pd.DataFrame, only: Sequence[str]) -> list[str]:
+def list_unchecked(today: Results, baseline: pd.DataFrame, only: Sequence[str]) -> list[str]:
     """What the checks do not look at, a line each: methods and seeds of one side alone."""
     told = []
-    looked_at = of_methods(baseline, only)
+    looked_at = select_methods(baseline, only)
     if others := set(baseline["method"]) - set(looked_at["method"]):
         told.append(f"not checked: {', '.join(sorted(others))} (--only)")
     if new := [m for m in today.epochs["method"].unique() if m not in set(baseline["method"])]:
@@ -188,7 +194,7 @@ def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> N
         raise HarnessError(f"--error {margins.error:g} can never be exceeded: all errors are within {span:.4g} points")
 
 
-def checks_of(
+def check_method(
     method: str,
     now: pd.DataFrame,
     baseline: pd.DataFrame,
@@ -196,14 +202,14 @@ def checks_of(
     *,
     declared: Declared,
     space: Space | None,
-) -> list[Check]:
+) -> list[GateCheck]:
     """The checks of one method, each by itself."""
     sides = [rows[rows["method"] == method] for rows in (baseline, now)]
     paired = bool(set(sides[0]["seed"]) & set(sides[1]["seed"]))
     if paired:
         sides[1] = sides[1][sides[1]["seed"].isin(sides[0]["seed"])]
-    runs = [quantities(rows, declared, space) for rows in sides]
-    lacking = lacking_runs(sides, runs, paired=paired)
+    runs = [compute_quantities(rows, declared, space) for rows in sides]
+    lacking = describe_lacking_runs(sides, runs, paired=paired)
     if paired:
         common = runs[0].index.intersection(runs[1].index)
         runs = [side.loc[common] for side in runs]
@@ -223,14 +229,14 @@ def checks_of(
     # the margin of an eigenvalue is given, and told, as a factor
     told = f"factor {margins.eigenvalue:g}"
     tests = [replace(t, margin=told) if t.quantity == OPTIONS["eigenvalue"] else t for t in tests]
-    tests.append(tail(method, *columns["error"], margins))
+    tests.append(check_tail(method, *columns["error"], margins))
     if known:
-        tests.append(rates(method, *columns["failed"], margins, paired=paired))
-    identical = paired and not lacking and not differences_of(sides[1], sides[0])
+        tests.append(check_rates(method, *columns["failed"], margins, paired=paired))
+    identical = paired and not lacking and not find_differences(sides[1], sides[0])
     return [replace(t, identical=identical, lacking=lacking) for t in tests]
 
 
-def lacking_runs(sides: Sequence[pd.DataFrame], runs: Sequence[pd.DataFrame], *, paired: bool) -> str:
+def describe_lacking_runs(sides: Sequence[pd.DataFrame], runs: Sequence[pd.DataFrame], *, paired: bool) -> str:
     """Which runs of the baseline are not there today, or have no value on a side; nothing where all are."""
     told = []
     for rows, side, when in zip(sides, runs, ("in the baseline", "today"), strict=True):
@@ -243,12 +249,12 @@ def lacking_runs(sides: Sequence[pd.DataFrame], runs: Sequence[pd.DataFrame], *,
     return "; ".join(told)
 
 
-def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
-    """The checks of these quantities, of methods that were chosen before (`of_methods`)."""
+def select_checks(checks: list[GateCheck], only: Sequence[str]) -> list[GateCheck]:
+    """The checks of these quantities, of methods that were chosen before (`select_methods`)."""
     wanted = {OPTIONS.get(name, name) for name in only}
     known = {c.method for c in checks} | {c.quantity for c in checks}
     if unknown := sorted(wanted - known - set(OPTIONS.values())):
-        raise HarnessError(f"--only {unknown[0]!r} is no method or quantity here: {did_you_mean(unknown[0], known)}")
+        raise HarnessError(f"--only {unknown[0]!r} is no method or quantity here: {suggest_names(unknown[0], known)}")
     quantities = wanted - {c.method for c in checks}
     found = [c for c in checks if not quantities or c.quantity in quantities]
     if not found:
@@ -258,7 +264,7 @@ def chosen(checks: list[Check], only: Sequence[str]) -> list[Check]:
     return found
 
 
-def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> pd.DataFrame:
+def compute_quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> pd.DataFrame:
     """Of every run, by seed: final error, whether it failed and the epoch of its collapse where its rule can tell, and,
     where it was measured in all of them, the logarithm of its last dominant eigenvalue. Runs without an error after
     the method's last epoch are left out."""
@@ -270,7 +276,9 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> p
     for seed, run in rows.sort_values("epoch").groupby("seed"):
         if run["epoch"].iloc[-1] < last or np.isnan(run["error_pct"].iloc[-1]):
             continue
-        ends = of_run(columns_of(run), run["optimum"].iloc[0], run["random_median"].iloc[0], declared)
+        ends = compute_run_endpoints(
+            extract_columns(run), run["optimum"].iloc[0], run["random_median"].iloc[0], declared
+        )
         onset = ends[f"onset_{declared.failure.replace('-', '_')}"]
         found[seed] = {
             "error": ends["final_error_pct"],
@@ -283,20 +291,22 @@ def quantities(rows: pd.DataFrame, declared: Declared, space: Space | None) -> p
     return pd.DataFrame.from_dict(found, orient="index").dropna(axis="columns")
 
 
-def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: float, paired: bool = False) -> Check:
+def shift(
+    method: str, quantity: str, before: Floats, after: Floats, *, margin: float, paired: bool = False
+) -> GateCheck:
     """Rank tests of today's values, moved by the margin, against the baseline's: signed ranks if paired."""
-    test = signed_rank if paired else rank_sum
+    test = compare_signed_rank if paired else rank_sum
     above, below = test(after - margin, before), test(after + margin, before)
 
     def reach(n: int) -> tuple[float, float]:
-        smallest = smallest_signed_rank_p(n) if paired else smallest_rank_sum_p(n, n)
+        smallest = compute_smallest_signed_rank_p(n) if paired else compute_smallest_rank_sum_p(n, n)
         return smallest / 2, smallest
 
-    return Check(
+    return GateCheck(
         method,
         quantity,
-        middle(before),
-        middle(after),
+        describe_middle(before),
+        describe_middle(after),
         f"{margin:g}",
         min(1.0, 2 * min(above.greater, below.less)),
         max(above.less, below.greater),
@@ -305,47 +315,47 @@ def shift(method: str, quantity: str, before: Floats, after: Floats, *, margin: 
     )
 
 
-def tail(method: str, before: Floats, after: Floats, margins: Margins) -> Check:
+def check_tail(method: str, before: Floats, after: Floats, margins: Margins) -> GateCheck:
     """The share of today's runs whose error is higher than the baseline's worst by more than its margin: a median does
     not feel the few runs that end far away."""
     beyond, n = int((after > before.max() + margins.error).sum()), len(after)
     most = margins.failure
-    return Check(
+    return GateCheck(
         method,
         OPTIONS["tail"],
         f"0/{len(before)}",
         f"{beyond}/{n}",
         f"{most:g}",
-        smallest_level(lambda level: rate(beyond, n, level).low > most),
-        smallest_level(lambda level: rate(beyond, n, 2 * level).high <= most),
+        find_smallest_level(lambda level: rate(beyond, n, level).low > most),
+        find_smallest_level(lambda level: rate(beyond, n, 2 * level).high <= most),
         runs=min(len(before), n),
         reach=lambda runs: ((1 - most) ** runs, 2 * most**runs),
     )
 
 
-def rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> Check:
+def check_rates(method: str, before: Floats, after: Floats, margins: Margins, *, paired: bool = False) -> GateCheck:
     """The difference in failure rates, exactly: within the margin, or beyond. If paired, of the runs that changed."""
     n, m, most = len(after), len(before), margins.failure
     new, base = int(after.sum()), int(before.sum())
     worse, better = int((after > before).sum()) if paired else new, int((after < before).sum()) if paired else base
     seen = Shares(worse, n, better, m, paired)
-    return Check(
+    return GateCheck(
         method,
         OPTIONS["failure"],
         f"{base}/{m}",
         f"{new}/{n}",
         f"{most:g}",
-        p_beyond(seen, most),
-        p_within(seen, most),
+        test_beyond(seen, most),
+        test_within(seen, most),
         runs=min(n, m),
         reach=lambda runs: (
-            p_within(Shares(0, runs, 0, runs, paired), most),
-            p_beyond(Shares(runs, runs, 0, runs, paired), most),
+            test_within(Shares(0, runs, 0, runs, paired), most),
+            test_beyond(Shares(runs, runs, 0, runs, paired), most),
         ),
     )
 
 
-def smallest_level(shows: Callable[[float], bool]) -> float:
+def find_smallest_level(shows: Callable[[float], bool]) -> float:
     """The smallest level at which an interval shows something, by bisection: its p-value; 1 if it never does."""
     low, high = 0.0, 0.4999
     if not shows(high):
@@ -356,7 +366,7 @@ def smallest_level(shows: Callable[[float], bool]) -> float:
     return high
 
 
-def judged(check: Check, p_moved: float, level: float, checks: int) -> Check:
+def judge_check(check: GateCheck, p_moved: float, level: float, checks: int) -> GateCheck:
     """The check with its state. p_moved: corrected for so many checks."""
     needs = next(n for n in count(2) if (best := check.reach(n))[0] <= level and checks * best[1] <= level)
     state: State = "inconclusive"
@@ -369,19 +379,19 @@ def judged(check: Check, p_moved: float, level: float, checks: int) -> Check:
     return replace(check, moved=p_moved, state=state, needs=needs)
 
 
-def middle(values: Floats) -> str:
+def describe_middle(values: Floats) -> str:
     return f"{np.median(values):.3g}"
 
 
-def overall(checks: Sequence[Check]) -> State:
+def judge_overall(checks: Sequence[GateCheck]) -> State:
     """Moved if anything has; stable only if everything is; too few where that holds of any other."""
     order: tuple[State, ...] = ("moved", "too few", "inconclusive", "stable")
     return next(state for state in order if any(c.state == state for c in checks))
 
 
-def summary(checks: Sequence[Check]) -> str:
+def summarize_checks(checks: Sequence[GateCheck]) -> str:
     """What the checks say together, and what to do."""
-    state = overall(checks)
+    state = judge_overall(checks)
     those = [c for c in checks if c.state == state]
     told = "; ".join(f"{c.method}: {c.quantity}" for c in those)
     if state == "stable":
@@ -399,10 +409,10 @@ def summary(checks: Sequence[Check]) -> str:
     lacking = dict.fromkeys(f"{c.method}: {c.lacking}" for c in those if c.lacking)
     if lacking:
         return f"too few runs: {'; '.join(lacking)}: run what is missing, nothing is stable without it"
-    return f"too few runs: {told_needs(those)}. Run them, and write the baseline anew with as many"
+    return f"too few runs: {describe_needs(those)}. Run them, and write the baseline anew with as many"
 
 
-def told_needs(checks: Sequence[Check]) -> str:
+def describe_needs(checks: Sequence[GateCheck]) -> str:
     """How many seeds each quantity needs."""
     needs = {c.quantity: c.needs for c in checks}
     each = ", ".join(f"{quantity} needs {n}" for quantity, n in needs.items())
@@ -412,6 +422,6 @@ def told_needs(checks: Sequence[Check]) -> str:
 
 def warn_of_few(results: Results, margins: Margins, declared: Declared) -> str:
     """What a baseline of these runs could not answer, and how many seeds could; nothing where it can."""
-    checks = gate(results, baseline_rows(results), margins, declared)
+    checks = gate(results, select_baseline_rows(results), margins, declared)
     few = [c for c in checks if c.runs < c.needs]
-    return f"{min(c.runs for c in few)} seeds are too few for every answer: {told_needs(few)}" if few else ""
+    return f"{min(c.runs for c in few)} seeds are too few for every answer: {describe_needs(few)}" if few else ""

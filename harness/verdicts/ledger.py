@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, endpoints, mean_variances
+from harness.results.endpoints import Endpoints, compute_endpoints, compute_mean_variances
 from harness.results.frames import Results, select
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import SEED, Design
-from harness.stats.components import NOT_KNOWN, Part, Parts, crossed, one_at_a_time
+from harness.stats.components import NOT_KNOWN, Parts, VariancePart, estimate_crossed, estimate_one_at_a_time
 from harness.stats.intervals import Floats, Interval
 from harness.tables.measure import ACCURACY, Measure, Scale
-from harness.verdicts.compare import told_runs
+from harness.verdicts.compare import describe_left_out
 
 TOGETHER = "together"
 """What two or more kinds of draws have together, and none alone."""
@@ -26,7 +26,7 @@ TRIALS = "table trials"
 """What of that is the table's own: an architecture was trained a few times, and its error is their mean."""
 DRAWS = 2000
 TITLES = {SEED: "the rest (seed)", "implementation": "sums (implementation)", "threads": "sums (threads)"}
-NO_PART = Part(*[Interval(0.0, 0.0, 0.0)] * 4)
+NO_PART = VariancePart(*[Interval(0.0, 0.0, 0.0)] * 4)
 """Of a factor at whose levels no run differs."""
 NOTHING = Parts({}, NO_PART, NO_PART.whole, normal=True)
 """Where no run differs from another."""
@@ -45,8 +45,8 @@ class Ledger:
     method: str
     design: Design
     n: int
-    parts: Mapping[str, Part]
-    together: Part | None
+    parts: Mapping[str, VariancePart]
+    together: VariancePart | None
     total: Interval
     trials: Interval
     idle: tuple[str, ...]
@@ -109,11 +109,13 @@ class Ledger:
         """What a page has room for: shares in % with intervals."""
         row: dict[str, object] = {"method": self.method, "n": self.n}
         if self.together is not None:
-            row[f"sd ({self.unit})"] = told([end**0.5 for end in self.total], 1)
+            row[f"sd ({self.unit})"] = format_interval([end**0.5 for end in self.total], 1)
         for name, part in self.parts.items():
-            row[f"{name_of(name)} (%)"] = "idle" if name in self.idle else told([100 * end for end in part.share])
+            row[f"{name_of(name)} (%)"] = (
+                "idle" if name in self.idle else format_interval([100 * end for end in part.share])
+            )
         if self.together is not None:
-            row[f"{TOGETHER} (%)"] = told([100 * end for end in self.together.share])
+            row[f"{TOGETHER} (%)"] = format_interval([100 * end for end in self.together.share])
             known = not isnan(self.trials.estimate)
             row[f"of it {TRIALS} (%)"] = f"{100 * self.stack[TRIALS]:.0f}" if known else "-"
         return row
@@ -121,8 +123,8 @@ class Ledger:
     def numbers(self) -> list[dict[str, object]]:
         """One row a part, one number a column: variances in squares of the scale's unit."""
         parts = dict(self.parts) | ({TOGETHER: self.together} if self.together else {})
-        parts[TRIALS] = Part(self.trials, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)
-        parts["total"] = Part(NOT_KNOWN, self.total, NOT_KNOWN, NOT_KNOWN)
+        parts[TRIALS] = VariancePart(self.trials, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)
+        parts["total"] = VariancePart(NOT_KNOWN, self.total, NOT_KNOWN, NOT_KNOWN)
         rows: list[dict[str, object]] = []
         for name, part in parts.items():
             row: dict[str, object] = {"method": self.method, "n": self.n, "design": self.design.kind, "part": name}
@@ -136,7 +138,7 @@ LEAST = 0.005
 """The least share that is told."""
 
 
-def told(ends: Sequence[float], digits: int = 0) -> str:
+def format_interval(ends: Sequence[float], digits: int = 0) -> str:
     """31 [12, 55]."""
     estimate, low, high = (f"{end:.{digits}f}" for end in ends)
     return f"{estimate} [{low}, {high}]"
@@ -147,7 +149,7 @@ def name_of(factor: str) -> str:
     return TITLES.get(factor, factor)
 
 
-def ledgers(results: Results, declared: Declared, measure: Measure | None = None) -> list[Ledger]:
+def compute_ledgers(results: Results, declared: Declared, measure: Measure | None = None) -> list[Ledger]:
     """The ledger of every method of a study that varies kinds of draws by themselves.
 
     Args:
@@ -164,31 +166,33 @@ def ledgers(results: Results, declared: Declared, measure: Measure | None = None
             "nothing here varies by itself: a ledger needs a study with [randomness], such as weights = "
             '"0..4" and order = "0..4", of which `harness plan` shows the runs'
         )
-    ends = endpoints(results, declared, measure)
-    noise = trial_variances(results, measure or (results.table.test if results.table else None))
-    return [ledger(ends, declared, design, method, noise) for method in ends.methods]
+    ends = compute_endpoints(results, declared, measure)
+    noise = collect_trial_variances(results, measure or (results.table.test if results.table else None))
+    return [compute_ledger(ends, declared, design, method, noise) for method in ends.methods]
 
 
-def ledger(ends: Endpoints, declared: Declared, design: Design, method: str, noise: Mapping[str, float]) -> Ledger:
-    """The ledger of one method. noise: see `trial_variances`."""
+def compute_ledger(
+    ends: Endpoints, declared: Declared, design: Design, method: str, noise: Mapping[str, float]
+) -> Ledger:
+    """The ledger of one method. noise: see `collect_trial_variances`."""
     values = ends.by_seed(method, declared.primary)
     missing = [point for point in design.points if point.number not in values]
     if missing:
         absent = ends.absent(method, declared.primary)
-        why = f": {told_runs(absent[:3])}" if absent else ""
+        why = f": {describe_left_out(absent[:3])}" if absent else ""
         raise HarnessError(
             f"{len(missing)} of {len(design.points)} runs of {method}'s design are not there, or have no value (the "
             f"first: point {missing[0].number}{why}): a ledger needs all of them, harness run computes what is missing"
         )
-    sets = around(design, values)
+    sets = group_around(design, values)
     idle = tuple(name for name, groups in sets.items() if all(np.ptp(group) == 0 for group in groups))
     if design.kind == "crossed":
         active = [factor for factor in design.factors if factor not in idle]
-        parts = crossed(laid_out(design, active, values), active, declared.level) if active else NOTHING
+        parts = estimate_crossed(lay_out(design, active, values), active, declared.level) if active else NOTHING
         by_factor = {factor: parts.factors.get(factor, NO_PART) for factor in design.factors}
         together, total, normal = parts.together, parts.total, parts.normal
     else:
-        by_factor, normal = one_at_a_time(sets, declared.level)
+        by_factor, normal = estimate_one_at_a_time(sets, declared.level)
         together, total = None, Interval(sum(p.whole.estimate for p in by_factor.values()), *NOT_KNOWN[1:])
     return Ledger(
         method=method,
@@ -197,14 +201,14 @@ def ledger(ends: Endpoints, declared: Declared, design: Design, method: str, noi
         parts=by_factor,
         together=together,
         total=total,
-        trials=trials_of(ends, declared, method, noise),
+        trials=estimate_trials(ends, declared, method, noise),
         idle=idle,
         normal=normal,
         scale=ends.scale,
     )
 
 
-def laid_out(design: Design, factors: Sequence[str], values: Mapping[int, float]) -> Floats:
+def lay_out(design: Design, factors: Sequence[str], values: Mapping[int, float]) -> Floats:
     """The values of a crossed design, an axis a factor; at the first level of all others, which change none."""
     levels = {factor: list(dict.fromkeys(p.level(factor) for p in design.points)) for factor in factors}
     found = np.full([len(own) for own in levels.values()], np.nan)
@@ -213,7 +217,7 @@ def laid_out(design: Design, factors: Sequence[str], values: Mapping[int, float]
     return found
 
 
-def around(design: Design, values: Mapping[int, float]) -> dict[str, list[list[float]]]:
+def group_around(design: Design, values: Mapping[int, float]) -> dict[str, list[list[float]]]:
     """Of each factor, the values at its levels where all else is the same, a list for each of the rest's levels."""
     found: dict[str, list[list[float]]] = {}
     for factor in design.factors if design.kind == "crossed" else design.varied:
@@ -225,7 +229,7 @@ def around(design: Design, values: Mapping[int, float]) -> dict[str, list[list[f
     return found
 
 
-def caption(made: Sequence[Ledger], declared: Declared) -> str:
+def write_caption(made: Sequence[Ledger], declared: Declared) -> str:
     """What stands under a table of ledgers."""
     design = made[0].design
     levels = {f: len({p.level(f) for p in design.points}) for f in design.factors}
@@ -241,16 +245,16 @@ def caption(made: Sequence[Ledger], declared: Declared) -> str:
     )
 
 
-def trial_variances(results: Results, measure: Measure | None) -> dict[str, float]:
+def collect_trial_variances(results: Results, measure: Measure | None) -> dict[str, float]:
     """The variance of the table's mean over trials of every architecture of which several are known."""
     if results.table is None or measure is None:
         return {}
     rows = select(results.lookups, measure)
-    known = mean_variances(results, rows[rows["trial"].str.isdigit()])
+    known = compute_mean_variances(results, rows[rows["trial"].str.isdigit()])
     return {str(cell): float(variance) for cell, variance in known.items()}
 
 
-def trials_of(ends: Endpoints, declared: Declared, method: str, noise: Mapping[str, float]) -> Interval:
+def estimate_trials(ends: Endpoints, declared: Declared, method: str, noise: Mapping[str, float]) -> Interval:
     """The mean of these variances over the runs of a method, with an interval over the different architectures that
     they ended at; NaN where none is known, or the endpoint is no architecture's."""
     if declared.primary == "area":

@@ -8,22 +8,22 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import NO_VALUE, NO_VALUE_AT_ALL, Endpoints, endpoints
+from harness.results.endpoints import NO_VALUE, NO_VALUE_AT_ALL, Endpoints, compute_endpoints
 from harness.results.frames import Results
 from harness.results.load import Finished
 from harness.runs.preregistration import Declared
-from harness.stats.intervals import median_interval
+from harness.stats.intervals import estimate_median
 from harness.tables.measure import Measure
 from harness.tables.table import Table
-from harness.verdicts.claims.protocol import completed
-from harness.verdicts.compare import compare, told_runs
+from harness.verdicts.claims.protocol import complete_configuration
+from harness.verdicts.compare import compare, describe_left_out
 
 Statistic = Literal["mean", "median"]
 BETTER, WORSE = "*", "†"
 UNKNOWN = "-"
 
 
-def paper_table(
+def build_paper_table(
     found: Finished, measures: Sequence[Measure] = (), statistic: Statistic = "mean"
 ) -> tuple[list[dict[str, Any]], str]:
     """Accuracy in % of what every method derived, in every measure, with the table's optimum and random median.
@@ -49,22 +49,22 @@ def paper_table(
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
     if declared.primary == "area":
         raise HarnessError("the endpoint 'area' is no architecture's: --set comparison.primary=final")
-    chosen = list(measures) or default_measures(table)
+    chosen = list(measures) or list_default_measures(table)
     for measure in chosen:
         if measure not in table.measures:
             raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
     methods = list(results.epochs["method"].unique())
-    ends = {measure: known_ends(results, declared, measure) for measure in chosen}
+    ends = {measure: compute_known_endpoints(results, declared, measure) for measure in chosen}
     for each in filter(None, ends.values()):
         each.refuse_shared()
-    marks = marked(ends[table.test], declared) if found.is_declared and ends.get(table.test) else {}
-    names = labels(chosen)
+    marks = mark_methods(ends[table.test], declared) if found.is_declared and ends.get(table.test) else {}
+    names = label_measures(chosen)
     rows: list[dict[str, Any]] = []
     for method in methods:
         seeds = results.epochs[results.epochs["method"] == method]["seed"].nunique()
         row: dict[str, Any] = {"method": found.figures.labels.get(method, method), "n": int(seeds)}
         for measure in chosen:
-            told = cell(ends[measure], declared, method, statistic, seeds)
+            told = format_cell(ends[measure], declared, method, statistic, seeds)
             row[names[measure]] = told + (marks.get(method, "") if measure == table.test else "")
         rows.append(row)
     best = {names[m]: f"{results.scale.value_of(results.levels(m)[0]):.2f}" for m in chosen if table.knows_all(m)}
@@ -72,7 +72,7 @@ def paper_table(
         rows.append({"method": "best in the table", "n": None} | {names[m]: UNKNOWN for m in chosen} | best)
     middle = {names[m]: f"{results.scale.value_of(results.levels(m)[1]):.2f}" for m in chosen if table.knows_all(m)}
     rows.append({"method": "random (median)", "n": None} | {names[m]: UNKNOWN for m in chosen} | middle)
-    under = caption(found, statistic, methods)
+    under = write_caption(found, statistic, methods)
     parts = [names[m] for m in chosen if not table.knows_all(m)]
     if parts:
         under += (
@@ -82,7 +82,7 @@ def paper_table(
     without = (NO_VALUE, NO_VALUE_AT_ALL)
     named = [run._replace(method=found.figures.labels.get(run.method, run.method)) for run in left_out]
     if short := [run for run in named if run.why not in without]:
-        under += f" Without {told_runs(short)}."
+        under += f" Without {describe_left_out(short)}."
     if any(run.why in without for run in left_out):
         under += (
             " (k of n): the table knows what k of n runs derived; which these are depends on what a method derives, so "
@@ -93,26 +93,26 @@ def paper_table(
     return rows, under
 
 
-def known_ends(results: Results, declared: Declared, measure: Measure) -> Endpoints | None:
+def compute_known_endpoints(results: Results, declared: Declared, measure: Measure) -> Endpoints | None:
     """The endpoints in a measure; None where no run has a value there."""
     try:
-        return endpoints(results, declared, measure)
+        return compute_endpoints(results, declared, measure)
     except HarnessError:
         return None
 
 
-def default_measures(table: Table) -> list[Measure]:
+def list_default_measures(table: Table) -> list[Measure]:
     """Every measure for validation or test at the schedule of the table's test."""
     return [m for m in table.measures if m.epochs == table.test.epochs and table.role(m) not in ("train", "unknown")]
 
 
-def labels(measures: Sequence[Measure]) -> dict[Measure, str]:
+def label_measures(measures: Sequence[Measure]) -> dict[Measure, str]:
     """Short headings that a line may break; the schedule is said where there is more than one."""
     one = len({m.epochs for m in measures}) == 1
     return {m: f"{m.dataset} {m.split}" + ("" if one else f" @{m.epochs}") for m in measures}
 
 
-def cell(found: Endpoints | None, declared: Declared, method: str, statistic: Statistic, seeds: int) -> str:
+def format_cell(found: Endpoints | None, declared: Declared, method: str, statistic: Statistic, seeds: int) -> str:
     """One number of the table, with how many of the method's runs have one where some have none."""
     accuracy = found.scale.value_of(found.values(method, declared.primary)) if found else np.array([])
     if not len(accuracy):
@@ -121,11 +121,11 @@ def cell(found: Endpoints | None, declared: Declared, method: str, statistic: St
     if statistic == "mean":
         spread = f" ± {accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
         return f"{accuracy.mean():.2f}{spread}{some}"
-    middle, low, high = median_interval(accuracy, declared.level)
+    middle, low, high = estimate_median(accuracy, declared.level)
     return f"{middle:.2f} [{low:.2f}, {high:.2f}]{some}"
 
 
-def marked(found: Endpoints | None, declared: Declared) -> dict[str, str]:
+def mark_methods(found: Endpoints | None, declared: Declared) -> dict[str, str]:
     """The mark of each method that differs from its baseline; none where nothing can be compared."""
     if found is None:
         return {}
@@ -136,12 +136,12 @@ def marked(found: Endpoints | None, declared: Declared) -> dict[str, str]:
     return {p.new: BETTER if p.state == "lower" else WORSE for p in pairs if p.state in ("lower", "higher")}
 
 
-def told_protocol(found: Finished) -> str:
+def describe_protocol(found: Finished) -> str:
     """What was searched on, how it was split and for how long, and of which trainings the table's test is the mean."""
     searches: dict[str, None] = {}
     for manifest in found.manifests:
         if "configuration" in manifest:
-            said = completed(manifest["configuration"])
+            said = complete_configuration(manifest["configuration"])
             split = f", split {said['dataset']['split']!r}" if "split" in said["dataset"] else ""
             searches[f"{said['dataset']['name']}{split}, {said['epochs']} epochs"] = None
     table = found.results.table
@@ -152,7 +152,7 @@ def told_protocol(found: Finished) -> str:
     return f"Searched on {on}; judged by {table.test}, {trials}."
 
 
-def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> str:
+def write_caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> str:
     declared, table = found.declared, found.results.table
     assert table is not None
     chosen = {
@@ -167,7 +167,9 @@ def caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> st
         else f"median [exact {100 * (1 - declared.level):.0f} % interval over seeds]"
     )
     mean = "each of the mean over the table's trials"
-    told = f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}. {told_protocol(found)}"
+    told = (
+        f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}. {describe_protocol(found)}"
+    )
     if not found.is_declared:
         return f"{told} No marks: the comparison is {found.standing}."
     first = declared.baseline or methods[0]

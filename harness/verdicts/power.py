@@ -12,11 +12,11 @@ from harness.core.errors import HarnessError
 from harness.results.endpoints import Endpoints
 from harness.runs.preregistration import Declared
 from harness.stats.intervals import Floats
-from harness.stats.sequential import signed_ranks, wealth
+from harness.stats.sequential import compute_signed_ranks, compute_wealth
 from harness.stats.shift import POWER, Shift, shift_of
-from harness.stats.tests import differences
+from harness.stats.tests import count_differences
 from harness.tables.measure import ACCURACY, Scale
-from harness.verdicts.compare import declared_pairs, match_runs
+from harness.verdicts.compare import list_declared_pairs, match_runs
 
 SIZES = (5, 6, 7, 8, 10, 15, 20, 30, 40, 60, 80, 120)
 """Numbers of seeds that are tried; and the study's own."""
@@ -96,7 +96,7 @@ class Power:
         return row | {f"mean_seeds_{n}": self.stops[n] for n in sorted(self.stops)}
 
 
-def powers(found: Endpoints, declared: Declared, seeds: int) -> list[Power]:
+def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Power]:
     """The power of every declared pair, at several differences and numbers of seeds.
 
     A made-up study has the pilots' differences (of unpaired runs: their errors), drawn again around another middle.
@@ -111,11 +111,11 @@ def powers(found: Endpoints, declared: Declared, seeds: int) -> list[Power]:
     Raises:
         HarnessError: the pilots lack a method, or have too few runs of one.
     """
-    named = declared_pairs(found, declared)
+    named = list_declared_pairs(found, declared)
     fixed_size = {"until_decided": False} | ({"paired": True} if declared.until_decided else {})
     usual = declared.model_copy(update=fixed_size)
     rope = declared.rope if declared.rope is not None else found.noise
-    asked = Asked(declared.level / len(named), 0.0 if isnan(rope) else rope, tuple(sorted({*SIZES, seeds})))
+    asked = PowerQuestion(declared.level / len(named), 0.0 if isnan(rope) else rope, tuple(sorted({*SIZES, seeds})))
     rows = []
     for names in named:
         pilots, _ = match_runs(found, usual, names, declared.primary)
@@ -126,14 +126,16 @@ def powers(found: Endpoints, declared: Declared, seeds: int) -> list[Power]:
             )
         tied = float((pilots.new == pilots.base).mean()) if pilots.paired else float("nan")
         seen, side = abs(pilots.estimate), 1 if pilots.estimate > 0 else -1
-        for size in (*([0.0] if asked.rope else []), *ladder(pilots, seen)):
-            made = made_up(pilots, side * size, max(asked.sizes))
-            power, stops = (sequential if declared.until_decided else fixed)(made, asked, side if size else 0)
+        for size in (*([0.0] if asked.rope else []), *choose_differences(pilots, seen)):
+            made = draw_studies(pilots, side * size, max(asked.sizes))
+            power, stops = (find_by_sequential_tests if declared.until_decided else find_by_fixed_tests)(
+                made, asked, side if size else 0
+            )
             rows.append(Power(*names, side * size, size == seen, power, stops, tied, few, found.scale))
     return rows
 
 
-def ladder(pilots: Shift, seen: float) -> list[float]:
+def choose_differences(pilots: Shift, seen: float) -> list[float]:
     """Differences to ask about: round numbers around the spread of the pilots, and what they had, ascending."""
     values = pilots.new - pilots.base if pilots.paired else np.concatenate([pilots.new, pilots.base])
     spread = float(np.std(values, ddof=1)) or 1.0
@@ -148,7 +150,7 @@ Made = list[Shift]
 
 
 @dataclass(frozen=True)
-class Asked:
+class PowerQuestion:
     """What is asked of made-up studies. rope: 0 where nobody knows what does not matter."""
 
     level: float
@@ -156,7 +158,7 @@ class Asked:
     sizes: tuple[int, ...]
 
 
-def made_up(pilots: Shift, shift: float, size: int) -> Made:
+def draw_studies(pilots: Shift, shift: float, size: int) -> Made:
     """Studies that differ by this shift, of runs drawn again from the pilots."""
     rng = np.random.default_rng(0)
 
@@ -170,7 +172,7 @@ def made_up(pilots: Shift, shift: float, size: int) -> Made:
     return [shift_of(drawn(new), drawn(pilots.base), paired=False) for _ in range(STUDIES)]
 
 
-def fixed(made: Made, asked: Asked, side: int) -> tuple[dict[int, float], dict[int, float]]:
+def find_by_fixed_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[dict[int, float], dict[int, float]]:
     """The share of studies of each size that find a shift to this side; 0: that it lies within the rope."""
 
     def finds(shift: Shift) -> bool:
@@ -183,12 +185,15 @@ def fixed(made: Made, asked: Asked, side: int) -> tuple[dict[int, float], dict[i
     return {n: float(np.mean([finds(Shift(s.new[:n], s.base[:n], s.paired)) for s in made])) for n in asked.sizes}, {}
 
 
-def sequential(made: Made, asked: Asked, side: int) -> tuple[dict[int, float], dict[int, float]]:
+def find_by_sequential_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[dict[int, float], dict[int, float]]:
     """The same of studies that are looked at after every pair, by the most pairs that they may have; and the mean
     number at which they stop, whatever they find."""
 
     def first(shift: Shift, towards: int, at: float) -> float:
-        over = wealth(towards * signed_ranks(differences(shift.new - at, shift.base))) >= 2 / asked.level
+        over = (
+            compute_wealth(towards * compute_signed_ranks(count_differences(shift.new - at, shift.base)))
+            >= 2 / asked.level
+        )
         return float(np.argmax(over) + 1) if over.any() else inf
 
     if side:

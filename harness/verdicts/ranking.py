@@ -9,13 +9,13 @@ from itertools import count
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.text import told_p
-from harness.results.endpoints import endpoints
+from harness.core.text import format_p
+from harness.results.endpoints import compute_endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
 from harness.stats.intervals import Floats, Interval
-from harness.stats.ranks import friedman_p, nemenyi, rank_intervals, wilcoxon_holm
-from harness.stats.tests import smallest_signed_rank_p
+from harness.stats.ranks import compare_nemenyi, compare_wilcoxon_holm, rank_intervals, test_friedman
+from harness.stats.tests import compute_smallest_signed_rank_p
 
 FEWEST_METHODS = 3
 
@@ -52,7 +52,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class MethodRanking:
     """p: Friedman's, by random orders. smallest: the least p, times the number of pairs, that so many tasks can give a
     pair. tasks: their names. left_out: methods that some task lacks."""
 
@@ -68,9 +68,9 @@ class Ranking:
         """What so many tasks show, or that they are too few."""
         n, pairs = len(self.tasks), len(self.methods) * (len(self.methods) - 1) // 2
         found = "differ in rank" if self.p <= self.level else "no difference in rank shown"
-        told = [f"{len(self.methods)} methods over {n} tasks: {found} (Friedman, {told_p(self.p)})"]
+        told = [f"{len(self.methods)} methods over {n} tasks: {found} (Friedman, {format_p(self.p)})"]
         if self.smallest > self.level:
-            fewest = next(k for k in count(2) if smallest_signed_rank_p(k) * pairs <= self.level)
+            fewest = next(k for k in count(2) if compute_smallest_signed_rank_p(k) * pairs <= self.level)
             told.append(
                 f"{n} tasks cannot tell any two of them apart by signed ranks, however different (the smallest p is "
                 f"{self.smallest:.2g}): {fewest} can"
@@ -80,7 +80,7 @@ class Ranking:
         return "; ".join(told)
 
 
-def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> Ranking:
+def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodRanking:
     """Rank the methods that all tasks have, by the median of their runs on each.
 
     Args:
@@ -93,7 +93,7 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> Ranking
     if len(tasks) < 2:
         raise HarnessError("ranks are over several tasks: name two studies or folders at least")
     chosen, level = endpoint or tasks[0].declared.primary, tasks[0].declared.level
-    ends = [endpoints(task.results, task.declared) for task in tasks]
+    ends = [compute_endpoints(task.results, task.declared) for task in tasks]
     for each in ends:
         each.refuse_shared()
     every = list(dict.fromkeys(name for each in ends for name in each.methods))
@@ -105,29 +105,29 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> Ranking
         )
     runs = [[each.values(name, chosen) for name in methods] for each in ends]
     costs = np.array([[np.median(own) for own in task] for task in runs])
-    by_rank, by_nemenyi = wilcoxon_holm(costs), nemenyi(costs)
+    by_rank, by_nemenyi = compare_wilcoxon_holm(costs), compare_nemenyi(costs)
     pairs = len(methods) * (len(methods) - 1) / 2
     found = [
         Ranked(
             name,
             interval,
             len(tasks),
-            alike(methods, by_rank[place], place, level),
-            alike(methods, by_nemenyi[place], place, level),
+            find_alike(methods, by_rank[place], place, level),
+            find_alike(methods, by_nemenyi[place], place, level),
             tuple(costs[:, place]),
         )
         for place, (name, interval) in enumerate(zip(methods, rank_intervals(runs, level), strict=True))
     ]
-    return Ranking(
+    return MethodRanking(
         sorted(found, key=lambda each: each.rank.estimate),
-        friedman_p(costs),
-        min(1.0, smallest_signed_rank_p(len(tasks)) * pairs),
+        test_friedman(costs),
+        min(1.0, compute_smallest_signed_rank_p(len(tasks)) * pairs),
         level,
         tuple(task.name for task in tasks),
         tuple(name for name in every if name not in methods),
     )
 
 
-def alike(methods: Sequence[str], p: Floats, place: int, level: float) -> tuple[str, ...]:
+def find_alike(methods: Sequence[str], p: Floats, place: int, level: float) -> tuple[str, ...]:
     """The methods that one is not told apart from."""
     return tuple(name for other, name in enumerate(methods) if other != place and p[other] > level)

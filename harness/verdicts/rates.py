@@ -26,15 +26,15 @@ MOVES = 0.01
 """Share of the highest rate by which rates have to fall: a constant has no beginning."""
 
 
-def cosine(epochs: Floats, length: Floats | int) -> Floats:
+def compute_cosine(epochs: Floats, length: Floats | int) -> Floats:
     """1 at epoch 0, 0 at epoch `length`."""
     return 0.5 * (1 + np.cos(np.pi * epochs / length))
 
 
-def recursion(epochs: Floats, length: Floats | int) -> Floats:
+def compute_recursion(epochs: Floats, length: Floats | int) -> Floats:
     """What `get_lr` of torch's CosineAnnealingLR gives from epoch 1 on where it is asked beside `step`: the step's
     factor once more, on the rate that has it already. At epoch 0 it depends on torch's version."""
-    now, before = cosine(epochs, length), cosine(epochs - 1, length)
+    now, before = compute_cosine(epochs, length), compute_cosine(epochs - 1, length)
     return np.divide(now * now, before, out=np.zeros_like(now), where=before > 0)
 
 
@@ -50,7 +50,7 @@ class Schedule(NamedTuple):
 
     def used(self, epoch: int) -> float:
         """The rate that moved the weights in an epoch of training."""
-        share = float(cosine(np.array([float(epoch + self.shift)]), self.length)[0])
+        share = float(compute_cosine(np.array([float(epoch + self.shift)]), self.length)[0])
         return self.lowest + (self.highest - self.lowest) * share
 
 
@@ -65,12 +65,12 @@ def fit_schedule(epochs: Floats, rates: Floats) -> Schedule | None:
         epochs: of training, from 0, at which the rates are printed.
         rates: as printed.
     """
-    length, precision = int(epochs.max()) + 1, precision_of(rates)
+    length, precision = int(epochs.max()) + 1, estimate_precision(rates)
     totals = np.arange(max(2, length - 1), LONGEST * length + 1, dtype=float)
     for shift, recursive in KINDS:
         at = np.maximum(epochs + shift, 0)
         told = at > 0 if recursive else np.ones_like(at, dtype=bool)
-        shape: Callable[[Floats, Floats], Floats] = recursion if recursive else cosine
+        shape: Callable[[Floats, Floats], Floats] = compute_recursion if recursive else compute_cosine
         shapes, printed = shape(at[told], totals[:, None]), rates[told]
         middle, mean = shapes.mean(axis=1, keepdims=True), printed.mean()
         height = ((shapes - middle) * (printed - mean)).sum(axis=1) / np.square(shapes - middle).sum(axis=1)
@@ -83,14 +83,14 @@ def fit_schedule(epochs: Floats, rates: Floats) -> Schedule | None:
     return None
 
 
-def precision_of(rates: Floats) -> float:
+def estimate_precision(rates: Floats) -> float:
     """How far printed rates can be from what was printed: half of their last decimal, or `PRECISION` where that is
     more."""
     decimals = max((-int(Decimal(repr(float(r))).normalize().as_tuple().exponent) for r in rates), default=0)
     return max(PRECISION * float(rates.max()), 0.51 * 10.0**-decimals)
 
 
-def shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def find_shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """What is suspicious in the learning rates of a run, with its evidence. run: its rows by epoch."""
     if LEARNING_RATE not in run:
         return
@@ -98,7 +98,7 @@ def shifted_rates(run: pd.DataFrame) -> Iterator[tuple[str, str]]:
     epochs, rates = known["epoch"].to_numpy(dtype=float), known[LEARNING_RATE].to_numpy(dtype=float)
     if len(known) and epochs.min() > 0:
         epochs = epochs - 1  # a state after epochs; where the first has a rate, its log counts epochs of training
-    if len(known) < LEAST or np.ptp(rates) < MOVES * rates.max() or precision_of(rates) > FINE * np.ptp(rates):
+    if len(known) < LEAST or np.ptp(rates) < MOVES * rates.max() or estimate_precision(rates) > FINE * np.ptp(rates):
         return
     found = fit_schedule(epochs, rates)
     if found is None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.api.loaded import joined
+from harness.api.loaded import join_finished
 from harness.core.errors import HarnessError
 from tests.conftest import ROOT, SMALL_STUDY
 
@@ -80,7 +80,7 @@ def test_folders_that_do_not_fit_together_are_explained() -> None:
     found = harness.load(PUBLISHED).found
     elsewhere = replace(found, results=replace(found.results, space=harness.load(other).space))
     with pytest.raises(HarnessError, match="searched different spaces: load them apart"):
-        joined([found, elsewhere])
+        join_finished([found, elsewhere])
 
 
 def test_verdicts_of_published_results() -> None:

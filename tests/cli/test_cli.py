@@ -254,12 +254,12 @@ def test_conform_tells_each_record_as_it_comes(tmp_path: Path, monkeypatch: pyte
     said = tmp_path / "said.txt"
     seen = []
 
-    def replay(paths: object) -> Iterator[list[conformance.Check]]:
+    def replay(paths: object) -> Iterator[list[conformance.QuantityCheck]]:
         for name in "abc":
-            yield [conformance.Check(name, "q", 0.0)]
+            yield [conformance.QuantityCheck(name, "q", 0.0)]
             seen.append(said.read_text().count("\n"))
 
-    monkeypatch.setattr(conformance, "by_record", replay)
+    monkeypatch.setattr(conformance, "replay_files", replay)
     with said.open("w") as stream:
         monkeypatch.setattr("sys.stderr", stream)
         main(["conform", str(tmp_path)], standalone_mode=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.listing import listing
+from harness.cli.listing import list_members
 from harness.cli.main import KINDS, main
 from harness.cli.printing import emit
-from harness.core.markup import latex, markdown
+from harness.core.markup import render_latex_table, render_markdown_table
 from tests.conftest import ROOT
 
 WIDTH = 80
@@ -30,7 +30,7 @@ def printed(rows: list[dict[str, object]], capsys: pytest.CaptureFixture[str], m
 def test_no_name_is_broken_in_mid_word(
     kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = listing(kind)
+    rows = list_members(kind)
     text = printed(rows, capsys, monkeypatch)
     _, _, told = text.partition("have no room for: ")
     left_out = told.partition(" (--format csv")[0].replace("\n", " ").split(", ") if told else []
@@ -71,10 +71,10 @@ def test_comparisons_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_latex_escapes_and_keeps_numbers_to_the_right() -> None:
     rows = [{"method": "a_b~c", "error": 1.5, "who": "1 ± 2 {x} \\ ^"}]
-    lines = latex(rows).splitlines()
+    lines = render_latex_table(rows).splitlines()
     assert lines[0] == r"\begin{tabular}{lrl}"
     assert lines[4] == r"a\_b\textasciitilde{}c & 1.5 & 1 $\pm$ 2 \{x\} \textbackslash{} \textasciicircum{} \\"
-    assert "a \\| b" in markdown([{"x": "a | b"}])
+    assert "a \\| b" in render_markdown_table([{"x": "a | b"}])
 
 
 def test_a_folder_of_folders_names_those_inside(tmp_path: Path) -> None:

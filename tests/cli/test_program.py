@@ -19,7 +19,7 @@ def said(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> tuple[int, st
     def fail(kind: str) -> None:
         raise error
 
-    monkeypatch.setattr("harness.cli.listing.listing", fail)
+    monkeypatch.setattr("harness.cli.listing.list_members", fail)
     done = CliRunner().invoke(main, ["list", "spaces"])
     return done.exit_code, done.output
 

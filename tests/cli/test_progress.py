@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.progress import _left
+from harness.cli.progress import _estimate_time_left
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,12 @@ from harness.cli.progress import _left
 )
 def test_time_left_counts_steps(recorded: int, steps: int, wall_s: float, left: str) -> None:
     told: dict[str, Any] = {"recorded": recorded, "epochs": 11, "steps": steps, "wall_s": wall_s}
-    assert _left(told | {"steps_per_epoch": 100}) == left
+    assert _estimate_time_left(told | {"steps_per_epoch": 100}) == left
 
 
 def test_time_left_without_steps() -> None:
-    assert _left(None) == ""
+    assert _estimate_time_left(None) == ""
     assert (
-        _left({"recorded": 3, "epochs": 11, "steps": 5, "wall_s": 20.0, "steps_per_epoch": None}) == "1 min 20 s left"
+        _estimate_time_left({"recorded": 3, "epochs": 11, "steps": 5, "wall_s": 20.0, "steps_per_epoch": None})
+        == "1 min 20 s left"
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.testing.conformance import Check, conform
+from harness.testing.conformance import QuantityCheck, conform
 from harness.testing.conformance.records import Record
-from harness.testing.conformance.searches import recorded, split_name
+from harness.testing.conformance.searches import find_recorded, split_name
 from tests.conftest import ROOT
 
 RECORDS = ROOT / "tests" / "conformance" / "records"
@@ -27,7 +27,7 @@ def changed(name: str, to: Path, meta: dict[str, object], **arrays: object) -> P
 
 
 def errors(path: Path) -> dict[str, float]:
-    return {c.quantity: c.error for c in conform([path]) if isinstance(c, Check)}
+    return {c.quantity: c.error for c in conform([path]) if isinstance(c, QuantityCheck)}
 
 
 def test_lambda_darts_distance_is_read(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_any_combination_of_known_methods_is_replayed_by_its_name() -> None:
     assert split_name(["sdarts", "adv", "darts2"], known) == ["sdarts_adv", "darts2"]  # type: ignore[arg-type]
     assert split_name(["pcdarts", "other"], known) == []  # type: ignore[arg-type]
     content = {"meta": {"method": "pcdarts_sdarts_rs", "partial_channels": 4, "eps": 0.2}}
-    own = recorded(Record("x", content["meta"], {}, content))
+    own = find_recorded(Record("x", content["meta"], {}, content))
     assert own is not None
     assert own.method == "pc-darts + sdarts-rs"
     assert own.fields(content["meta"])["partial-channels"] == {"k": 4}
@@ -77,6 +77,6 @@ def test_decisions_of_a_cell_of_three_nodes(tmp_path: Path) -> None:
     content["runs"] = [run]
     path = tmp_path / "decision_sgas.json"
     path.write_text(json.dumps(content))
-    found = {c.quantity: c.error for c in conform([path]) if isinstance(c, Check)}
+    found = {c.quantity: c.error for c in conform([path]) if isinstance(c, QuantityCheck)}
     assert {"scores", "decisions", "open choices", "cells"} <= set(found)
     assert found["scores"] < 1e-9 and found["decisions"] == found["open choices"] == 0

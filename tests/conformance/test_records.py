@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.testing.conformance import TOLERANCE, Check, Skipped, conform, relative_error
+from harness.testing.conformance import TOLERANCE, QuantityCheck, Skipped, compute_relative_error, conform
 from tests.conftest import RECORDS
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "conformance"
@@ -35,7 +35,7 @@ def test_record(name: str) -> None:
         with np.load(PATHS[name]) as archive:
             keys = archive.files
         expected = {told for start, told in LAST.items() if any(key.startswith(start) for key in keys)}
-        assert {c.quantity for c in checks if isinstance(c, Check)} >= expected
+        assert {c.quantity for c in checks if isinstance(c, QuantityCheck)} >= expected
 
 
 def test_derivation() -> None:
@@ -56,12 +56,12 @@ def test_other_methods_are_named_as_skipped(tmp_path: Path) -> None:
 
 def test_early_stopping_of_real_traces(tmp_path: Path) -> None:
     path = RECORDS / "robustdarts_eigenvalues.json"
-    assert list(conform([path])) == [Check("robustdarts_eigenvalues", "early stop of 67 traces", 0.0)]
+    assert list(conform([path])) == [QuantityCheck("robustdarts_eigenvalues", "early stop of 67 traces", 0.0)]
     traces = json.loads(path.read_text())
     traces[0]["returned_epoch"] += 2
     (tmp_path / "changed.json").write_text(json.dumps(traces))
     (check,) = conform([tmp_path / "changed.json"])
-    assert isinstance(check, Check)
+    assert isinstance(check, QuantityCheck)
     assert not check.conforms
 
 
@@ -71,7 +71,7 @@ def test_a_relative_difference_of_1e_8_is_found(tmp_path: Path, key: str) -> Non
         arrays = {name: archive[name] for name in archive.files}
     arrays[key] = arrays[key] * (1 + 1e-8)
     np.savez(tmp_path / "changed.npz", **arrays)
-    bad = [c for c in conform([tmp_path / "changed.npz"]) if isinstance(c, Check) and not c.conforms]
+    bad = [c for c in conform([tmp_path / "changed.npz"]) if isinstance(c, QuantityCheck) and not c.conforms]
     assert bad
     assert all(TOLERANCE < c.error < 2e-8 for c in bad)
 
@@ -81,7 +81,7 @@ def test_another_noise_is_found(tmp_path: Path) -> None:
         arrays = {name: archive[name] for name in archive.files}
     arrays["step0/noise/1"] = -arrays["step0/noise/1"]
     np.savez(tmp_path / "changed.npz", **arrays)
-    bad = {c.quantity for c in conform([tmp_path / "changed.npz"]) if isinstance(c, Check) and not c.conforms}
+    bad = {c.quantity for c in conform([tmp_path / "changed.npz"]) if isinstance(c, QuantityCheck) and not c.conforms}
     assert "perturbed mixing weights" in bad
 
 
@@ -101,7 +101,7 @@ def test_damaged_files_are_named_and_end_nothing(tmp_path: Path) -> None:
     assert "classifier.bias" in reasons["less"]
     assert "the record is damaged" in reasons["less"]
     assert "text.json is not a readable" in reasons["text"]
-    assert {c.record for c in found if isinstance(c, Check)} == {"a", "z"}
+    assert {c.record for c in found if isinstance(c, QuantityCheck)} == {"a", "z"}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_content_of_no_kind_is_named_and_ends_nothing(tmp_path: Path, text: str)
     first, *rest = conform([tmp_path])
     assert isinstance(first, Skipped)
     assert first.record == "a"
-    assert [c.record for c in rest if isinstance(c, Check)] == ["z"]
+    assert [c.record for c in rest if isinstance(c, QuantityCheck)] == ["z"]
 
 
 def test_places_without_records_are_errors(tmp_path: Path) -> None:
@@ -129,13 +129,15 @@ def test_wrong_derivation_is_counted(tmp_path: Path) -> None:
     content = json.loads((RECORDS / "nasbench1shot1_derivation.json").read_text())
     content["cases"][17]["module_hash"] = "0" * 32
     (tmp_path / "changed.json").write_text(json.dumps(content))
-    wrong = [c.quantity for c in conform([tmp_path / "changed.json"]) if isinstance(c, Check) and not c.conforms]
+    wrong = [
+        c.quantity for c in conform([tmp_path / "changed.json"]) if isinstance(c, QuantityCheck) and not c.conforms
+    ]
     assert wrong == ["module hash of 600 cases"]
 
 
 def test_relative_error() -> None:
-    assert relative_error([1.0, 2.0], [1.0, 2.0]) == 0
-    assert relative_error([1.0, 2.2], [1.0, 2.0]) == pytest.approx(0.1)
-    assert relative_error([1.0], [1.0, 2.0]) == float("inf")
-    assert relative_error([float("nan")], [1.0]) == float("inf")
-    assert relative_error([1e-3], [0.0]) == 1e-3
+    assert compute_relative_error([1.0, 2.0], [1.0, 2.0]) == 0
+    assert compute_relative_error([1.0, 2.2], [1.0, 2.0]) == pytest.approx(0.1)
+    assert compute_relative_error([1.0], [1.0, 2.0]) == float("inf")
+    assert compute_relative_error([float("nan")], [1.0]) == float("inf")
+    assert compute_relative_error([1e-3], [0.0]) == 1e-3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.testing.conformance import Check, Skipped, conform
+from harness.testing.conformance import QuantityCheck, Skipped, conform
 from tests.conftest import RECORDS
 
 FOLDER = RECORDS / "recurrent"
@@ -22,7 +22,7 @@ def test_all_are_here() -> None:
 def test_record(path: Path) -> None:
     checks = list(conform([path]))
     assert [c for c in checks if isinstance(c, Skipped) or not c.conforms] == []
-    quantities = {c.quantity for c in checks if isinstance(c, Check)}
+    quantities = {c.quantity for c in checks if isinstance(c, QuantityCheck)}
     if "retrain" in path.stem:
         assert quantities >= {"averages", "kept weights", "epochs that are kept", "test loss", "validation losses"}
     elif path.stem.startswith(("rnn_darts", "rnn_sdarts")):
@@ -76,4 +76,4 @@ def test_a_relative_difference_of_1e_8_is_found(key: str, tmp_path: Path) -> Non
         arrays[key] = arrays[key] * (1 + 1e-8)
 
     found = list(conform([changed(tmp_path, "rnn_darts2", change)]))
-    assert any(isinstance(c, Check) and not c.conforms for c in found)
+    assert any(isinstance(c, QuantityCheck) and not c.conforms for c in found)

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from harness.core import files
 from harness.core.errors import HarnessError
-from harness.core.files import Full, disk, inside, is_name, read_file, whole_folder
+from harness.core.files import DiskFullError, explain_disk_errors, is_name, join_inside, read_file, write_whole_folder
 
 
 @given(st.text(st.one_of(st.sampled_from("./\\~\0\n"), st.characters()), max_size=300))
 def test_nothing_leaves_its_folder(name: str) -> None:
     folder = Path("/a/b")
     if is_name(name):
-        assert inside(folder, name).parent == folder
-        assert os.path.normpath(inside(folder, name)) == str(folder / name)
+        assert join_inside(folder, name).parent == folder
+        assert os.path.normpath(join_inside(folder, name)) == str(folder / name)
     else:
         with pytest.raises(HarnessError, match="cannot name anything in /a/b"):
-            inside(folder, name)
+            join_inside(folder, name)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "..\\a", "a\0", "a\nb", "ä" * 128, None, 3])
@@ -57,13 +57,13 @@ def test_a_folder_is_written_whole_or_is_what_it_was(tmp_path: Path, before: boo
         (folder / "mine").write_text("mine")
     was = content(tmp_path)
     for error in (RuntimeError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")):
-        with pytest.raises((RuntimeError, KeyboardInterrupt, HarnessError)), whole_folder(folder) as draft:
+        with pytest.raises((RuntimeError, KeyboardInterrupt, HarnessError)), write_whole_folder(folder) as draft:
             (draft / "old").write_text("new")
             raise error
         assert content(tmp_path) == was
         assert folder.exists() == before
         assert not list(tmp_path.rglob(".*"))
-    with whole_folder(folder) as draft:
+    with write_whole_folder(folder) as draft:
         (draft / "old").write_text("new")
         assert content(tmp_path / "above" / "folder") == ({"mine": "mine", "old": "old"} if before else {})
     assert content(folder) == ({"mine": "mine"} if before else {}) | {"old": "new"}
@@ -73,22 +73,22 @@ def test_a_folder_is_written_whole_or_is_what_it_was(tmp_path: Path, before: boo
 def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    with whole_folder(tmp_path / "link") as draft:
+    with write_whole_folder(tmp_path / "link") as draft:
         (draft / "a").write_text("a")
     assert (tmp_path / "link").is_symlink()
     assert content(tmp_path / "real") == {"a": "a"}
 
 
 def test_where_names_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "exchanged", lambda one, other: False)
+    monkeypatch.setattr(files, "exchange_folders", lambda one, other: False)
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").write_text("old")
-    with whole_folder(tmp_path / "a") as draft:
+    with write_whole_folder(tmp_path / "a") as draft:
         (draft / "new").write_text("new")
     assert content(tmp_path) == {"a/new": "new", "a/old": "old"}
 
 
 def test_a_full_disk_promises_nothing_that_is_not_so(tmp_path: Path) -> None:
     told = r"no space left to write .*: free some and run the same command again$"
-    with pytest.raises(Full, match=told), disk(tmp_path):
+    with pytest.raises(DiskFullError, match=told), explain_disk_errors(tmp_path):
         raise OSError(errno.ENOSPC, "full")

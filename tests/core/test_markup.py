@@ -16,39 +16,45 @@ from hypothesis import strategies as st
 
 from harness.cli.printing import emit
 from harness.core.markup import (
-    csv_of,
-    in_csv,
-    in_html,
-    in_markdown,
-    in_terminal,
-    latex,
-    latex_comment,
-    markdown,
-    of_csv,
+    comment_for_latex,
+    escape_for_csv,
+    escape_for_html,
+    escape_for_markdown,
+    escape_for_terminal,
+    render_latex_table,
+    render_markdown_table,
+    unescape_csv,
+    write_csv_text,
 )
-from harness.core.text import EXACT, exact, is_label, visible
+from harness.core.text import EXACT, is_label, keep_exact, replace_invisible
 
 ODD = st.text(st.one_of(st.sampled_from("=+-@\t\r\n\x1b\x07'\"|[]()<>&\\*`~:/#$%_{}^\u202e\u2028"), st.characters()))
 
 
 @given(ODD)
 def test_no_control_character_is_left(text: str) -> None:
-    for shown in (visible(text), in_terminal(text).replace("\n", ""), in_markdown(text)):
+    for shown in (replace_invisible(text), escape_for_terminal(text).replace("\n", ""), escape_for_markdown(text)):
         assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029\u202a\u202e\u2066" for c in shown)
-    assert visible(visible(text)) == visible(text)
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", in_html(text))
+    assert replace_invisible(replace_invisible(text)) == replace_invisible(text)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", escape_for_html(text))
 
 
 def test_what_can_be_read_stays_as_it_is() -> None:
     for text in ("sdarts-rs", "a b", "ä ö β-darts", "-5.78 [-25.73, +0.22]", "p < 0.0001", "**reproduced**", "93.1*"):
-        assert visible(text) == in_terminal(text) == in_markdown(text) == in_csv(text) == text
-    assert visible("\udcff.csv") == "\udcff.csv"  # a file's name that is no text
+        assert (
+            replace_invisible(text)
+            == escape_for_terminal(text)
+            == escape_for_markdown(text)
+            == escape_for_csv(text)
+            == text
+        )
+    assert replace_invisible("\udcff.csv") == "\udcff.csv"  # a file's name that is no text
 
 
 @given(ODD)
 def test_a_cell_is_no_formula_and_comes_back(text: str) -> None:
-    cell = in_csv(text)
-    assert of_csv(cell) == text
+    cell = escape_for_csv(text)
+    assert unescape_csv(cell) == text
     assert not cell.startswith(("=", "@", "\t", "\r"))
     assert not re.match(r"[+-].*[A-Za-z(|]", cell) or re.match(r"[+-][\d\s.,\[\]+%eEinfa-]*$", cell)
 
@@ -56,7 +62,7 @@ def test_a_cell_is_no_formula_and_comes_back(text: str) -> None:
 def test_formulas_in_every_csv(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"method": "=1+1", "=x": "-2+cmd|x", "error": -1.5}, {"method": "@a", "=x": "-3.5 [-4, -1]", "error": 2}]
     emit(rows, "csv")
-    for written in (capsys.readouterr().out, csv_of(pd.DataFrame(rows))):
+    for written in (capsys.readouterr().out, write_csv_text(pd.DataFrame(rows))):
         read = list(csv.reader(io.StringIO(written)))
         assert read[0] == ["method", "'=x", "error"]
         assert read[1][:2] == ["'=1+1", "'-2+cmd|x"]
@@ -66,7 +72,7 @@ def test_formulas_in_every_csv(capsys: pytest.CaptureFixture[str]) -> None:
 
 @given(st.lists(ODD, min_size=2, max_size=2))
 def test_a_cell_of_markdown_is_one_cell_of_text(texts: list[str]) -> None:
-    lines = markdown([{"a": texts[0], "b": texts[1]}]).split("\n")
+    lines = render_markdown_table([{"a": texts[0], "b": texts[1]}]).split("\n")
     assert len(lines) == 3
     for line in (lines[0], lines[2]):
         assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 3
@@ -74,17 +80,17 @@ def test_a_cell_of_markdown_is_one_cell_of_text(texts: list[str]) -> None:
 
 
 def test_links_and_tags_in_markdown() -> None:
-    assert in_markdown("[x](http://a) <script>") == r"[x]\(http:\//a) &lt;script>"
-    assert in_markdown("a\nb") == "a b"
-    assert in_markdown("&lt;b&gt;") == "&amp;lt;b&amp;gt;"
+    assert escape_for_markdown("[x](http://a) <script>") == r"[x]\(http:\//a) &lt;script>"
+    assert escape_for_markdown("a\nb") == "a b"
+    assert escape_for_markdown("&lt;b&gt;") == "&amp;lt;b&amp;gt;"
 
 
 def test_rows_and_comments_of_latex() -> None:
-    told = latex([{"[a": "[1ex]", "b": "*"}, {"[a": "*x", "b": "[y"}]).splitlines()
+    told = render_latex_table([{"[a": "[1ex]", "b": "*"}, {"[a": "*x", "b": "[y"}]).splitlines()
     assert told[2].startswith("{}[a & b")
     assert told[4].startswith("{}[1ex] & *")
     assert told[5].startswith("{}*x & [y")
-    assert latex_comment("a\nb\r\x1bc") == "% a\n% b\\r\\x1bc"
+    assert comment_for_latex("a\nb\r\x1bc") == "% a\n% b\\r\\x1bc"
 
 
 @pytest.mark.long
@@ -98,7 +104,7 @@ def test_latex_is_compiled(tmp_path_factory: pytest.TempPathFactory, texts: list
     rows = [{"method": text, "error": place} for place, text in enumerate([*texts, *odd])]
     (folder / "a.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-        f"{latex(rows)}\n{latex_comment(chr(10).join(texts))}\n\\end{{document}}\n"
+        f"{render_latex_table(rows)}\n{comment_for_latex(chr(10).join(texts))}\n\\end{{document}}\n"
     )
     done = subprocess.run(
         ["pdflatex", "-halt-on-error", "-no-shell-escape", "a.tex"], cwd=folder, capture_output=True, timeout=60
@@ -108,9 +114,9 @@ def test_latex_is_compiled(tmp_path_factory: pytest.TempPathFactory, texts: list
 
 @given(st.integers(-(2**70), 2**70))
 def test_whole_numbers_that_json_rounds_are_text(number: int) -> None:
-    assert int(float(number)) == number or isinstance(exact(number), str)
-    assert int(exact(number)) == number
-    assert (exact(EXACT), exact(EXACT + 1), exact(True)) == (EXACT, str(EXACT + 1), True)
+    assert int(float(number)) == number or isinstance(keep_exact(number), str)
+    assert int(keep_exact(number)) == number
+    assert (keep_exact(EXACT), keep_exact(EXACT + 1), keep_exact(True)) == (EXACT, str(EXACT + 1), True)
 
 
 def test_labels() -> None:
@@ -121,6 +127,6 @@ def test_labels() -> None:
 def test_a_page_holds_no_control_characters(tmp_path: Path) -> None:
     from jinja2 import Environment
 
-    room = Environment(autoescape=True, finalize=in_html)
+    room = Environment(autoescape=True, finalize=escape_for_html)
     page = room.from_string("<b>{{ a }}</b>{{ n }}").render(a="<i>\x00\x1b\n", n=3)
     assert page == "<b>&lt;i&gt;\\x00\\x1b\n</b>3"

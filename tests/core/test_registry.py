@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import Registry
 from harness.datasets.base import DATASETS
 from harness.search.regularizers.base import REGULARIZERS
@@ -45,8 +45,8 @@ def test_an_installed_package_adds_a_regularizer(tmp_path: Path) -> None:
     (info / "entry_points.txt").write_text("[nasbench_harness.regularizers]\npull = pull_plugin:Pull\n")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from harness.search.methods import method\n"
-        "chosen = method('sdarts-rs + pull').override({'pull': {'strength': 0.5}})\n"
+        "from harness.search.methods import build_method\n"
+        "chosen = build_method('sdarts-rs + pull').override({'pull': {'strength': 0.5}})\n"
         "print([p.name for p in chosen.regularizers], chosen.regularizers[1].strength)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -65,8 +65,8 @@ def test_unknown_names_and_fields() -> None:
 
 
 def test_suggestions() -> None:
-    assert did_you_mean("sdart-rs", ["sdarts-rs", "zzz"]) == "did you mean 'sdarts-rs'?"
-    assert did_you_mean("q", ["b", "a"]) == "choose from: a, b"
+    assert suggest_names("sdart-rs", ["sdarts-rs", "zzz"]) == "did you mean 'sdarts-rs'?"
+    assert suggest_names("q", ["b", "a"]) == "choose from: a, b"
 
 
 def test_a_class_that_lacks_a_method_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.base import Batches, StoredImages, augment
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
-from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, digit_parts
+from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, load_digit_parts
 from harness.datasets.imagenet16 import ImageNet16
 from harness.datasets.npz import NpzImages
 from harness.datasets.svhn import SVHN
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def test_digit_parts_are_disjoint_and_complete() -> None:
-    parts = digit_parts()
+    parts = load_digit_parts()
     assert {part: len(y) for part, (_, y) in parts.items()} == {"train": 599, "valid": 599, "test": 599}
     everything = torch.cat([x for x, _ in parts.values()]).flatten(1).sort(dim=0).values
     original = torch.from_numpy(load_digits().images).float().flatten(1).div(16).sort(dim=0).values
@@ -39,7 +39,7 @@ def test_digits_are_normalised() -> None:
 
 def test_digits_are_those_of_scikit_learn() -> None:
     source = load_digits()
-    parts = [digit_parts()[part] for part in ("train", "valid", "test")]
+    parts = [load_digit_parts()[part] for part in ("train", "valid", "test")]
     order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.cat([x for x, _ in parts]), torch.from_numpy(source.images).float()[order] / 16)
     assert torch.equal(torch.cat([y for _, y in parts]), torch.from_numpy(source.target).long()[order])
@@ -49,7 +49,7 @@ def test_pairs_show_both_digits_under_noise() -> None:
     images = DigitPairs(noise=0).load(CPU)
     index = torch.tensor([3 * PART_SIZE + 5, 0, PART_SIZE**2 - 1])
     x, y = images.batch("valid", index, torch.Generator())
-    digits, labels = digit_parts()["valid"]
+    digits, labels = load_digit_parts()["valid"]
     assert torch.allclose(x[0, 0] * 0.37 + 0.3, torch.cat([digits[3], digits[5]], dim=1), atol=1e-6)
     assert y.tolist() == [10 * labels[3] + labels[5], 11 * labels[0], 11 * labels[598]]
     noisy, _ = DigitPairs(noise=0.2).load(CPU).batch("valid", index.repeat(200), Streams(0)["noise"])

@@ -20,14 +20,14 @@ from click.testing import CliRunner
 from benchmarks.data import cifar10_npz
 from harness.cli.main import main
 from harness.core import files as hashes
-from harness.core.download import Source
+from harness.core.download import PublishedFile
 from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.imagenet16 import ImageNet16
 from harness.datasets.nats_split import SplitImages
 from harness.datasets.npz import NpzImages
-from harness.datasets.official import Archive, OfficialDataset, fetch, official
+from harness.datasets.official import Archive, OfficialDataset, fetch, list_official_datasets
 from harness.runs.study import load_study
 from tests.conftest import SMALL_STUDY
 
@@ -112,8 +112,8 @@ def command(*words: str) -> tuple[int, str]:
 
 
 def test_every_published_data_set_says_what_it_is() -> None:
-    assert {name: len(data.published()) for name, data in official().items()} == PUBLISHED
-    for data in official().values():
+    assert {name: len(data.published()) for name, data in list_official_datasets().items()} == PUBLISHED
+    for data in list_official_datasets().values():
         for archive in data.archives:
             assert archive.url.startswith("http")
             assert archive.licence
@@ -125,9 +125,9 @@ def test_every_published_data_set_says_what_it_is() -> None:
 
 def test_checksums_of_sources() -> None:
     told = {"file": "f", "title": "t", "url": "u", "size": "s", "licence": "l", "citation": "c"}
-    assert Source(**told).told()["checksum"] == "none published"
-    assert Source(**told, md5="1").checksum == "md5:1"
-    assert Source(**told, md5="1", sha256="2").checksum == "sha256:2"
+    assert PublishedFile(**told).told()["checksum"] == "none published"
+    assert PublishedFile(**told, md5="1").checksum == "md5:1"
+    assert PublishedFile(**told, md5="1", sha256="2").checksum == "sha256:2"
 
 
 # -- fetch -------------------------------------------------------------------------------------------------------------
@@ -260,16 +260,16 @@ def test_other_data_are_other_runs(tmp_path: Path) -> None:
 def test_large_files_are_hashed_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "large"
     path.write_bytes(bytes(hashes.LARGE))
-    first = hashes.known_digest(path, "md5")
+    first = hashes.digest_once(path, "md5")
     assert first == hashlib.md5(bytes(hashes.LARGE)).hexdigest()
     assert len(list((cache / "hashes").iterdir())) == 1
     with monkeypatch.context() as patched:
         patched.setattr(hashes, "digest", lambda *_: pytest.fail("hashed again"))
-        assert hashes.known_digest(path, "md5") == first
+        assert hashes.digest_once(path, "md5") == first
     before = path.stat().st_mtime_ns
     path.write_bytes(b"x" + bytes(hashes.LARGE - 1))
     os.utime(path, ns=(before + 1, before + 1))
-    assert hashes.known_digest(path, "md5") != first
+    assert hashes.digest_once(path, "md5") != first
 
 
 def test_published_data_sets_need_no_root() -> None:

@@ -20,7 +20,7 @@ from benchmarks.comparisons.table import PAGE, parted, restated
 from harness.cli.main import main
 from harness.plots.base import FIGURES
 from harness.runs.study import StudyFile
-from harness.search.methods import methods
+from harness.search.methods import list_methods
 from tests.conftest import ROOT, often
 
 DOCS = ROOT / "docs"
@@ -164,7 +164,7 @@ def test_every_method_and_every_figure_has_its_place(site: Path) -> None:
         assert f"--figure {name} " in re.sub("<[^>]+>", "", text)
         assert cls.see.partition(".")[0].split(";")[0] in html.unescape(text)
     text = (site / "reference" / "methods.html").read_text()
-    named = [name for name, entry in methods().items() if not entry.alias]
+    named = [name for name, entry in list_methods().items() if not entry.alias]
     assert [name for name in named if f'<h2 id="{name}">' not in text] == []
     for name in named:
         assert f'src="methods/{name}.png"' in text
@@ -191,7 +191,7 @@ def test_the_site_asks_nobody_else_for_anything(site: Path) -> None:
 def test_conventions_list_every_official_field() -> None:
     """Each field that the preset `official` of a method has otherwise is named in its row."""
     rows = [r for r in (DOCS / "explanation/conventions.md").read_text().splitlines() if r.startswith("| `")]
-    for name, entry in methods().items():
+    for name, entry in list_methods().items():
         fields = {field for part in entry.official.values() for field in part}
         if fields and not entry.alias:
             (row,) = [r for r in rows if f"`{name}`" in r.split("|")[1]]

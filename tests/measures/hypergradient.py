@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.measures.hessian import derivatives, flat
+from harness.measures.hessian import differentiate_vector, flatten_tensors
 from harness.search.searchers.base import ArchitectureStep, SupernetSearcher
 
 
@@ -19,14 +19,14 @@ def exact_hypergradient(step: ArchitectureStep, searcher: SupernetSearcher, *, d
     weights, alphas = step.weights, step.alphas
     loss = step.loss(step.net, searcher.relax(alphas), step.valid)
     gradients = torch.autograd.grad(loss, [*alphas, *weights], materialize_grads=True)
-    direct, slope = flat(gradients[: len(alphas)]), flat(gradients[len(alphas) :])
+    direct, slope = flatten_tensors(gradients[: len(alphas)]), flatten_tensors(gradients[len(alphas) :])
     train = step.loss(step.net, searcher.relax(alphas), step.train)
-    inner = flat(torch.autograd.grad(train, weights, create_graph=True, materialize_grads=True))
-    curvature = derivatives(inner, weights)
+    inner = flatten_tensors(torch.autograd.grad(train, weights, create_graph=True, materialize_grads=True))
+    curvature = differentiate_vector(inner, weights)
     identity = torch.eye(len(curvature), dtype=curvature.dtype, device=curvature.device)
     solved = torch.linalg.solve(curvature + damping * identity, slope)
     mixed = torch.autograd.grad(inner, alphas, solved, materialize_grads=True)
-    return direct - flat(mixed)
+    return direct - flatten_tensors(mixed)
 
 
 def cosine(first: Tensor, second: Tensor) -> float:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.measures.early_stopping import Stop, early_stop
-from harness.measures.hessian import flat, hessian, largest_eigenvalue
+from harness.measures.early_stopping import Stop, find_early_stop
+from harness.measures.hessian import compute_hessian, compute_largest_eigenvalue, flatten_tensors
 from harness.search.searchers.amended import AmendedDARTS
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.searchers.darts import DARTS
@@ -22,22 +22,22 @@ def test_hessian_of_a_quadratic_over_several_tensors() -> None:
     point = [torch.randn(1, 2, generator=g, dtype=torch.float64), torch.randn(3, 1, generator=g, dtype=torch.float64)]
 
     def loss(tensors: list[Tensor]) -> Tensor:
-        x = flat(tensors)
+        x = flatten_tensors(tensors)
         return x @ matrix @ x / 2
 
-    found = hessian(loss, point, ridge=0.5)
+    found = compute_hessian(loss, point, ridge=0.5)
     assert torch.allclose(found, matrix + 0.5 * torch.eye(5, dtype=torch.float64))
-    assert largest_eigenvalue(found) == pytest.approx(float(torch.linalg.eigvalsh(matrix).max()) + 0.5)
+    assert compute_largest_eigenvalue(found) == pytest.approx(float(torch.linalg.eigvalsh(matrix).max()) + 0.5)
 
 
 def test_early_stop_by_hand() -> None:
     """Averages over five: constant until the jump at epoch 24 lifts them by (10 - 1) / 5."""
     epochs = list(range(0, 50, 2))
-    assert early_stop(epochs, [1.0] * len(epochs)) is None
-    assert early_stop(epochs, [1.0] * 12 + [10.0] * 13) == Stop(24, 12)
-    assert early_stop(epochs, [1.0] * 6 + [10.0] * 19) == Stop(22, 10)  # it has grown before, but not to return 10
-    assert early_stop(epochs, [1.0] * 2 + [10.0] * 23) is None  # all that grew was over
-    assert early_stop([*epochs[:12], 23], [1.0] * 12 + [99.0]) is None  # an odd epoch is not looked at
+    assert find_early_stop(epochs, [1.0] * len(epochs)) is None
+    assert find_early_stop(epochs, [1.0] * 12 + [10.0] * 13) == Stop(24, 12)
+    assert find_early_stop(epochs, [1.0] * 6 + [10.0] * 19) == Stop(22, 10)  # it has grown before, but not to return 10
+    assert find_early_stop(epochs, [1.0] * 2 + [10.0] * 23) is None  # all that grew was over
+    assert find_early_stop([*epochs[:12], 23], [1.0] * 12 + [99.0]) is None  # an odd epoch is not looked at
 
 
 def test_exact_hypergradient_is_the_implicit_function_theorem() -> None:
@@ -51,7 +51,7 @@ def test_exact_hypergradient_is_the_implicit_function_theorem() -> None:
 def test_angles_to_the_exact_hypergradient_are_measured(searcher: SupernetSearcher) -> None:
     net, alpha = Quadratic(), ALPHA.clone().requires_grad_()
     step = step_of(net, [alpha], "train", "valid", learning_rate=0.05, weight_decay=0.0)
-    angle = cosine(flat(searcher.gradient(step)), exact_hypergradient(step, searcher))
+    angle = cosine(flatten_tensors(searcher.gradient(step)), exact_hypergradient(step, searcher))
     assert -1 <= angle <= 1
     if searcher.name == "idarts":
         assert angle > 0.99
@@ -77,7 +77,7 @@ def test_the_amending_term_can_point_against_the_exact_one() -> None:
     alpha = torch.tensor([[0.2, 0.1]], dtype=torch.float64, requires_grad=True)
     step = step_of(net, [alpha], "train", "valid")
     searcher = AmendedDARTS(eta=0.5)
-    ours, exact = flat(searcher.gradient(step)), exact_hypergradient(step, searcher)
+    ours, exact = flatten_tensors(searcher.gradient(step)), exact_hypergradient(step, searcher)
     slope = alpha.detach().softmax(-1).prod()  # d mix_0 / d alpha_0
     assert ours[0].item() == pytest.approx(9 * 0.5 * slope.item())
     assert exact[0].item() == pytest.approx(-0.9 * slope.item())

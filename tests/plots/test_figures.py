@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.plots.alphas import Alphas, mixing
+from harness.plots.alphas import Alphas, list_mixing_weights
 from harness.plots.base import FIGURES
-from harness.plots.cell import Cell
+from harness.plots.cell import CellFigure
 from harness.plots.dose import Dose
 from harness.plots.gallery import make, save_all
 from harness.plots.onset import Onset
-from harness.plots.place import Place
+from harness.plots.place import PlaceFigure
 from harness.plots.profile import Profile
-from harness.plots.ranks import Ranks, cliques
+from harness.plots.ranks import Ranks, find_cliques
 from harness.plots.seeds import Seeds
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.stopping import Stopping
 from harness.results.folders import load_folder
 from harness.results.frames import Results
@@ -31,14 +31,14 @@ from tests.support.results import draw_ranks as random_seeds
 
 
 @pytest.fixture(scope="module")
-def made() -> Source:
+def made() -> PlotSource:
     rng = np.random.default_rng(0)
     methods = ("darts", "sdarts-rs", "other")
-    return Source.of(made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(methods)}))
+    return PlotSource.of(made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(methods)}))
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> PlotSource:
     """A real study with every probe, five seeds of four methods."""
     from tests.conftest import SMALL_STUDY
 
@@ -50,17 +50,17 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Source:
     study = load_study(folder / "s.toml", settings, "0..4")
     planned = plan(study, folder)
     assert not any(o.error for o in run_all(planned, "cpu", 1))
-    return Source.of(Results.of_runs(planned, study.table))
+    return PlotSource.of(Results.of_runs(planned, study.table))
 
 
 @pytest.fixture(scope="module")
-def dosed() -> Source:
+def dosed() -> PlotSource:
     """105 public searches at several weight decays and drop-path rates, eigenvalues of 33."""
     found = load_folder(ROOT / "results" / "public-logs" / "robustdarts-s1")
-    return Source.of(found.results, found.declared.model_copy(update={"skips": 6}))
+    return PlotSource.of(found.results, found.declared.model_copy(update={"skips": 6}))
 
 
-def test_every_figure_is_drawn_and_its_numbers_kept(measured: Source, tmp_path: Path) -> None:
+def test_every_figure_is_drawn_and_its_numbers_kept(measured: PlotSource, tmp_path: Path) -> None:
     drawn, missing = make(measured)
     assert list(missing) == ["dose", "ledger"]
     assert "name them as 'weight_decay=0.0003'" in missing["dose"]
@@ -74,11 +74,11 @@ def test_every_figure_is_drawn_and_its_numbers_kept(measured: Source, tmp_path: 
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES.classes))
-def test_a_figure_has_the_asked_size_and_title(measured: Source, dosed: Source, name: str) -> None:
+def test_a_figure_has_the_asked_size_and_title(measured: PlotSource, dosed: PlotSource, name: str) -> None:
     if name == "dose":
         measured = dosed
     if name == "ledger":
-        measured = Source.of(load_folder(ROOT / "results" / "published" / "cifar10-8-ledger").results)
+        measured = PlotSource.of(load_folder(ROOT / "results" / "published" / "cifar10-8-ledger").results)
     figure = FIGURES.build(name, {"width": 3.25, "title": "mine"})
     drawn = figure.render(figure.content(measured))
     assert drawn.get_figwidth() == 3.25
@@ -90,29 +90,29 @@ def test_a_figure_has_the_asked_size_and_title(measured: Source, dosed: Source, 
     assert drawn.get_suptitle() == ""
 
 
-def test_missing_numbers_are_told(made: Source) -> None:
+def test_missing_numbers_are_told(made: PlotSource) -> None:
     _, missing = make(made)
     assert "add [probes.spectrum]" in missing["eigenvalue"]
     assert "add [probes.landscape]" in missing["landscape"]
     assert "add [probes.ranking]" in missing["ranking"]
     results = made.results
-    alone = Source.of(Results(results.epochs, results.lookups, results.timing, None))
+    alone = PlotSource.of(Results(results.epochs, results.lookups, results.timing, None))
     with pytest.raises(HarnessError, match="needs a table that holds all of them"):
-        Place().data(alone)
+        PlaceFigure().data(alone)
     with pytest.raises(HarnessError, match="needs to know the space that was searched"):
-        Cell().data(alone)
+        CellFigure().data(alone)
     with pytest.raises(HarnessError, match="figure 'seeds' has no key 'widht': did you mean 'width'"):
         make(made, ["seeds"], {"seeds": {"widht": 3}})
 
 
-def test_runs_without_a_table_have_cells_and_alphas(made: Source) -> None:
+def test_runs_without_a_table_have_cells_and_alphas(made: PlotSource) -> None:
     results = made.results
-    alone = Source.of(Results(results.epochs, results.lookups, results.timing, None, TABLE.space))
-    assert len(Cell().data(alone).panels) == 3
+    alone = PlotSource.of(Results(results.epochs, results.lookups, results.timing, None, TABLE.space))
+    assert len(CellFigure().data(alone).panels) == 3
     assert set(Alphas().data(alone).rows["option"]) == {TABLE.space.short.get(o, o) for o in TABLE.space.operations}
 
 
-def test_numbers_are_those_of_the_runs(made: Source) -> None:
+def test_numbers_are_those_of_the_runs(made: PlotSource) -> None:
     found = made.ends
     content = Seeds().data(made)
     assert len(content.rows) == 18
@@ -120,7 +120,7 @@ def test_numbers_are_those_of_the_runs(made: Source) -> None:
     for name, profile in Profile().data(made).rows.groupby("method"):
         errors = found.values(name, "final")
         assert profile["share"].tolist() == pytest.approx([np.mean(errors <= e) for e in sorted(errors)])
-    places = Place().data(made).rows
+    places = PlaceFigure().data(made).rows
     ours = places[places["what"] == "run"]
     errors = 100 - TABLE.row_values(TABLE.test)
     shares = [100 * np.mean(errors <= e + 1e-4) for e in ours["error_pct"]]
@@ -135,7 +135,7 @@ def test_numbers_are_those_of_the_runs(made: Source) -> None:
 
 def test_equal_lines_lie_side_by_side() -> None:
     """Methods with the same values are drawn apart, by points of the page."""
-    same = Source.of(made_up({m: [[5, 12_000], [7, 12_000]] for m in ("a", "b")}))
+    same = PlotSource.of(made_up({m: [[5, 12_000], [7, 12_000]] for m in ("a", "b")}))
     for figure in (Onset(), Profile()):
         page = figure.render(figure.content(same))
         page.draw_without_rendering()
@@ -145,19 +145,19 @@ def test_equal_lines_lie_side_by_side() -> None:
         assert apart == pytest.approx([0, 1.6 * page.dpi / 72])
 
 
-def test_ranks_need_blocks_that_all_share(made: Source) -> None:
+def test_ranks_need_blocks_that_all_share(made: PlotSource) -> None:
     content = Ranks().data(made)
     assert content.rows["mean_rank"].is_monotonic_increasing
     assert content.rows["mean_rank"].mean() == pytest.approx(2)
-    uneven = Source.of(made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5}))
+    uneven = PlotSource.of(made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5}))
     with pytest.raises(HarnessError, match="need the same finished seeds of every method"):
         Ranks().data(uneven)
 
 
 def test_cliques_are_the_largest_stretches() -> None:
-    assert cliques([1.0, 1.5, 2.2, 4.0], 0.8) == [(0, 1), (1, 2)]
-    assert cliques([1.0, 1.5, 1.7, 4.0], 0.8) == [(0, 2)]
-    assert cliques([1.0, 2.0, 3.0], 0.5) == []
+    assert find_cliques([1.0, 1.5, 2.2, 4.0], 0.8) == [(0, 1), (1, 2)]
+    assert find_cliques([1.0, 1.5, 1.7, 4.0], 0.8) == [(0, 2)]
+    assert find_cliques([1.0, 2.0, 3.0], 0.5) == []
 
 
 @pytest.mark.parametrize("name", sorted(SPACES.classes))
@@ -165,7 +165,7 @@ def test_mixing_weights_are_softmax_of_each_choice(name: str) -> None:
     space = SPACES.find(name)()
     rng = np.random.default_rng(0)
     tensors = [rng.normal(size=s) for s in space.alpha_shapes]
-    found = mixing(np.concatenate([t.ravel() for t in tensors]), space)
+    found = list_mixing_weights(np.concatenate([t.ravel() for t in tensors]), space)
     expected = [np.exp(t) / np.exp(t).sum(axis=1, keepdims=True) for t in tensors]
     assert [f["weight"] for f in found] == pytest.approx(np.concatenate([e.ravel() for e in expected]))
     times = [e * e.shape[1] for e in expected]
@@ -176,8 +176,8 @@ def test_mixing_weights_are_softmax_of_each_choice(name: str) -> None:
 
 
 def test_cells_are_those_derived_most_often() -> None:
-    same = Source.of(made_up({"a": [[5], [5], [700]]}))
-    content = Cell().data(same)
+    same = PlotSource.of(made_up({"a": [[5], [5], [700]]}))
+    content = CellFigure().data(same)
     assert content.panels == ("a",)
     assert set(content.rows["runs"]) == {"2 of 3"}
     architecture = TABLE.space.parse(same.ends.runs["final_architecture"][0])
@@ -188,7 +188,7 @@ def test_cells_are_those_derived_most_often() -> None:
 def test_names_beside_mixing_weights_do_not_touch(study: str, width: float) -> None:
     found = load_folder(ROOT / "results" / "published" / study)
     figure = FIGURES.find("alphas")(width=width)
-    page = figure.render(figure.content(Source.of(found.results)))
+    page = figure.render(figure.content(PlotSource.of(found.results)))
     page.draw_without_rendering()
     boxes = [text.get_window_extent() for text in page.axes[0].texts]
     boxes += [label.get_window_extent() for label in page.axes[0].get_yticklabels() if label.get_text()]
@@ -200,7 +200,7 @@ def test_names_beside_mixing_weights_do_not_touch(study: str, width: float) -> N
 
 def test_a_cell_of_many_nodes_has_a_column_of_a_paper_for_itself() -> None:
     found = load_folder(ROOT / "results" / "published" / "smoothdarts-s2-small")
-    source = Source.of(found.results)
+    source = PlotSource.of(found.results)
     for width, columns in ((3.25, 1), (6.75, 2)):
         figure = FIGURES.find("cell")(width=width)
         axes = figure.render(figure.content(source)).axes
@@ -213,7 +213,7 @@ def test_eigenvalues_are_relative_to_each_run_s_first() -> None:
     rows = results.epochs
     measured = np.where(rows["seed"] == 0, 5.0, 0.5) * np.array([1.0, 0.1, 2.0])[rows["epoch"]]
     measured = np.where((rows["method"] == "b") & (rows["seed"] == 1), -1.0, measured)
-    source = Source.of(dataclasses.replace(results, epochs=rows.assign(hessian_largest=measured)))
+    source = PlotSource.of(dataclasses.replace(results, epochs=rows.assign(hessian_largest=measured)))
     content = FIGURES.build("eigenvalue", {}).content(source)
     assert content.panels == ("a", "b", "where the runs end")
     for _, run in content.of("a").groupby("seed"):
@@ -226,7 +226,7 @@ def test_eigenvalues_are_relative_to_each_run_s_first() -> None:
     assert page.axes[0].get_ylabel() == "relative eigenvalue"
 
 
-def test_the_skips_of_public_searches_by_their_weight_decay(dosed: Source) -> None:
+def test_the_skips_of_public_searches_by_their_weight_decay(dosed: PlotSource) -> None:
     """Counted by hand in the logs of S1 without drop-path; stronger decay, later collapse and fewer skips."""
     rows = Dose().data(dosed).rows
     of_skips = rows[(rows["panel"] == "skips of the normal cell") & (rows["group"] == "drop_path=0")]
@@ -241,7 +241,7 @@ def test_the_skips_of_public_searches_by_their_weight_decay(dosed: Source) -> No
     assert trends["n"].tolist() == [105, 105, 21, 33]
 
 
-def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: Source) -> None:
+def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: PlotSource) -> None:
     """Where it fires is in tests/conformance/records; the first search's, by its logs: at 22, returned 10, from 0."""
     content = Stopping().data(dosed)
     first = content.rows[(content.rows["method"] == "weight_decay=0.0003 drop_path=0") & (content.rows["seed"] == 1)]
@@ -250,13 +250,13 @@ def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: Source) ->
     assert content.title.endswith("of 25 others it stops 15")
 
 
-def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: Source) -> None:
+def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: PlotSource) -> None:
     epochs = dosed.results.epochs[dosed.results.epochs["epoch"] % 4 != 3]
     with pytest.raises(HarnessError, match=r"the rule looks at the eigenvalue every second epoch"):
         Stopping().data(dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=epochs)))
 
 
-def test_runs_without_eigenvalues_beside_others_that_have_them(dosed: Source) -> None:
+def test_runs_without_eigenvalues_beside_others_that_have_them(dosed: PlotSource) -> None:
     """Their column is there, and empty: a sentence, and no trend that is no number."""
     epochs = dosed.results.epochs
     chosen = epochs[epochs["method"].isin(["weight_decay=0.0009 drop_path=0.2", "weight_decay=0.0027 drop_path=0.2"])]

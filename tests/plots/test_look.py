@@ -12,10 +12,10 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES
-from harness.plots.look import Look, own_methods
-from harness.plots.source import Source
+from harness.plots.look import FigureLook, find_own_methods
+from harness.plots.source import PlotSource
 from harness.plots.style import DASHES, LOUD, QUIET
-from harness.plots.together import together
+from harness.plots.together import join_sources
 from harness.results.frames import Results
 from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
@@ -26,31 +26,31 @@ PUBLISHED = ROOT / "results" / "published"
 
 
 def test_the_baseline_is_quiet_and_an_own_method_strong() -> None:
-    look = Look.of(["a", "b", "mine"], own={"mine"})
+    look = FigureLook.of(["a", "b", "mine"], own={"mine"})
     assert look["a"].colour == QUIET
     assert look["mine"].colour == LOUD
     assert look["mine"].width > look["b"].width
     assert len({str(line.dash) for line in look.lines.values()}) == 3
     assert len({line.marker for line in look.lines.values()}) == 3
-    assert Look.of(["a", "b"], baseline="b")["b"].colour == QUIET
-    assert Look.of(["a"])["a"].colour != QUIET
+    assert FigureLook.of(["a", "b"], baseline="b")["b"].colour == QUIET
+    assert FigureLook.of(["a"])["a"].colour != QUIET
 
 
 def test_no_two_of_a_study_look_alike() -> None:
     names = [f"m{i}" for i in range(8)]
-    lines = Look.of(names).lines.values()
+    lines = FigureLook.of(names).lines.values()
     assert len({(line.colour, str(line.dash), line.marker) for line in lines}) == 8
     assert len({line.colour for line in lines}) >= 7
 
 
 def test_a_study_decides() -> None:
     chosen = Appearance(colours={"b": "black"}, labels={"b": "ours"}, own=("b",), limits={"error": (0, 50)})
-    look = Look.of(["a", "b"], appearance=chosen)
+    look = FigureLook.of(["a", "b"], appearance=chosen)
     assert look["b"].colour == "black"
     assert look.label("b") == "ours"
     assert look.label("a") == "a"
     content = FIGURES.build("seeds", {}).content(
-        Source.of(Results.of_folder(PUBLISHED / "digits"), figures=Appearance(limits={"error": (10, 60)}))
+        PlotSource.of(Results.of_folder(PUBLISHED / "digits"), figures=Appearance(limits={"error": (10, 60)}))
     )
     assert FIGURES.build("seeds", {}).render(content).axes[0].get_ylim() == (10, 60)
 
@@ -65,24 +65,24 @@ def test_a_part_of_another_package_is_a_users_own(monkeypatch: pytest.MonkeyPatc
         {"method_name": label, "configuration": {"method": {part: {}}}}
         for label, part in (("mine", "my-searcher"), ("theirs", next(iter(SEARCHERS.classes))))
     ]
-    assert own_methods(runs) == {"mine"}
+    assert find_own_methods(runs) == {"mine"}
 
 
 def test_a_method_looks_the_same_whichever_others_are_drawn() -> None:
     results = Results.of_folder(PUBLISHED / "ten-seeds")
-    every = Source.of(results, Declared())
+    every = PlotSource.of(results, Declared())
     methods = list(every.results.epochs["method"].unique())
-    some = Source.of(results, Declared(), methods=[methods[2], methods[0]])
+    some = PlotSource.of(results, Declared(), methods=[methods[2], methods[0]])
     assert list(some.results.epochs["method"].unique()) == [methods[2], methods[0]]
     assert list(some.ends.runs["method"].unique()) == [methods[2], methods[0]]
     assert some.look[methods[2]] == every.look[methods[2]]
     assert set(some.results.lookups["method"]) == {methods[2], methods[0]}
     with pytest.raises(HarnessError, match="these runs have no method 'dart': did you mean"):
-        Source.of(results, Declared(), methods=["dart"])
+        PlotSource.of(results, Declared(), methods=["dart"])
     with pytest.raises(HarnessError, match="has no nothing/test@1"):
         from harness.tables.measure import Measure
 
-        Source.of(results, measure=Measure("nothing", "test", 1))
+        PlotSource.of(results, measure=Measure("nothing", "test", 1))
 
 
 def test_another_measure_judges_every_figure() -> None:
@@ -90,7 +90,7 @@ def test_another_measure_judges_every_figure() -> None:
     assert results.table is not None
     other = results.table.validation
     assert other not in (None, results.table.test)
-    source = Source.of(results, measure=other)
+    source = PlotSource.of(results, measure=other)
     final = source.ends.runs["final_error_pct"].to_numpy()
     rows = results.epochs.sort_values("epoch").groupby(["method", "seed"], sort=False)["architecture"].last()
     values = [100 - results.table.lookup(results.table.space.parse(a), other) for a in rows]
@@ -102,7 +102,7 @@ def test_settings_of_matplotlib_stay_as_they_were() -> None:
     code = (
         "import matplotlib; matplotlib.rcParams['font.size'] = 17; before = dict(matplotlib.rcParams)\n"
         "from pathlib import Path; import sys\n"
-        "from harness.plots.gallery import make, save_all; from harness.plots.source import Source\n"
+        "from harness.plots.gallery import make, save_all; from harness.plots.source import PlotSource\n"
         "from harness.results.frames import Results\n"
         f"made, _ = make(Source.of(Results.of_folder(Path({str(PUBLISHED / 'digits')!r}))), ['seeds', 'trajectory'])\n"
         "save_all(made, Path(sys.argv[1]))\n"
@@ -132,7 +132,7 @@ def fonts(pdf: bytes) -> set[bytes]:
 def test_fonts_are_embedded_as_type_42(tmp_path: Path) -> None:
     from harness.plots.gallery import make, save_all
 
-    made, missing = make(Source.of(Results.of_folder(PUBLISHED / "ten-seeds")))
+    made, missing = make(PlotSource.of(Results.of_folder(PUBLISHED / "ten-seeds")))
     assert list(missing) == ["dose", "ledger"]
     paths = [p for p in save_all(made, tmp_path) if p.suffix == ".pdf"]
     assert len(paths) == len(FIGURES.classes) - 2
@@ -158,7 +158,7 @@ def test_no_committed_figure_has_type_3_fonts() -> None:
 def test_panels_of_a_fixed_shape_stand_where_they_will_from_the_first_file_on() -> None:
     """Else the first file, the SVG, has its labels cut off."""
     figure = FIGURES.build("landscape", {})
-    page = figure.render(figure.content(Source.of(Results.of_folder(PUBLISHED / "ten-seeds"))))
+    page = figure.render(figure.content(PlotSource.of(Results.of_folder(PUBLISHED / "ten-seeds"))))
     places = [[ax.get_position().bounds for ax in page.axes] for _ in range(2) if page.draw_without_rendering() is None]
     assert np.allclose(*places, atol=0.002)
     assert min(ax.get_tightbbox().y0 for ax in page.axes) > 0
@@ -169,8 +169,8 @@ def test_dashes_differ() -> None:
 
 
 def test_two_studies_stand_in_one_figure() -> None:
-    first, second = (Source.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
-    source = together([first, second], ["ten", "three"])
+    first, second = (PlotSource.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
+    source = join_sources([first, second], ["ten", "three"])
     assert len(source.results) == len(first.results) + len(second.results)
     here, there = source.look["darts (ten)"], source.look["darts (three)"]
     assert here.colour == there.colour
@@ -178,8 +178,8 @@ def test_two_studies_stand_in_one_figure() -> None:
     assert here.marker != there.marker
     content = FIGURES.build("trajectory", {}).content(source)
     assert set(content.rows["method"]) == set(source.look.lines)
-    other = Source.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
+    other = PlotSource.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
     with pytest.raises(HarnessError, match="looked up in different tables"):
-        together([first, other], ["a", "b"])
+        join_sources([first, other], ["a", "b"])
     with pytest.raises(HarnessError, match="two studies are called 'a'"):
-        together([first, second], ["a", "a"])
+        join_sources([first, second], ["a", "a"])

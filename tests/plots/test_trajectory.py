@@ -7,8 +7,8 @@ from PIL import Image
 
 from harness.core.errors import HarnessError
 from harness.plots.content import Content, save
-from harness.plots.source import Source
-from harness.plots.trajectory import Trajectory, held
+from harness.plots.source import PlotSource
+from harness.plots.trajectory import Trajectory, hold_last_values
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
@@ -26,7 +26,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
 
 
 def content_of(planned, table, **fields) -> Content:  # type: ignore[no-untyped-def]
-    return Trajectory(**fields).content(Source.of(Results.of_runs(planned, table)))
+    return Trajectory(**fields).content(PlotSource.of(Results.of_runs(planned, table)))
 
 
 def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-untyped-def]
@@ -57,7 +57,7 @@ def test_regret_is_error_above_the_optimum(planned) -> None:  # type: ignore[no-
 
 
 def test_time_axis_holds_the_last_finished_epoch() -> None:
-    found = held(np.array([1.0, 2.0, 4.0]), np.array([9.0, 8.0, 7.0]), np.array([0, 1, 1.9, 2, 3.9, 4, 9]))
+    found = hold_last_values(np.array([1.0, 2.0, 4.0]), np.array([9.0, 8.0, 7.0]), np.array([0, 1, 1.9, 2, 3.9, 4, 9]))
     assert found.tolist() == [9, 9, 9, 8, 8, 7, 7]
 
 
@@ -131,11 +131,11 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert paths[0].read_bytes() == first  # no date, no random ids
 
 
-def judged_late(planned, epochs: tuple[int, ...]) -> Source:  # type: ignore[no-untyped-def]
+def judged_late(planned, epochs: tuple[int, ...]) -> PlotSource:  # type: ignore[no-untyped-def]
     """The same runs, looked up after these epochs alone."""
     found = Results.of_runs(planned, planned[0].run.table)
     late = found.lookups[found.lookups["epoch"].isin(epochs)]
-    return Source.of(Results(found.epochs, late, found.timing, found.table, found.space))
+    return PlotSource.of(Results(found.epochs, late, found.timing, found.table, found.space))
 
 
 def test_what_is_judged_after_the_last_epoch_alone_is_shown(planned) -> None:  # type: ignore[no-untyped-def]

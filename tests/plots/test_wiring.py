@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.plots.portrait import Portrait
-from harness.plots.wiring import draw_cell, edges_of, layout, parts_of, sides
+from harness.plots.wiring import choose_sides, draw_cell, find_connected_parts, lay_out_cell, list_cell_edges
 from harness.spaces.base import SPACES
 from harness.tables.catalog import open_table
 
@@ -24,8 +24,8 @@ def test_graphs_lead_from_input_to_output(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(SPACES.classes))
 def test_every_cell_is_drawn_inside_of_its_panel(name: str) -> None:
     space = SPACES.find(name)()
-    edges = edges_of(space, space.random(np.random.default_rng(1)))
-    place = layout(edges)
+    edges = list_cell_edges(space, space.random(np.random.default_rng(1)))
+    place = lay_out_cell(edges)
     assert set(place.at) == {n for e in edges for n in (e.source, e.target)}
     assert all(0 <= x < place.right and place.low < y < place.high for x, y in place.at.values())
     ax = Figure().subplots()
@@ -38,22 +38,22 @@ def test_every_cell_is_drawn_inside_of_its_panel(name: str) -> None:
 def test_operations_look_as_the_space_declares_them() -> None:
     space = TABLE.space
     architecture = space.parse("|none~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|none~2|")
-    roles = {e.operation: e.role for e in edges_of(space, architecture)}
+    roles = {e.operation: e.role for e in list_cell_edges(space, architecture)}
     assert roles == {"none": "zero", "skip_connect": "skip", "avg_pool_3x3": "free", "nor_conv_1x1": "weights"}
 
 
 def test_arcs_that_would_cross_lie_on_two_sides() -> None:
-    found = sides([(0, 2), (1, 3), (0, 3)])
+    found = choose_sides([(0, 2), (1, 3), (0, 3)])
     assert found[0, 2] != found[1, 3]
-    assert sides([(0, 2), (2, 4)]) == {(0, 2): 1, (2, 4): 1}
+    assert choose_sides([(0, 2), (2, 4)]) == {(0, 2): 1, (2, 4): 1}
 
 
 def test_separate_cells_are_separate_parts() -> None:
     space = SPACES.find("nasbench201")()
-    edges = edges_of(space, space.random(np.random.default_rng(0)))
+    edges = list_cell_edges(space, space.random(np.random.default_rng(0)))
     second = [e._replace(source=e.source + 4, target=e.target + 4) for e in edges]
-    assert parts_of([*edges, *second]) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    place = layout([*edges, *second])
+    assert find_connected_parts([*edges, *second]) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    place = lay_out_cell([*edges, *second])
     assert {y for n, (_, y) in place.at.items() if n < 4} != {y for n, (_, y) in place.at.items() if n >= 4}
 
 

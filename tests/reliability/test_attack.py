@@ -74,7 +74,7 @@ def test_fuzz(kind: str) -> None:
     ],
 )
 def test_the_judge(harm: Callable[[], object], word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.cli.listing.listing", lambda kind: harm())
+    monkeypatch.setattr("harness.cli.listing.list_members", lambda kind: harm())
     fault = command(["list", "spaces"], tmp_path, seconds=1).fault()
     assert fault is not None
     assert fault.startswith(word)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.files import sha256
+from harness.core.files import hash_bytes
 from harness.report import croissant
-from harness.results.folders import of_published
+from harness.results.folders import read_published
 from harness.tables.catalog import open_table
 from tests.conftest import ROOT
 
@@ -25,11 +25,11 @@ def test_descriptions_are_valid_and_up_to_date(folder: Path) -> None:
     if folder in TABLES:
         again = croissant.describe_table(open_table(folder.name), folder)
     else:
-        found = of_published(folder)
+        found = read_published(folder)
         again = croissant.describe_results(found.name, folder, found.results)
     assert kept == json.loads(json.dumps(again))
     assert {f["name"]: f["sha256"] for f in kept["distribution"]} == {
-        f["name"]: sha256((folder / f["name"]).read_bytes()) for f in kept["distribution"]
+        f["name"]: hash_bytes((folder / f["name"]).read_bytes()) for f in kept["distribution"]
     }
 
 

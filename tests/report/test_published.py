@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from harness.core.errors import HarnessError
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
 from harness.results.frames import Results
 from harness.runs.study import RECORD_FORMAT, StudyFile, load_study
@@ -84,7 +84,7 @@ def test_study_is_the_one_in_benchmarks(folder: Path, monkeypatch: pytest.Monkey
             study = load_study(path, [f"table={table['name']}@{table['fingerprint']}"])
         # a checkout holds no image files: the sum of one is what the manifest says
         (images,) = {run["configuration"]["dataset"].get("sha256", "") for run in manifest["runs"]}
-        monkeypatch.setattr("harness.datasets.npz.known_digest", lambda *_: images)
+        monkeypatch.setattr("harness.datasets.npz.digest_once", lambda *_: images)
         assert [run["id"] for run in manifest["runs"]] == [run.id for run in study.runs]
     else:
         assert f"record format {form}" in (folder / "README.md").read_text()
@@ -92,7 +92,7 @@ def test_study_is_the_one_in_benchmarks(folder: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_figure_rows_are_the_published_ones(folder: Path) -> None:
-    content = Trajectory().data(Source.of(Results.of_folder(folder)))
+    content = Trajectory().data(PlotSource.of(Results.of_folder(folder)))
     pd.testing.assert_frame_equal(content.rows, pd.read_csv(folder / "trajectory.csv"), check_dtype=False)
     seeds = pd.read_csv(folder / "trajectory-seeds.csv")
     keys = ["method", "seed", "epoch"]

@@ -13,7 +13,7 @@ from harness.report.publish import OWN, publish
 from harness.results import rederive as deriving
 from harness.results.folders import load_folder
 from harness.results.importers import base as importing
-from harness.results.importers.base import import_logs, importer_of
+from harness.results.importers.base import find_importer, import_logs
 from harness.results.policies.base import POLICIES
 from harness.results.rederive import rederive
 from harness.runs.execute import plan, run_all
@@ -57,7 +57,7 @@ def test_publishing(small_study: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_importing_and_deriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.csv").write_text("method,seed,epoch,arch\nm,0,1,5\nm,0,2,6\n")
-    table, importer = open_table("nasbench201.digits"), importer_of(tmp_path / "a.csv")
+    table, importer = open_table("nasbench201.digits"), find_importer(tmp_path / "a.csv")
     digits = load_folder(ROOT / "results" / "published" / "digits")
     policy = POLICIES.build("argmax", {})
     folder, _ = import_logs(importer, tmp_path / "a.csv", table, tmp_path / "to")
@@ -85,5 +85,5 @@ def test_a_file_whose_name_is_no_folder_s(name: str, tmp_path: Path) -> None:
     before = content(tmp_path)
     table = open_table("nasbench201.digits")
     with pytest.raises(HarnessError, match="cannot name anything in"):
-        import_logs(importer_of(source), source, table, tmp_path / "a" / "b", replace_older=True)
+        import_logs(find_importer(source), source, table, tmp_path / "a" / "b", replace_older=True)
     assert content(tmp_path) == before

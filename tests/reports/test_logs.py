@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.results.frames import Results
-from harness.results.importers.lines import arguments, seed_of, states
+from harness.results.importers.lines import find_seed, find_statements, parse_arguments
 from tests.reports.common import FILES, INPUTS, cells, imported, of, run
 
 TEST = 6111
@@ -155,7 +155,7 @@ def test_other_wordings_of_accuracies_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_accuracies_in_any_common_wording(text: str, expected: dict[tuple[str, str], float]) -> None:
-    assert {key: value for key, (value, _) in states(text).items()} == expected
+    assert {key: value for key, (value, _) in find_statements(text).items()} == expected
 
 
 @pytest.mark.parametrize("name", ["stdout-log", "query-file-log"])
@@ -221,7 +221,7 @@ def test_a_log_without_a_seed_takes_the_users(tmp_path: Path) -> None:
     ],
 )
 def test_arguments_of_any_form_have_a_seed(text: str) -> None:
-    assert seed_of(Path("/runs/mine/log.txt"), arguments(text)) == 3
+    assert find_seed(Path("/runs/mine/log.txt"), parse_arguments(text)) == 3
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_arguments_of_any_form_have_a_seed(text: str) -> None:
     ],
 )
 def test_names_that_have_a_seed(path: str, seed: int | None) -> None:
-    assert seed_of(Path(path), {}) == seed
+    assert find_seed(Path(path), {}) == seed
 
 
 def test_a_run_without_epochs_is_told(tmp_path: Path) -> None:

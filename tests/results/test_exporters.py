@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import main
-from harness.results.exporters.base import EXPORTERS, tidy
+from harness.results.exporters.base import EXPORTERS, tabulate_epochs
 from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs
 from harness.tables.catalog import open_table
@@ -32,7 +32,7 @@ def export(*arguments: object) -> tuple[int, str]:
 
 
 def test_one_tidy_frame(results: Results) -> None:
-    frame = tidy(results)
+    frame = tabulate_epochs(results)
     assert list(frame.columns[:6]) == ["method", "seed", "epoch", "arch", "seconds", "error_pct"]
     assert len(frame) == len(results.epochs)
     assert results.table is not None
@@ -47,7 +47,7 @@ def test_one_file_holds_every_row(results: Results, tmp_path: Path, kind: str) -
     code, text = export("--format", kind, "--to", path)
     assert (code, text.strip()) == (0, str(path))
     read = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
-    expected = tidy(results)
+    expected = tabulate_epochs(results)
     assert read["error_pct"].tolist() == expected["error_pct"].tolist()
     assert read["arch"].tolist() == expected["arch"].tolist()
 
@@ -97,7 +97,7 @@ def test_mlflow_reads_its_runs(results: Results, tmp_path: Path) -> None:
     assert len(runs) == RUNS
     (run,) = [r for r in runs if r.data.tags["method"] == "darts" and r.data.tags["seed"] == "1"]
     history = client.get_metric_history(run.info.run_id, "error_pct")
-    rows = tidy(results)
+    rows = tabulate_epochs(results)
     expected = rows[(rows["method"] == "darts") & (rows["seed"] == 1)].sort_values("epoch")
     assert [m.value for m in sorted(history, key=lambda m: m.step)] == expected["error_pct"].tolist()
     assert run.data.tags["arch"] == expected["arch"].iloc[-1]

@@ -16,7 +16,7 @@ from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.exporters.base import EXPORTERS
 from harness.results.frames import Results
-from harness.results.importers.base import IMPORTERS, import_logs, importer_of
+from harness.results.importers.base import IMPORTERS, find_importer, import_logs
 from harness.results.importers.naslib import NASLib
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
@@ -34,7 +34,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 def imported(kind: str, source: Path, to: Path) -> tuple[Results, list[str]]:
     """The rows of a source that must be recognised as this kind."""
-    importer = importer_of(source)
+    importer = find_importer(source)
     assert importer.name == kind
     folder, notes = import_logs(importer, source, TABLE, to, replace_older=True)
     return Results.of_folder(folder), notes

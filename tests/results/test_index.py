@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from harness.results import index
-from harness.results.frames import Results, stacked
+from harness.results.frames import Results, stack_tables
 from harness.results.index import CONTENTS, FOLDER, Index
 from harness.runs.execute import Planned, plan, run_all
 from harness.runs.schema import TABLES
-from harness.runs.store import MANIFEST, Damaged, RunFolder, sealed
+from harness.runs.store import MANIFEST, DamagedError, RunFolder, seal_manifest
 from harness.runs.study import load_study
 
 HERE = "small"
@@ -98,11 +98,11 @@ def test_a_changed_run_is_read(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(Damaged, match=r"epochs\.parquet is not what was written"):
+    with pytest.raises(DamagedError, match=r"epochs\.parquet is not what was written"):
         rows_of(planned)
     manifest = planned[1].folder.final / MANIFEST
     manifest.write_text(manifest.read_text().replace('"epochs": 1', '"epochs": 2'))
-    with pytest.raises(Damaged, match=r"manifest\.json is not what was written"):
+    with pytest.raises(DamagedError, match=r"manifest\.json is not what was written"):
         rows_of(planned)
 
 
@@ -113,7 +113,7 @@ def test_a_run_with_another_seal_and_a_new_one_are_read(study: Path, monkeypatch
     rows_of(planned)
     away.rename(planned[4].folder.final)
     manifest = planned[1].folder.final / MANIFEST
-    manifest.write_text(json.dumps(sealed(json.loads(manifest.read_text()) | {"note": "sealed again"})))
+    manifest.write_text(json.dumps(seal_manifest(json.loads(manifest.read_text()) | {"note": "sealed again"})))
     opened = read_runs(monkeypatch)
     rows_of(planned)
     assert sorted(opened) == sorted(planned[n].folder.final.name for n in (1, 4))
@@ -140,7 +140,7 @@ def test_an_index_in_doubt_is_made_anew(study: Path, monkeypatch: pytest.MonkeyP
     elif damage == "edited":
         contents.write_text(json.dumps(told | {"runs": {}}))
     elif damage == "another version":
-        contents.write_text(json.dumps(sealed(told | {"harness": "0"})))
+        contents.write_text(json.dumps(seal_manifest(told | {"harness": "0"})))
     else:
         contents.write_text("{")
     opened = read_runs(monkeypatch)
@@ -162,9 +162,9 @@ def test_where_it_cannot_be_written_there_is_none(study: Path) -> None:
 def test_a_run_by_another_name_or_number_is_read(study: Path) -> None:
     """As of a study that labels its method otherwise, or counts its runs by a design."""
     reads = [index.Read(p.folder, p.folder.manifest(), p.run.method_name, p.run.seed) for p in planned_of(study)]
-    stacked(reads)
+    stack_tables(reads)
     other = [run._replace(method=f"my {run.method}", seed=run.seed + 7) for run in reads]
-    found = stacked(other)
+    found = stack_tables(other)
     for name in TABLES:
         assert set(found[name]["method"]) == {run.method for run in other}
         assert set(found[name]["seed"]) == {run.seed for run in other}

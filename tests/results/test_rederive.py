@@ -14,7 +14,7 @@ from harness.results.folders import load_folder
 from harness.results.policies.base import POLICIES
 from harness.results.rederive import rederive
 from harness.spaces.darts.space import FullNone
-from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.space import NASBench201
 from tests.conftest import ROOT
 
@@ -60,7 +60,7 @@ def test_no_none_takes_the_best_other_operation(tmp_path: Path) -> None:
     rows = [np.random.default_rng(1).normal(size=shape) for shape in darts.alpha_shapes]
     assert NO_NONE.derive(darts, rows) == darts.derive(rows)  # `none` is never kept there, and its share counts
     with pytest.raises(HarnessError, match=r"nasbench1shot1\.s1 has no operation that gives nothing"):
-        NO_NONE.derive(S1(), [np.zeros(shape) for shape in S1.alpha_shapes])
+        NO_NONE.derive(NASBench1Shot1S1(), [np.zeros(shape) for shape in NASBench1Shot1S1.alpha_shapes])
     folder, _ = rederive(load_folder(DIGITS), NO_NONE, tmp_path)
     assert (load_folder(folder).results.epochs["count_none"] == 0).all()
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.provenance import check_code, told_code
+from harness.results.provenance import check_code, describe_code
 from harness.runs import code
 from harness.runs.execute import plan, run_all
-from harness.runs.store import MANIFEST, sealed
+from harness.runs.store import MANIFEST, seal_manifest
 from harness.runs.study import load_study
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS
@@ -31,7 +31,7 @@ say so in the changelog. Then pin what is: python tests/runs/test_code.py
 def digests() -> dict[str, list[object]]:
     from harness.runs.study import RECORD_FORMAT
 
-    found: dict[str, list[object]] = {code.OWN: [RECORD_FORMAT, code.shared_digest()]}
+    found: dict[str, list[object]] = {code.OWN: [RECORD_FORMAT, code.digest_shared_code()]}
     for registry in (SPACES, SEARCHERS, REGULARIZERS, PROBES):
         for name, cls in registry.classes.items():
             if code.is_own(cls):
@@ -44,9 +44,9 @@ def test_our_own_code_is_what_its_revisions_say() -> None:
 
 
 def test_comments_docstrings_and_empty_lines_are_no_code() -> None:
-    plain = code._plain('"""A."""\n\n# b\ndef f():\n    """C."""\n    # d\n    return "e"  \n')
+    plain = code._strip_comments('"""A."""\n\n# b\ndef f():\n    """C."""\n    # d\n    return "e"  \n')
     assert plain == 'def f():\n    return "e"'
-    assert code._plain('def f():\n    return "f"') != plain
+    assert code._strip_comments('def f():\n    return "f"') != plain
 
 
 def test_a_part_of_another_package_is_that_package_s_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,15 +64,15 @@ def test_a_part_of_another_package_is_that_package_s_code(tmp_path: Path, monkey
     cls = importlib.import_module("nas_elsewhere.part").Elsewhere
     monkeypatch.setitem(REGULARIZERS.classes, "elsewhere", cls)
     configuration = {"space": "nasbench201", "dataset": {"name": "digits"}, "method": {"darts": {}, "elsewhere": {}}}
-    first = code.foreign_code(configuration)
+    first = code.digest_foreign_code(configuration)
     assert list(first) == ["regularizer elsewhere"]
-    assert "regularizer elsewhere" in code.code_of(configuration)
+    assert "regularizer elsewhere" in code.digest_code(configuration)
     (package / "numbers.py").write_text("STRENGTH = 2.0\n")
-    for cached in (code.digest_of, code._code_of, code._plain_file):
+    for cached in (code.digest_of, code._digest_parts, code._read_plain):
         cached.cache_clear()
-    assert code.foreign_code(configuration) != first
+    assert code.digest_foreign_code(configuration) != first
     sys.modules.pop("nas_elsewhere.part")
-    code._code_of.cache_clear()
+    code._digest_parts.cache_clear()
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def other(small_study: Path, tmp_path: Path) -> Path:
     out = tmp_path / "out"
     planned = plan(load_study(small_study, ['methods=["darts"]', "epochs=1"], "0..1"), out)
     assert [o.error for o in run_all(planned, "cpu", 1)] == [None, None]
-    assert told_code([p.folder.manifest() for p in planned]) == []
+    assert describe_code([p.folder.manifest() for p in planned]) == []
     path = planned[0].folder.final / MANIFEST
     manifest = json.loads(path.read_text())
     manifest["code"]["searcher darts"] = "0" * 12
-    path.write_text(json.dumps(sealed(manifest)))
+    path.write_text(json.dumps(seal_manifest(manifest)))
     return out
 
 
@@ -117,7 +117,7 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(small_study: Path, tmp_p
     p.folder.save_checkpoint({}, {"epochs": []}, {"recorded": 1}, {"searcher darts": "0" * 12})
     (outcome,) = run_all([p], "cpu", 1)
     assert outcome.error is not None and "was begun with other code of searcher darts" in outcome.error
-    assert p.folder.begun_by_other(code.code_of(p.run.describe()))
+    assert p.folder.begun_by_other(code.digest_code(p.run.describe()))
     p.folder.set_aside(".other-code")
     assert [o.error for o in run_all([p], "cpu", 1)] == [None]
 

@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.core.files import sha256
+from harness.core.files import hash_bytes
 from harness.results.folders import load_folder, open_finished
 from harness.runs import merge as merging
 from harness.runs.execute import plan, run_all
 from harness.runs.merge import merge
 from harness.runs.preregistration import Declared, declare
-from harness.runs.store import sealed
+from harness.runs.store import seal_manifest
 from harness.runs.study import load_study
 from harness.runs.verify import verify
 from tests.conftest import ROOT, SMALL_STUDY
@@ -86,8 +86,8 @@ def test_one_run_with_other_rows_is_refused(machines: list[Path], tmp_path: Path
     twin = runs_of(machines[1])[0]
     (twin / "epochs.parquet").write_bytes((runs_of(machines[0])[0] / "epochs.parquet").read_bytes())
     manifest = json.loads((twin / "manifest.json").read_text())
-    manifest["files"]["epochs.parquet"] = sha256((twin / "epochs.parquet").read_bytes())
-    (twin / "manifest.json").write_text(json.dumps(sealed(manifest)))
+    manifest["files"]["epochs.parquet"] = hash_bytes((twin / "epochs.parquet").read_bytes())
+    (twin / "manifest.json").write_text(json.dumps(seal_manifest(manifest)))
     done = call("merge", *machines, "--to", tmp_path / "d")
     assert done.exit_code == 2 and "are the same run with other rows: nothing was merged" in done.stderr
     assert str(twin) in done.stderr and "cpu (" in done.stderr
@@ -101,7 +101,7 @@ def test_contradictions_are_refused_before_anything_is_written(machines: list[Pa
     with pytest.raises(HarnessError, match=f"{a} and {b} were declared to be compared differently"):
         merge([a, b], to)
     manifest = json.loads((runs_of(c)[0] / "manifest.json").read_text()) | {"record_format": 3}
-    (runs_of(c)[0] / "manifest.json").write_text(json.dumps(sealed(manifest)))
+    (runs_of(c)[0] / "manifest.json").write_text(json.dumps(seal_manifest(manifest)))
     with pytest.raises(HarnessError, match=r"runs of other record formats.*of format 2, .*of format 3"):
         merge([a, c], to)
     (runs_of(a)[1] / "lookups.parquet").write_bytes(b"x")

@@ -12,14 +12,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.core.devices import placed
+from harness.core.devices import assign_devices
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
-from harness.results.provenance import left_out, provenance
-from harness.runs.execute import damaged, plan, run_all
-from harness.runs.lease import Held, Lease, machine
-from harness.runs.store import Damaged
-from harness.runs.study import RECORD_FORMAT, id_of, load_study
+from harness.results.provenance import describe_left_out, list_provenance
+from harness.runs.execute import find_damaged, plan, run_all
+from harness.runs.lease import Held, Lease, identify_machine
+from harness.runs.store import DamagedError
+from harness.runs.study import RECORD_FORMAT, compute_run_id, load_study
 from harness.search.regularizers.base import REGULARIZERS
 from tests.conftest import ROOT
 
@@ -74,7 +74,7 @@ def test_an_id_is_of_the_whole_configuration_whatever_else_was_computed(small_st
     assert len({r.id for r in runs}) == len(runs)
     changed = [replace(r, epochs=r.epochs + 1) for r in runs]
     assert not {r.id for r in changed} & {r.id for r in runs}
-    assert [r.id for r in (*runs, *changed)] == [id_of(r.describe()) for r in (*runs, *changed)]
+    assert [r.id for r in (*runs, *changed)] == [compute_run_id(r.describe()) for r in (*runs, *changed)]
 
 
 def test_a_revision_makes_other_runs_of_its_part_alone(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,12 +105,12 @@ def test_damage_is_named(finished, name: str, how: str) -> None:  # type: ignore
         middle = len(content) // 2
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         path.write_bytes({"flipped": flipped, "short": content[:middle], "empty": b""}[how])
-    assert str(path) in damaged([finished])[finished.run.folder_name]
-    with pytest.raises(Damaged, match="harness run --recompute-damaged computes it again"):
+    assert str(path) in find_damaged([finished])[finished.run.folder_name]
+    with pytest.raises(DamagedError, match="harness run --recompute-damaged computes it again"):
         finished.folder.tables()
     finished.folder.set_aside()
     assert [o.error for o in run_all([finished], "cpu", 1)] == [None]
-    assert damaged([finished]) == {}
+    assert find_damaged([finished]) == {}
 
 
 def test_runs_of_an_older_format_are_left_out_and_named(finished) -> None:  # type: ignore[no-untyped-def]
@@ -120,19 +120,19 @@ def test_runs_of_an_older_format_are_left_out_and_named(finished) -> None:  # ty
     manifest = {k: v for k, v in manifest.items() if k not in ("record_format", "files", "sha256")}
     manifest["configuration"]["format"] = 1
     (old / "manifest.json").write_text(json.dumps(manifest))
-    (sentence,) = left_out(old.parent, [finished.run.folder_name])
+    (sentence,) = describe_left_out(old.parent, [finished.run.folder_name])
     assert sentence.startswith(f"1 run of an older record format (1) is left out: delete {old}, or read it with")
     mixture = [manifest, finished.folder.manifest()]
     with pytest.raises(HarnessError, match="mixes runs of several record formats"):
-        provenance(mixture, "x")
-    assert provenance([manifest], "x") == ["record format 1, older than this version's 2"]
+        list_provenance(mixture, "x")
+    assert list_provenance([manifest], "x") == ["record format 1, older than this version's 2"]
 
 
 def test_what_is_mixed_is_said(finished) -> None:  # type: ignore[no-untyped-def]
     ours = finished.folder.manifest()
     other = json.loads(json.dumps(ours))
     other["environment"] |= {"device_class": "cuda (X)", "harness": "9.9"}
-    told = provenance([ours, other, other], "x")
+    told = list_provenance([ours, other, other], "x")
     assert told[0].startswith("1 run on cpu (") and told[0].endswith("), 2 on cuda (X)")
     assert "2 by harness 9.9" in told[1]
 
@@ -198,7 +198,7 @@ def test_a_damaged_lease_is_none_and_told(small_study: Path, tmp_path: Path, pid
     planned.folder.open()
     lease = planned.folder.lease()
     lease.path.parent.mkdir()
-    where = machine() if here else "other"
+    where = identify_machine() if here else "other"
     lease.path.write_text(json.dumps({"token": "t", "host": "h", "machine": where, "pid": pid, "began": "1"}))
     assert lease.holder() is None
     told = "its lease is damaged, and holds nothing; not begun"
@@ -238,13 +238,13 @@ def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert placed("cuda:0..2", None, 2) == ["cuda:0", "cuda:1", "cuda:2"] * 2
-    assert placed("cuda:all", 5, None) == ["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:0"]
-    assert placed("cuda:1,3", None, None) == ["cuda:1", "cuda:3"]
+    assert assign_devices("cuda:0..2", None, 2) == ["cuda:0", "cuda:1", "cuda:2"] * 2
+    assert assign_devices("cuda:all", 5, None) == ["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:0"]
+    assert assign_devices("cuda:1,3", None, None) == ["cuda:1", "cuda:3"]
     with pytest.raises(HarnessError, match="device 'cuda:4' is not there: this machine has 4 CUDA devices"):
-        placed("cuda:2..4", None, None)
+        assign_devices("cuda:2..4", None, None)
     with pytest.raises(HarnessError, match="--jobs 9 is more than --jobs-per-device 2 on 4 devices: leave one out"):
-        placed("cuda:all", 9, 2)
+        assign_devices("cuda:all", 9, 2)
 
 
 def test_rows_are_readable_without_this_package(finished) -> None:  # type: ignore[no-untyped-def]

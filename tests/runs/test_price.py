@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.runs.execute import plan, run_all
-from harness.runs.price import Price, prices, total_s
+from harness.runs.price import Price, compute_total_seconds, measure_prices
 from harness.runs.study import load_study
 
 
@@ -20,9 +20,9 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_total_fills_the_places() -> None:
-    assert total_s([3, 3, 2], 1) == 8
-    assert total_s([3, 3, 2], 2) == 5
-    assert total_s([], 2) == 0
+    assert compute_total_seconds([3, 3, 2], 1) == 8
+    assert compute_total_seconds([3, 3, 2], 2) == 5
+    assert compute_total_seconds([], 2) == 0
 
 
 def test_a_run_is_the_sum_of_its_parts(small_study: Path) -> None:
@@ -36,9 +36,9 @@ def test_price_against_a_run(small_study: Path, tmp_path: Path, cache: Path) -> 
     settings = ['methods=["darts", "random-search"]', "epochs=8", "training.steps_per_epoch=12", "supernet.channels=8"]
     study = load_study(small_study, settings, "0")
     said: list[str] = []
-    found = prices(study.runs, "cpu", said.append)
+    found = measure_prices(study.runs, "cpu", said.append)
     assert said == ["measuring darts", "measuring random-search"]
-    assert prices(study.runs, "cpu", said.append) == found  # kept
+    assert measure_prices(study.runs, "cpu", said.append) == found  # kept
     assert len(said) == 2
     planned = plan(study, tmp_path / "out")
     list(run_all(planned, ["cpu"], 1))

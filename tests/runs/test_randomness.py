@@ -10,13 +10,13 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.core.streams import KINDS, Streams, kind_of
-from harness.results.endpoints import endpoints
-from harness.results.load import of_study
+from harness.core.streams import KINDS, Streams, classify_stream
+from harness.results.endpoints import compute_endpoints
+from harness.results.load import load_study_runs
 from harness.runs.execute import plan, run_all
-from harness.runs.rehearsal import idle
+from harness.runs.rehearsal import find_idle_factors
 from harness.runs.run import start
-from harness.runs.study import Study, id_of, load_study
+from harness.runs.study import Study, compute_run_id, load_study
 from harness.search.state import SearchState
 from harness.verdicts.collapse import UNKNOWN
 from harness.verdicts.compare import compare, describe
@@ -65,7 +65,7 @@ def test_what_is_drawn_as_by_another_study_is_the_same_run(small_study: Path) ->
     ids = {(r.seed, r.point.level("weights")): r.id for r in crossed if r.point}
     assert len(set(ids.values())) == 6
     assert {seed: ids[seed, seed] for seed in (0, 1)} == usual
-    assert [r.id for r in crossed] == [id_of(r.describe()) for r in crossed]
+    assert [r.id for r in crossed] == [compute_run_id(r.describe()) for r in crossed]
     assert [r.describe().get("randomness") for r in crossed[:3]] == [None, {"weights": 1}, {"weights": 2}]
 
 
@@ -92,7 +92,7 @@ def test_designs(small_study: Path, settings: Sequence[str], points: int, varied
     assert (len(study.runs), len({r.id for r in study.runs}), len(study.ids)) == (points, points, points)
     assert study.design.varied == varied
     assert [r.number for r in study.runs] == list(range(points))
-    assert [r.id for r in study.runs] == [id_of(r.describe()) for r in study.runs]
+    assert [r.id for r in study.runs] == [compute_run_id(r.describe()) for r in study.runs]
 
 
 def test_one_at_a_time_changes_one_kind_alone(small_study: Path) -> None:
@@ -140,7 +140,7 @@ def test_streams_are_of_kinds() -> None:
     assert streams.derived("train-order") == Streams(5).derived("train-order")
     assert streams.derived("weights") == Streams(0).derived("weights")
     assert {
-        name: kind_of(name) for name in ("further-order", "lengths", "train-augment", "valid-cutout", "gumbel")
+        name: classify_stream(name) for name in ("further-order", "lengths", "train-augment", "valid-cutout", "gumbel")
     } == {
         "further-order": "order",
         "lengths": "order",
@@ -148,7 +148,11 @@ def test_streams_are_of_kinds() -> None:
         "valid-cutout": "augmentation",
         "gumbel": "draws",
     }
-    assert (kind_of("alpha-init"), kind_of("alpha-noise"), kind_of("probe-ranking")) == ("logits", "draws", "probes")
+    assert (classify_stream("alpha-init"), classify_stream("alpha-noise"), classify_stream("probe-ranking")) == (
+        "logits",
+        "draws",
+        "probes",
+    )
 
 
 def test_idle_streams_are_found(small_study: Path) -> None:
@@ -160,7 +164,7 @@ def test_idle_streams_are_found(small_study: Path) -> None:
     ]
     methods = 'methods=["darts", "sdarts-rs", "darts-pt", "random-search"]'
     study = load_study(small_study, [methods, *settings], "0..1")
-    assert idle(study) == {
+    assert find_idle_factors(study) == {
         "darts": ("probes", "draws"),
         "sdarts-rs": ("probes",),
         "darts-pt": ("probes",),  # its draws are put back after they were used
@@ -171,7 +175,7 @@ def test_idle_streams_are_found(small_study: Path) -> None:
 def test_a_rehearsal_changes_nothing_of_a_run(small_study: Path) -> None:
     study = study_of(small_study, "randomness.weights=1")
     before = study.runs[0].id, [w.clone() for w in beginning(study).weights]
-    idle(study)
+    find_idle_factors(study)
     assert study.runs[0].id == before[0]
     assert all(map(torch.equal, before[1], beginning(study).weights))
 
@@ -180,7 +184,7 @@ def test_runs_that_share_draws_are_not_tested(small_study: Path, tmp_path: Path)
     settings = ['methods=["darts", "random-search"]', 'randomness.weights="0..1"', "epochs=1"]
     study = load_study(small_study, settings, "0")
     assert [o.error for o in run_all(plan(study, tmp_path), "cpu", 1)] == [None] * 4
-    ends = endpoints(of_study(study, tmp_path).results, study.file.comparison)
+    ends = compute_endpoints(load_study_runs(study, tmp_path).results, study.file.comparison)
     assert ends.runs["seed"].tolist() == [0, 1, 0, 1]
     with pytest.raises(HarnessError, match=r"share what they draw \(weights crossed\).* harness ledger"):
         compare(ends, study.file.comparison)

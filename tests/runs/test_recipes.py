@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.endpoints import endpoints
+from harness.results.endpoints import compute_endpoints
 from harness.results.folders import load_folder
-from harness.runs.apart import alike, by_method
+from harness.runs.apart import describe_alike, group_by_method
 from harness.runs.preregistration import Declared
 from harness.runs.study import Run, load_study
-from harness.search.methods import methods
+from harness.search.methods import list_methods
 from harness.search.training import Training
 from harness.spaces.base import SPACES
 from harness.verdicts.compare import compare
@@ -30,7 +30,7 @@ def runs(methods: Any, **changes: Any) -> dict[str, Run]:
 
 def test_every_recipe_can_be_trained_by() -> None:
     """Its keys are those of a study, of the right types, and its space is one."""
-    declared = [(n, key, r) for n, entry in methods().items() for key, r in entry.recipes.items()]
+    declared = [(n, key, r) for n, entry in list_methods().items() for key, r in entry.recipes.items()]
     assert len(declared) > 20
     for name, key, recipe in declared:
         assert recipe.source, name
@@ -177,16 +177,16 @@ def test_plan_shows_what_differs(small_study: Path, tmp_path: Path) -> None:
 
 def test_verdicts_of_methods_under_different_recipes_say_so() -> None:
     found = load_folder(ROOT / "results/published/digits")
-    assert alike(found.results.settings) == "the same training settings for all methods that train"
+    assert describe_alike(found.results.settings) == "the same training settings for all methods that train"
     declared = Declared(pairs=(("sdarts-rs", "darts"), ("random-search", "darts")))
     configurations = [(m["method_name"], m["configuration"]) for m in found.manifests]
-    settings = dict(by_method(configurations))
+    settings = dict(group_by_method(configurations))
     settings["sdarts-rs"] = {**settings["sdarts-rs"], "training.alpha_learning_rate": 6e-4}
     changed = replace(found.results, settings=settings)
-    verdicts = {p.new: p.verdict for p in compare(endpoints(changed, declared), declared)}
+    verdicts = {p.new: p.verdict for p in compare(compute_endpoints(changed, declared), declared)}
     end = "; trained differently: training.alpha_learning_rate 0.0006 against 0.0003"
     assert {name for name, verdict in verdicts.items() if verdict.endswith(end)} == {"sdarts-rs"}
-    assert alike(settings).startswith(
+    assert describe_alike(settings).startswith(
         "methods trained differently: darts training.alpha_learning_rate 0.0003; sdarts-rs"
     )
 

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.core.files import is_name, sha256
+from harness.core.files import hash_bytes, is_name
 from harness.core.text import is_label
 from harness.results.folders import load_folder
 from harness.runs.execute import plan, run_all
 from harness.runs.merge import merge
-from harness.runs.store import look, sealed
+from harness.runs.store import look, seal_manifest
 from harness.runs.study import load_study
 from harness.runs.verify import verify
 from tests.conftest import ROOT, SMALL_STUDY
@@ -68,7 +68,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / "manifest.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(sealed(content) if "sha256" in content else content))
+    path.write_text(json.dumps(seal_manifest(content) if "sha256" in content else content))
 
 
 def edit_rows(folder: Path, table: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -77,7 +77,7 @@ def edit_rows(folder: Path, table: str, change: Callable[[pd.DataFrame], pd.Data
     change(pd.read_parquet(path)).to_parquet(path, index=False)
     told = json.loads((folder / "manifest.json").read_text())
     if "files" in told:
-        edit(folder, lambda m: m["files"].update({path.name: sha256(path.read_bytes())}))
+        edit(folder, lambda m: m["files"].update({path.name: hash_bytes(path.read_bytes())}))
 
 
 def at(column: str, value: object, place: int = 3) -> Callable[[pd.DataFrame], pd.DataFrame]:

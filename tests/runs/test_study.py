@@ -6,7 +6,7 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
 from harness.runs.changes import apply_settings
 from harness.runs.study import load_study
-from harness.search.methods import method, methods
+from harness.search.methods import build_method, list_methods
 from tests.conftest import SMALL_STUDY, STUDIES
 
 
@@ -163,9 +163,9 @@ def test_settings_take_toml_or_bare_text() -> None:
 
 
 def test_every_named_method_can_be_built() -> None:
-    for name, entry in methods().items():
-        assert set(method(name).parts()) == {p.name for p in (entry.searcher, *entry.regularizers)}
-    combined = method("sdarts-adv + beta-decay + darts-2nd")
+    for name, entry in list_methods().items():
+        assert set(build_method(name).parts()) == {p.name for p in (entry.searcher, *entry.regularizers)}
+    combined = build_method("sdarts-adv + beta-decay + darts-2nd")
     assert list(combined.parts()) == ["darts", "adversarial", "beta-decay"]
     assert combined.searcher.order == 2
 

@@ -12,7 +12,7 @@ from harness.core.streams import Streams
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
 from harness.search.loop import SupernetSearch
-from harness.search.methods import Method, method, methods
+from harness.search.methods import Method, build_method, list_methods
 from harness.search.regularizers.base import REGULARIZERS, Regularizer
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
@@ -23,7 +23,7 @@ from harness.spaces.nasbench201.space import NASBench201
 from tests.conftest import often
 
 SPACE = NASBench201()
-SEARCHING = {n: e.searcher for n, e in methods().items() if not (e.regularizers or e.alias)}
+SEARCHING = {n: e.searcher for n, e in list_methods().items() if not (e.regularizers or e.alias)}
 OF_SEARCHERS = [
     name
     for name, searcher in SEARCHING.items()
@@ -88,7 +88,7 @@ def step(chosen: Method) -> torch.Tensor:
 def taken(expression: str) -> bool:
     """Whether a combination takes a step; where it does not, a reason is given."""
     try:
-        chosen = method(expression)
+        chosen = build_method(expression)
     except HarnessError as error:
         assert re.search(REASONS, str(error)), f"{expression}: {error}"
         return False
@@ -119,12 +119,12 @@ def test_every_later_regularizer_goes_with_it_or_is_refused(regularizer: str) ->
 )
 def test_nothing_of_alpha_goes_with_a_search_without_it(other: str) -> None:
     with pytest.raises(HarnessError, match=r"is about alpha, and 'information-pruning' searches without it"):
-        method(f"{other} + is-darts")
+        build_method(f"{other} + is-darts")
 
 
 @pytest.mark.parametrize("other", ["darts-es", "sgas", "gdas", "p-darts"])
 def test_what_reads_alpha_goes_where_it_moves_without_a_gradient(other: str) -> None:
-    method(f"{other} + shapley-nas")
+    build_method(f"{other} + shapley-nas")
 
 
 @pytest.mark.parametrize("expression", ["sdarts-rs + is-darts", "is-darts + sdarts-rs"])
@@ -139,7 +139,7 @@ def test_what_perturbs_the_mixing_weights_does_so_after_they_are_set(
 
     perturbed_mix = SupernetSearch.perturbed_mix
     monkeypatch.setattr(SupernetSearch, "perturbed_mix", watched)
-    step(method(expression))
+    step(build_method(expression))
     (mix,) = seen
     off = (mix - 1 / mix.shape[1]).abs()
     assert 0 < off.max() < 0.5

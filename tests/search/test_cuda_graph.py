@@ -19,22 +19,24 @@ from harness.core.streams import Streams
 from harness.datasets.base import StoredImages
 from harness.search.cuda_graph import Replayed
 from harness.search.loop import SupernetSearch
-from harness.search.methods import fits, method, methods
+from harness.search.methods import build_method, fits_space, list_methods
 from harness.search.regularizers.cutout import Cutout
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
 from harness.spaces.base import SPACES
 from harness.spaces.nasbench201 import NASBench201
-from harness.testing.contracts import small_search, state_of
+from harness.testing.contracts import make_small_search, state_of
 from tests.conftest import often
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
 SUPERNET_METHODS = [
     n
-    for n, e in methods().items()
-    if not e.alias and isinstance(method(n).searcher, SupernetSearcher) and fits(method(n), NASBench201())
+    for n, e in list_methods().items()
+    if not e.alias
+    and isinstance(build_method(n).searcher, SupernetSearcher)
+    and fits_space(build_method(n), NASBench201())
 ]
-DRAWN = {n for n in SUPERNET_METHODS if method(n).searcher.evaluates != "all"}
+DRAWN = {n for n in SUPERNET_METHODS if build_method(n).searcher.evaluates != "all"}
 """Look on the host at what was drawn, to compute that alone."""
 WAITING = {"oles", "drnas", "drnas-progressive"} | DRAWN
 """Decide on the host what to freeze, and draw there from a distribution that the logits give."""
@@ -108,7 +110,7 @@ def adam_counts_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def searched(name: str, space: str, graph: Any) -> SupernetSearch:
-    search = small_search(method(name), SPACES.find(space)(), epochs=4)
+    search = make_small_search(build_method(name), SPACES.find(space)(), epochs=4)
     search.training = search.training.model_copy(update={"steps_per_epoch": 3})
     search.alpha_optimizer.param_groups[0]["capturable"] = True
     if graph is not None:
@@ -156,7 +158,7 @@ def test_a_refused_capture_is_told_and_changes_nothing() -> None:
 
 
 def test_what_an_optimiser_may_do_is_the_device_s_not_the_checkpoint_s() -> None:
-    search = small_search(method("darts"), SPACES.find("nasbench201")())
+    search = make_small_search(build_method("darts"), SPACES.find("nasbench201")())
     search.train_epoch(0, lambda: None)
     state = search.state_dict()
     state["alpha_optimizer"]["param_groups"][0]["capturable"] = True  # as a CUDA device writes it
@@ -193,7 +195,7 @@ def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", SUPERNET_METHODS)
 def test_no_step_waits_for_the_device(name: str, space: str) -> None:
     """On `meta` to look at a number is an error."""
-    search = small_search(method(name), SPACES.find(space)(), device="meta")
+    search = make_small_search(build_method(name), SPACES.find(space)(), device="meta")
     search.net.train()
     with Meetings() as meetings, pytest.raises(WAITED) if name in WAITING else nullcontext():
         for _ in range(2):  # the first makes the optimisers' state
@@ -203,7 +205,7 @@ def test_no_step_waits_for_the_device(name: str, space: str) -> None:
 
 @pytest.mark.usefixtures("no_autocast")
 def test_no_step_with_decided_choices_waits_for_the_device() -> None:
-    search = small_search(method("darts"), SPACES.find(SPACE_LIST[0])(), device="meta")
+    search = make_small_search(build_method("darts"), SPACES.find(SPACE_LIST[0])(), device="meta")
     search.net.train()
     search.decide(0, 0, [1], frozen=True)
     search.decide(0, 1, [1, 3], share=True)
@@ -232,5 +234,5 @@ def test_batches_are_sent_without_waiting() -> None:
 
 @pytest.mark.parametrize("name", SUPERNET_METHODS)
 def test_what_waits_is_not_replayed(name: str) -> None:
-    parts = (method(name).searcher, *method(name).regularizers)
+    parts = (build_method(name).searcher, *build_method(name).regularizers)
     assert (all(part.replays for part in parts) and name not in DRAWN) == (name in REPLAYED)

@@ -4,13 +4,13 @@ import pandas as pd
 import torch
 
 from benchmarks.comparisons.finite_differences import METHODS, compare
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.spaces.base import SPACES
-from harness.testing.contracts import small_search, state_of
+from harness.testing.contracts import make_small_search, state_of
 
 
 def test_each_comes_to_the_exact_term_in_float64_and_leaves_the_search_as_it_is() -> None:
-    search = small_search(method("darts"), SPACES.find("nasbench201")())
+    search = make_small_search(build_method("darts"), SPACES.find("nasbench201")())
     search.train_epoch(0, lambda: None)
     before = [s.clone() for s in state_of(search)]
     rows = pd.DataFrame(compare(search, 1))

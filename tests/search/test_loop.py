@@ -5,7 +5,7 @@ from harness.runs.run import start
 from harness.runs.store import RunFolder
 from harness.runs.study import Run, SupernetSize
 from harness.search.loop import SupernetSearch
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.training import Training
 from harness.spaces.nasbench201.space import NASBench201
 
@@ -15,7 +15,7 @@ SMALL = Training(batch_size=8, steps_per_epoch=3)
 def search_of(name: str, seed: int = 0, training: Training = SMALL, preset: str = "fixed") -> SupernetSearch:
     run = Run(
         method_name=name,
-        method=method(name),
+        method=build_method(name),
         seed=seed,
         space=NASBench201(),
         dataset=DigitPairs(evaluation_pairs=32),
@@ -75,7 +75,7 @@ def test_zero_strength_is_darts_bit_for_bit() -> None:
     plain.train_epoch(0, lambda: None)
     for name, part in (("sdarts-rs", "random-smoothing"), ("sdarts-adv", "adversarial")):
         other = search_of(name)
-        neutral = method(name).override({part: {"epsilon": 0, "epsilon_start": 0}})
+        neutral = build_method(name).override({part: {"epsilon": 0, "epsilon_start": 0}})
         other.regularizers = list(neutral.regularizers)
         other.train_epoch(0, lambda: None)
         for a, b in zip(plain.net.state_dict().values(), other.net.state_dict().values(), strict=True):

@@ -10,23 +10,23 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.core.registry import Registry
-from harness.measures.alignment import layer_alignment
-from harness.search.loop import SupernetSearch, cross_entropy
-from harness.search.methods import Method, fits, method, methods
+from harness.measures.alignment import compute_layer_alignment
+from harness.search.loop import SupernetSearch, compute_cross_entropy
+from harness.search.methods import Method, build_method, fits_space, list_methods
 from harness.search.regularizers.base import DROPPED, REGULARIZERS, Regularizer
 from harness.search.regularizers.random_smoothing import RandomSmoothing
-from harness.search.regularizers.sequential_decisions import scores
+from harness.search.regularizers.sequential_decisions import compute_scores
 from harness.search.searchers.base import SEARCHERS, SupernetSearcher
 from harness.spaces.base import WORDS
-from harness.spaces.blocks.mix import kept_buffers
-from harness.spaces.darts.space import S3
-from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.blocks.mix import keep_buffers
+from harness.spaces.darts.space import DARTSS3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import MethodContract, small_search, small_step, state_of
+from harness.testing.contracts import MethodContract, make_small_search, make_small_step, state_of
 from tests.conftest import often
 
-SPACE_LIST = (NASBench201(), S1())
+SPACE_LIST = (NASBench201(), NASBench1Shot1S1())
 COMBINED = (
     "gdas + amended-darts",
     "darts-2nd + drnas + sdarts-adv",
@@ -37,9 +37,9 @@ COMBINED = (
     "drnas + sdarts-rs",
     "beta-darts + darts-minus + cutout",
 )
-SEARCHES = [n for n in (*methods(), *COMBINED) if isinstance(method(n).searcher, SupernetSearcher)]
-SEARCHES = [n for n in SEARCHES if fits(method(n), SPACE_LIST[0])]
-ALIASES = {name for name, entry in methods().items() if entry.alias}
+SEARCHES = [n for n in (*list_methods(), *COMBINED) if isinstance(build_method(n).searcher, SupernetSearcher)]
+SEARCHES = [n for n in SEARCHES if fits_space(build_method(n), SPACE_LIST[0])]
+ALIASES = {name for name, entry in list_methods().items() if entry.alias}
 EVERYWHERE = ("darts", "sdarts-rs", "pc-darts", "gdas-1shot1", "drnas", "gaea", "sgas")
 """Looked at on every space each time: of each kind of relaxation one."""
 
@@ -61,11 +61,11 @@ class TestEveryMethod(MethodContract):
         self.method, self.space = request.param
 
     def search(self) -> SupernetSearch:
-        return small_search(method(self.method).override(CHEAPER.get(self.method, {})), self.space)
+        return make_small_search(build_method(self.method).override(CHEAPER.get(self.method, {})), self.space)
 
 
 def states(chosen: Method, space: Any) -> list[torch.Tensor]:
-    search = small_search(chosen, space)
+    search = make_small_search(chosen, space)
     for epoch in range(3):
         search.train_epoch(epoch, lambda: None)
     return state_of(search)
@@ -73,7 +73,7 @@ def states(chosen: Method, space: Any) -> list[torch.Tensor]:
 
 @functools.cache
 def states_of_darts(space: Any) -> list[torch.Tensor]:
-    return states(method("darts"), space)
+    return states(build_method("darts"), space)
 
 
 NEUTRAL = [(r, n) for r in (REGULARIZERS, SEARCHERS) for n, c in r.classes.items() if hasattr(c, "neutral")]
@@ -84,7 +84,7 @@ OF_WORDS = {n for n, c in REGULARIZERS.classes.items() if WORDS in c.asks}
 @pytest.mark.parametrize(("kind", "name"), [pair for pair in NEUTRAL if pair[1] not in OF_WORDS])
 def test_zero_strength_is_darts_bit_for_bit(kind: Registry, name: str) -> None:
     part = kind.build(name, kind.find(name).neutral)
-    darts = method("darts").searcher
+    darts = build_method("darts").searcher
     neutral = Method(darts, (part,)) if kind is REGULARIZERS else Method(part, ())
     for space in SPACE_LIST:
         for ours, theirs in zip(states(neutral, space), states_of_darts(space), strict=True):
@@ -113,7 +113,7 @@ def test_full_strength_is_not_darts() -> None:
             "progressive-pruning": {"at": (1,), "kept": (2,)},
             "shapley": {"samples": 1},
         }.get(name, {})
-        ours = states(Method(method("darts").searcher, (kind(**settings),)), SPACE_LIST[0])
+        ours = states(Method(build_method("darts").searcher, (kind(**settings),)), SPACE_LIST[0])
         same = [a.shape == b.shape and torch.equal(a, b) for a, b in zip(ours, plain, strict=True)]
         assert not all(same), name
 
@@ -126,21 +126,23 @@ def test_every_part_has_a_status_and_a_paper() -> None:
 
 
 def test_channels_that_cannot_be_divided_are_explained() -> None:
-    chosen = method("pc-darts").override({"partial-channels": {"k": 3}})
+    chosen = build_method("pc-darts").override({"partial-channels": {"k": 3}})
     with pytest.raises(HarnessError, match="4 channels cannot be divided into 3 parts"):
-        small_search(chosen, SPACE_LIST[0])
+        make_small_search(chosen, SPACE_LIST[0])
 
 
 def test_control_of_ms_darts_has_its_variance() -> None:
     """Two rounds of means of three points: sqrt(2/3) of the noise (weights nearly equal)."""
-    (control,), (ms,) = (method(n).regularizers for n in ("ms-darts-control", "ms-darts"))
+    (control,), (ms,) = (build_method(n).regularizers for n in ("ms-darts-control", "ms-darts"))
     assert isinstance(control, RandomSmoothing)
     assert control.epsilon == pytest.approx(ms.epsilon * (2 / 3) ** 0.5, abs=1e-3)
 
 
 def stopping_search(name: str, fields: dict[str, Any], epochs: int) -> list[list[torch.Tensor]]:
     """The logits after every epoch, and the search at the end."""
-    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), SPACE_LIST[0])
+    search = make_small_search(
+        Method(build_method("darts").searcher, (REGULARIZERS.build(name, fields),)), SPACE_LIST[0]
+    )
     search.alpha_optimizer.param_groups[0]["lr"] = 0.05
     logits = []
     for epoch in range(epochs):
@@ -152,7 +154,7 @@ def stopping_search(name: str, fields: dict[str, Any], epochs: int) -> list[list
 def test_eigenvalue_stopping_returns_the_logits_of_twelve_epochs_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measured eigenvalue doubles with every measurement, so the rule fires as early as it may: at 22 for 10."""
     rising = iter(2.0**i for i in range(100))
-    monkeypatch.setattr("harness.search.regularizers.early_stopping.largest_eigenvalue", lambda _: next(rising))
+    monkeypatch.setattr("harness.search.regularizers.early_stopping.compute_largest_eigenvalue", lambda _: next(rising))
     logits = stopping_search("eigenvalue-stopping", {}, 25)
     assert not torch.equal(logits[21][0], logits[10][0])
     assert all(torch.equal(later[0], logits[10][0]) for later in logits[22:])
@@ -169,7 +171,7 @@ def test_skip_stopping_returns_the_last_cell_with_fewer_skips(monkeypatch: pytes
 
 
 def test_a_diverging_search_ends_with_a_sentence() -> None:
-    search = small_search(method("darts"), SPACE_LIST[0])
+    search = make_small_search(build_method("darts"), SPACE_LIST[0])
     search.training = search.training.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
     with pytest.raises(HarnessError, match=r"diverged in epoch 1 \(training loss .*: its rows up to epoch 0 are"):
         search.train_epoch(0, lambda: None)
@@ -196,16 +198,16 @@ def test_a_diverging_search_ends_with_a_sentence() -> None:
 )
 def test_senseless_combinations_are_refused_with_a_reason(expression: str, reason: str) -> None:
     with pytest.raises(HarnessError, match=reason):
-        method(expression)
+        build_method(expression)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `harness list methods` says, against a count of the calls in a step of the last epoch."""
-    chosen = method(name)
+    chosen = build_method(name)
     if name == "alpha-warmup":
         chosen = chosen.override({name: {"length": 1}})
-    search = small_search(chosen, SPACE_LIST[0])
+    search = make_small_search(chosen, SPACE_LIST[0])
     counted = {"forward": 0, "backward": 0}
     forward, frozen, backward = Net.forward, Net.frozen, torch.autograd.grad
 
@@ -248,7 +250,7 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
     with torch.no_grad():  # so that, where one operation is drawn, it is one with weights
         search.alphas[0][:, SPACE_LIST[0].operations.index("nor_conv_3x3")] += 0.1
     search.advance(2, 0.01)
-    assert tuple(counted.values()) == method(name).passes()
+    assert tuple(counted.values()) == build_method(name).passes()
 
 
 # -- going back, freezing, dropping, deciding ----------------------------------------------------------------------
@@ -256,7 +258,9 @@ def test_passes_are_those_that_are_made(name: str, monkeypatch: pytest.MonkeyPat
 
 def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPACE_LIST[0]) -> Any:
     """The search after each epoch."""
-    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space, epochs=epochs)
+    search = make_small_search(
+        Method(build_method("darts").searcher, (REGULARIZERS.build(name, fields),)), space, epochs=epochs
+    )
     search.alpha_optimizer.param_groups[0]["lr"] = 0.05
     for epoch in range(epochs):
         search.train_epoch(epoch, lambda: None)
@@ -267,7 +271,7 @@ def one_by_one(name: str, fields: dict[str, Any], epochs: int, space: Any = SPAC
 def test_adaptive_decay_goes_back_and_decays_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule fires at 22 for 10: weights and logits are those after epoch 10, and decay grows to its limit."""
     rising = iter(2.0**i for i in range(100))
-    monkeypatch.setattr("harness.search.regularizers.early_stopping.largest_eigenvalue", lambda _: next(rising))
+    monkeypatch.setattr("harness.search.regularizers.early_stopping.compute_largest_eigenvalue", lambda _: next(rising))
     kept, decays = [], []
     for search in one_by_one("adaptive-decay", {"factor": 50}, 40):
         kept.append([v.clone() for v in state_of(search)])
@@ -296,14 +300,14 @@ def test_operations_whose_gradients_disagree_are_frozen() -> None:
 def test_cosine_of_operations_is_that_of_their_two_gradients() -> None:
     """The clipped training gradient of a step, and the validation gradient at the mixing weights of the next one."""
     part = REGULARIZERS.build("operation-stopping", {"accumulated": False})
-    search = small_search(Method(method("darts").searcher, (part,)), SPACE_LIST[0])
+    search = make_small_search(Method(build_method("darts").searcher, (part,)), SPACE_LIST[0])
     search.net.train()
     first, second = ([search.batch(part, 0) for part in ("train", "valid")] for _ in range(2))
     search.step(*first, 0, 0.1)
     group = search.net.candidates()[3]
     train = [w.grad.clone() for w in group]
-    with kept_buffers(search.net):
-        loss = cross_entropy(search.net, search.searcher.relax(search.alphas), second[1])
+    with keep_buffers(search.net):
+        loss = compute_cross_entropy(search.net, search.searcher.relax(search.alphas), second[1])
         valid = torch.autograd.grad(loss, group)
     pairs = zip(train, valid, strict=True)
     expected = torch.stack([torch.cosine_similarity(x, y, dim=0).mean() for x, y in pairs]).mean()
@@ -345,7 +349,7 @@ def test_sequential_decisions_decide_one_choice_at_a_time() -> None:
 
 
 def test_sequential_decisions_leave_out_edges_of_a_node_that_has_its_own() -> None:
-    space = S3()
+    space = DARTSS3()
     for search in one_by_one("sequential-decisions", {"start": 0, "interval": 0.05}, 14, space):
         architecture = search.derive()
     for tensor, (normal, mix) in enumerate(zip(search.alphas, search.constrained(search.alphas), strict=True)):
@@ -364,9 +368,11 @@ def test_score_of_sequential_decisions() -> None:
     importance = torch.tensor([0.5, 1.0, 1.0])
     others = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.75, 0.25]])
     certainty = 1 - 0.811278  # of (3/4, 1/4), in bits
-    assert torch.allclose(scores(importance, others, None), torch.tensor([0.0, 0.0, certainty]), atol=1e-5)
+    assert torch.allclose(compute_scores(importance, others, None), torch.tensor([0.0, 0.0, certainty]), atol=1e-5)
     past = [torch.full((3, 2), 0.5)]
-    assert torch.allclose(scores(importance, others, past), torch.tensor([0.0, 0.0, certainty * 0.5]), atol=1e-5)
+    assert torch.allclose(
+        compute_scores(importance, others, past), torch.tensor([0.0, 0.0, certainty * 0.5]), atol=1e-5
+    )
 
 
 # -- selections ----------------------------------------------------------------------------------------------------
@@ -389,7 +395,7 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
     monkeypatch.setattr(SupernetSearch, "accuracy", accuracy)
     monkeypatch.setattr("harness.search.regularizers.perturbation_selection.train_mode_scores", scores)
     fields = {"tune_epochs": 0} if name == "perturbation-selection" else {"samples": 4_000}
-    search = small_search(Method(method("darts").searcher, (REGULARIZERS.build(name, fields),)), space)
+    search = make_small_search(Method(build_method("darts").searcher, (REGULARIZERS.build(name, fields),)), space)
     search.trained = 3
     selected = search.select()
     if name == "perturbation-selection":
@@ -403,7 +409,7 @@ def test_selection_takes_what_the_network_misses(name: str, space: Any, monkeypa
 
 
 def test_random_paths_are_uniform() -> None:
-    search = small_search(method("random-nas"), SPACE_LIST[1])
+    search = make_small_search(build_method("random-nas"), SPACE_LIST[1])
     drawn = [search.searcher.sample(search.alphas, search.moment(0)) for _ in range(2_000)]
     for tensor, picks in enumerate(SPACE_LIST[1].picks):
         mean = torch.stack([d[tensor] for d in drawn]).mean(dim=0)
@@ -420,13 +426,13 @@ def test_random_paths_are_uniform() -> None:
 def test_layer_alignment_is_the_mean_cosine_of_pairs() -> None:
     slopes = torch.randn(4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     pairs = [torch.cosine_similarity(a.flatten(), b.flatten(), dim=0) for a, b in itertools.combinations(slopes, 2)]
-    assert layer_alignment(slopes) == pytest.approx(float(torch.stack(pairs).mean()), abs=1e-12)
+    assert compute_layer_alignment(slopes) == pytest.approx(float(torch.stack(pairs).mean()), abs=1e-12)
 
 
 @pytest.mark.parametrize("space", SPACE_LIST, ids=lambda s: s.name)
 def test_cells_may_have_mixing_weights_of_their_own(space: Any) -> None:
     """Equal copies give the same output, and their gradients sum to that of the shared weights."""
-    mix, step = small_step(space, cells=3)
+    mix, step = make_small_step(space, cells=3)
     shared = [m.clone().requires_grad_() for m in mix]
     copies = [m.expand(step.net.mixed_cells, *m.shape).clone().requires_grad_() for m in mix]
     a, b = step.loss(shared), step.loss(copies)
@@ -439,11 +445,11 @@ def test_cells_may_have_mixing_weights_of_their_own(space: Any) -> None:
 def test_lambda_term_is_the_gradient_of_the_alignment(space: Any) -> None:
     """Against two exact differentiations, in float64; the term is scaled by e / (E - 1). The published distance is
     that of float32; on so small a network it crosses kinks of ReLU and pooling."""
-    mix, step = small_step(space, epoch=2, epochs=5, cells=3)
+    mix, step = make_small_step(space, epoch=2, epochs=5, cells=3)
     weights = list(step.net.parameters())
     own = mix[0].expand(step.net.mixed_cells, *mix[0].shape).clone().requires_grad_()
     (slopes,) = torch.autograd.grad(step.loss([own, *mix[1:]]), own, create_graph=True)
-    expected = torch.autograd.grad(layer_alignment(slopes), weights, materialize_grads=True)
+    expected = torch.autograd.grad(compute_layer_alignment(slopes), weights, materialize_grads=True)
     zero: list[Any] = [torch.zeros_like(w) for w in weights]
     part = REGULARIZERS.build("layer-alignment", {"strength": 0.25, "distance": 1e-6})
     found = part.weight_gradients(zero, mix, step)
@@ -458,14 +464,14 @@ def test_lambda_term_is_the_gradient_of_the_alignment(space: Any) -> None:
 
 def test_a_relaxation_and_an_estimator_are_composed() -> None:
     """The sample is the relaxation's, the gradient the estimator's; every field can be set by its part's name."""
-    chosen = method("sdarts-rs + amended-darts + gdas").override(
+    chosen = build_method("sdarts-rs + amended-darts + gdas").override(
         {"amended": {"eta": 0.7}, "gumbel": {"temperature": 3}}
     )
     assert list(chosen.parts()) == ["gumbel", "amended", "random-smoothing"]
     assert chosen.describe()["amended"] == {"eta": 0.7}
     assert (chosen.searcher.eta, chosen.searcher.temperature, chosen.searcher.variant) == (0.7, 3, "hard")
     assert chosen.passes() == (6, 6)
-    search = small_search(chosen, SPACE_LIST[0])
+    search = make_small_search(chosen, SPACE_LIST[0])
     sample = search.searcher.sample(search.alphas, search.moment(0))[0]
     assert set(sample.detach().flatten().tolist()) == {0.0, 1.0}
 
@@ -473,12 +479,14 @@ def test_a_relaxation_and_an_estimator_are_composed() -> None:
 def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
     for ours, theirs in (("drnas + amended-darts", "drnas"), ("snas + a2m", "snas")):
         part = {"amended": {"eta": 0}} if "amended" in ours else {"a2m": {"rho": 0}}
-        composed = method(ours).override(part)
-        for a, b in zip(states(composed, SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True):
+        composed = build_method(ours).override(part)
+        for a, b in zip(states(composed, SPACE_LIST[0]), states(build_method(theirs), SPACE_LIST[0]), strict=True):
             assert torch.equal(a, b)
         assert not all(
             torch.equal(a, b)
-            for a, b in zip(states(method(ours), SPACE_LIST[0]), states(method(theirs), SPACE_LIST[0]), strict=True)
+            for a, b in zip(
+                states(build_method(ours), SPACE_LIST[0]), states(build_method(theirs), SPACE_LIST[0]), strict=True
+            )
         )
 
 
@@ -487,4 +495,4 @@ def test_an_estimator_without_strength_is_the_relaxation_alone() -> None:
 )
 def test_searchers_that_do_not_go_together_are_refused(expression: str) -> None:
     with pytest.raises(HarnessError, match="two go together where one gives the mixing weights"):
-        method(expression)
+        build_method(expression)

@@ -8,17 +8,17 @@ import torch
 from click.testing import CliRunner
 
 from harness.cli.main import main
-from harness.core.arithmetic import arithmetic
-from harness.search.methods import method
+from harness.core.arithmetic import use_precision
+from harness.search.methods import build_method
 from harness.spaces.base import SPACES
-from harness.testing.contracts import small_search
+from harness.testing.contracts import make_small_search
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
 CPU = torch.device("cpu")
 
 
 def in_precision(precision: str, space: str, name: str = "darts") -> tuple[float, Any]:
-    search = small_search(method(name), SPACES.find(space)())
+    search = make_small_search(build_method(name), SPACES.find(space)())
     search.training = search.training.model_copy(update={"precision": precision})
     loss = search.train_epoch(1, lambda: None)["train_loss"]
     return loss, search
@@ -38,9 +38,9 @@ def test_bf16_is_near_and_not_the_same(space: str, name: str) -> None:
 
 def test_fp32_is_not_rounded_and_the_choice_is_undone() -> None:
     torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
-    with arithmetic("fp32", CPU):
+    with use_precision("fp32", CPU):
         assert not torch.backends.cudnn.allow_tf32
-        with arithmetic("tf32", CPU):
+        with use_precision("tf32", CPU):
             assert torch.backends.cudnn.allow_tf32
             assert torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.measures.hessian import hessian
+from harness.measures.hessian import compute_hessian
 from harness.spaces.blocks.fused import average_pool
 from tests.spaces.both import Both
 
@@ -37,7 +37,7 @@ def test_same_numbers(name: str, options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_same_curvature(name: str) -> None:
     pair = both(name)
-    found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
+    found = [compute_hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
 
 

@@ -12,12 +12,12 @@ from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.space import (
     EDGES,
     NASBench201,
-    canonical,
-    distinct_cells,
-    live_operations,
-    official_cells,
+    canonicalize,
+    compute_published_key,
+    keep_live_operations,
+    list_distinct_cells,
+    list_official_cells,
     parse_cell,
-    published_key,
     to_string,
 )
 from harness.testing.contracts import SpaceContract
@@ -33,8 +33,8 @@ def test_published_counts() -> None:
     space = NASBench201()
     strings = [a.encoding for a in space.enumerate()]
     assert len(set(strings)) == len(strings) == space.size == 15_625
-    assert len({published_key(c) for c in official_cells()}) == space.published_classes == 6_466
-    assert len({canonical(c) for c in official_cells()}) == space.distinct == 4_930
+    assert len({compute_published_key(c) for c in list_official_cells()}) == space.published_classes == 6_466
+    assert len({canonicalize(c) for c in list_official_cells()}) == space.distinct == 4_930
 
 
 def test_official_index_order(shared_data: Path, nasbench201_rows: list[dict[str, str]]) -> None:
@@ -45,7 +45,7 @@ def test_official_index_order(shared_data: Path, nasbench201_rows: list[dict[str
 
 
 def test_published_keys_are_those_of_the_official_code(nasbench201_rows: list[dict[str, str]]) -> None:
-    assert [published_key(c) for c in official_cells()] == [row["func_key"] for row in nasbench201_rows]
+    assert [compute_published_key(c) for c in list_official_cells()] == [row["func_key"] for row in nasbench201_rows]
 
 
 def value(cell: tuple[int, ...]) -> float:
@@ -66,15 +66,15 @@ def value(cell: tuple[int, ...]) -> float:
 
 def test_canonical_classes_are_the_distinct_functions() -> None:
     by_value: dict[float, set[str]] = {}
-    for cell in official_cells():
-        by_value.setdefault(round(value(cell), 11), set()).add(canonical(cell))
+    for cell in list_official_cells():
+        by_value.setdefault(round(value(cell), 11), set()).add(canonicalize(cell))
     assert len(by_value) == 4_930
     assert all(len(keys) == 1 for keys in by_value.values())
 
 
 @given(CELLS)
 def test_live_operations_compute_the_same(cell: tuple[int, ...]) -> None:
-    assert canonical(live_operations(cell)) == canonical(cell)
+    assert canonicalize(keep_live_operations(cell)) == canonicalize(cell)
 
 
 @given(CELLS)
@@ -83,9 +83,9 @@ def test_strings_parse_back(cell: tuple[int, ...]) -> None:
 
 
 def test_distinct_cells_represent_every_class() -> None:
-    representatives = distinct_cells()
+    representatives = list_distinct_cells()
     assert len(representatives) == 4_930
-    assert all(canonical(cell) == key for key, cell in representatives.items())
+    assert all(canonicalize(cell) == key for key, cell in representatives.items())
 
 
 def test_derivation_takes_the_largest_entry_none_included() -> None:

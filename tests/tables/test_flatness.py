@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.tables.catalog import open_table
-from harness.tables.flatness import neighbourhood, path
+from harness.tables.flatness import describe_neighborhood, find_path
 
 TABLE = open_table("nasbench201")
 CELLS = list(TABLE.space.enumerate())
@@ -23,7 +23,7 @@ def distances(place: int) -> np.ndarray:
 
 def test_a_neighbourhood_is_all_that_differs_in_so_many_choices() -> None:
     for place in (1835, 81):
-        levels = neighbourhood(TABLE, CELLS[place], TABLE.test, 2)
+        levels = describe_neighborhood(TABLE, CELLS[place], TABLE.test, 2)
         assert [level.architectures for level in levels] == [comb(6, r) * 4**r for r in range(3)] == [1, 24, 240]
         for level in levels:
             values = ACCURACY[distances(place) == level.distance]
@@ -43,11 +43,11 @@ def test_the_barrier_is_of_all_shortest_ways() -> None:
             way.append(known[tuple(cell.tolist())])
         means = [np.append(level, value) for level, value in zip(means, way, strict=True)]
     expected = [level.mean() for level in means]
-    found = path(TABLE, CELLS[a], CELLS[b], TABLE.test)
+    found = find_path(TABLE, CELLS[a], CELLS[b], TABLE.test)
     assert [level.mean for level in found.levels] == pytest.approx(expected, abs=1e-4)
     assert found.barrier == pytest.approx((expected[0] + expected[-1]) / 2 - min(expected), abs=1e-4)
-    assert path(TABLE, CELLS[b], CELLS[a], TABLE.test).barrier == pytest.approx(found.barrier)
-    assert path(TABLE, CELLS[a], CELLS[a], TABLE.test).barrier == 0
+    assert find_path(TABLE, CELLS[b], CELLS[a], TABLE.test).barrier == pytest.approx(found.barrier)
+    assert find_path(TABLE, CELLS[a], CELLS[a], TABLE.test).barrier == 0
 
 
 def test_the_verb_says_what_a_table_lacks() -> None:

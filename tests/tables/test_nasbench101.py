@@ -14,9 +14,9 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
-from harness.spaces.nasbench1shot1.space import S1, S2, S3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3
 from harness.tables.formats.nasbench101 import convert_nasbench101
-from harness.tables.formats.tfrecord import frame, masked_crc, parse_metrics, read_records
+from harness.tables.formats.tfrecord import compute_masked_crc, frame_record, parse_metrics, read_records
 from harness.tables.table import Table
 
 EPOCHS = (4, 12, 36, 108)
@@ -69,7 +69,7 @@ def write(path: Path, cells: list[dict[str, str]], schedules: tuple[int, ...], t
         for row in cells:
             for epochs in schedules:
                 for trial in range(trials):
-                    stream.write(frame(training(row, epochs, trial)[0]))
+                    stream.write(frame_record(training(row, epochs, trial)[0]))
     return path
 
 
@@ -84,7 +84,7 @@ def tables(cells: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_checksum_is_crc32c() -> None:
-    unmasked = (masked_crc(b"123456789") - 0xA282EAD8) & 0xFFFFFFFF
+    unmasked = (compute_masked_crc(b"123456789") - 0xA282EAD8) & 0xFFFFFFFF
     assert ((unmasked >> 17) | (unmasked << 15)) & 0xFFFFFFFF == 0xE3069283  # the check value of CRC-32C
 
 
@@ -93,7 +93,7 @@ def test_module_hash_is_that_of_the_official_code(cells: list[dict[str, str]]) -
     from nasbench_pytorch.model.model_spec import ModelSpec
 
     rng = np.random.default_rng(0)
-    for space in (S1(), S2(), S3()):
+    for space in (NASBench1Shot1S1(), NASBench1Shot1S2(), NASBench1Shot1S3()):
         for cell in (space.random(rng) for _ in range(200)):
             pruned = ModelSpec(*space.matrix(cell))
             labels = [-1, *(NB101_OPERATIONS.index(op) for op in pruned.ops[1:-1]), -2]
@@ -124,9 +124,11 @@ def test_epochs_that_were_not_evaluated_are_refused(tables: list[Table], cells: 
         tables[0].lookup(cell, "cifar10/test@108", at=55)
 
 
-@pytest.mark.parametrize(("place", "kind", "emitted"), [(1, S1, 153), (2, S2, 236), (3, S3, 1273)])
+@pytest.mark.parametrize(
+    ("place", "kind", "emitted"), [(1, NASBench1Shot1S1, 153), (2, NASBench1Shot1S2, 236), (3, NASBench1Shot1S3, 1273)]
+)
 def test_views_hold_their_spaces(
-    place: int, kind: type[S1], emitted: int, tables: list[Table], cells: list[dict[str, str]]
+    place: int, kind: type[NASBench1Shot1S1], emitted: int, tables: list[Table], cells: list[dict[str, str]]
 ) -> None:
     """The file has the cells that the published generator emits, which are not all that the space has."""
     view, known = tables[place], {r["module_hash"]: float(r["val_acc_108"]) for r in cells}
@@ -176,7 +178,7 @@ def test_too_many_trials_are_refused(cells: list[dict[str, str]], tmp_path: Path
 )
 def test_other_content_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "x.tfrecord"
-    path.write_bytes(frame(content))
+    path.write_bytes(frame_record(content))
     with pytest.raises(HarnessError, match=message):
         convert(path, tmp_path / "t")
 

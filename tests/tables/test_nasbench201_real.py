@@ -15,12 +15,12 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.report.datasheet import noise
-from harness.results.endpoints import trial_noise
-from harness.results.frames import Results, table_asked
+from harness.report.datasheet import measure_noise
+from harness.results.endpoints import estimate_trial_noise
+from harness.results.frames import Results, open_named_table
 from harness.runs.study import load_study
-from harness.spaces.nasbench201.size import flops, parameters
-from harness.spaces.nasbench201.space import NASBench201, official_cells, parse_cell, to_string
+from harness.spaces.nasbench201.size import count_flops, count_parameters
+from harness.spaces.nasbench201.space import NASBench201, list_official_cells, parse_cell, to_string
 from harness.tables.catalog import open_table
 from harness.tables.formats.official import read_member
 from harness.tables.measure import Column, Cost, Measure
@@ -186,9 +186,9 @@ def test_the_first_version_is_still_there_bit_for_bit(table: Table, tmp_path: Pa
 
 def test_runs_are_read_in_the_version_that_they_were_looked_up_in() -> None:
     named = {"name": "nasbench201", "fingerprint": FIRST}
-    assert table_asked(named, "they").fingerprint == FIRST
+    assert open_named_table(named, "they").fingerprint == FIRST
     with pytest.raises(HarnessError, match="looked up in another version of table 'nasbench201'"):
-        table_asked(named | {"fingerprint": "0" * 64}, "they")
+        open_named_table(named | {"fingerprint": "0" * 64}, "they")
     with pytest.raises(HarnessError, match=r"has no single version '00': it has [0-9a-f]{12}, ec9e34050e32"):
         open_table("nasbench201@00")
 
@@ -236,7 +236,7 @@ def test_lookup_and_vector_are_the_frame(table: Table, frame: pd.DataFrame) -> N
 )
 def test_published_optima(table: Table, measure: str, index: int, accuracy: float) -> None:
     best = table.optimum(Measure.parse(measure))
-    assert (table.index(best.row), best.encoding) == (index, to_string(official_cells()[index]))
+    assert (table.index(best.row), best.encoding) == (index, to_string(list_official_cells()[index]))
     assert best.accuracy_pct == pytest.approx(accuracy, abs=5e-5)
 
 
@@ -316,7 +316,7 @@ def test_official_files_say_the_same(table: Table, shared_data: Path) -> None:
 
 def test_parameters_are_the_published_ones(frame: pd.DataFrame, shared_data: Path) -> None:
     given = shared(shared_data, "nb201_table.csv.gz")["params_MB"]
-    ours = np.array([parameters(cell, 10) for cell in official_cells()])
+    ours = np.array([count_parameters(cell, 10) for cell in list_official_cells()])
     np.testing.assert_array_equal(frame["cifar10:parameters_M"], ours / 1e6)
     theirs = (given * 1e6).round().astype(int).to_numpy()
     differ = ours != theirs
@@ -329,8 +329,8 @@ def test_parameters_are_the_published_ones(frame: pd.DataFrame, shared_data: Pat
 
 
 def test_sizes_of_the_collapse_cell() -> None:
-    cell = official_cells()[COLLAPSE]
-    assert (parameters(cell, 10), flops(cell, 10, 32)) == (73_306, 7_783_050)
+    cell = list_official_cells()[COLLAPSE]
+    assert (count_parameters(cell, 10), count_flops(cell, 10, 32)) == (73_306, 7_783_050)
 
 
 def test_sizes_agree_with_recorded_ones(shared_data: Path) -> None:
@@ -341,12 +341,16 @@ def test_sizes_agree_with_recorded_ones(shared_data: Path) -> None:
     for index, entry in entries.items():
         cell = parse_cell(entry["arch"])
         for dataset, (classes, pixels) in NETWORKS.items():
-            ours = [flops(cell, classes, pixels) / 1e6, parameters(cell, classes) / 1e6]
+            ours = [count_flops(cell, classes, pixels) / 1e6, count_parameters(cell, classes) / 1e6]
             if ours != pytest.approx([entry[dataset]["flop"], entry[dataset]["params (MB)"]], abs=2e-6):
                 wrong.add(index)
     assert len(wrong) == 39
     given = shared(shared_data, "nb201_table.csv.gz")["params_MB"]
-    known = {str(i) for i, cell in enumerate(official_cells()) if abs(parameters(cell, 10) / 1e6 - given[i]) > 2e-6}
+    known = {
+        str(i)
+        for i, cell in enumerate(list_official_cells())
+        if abs(count_parameters(cell, 10) / 1e6 - given[i]) > 2e-6
+    }
     assert wrong <= known
 
 
@@ -395,7 +399,7 @@ def test_a_mean_is_no_trial(table: Table) -> None:
     assert table.vector_all(CIFAR100).shape == (1, 15_625)
     assert table.lookup(0, CIFAR100) == 52.913333  # the source's mean, not its mean with trial 888 (53.68)
     assert table.random_median(CIFAR100) == np.median(table.row_values(CIFAR100, "mean"))
-    assert "trial_sd" not in noise(table, CIFAR100)  # one trial: no spread between trials is told
+    assert "trial_sd" not in measure_noise(table, CIFAR100)  # one trial: no spread between trials is told
     with pytest.raises(HarnessError, match=r"no trial 777 of cifar100/x-test@200: it has \['mean', 888\]"):
         table.lookup(0, CIFAR100, 777)
 
@@ -423,11 +427,11 @@ def test_the_distance_from_a_mean_to_its_trial_is_no_noise() -> None:
     results = Results(pd.DataFrame(epochs), lookups, timing, table)
     expected = {row["architecture"]: 100 - table.lookup(row["seed"], CIFAR100) for row in epochs}
     assert results.error_by_epoch()["error_pct"].tolist() == list(expected.values())
-    assert np.isnan(trial_noise(results))
+    assert np.isnan(estimate_trial_noise(results))
 
 
 def test_a_mean_that_is_missing_is_not_made_of_seeds(tmp_path: Path) -> None:
-    keys = [to_string(c) for c in official_cells()[:2]]
+    keys = [to_string(c) for c in list_official_cells()[:2]]
     values = {"mean": [np.nan, 4.0], "mean-old": [5.0, 6.0], 1: [2.0, 8.0], 2: [3.0, 9.0]}
     measure = Measure("d", "test", 1)
     accuracy = {Column(*measure, t): np.array(v) for t, v in values.items()}
@@ -467,7 +471,7 @@ def test_bad_questions_are_answered_by_a_sentence(table: Table, what: object, me
 
 
 def test_the_command_line_knows_indices_and_costs() -> None:
-    text = to_string(official_cells()[COLLAPSE])
+    text = to_string(list_official_cells()[COLLAPSE])
     by_index = call("tables", "lookup", "nasbench201", COLLAPSE, "--format", "json")
     assert by_index == call("tables", "lookup", "nasbench201", text, "--format", "json")
     test = next(r for r in json.loads(by_index) if r["measure"] == "cifar10/ori-test@200")
@@ -482,7 +486,7 @@ def test_the_command_line_knows_indices_and_costs() -> None:
     told = call("tables", "lookup", "nasbench201", 15_625)
     assert told == "2: error: there is no architecture 15625 in nasbench201: its indices are 0..15624\n"
     listed = call("tables", "info", "nasbench201")
-    assert f"best of cifar10/ori-test@200: #6111 {to_string(official_cells()[6111])}\n" in listed
+    assert f"best of cifar10/ori-test@200: #6111 {to_string(list_official_cells()[6111])}\n" in listed
     assert "\n  of the same value, 94.3733: #13714\n" in listed
     assert "licence: MIT" in listed
 

@@ -16,9 +16,9 @@ import pytest
 import torch
 from nas_201_api import NASBench201API
 
-from harness.cli.listing import measures
+from harness.cli.listing import list_measures
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 from harness.tables.formats.nasbench201 import convert_nasbench201
 from harness.tables.formats.nats import read_entry
 from harness.tables.formats.official import read_stream
@@ -59,7 +59,7 @@ def table(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Table:
 def official_dict(contents: dict[int, Any]) -> dict[str, Any]:
     """The layout of the .pth files."""
     return {
-        "meta_archs": [to_string(c) for c in official_cells()],
+        "meta_archs": [to_string(c) for c in list_official_cells()],
         "arch2infos": {i: {"less": c["12"], "full": c["200"]} for i, c in contents.items()},
         "evaluated_indexes": set(contents),
     }
@@ -88,7 +88,7 @@ def queries(contents: dict[int, Any]) -> Iterator[tuple[int, str, str, int]]:
 
 def check(table: Table, index: int, hp: str, dataset: str, trial: Any, at: int | None, info: dict[str, Any]) -> int:
     """Compare one answer of the official API with the table; how many numbers were compared."""
-    cell = table.space.parse(to_string(official_cells()[index]))
+    cell = table.space.parse(to_string(list_official_cells()[index]))
     epochs, compared = SCHEDULES[hp], 0
     reached = at or epochs
     for kind, split in {"train": "train", **SPLITS[dataset]}.items():
@@ -133,7 +133,7 @@ def test_means_over_trials(table: Table, api: Any) -> None:
 
 def test_costs(table: Table, api: Any, contents: dict[int, Any]) -> None:
     for index in INDICES:
-        cell = table.space.parse(to_string(official_cells()[index]))
+        cell = table.space.parse(to_string(list_official_cells()[index]))
         for hp, epochs in SCHEDULES.items():
             for dataset in SPLITS:
                 cost = api.get_cost_info(index, dataset, hp=hp)
@@ -148,7 +148,7 @@ def test_simulated_cost_of_a_query(table: Table, archive: Path) -> None:
     """`simulate_train_eval` draws a trial; times are equal for all of them, so its cost is ours."""
     api = new_api(archive)
     for index in INDICES:
-        cell = table.space.parse(to_string(official_cells()[index]))
+        cell = table.space.parse(to_string(list_official_cells()[index]))
         for at in (1, 7, 12):
             _, _, seconds, _ = api.simulate_train_eval(index, "cifar10", iepoch=at - 1, hp="12")
             measure = next(m for m in table.measures if str(m) == "cifar10-valid/x-valid@12")
@@ -156,7 +156,7 @@ def test_simulated_cost_of_a_query(table: Table, archive: Path) -> None:
 
 
 def test_schedules_are_never_mixed(table: Table) -> None:
-    cell = table.space.parse(to_string(official_cells()[11]))
+    cell = table.space.parse(to_string(list_official_cells()[11]))
     short, long = (table.lookup(cell, ("cifar10", "ori-test", e), 111 if e == 12 else 777) for e in (12, 200))
     assert short != long
     with pytest.raises(HarnessError, match=r"epoch 13 is not on the curve of cifar10/ori-test@12: choose 1\.\.12"):
@@ -170,12 +170,12 @@ def test_missing_trials_are_counted_and_not_imputed(contents: dict[int, Any], tm
     kept = {k: v for k, v in less["200"]["all_results"].items() if k != ("cifar10", 888)}
     less["200"] |= {"all_results": kept}
     table = convert(single_pickle(tmp_path / "less.pickle.pbz2", contents | {0: less}), tmp_path / "t")
-    cell = table.space.parse(to_string(official_cells()[0]))
+    cell = table.space.parse(to_string(list_official_cells()[0]))
     all_trials = table.lookup(cell, "cifar10/ori-test@200", "all")
     assert np.isnan(all_trials).tolist() == [False, True, False]
     assert np.isnan(table.lookup(cell, "cifar10/ori-test@200", 888))
     assert table.lookup(cell, "cifar10/ori-test@200") == (all_trials[0] + all_trials[2]) / 2
-    rows = {row["measure"]: row for row in measures(table)}
+    rows = {row["measure"]: row for row in list_measures(table)}
     assert rows["cifar10/ori-test@200"]["missing by trial"] == "888: 1"
     assert rows["cifar10/ori-test@200"]["missing"] == table.absent == 15_625 - 3  # the rest of the space
     assert rows["cifar100/x-test@200"]["missing by trial"] == ""
@@ -191,7 +191,7 @@ def test_roles_of_splits(table: Table) -> None:
 
 def test_lookups_draw_no_random_number(table: Table) -> None:
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]
-    cell = table.space.parse(to_string(official_cells()[11]))
+    cell = table.space.parse(to_string(list_official_cells()[11]))
     answers = {table.lookup(cell, "cifar10/ori-test@200") for _ in range(5)}
     assert len(answers) == 1
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # type: ignore[index]
@@ -200,7 +200,7 @@ def test_lookups_draw_no_random_number(table: Table) -> None:
 def repeated(archive: Path, count: int) -> dict[int, Any]:
     """Copies of the three real entries under the first `count` indices."""
     three = [bz2.decompress((archive / f"{i:06d}.pickle.pbz2").read_bytes()) for i in INDICES]
-    names = [to_string(c) for c in official_cells()]
+    names = [to_string(c) for c in list_official_cells()]
     return {
         i: {k: v | {"arch_index": i, "arch_str": names[i]} for k, v in pickle.loads(three[i % 3]).items()}
         for i in range(count)

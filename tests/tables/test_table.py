@@ -12,8 +12,8 @@ import pytest
 
 from harness.core import files
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import NASBench201, official_cells, to_string
-from harness.tables.catalog import open_table, table_folders
+from harness.spaces.nasbench201.space import NASBench201, list_official_cells, to_string
+from harness.tables.catalog import list_table_folders, open_table
 from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
@@ -62,12 +62,12 @@ def real(tmp_path_factory: pytest.TempPathFactory, nasbench201_rows: list[dict[s
 )
 def test_published_optima(real: Table, measure: Measure, index: int, accuracy: float) -> None:
     best = real.optimum(measure)
-    assert best.encoding == to_string(official_cells()[index])
+    assert best.encoding == to_string(list_official_cells()[index])
     assert best.accuracy_pct == pytest.approx(accuracy, abs=5e-5)
 
 
 def test_collapse_cell(real: Table) -> None:
-    assert COLLAPSE.encoding == to_string(official_cells()[1835])
+    assert COLLAPSE.encoding == to_string(list_official_cells()[1835])
     found = [real.lookup(COLLAPSE, m) for m in (TEST, ("cifar100", "x-test", 200), ("ImageNet16-120", "x-test", 200))]
     assert found == pytest.approx([54.2967, 15.6067, 16.3222], abs=5e-5)
     assert real.lookup(COLLAPSE, VALIDATION) == pytest.approx(39.7693, abs=5e-5)
@@ -136,7 +136,7 @@ def test_lookups_touch_no_random_state(real: Table) -> None:
 
 def tiny(folder: Path) -> Table:
     """Three architectures, two trials, one value missing, curves of four epochs."""
-    keys = [to_string(c) for c in official_cells()[:3]]
+    keys = [to_string(c) for c in list_official_cells()[:3]]
     values = {1: np.array([10.0, 20.0, np.nan]), 2: np.array([30.0, 20.0, 50.0])}
     return write_table(
         folder,
@@ -152,7 +152,7 @@ def tiny(folder: Path) -> Table:
 
 def test_trials_means_and_curves(tmp_path: Path) -> None:
     table = tiny(tmp_path / "tiny")
-    a, b, c = (SPACE.parse(to_string(cell)) for cell in official_cells()[:3])
+    a, b, c = (SPACE.parse(to_string(cell)) for cell in list_official_cells()[:3])
     measure = ("d", "test", 4)
     assert [table.lookup(x, measure) for x in (a, b, c)] == [20, 20, 50]
     assert table.lookup(a, measure, "all").tolist() == [10, 30]
@@ -191,7 +191,7 @@ def test_where_names_cannot_be_exchanged_the_older_table_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = tiny(tmp_path / "tiny")
-    monkeypatch.setattr(files, "exchanged", lambda one, other: False)
+    monkeypatch.setattr(files, "exchange_folders", lambda one, other: False)
     tiny(tmp_path / "tiny")
     assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
     with pytest.raises(FileNotFoundError):
@@ -206,7 +206,7 @@ def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     other = write_table(
         tmp_path / "c",
         space="nasbench201",
-        keys=[to_string(c) for c in official_cells()[:3]],
+        keys=[to_string(c) for c in list_official_cells()[:3]],
         accuracy={Column("d", "test", 4, 1): np.array([10.0, 20.0, 30.5])},
         validation=None,
         test=Measure("d", "test", 4),
@@ -240,7 +240,7 @@ def test_unknown_table_and_named_folder(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(HarnessError, match=r"unknown table 'nasbench201\.digit': did you mean 'nasbench201\.digits'"):
         open_table("nasbench201.digit")
     tiny(tmp_path / "tables" / "tiny")
-    assert "tiny" in table_folders()
+    assert "tiny" in list_table_folders()
     monkeypatch.setenv("NASBENCH_HARNESS_CACHE", "~nobodyatall/x")
     with pytest.raises(HarnessError, match="=~nobodyatall/x names the home of nobody here: write the folder out"):
         open_table("tiny")

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench1shot1.space import S1
-from harness.spaces.nasbench201.space import NASBench201, official_cells, to_string
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
+from harness.spaces.nasbench201.space import NASBench201, list_official_cells, to_string
 from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Measure
 
 HEAD = "arch,dataset,split,epochs,trial,accuracy\n"
-A, B = (to_string(c) for c in official_cells()[:2])
+A, B = (to_string(c) for c in list_official_cells()[:2])
 
 
 def add(folder: Path, text: str, **options: object):  # type: ignore[no-untyped-def]
@@ -33,8 +33,8 @@ def test_any_order_of_columns_and_rows(tmp_path: Path) -> None:
 def test_module_hashes_merge_isomorphic_encodings(tmp_path: Path) -> None:
     one = "1:maxpool3x3(0)|2:maxpool3x3(0,1)|3:conv1x1-bn-relu(0,1)|4:maxpool3x3(0,1)|out(0,1)"
     same = "1:maxpool3x3(0)|2:conv3x3-bn-relu(0,1)|3:maxpool3x3(0,1)|4:maxpool3x3(0,1)|out(0,1)"
-    table = add(tmp_path, HEAD + f'"{one}",d,test,1,0,50\n', space=S1())
-    assert table.lookup(S1().parse(same), "d/test@1") == 50
+    table = add(tmp_path, HEAD + f'"{one}",d,test,1,0,50\n', space=NASBench1Shot1S1())
+    assert table.lookup(NASBench1Shot1S1().parse(same), "d/test@1") == 50
 
 
 @pytest.mark.parametrize(

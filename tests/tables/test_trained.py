@@ -14,20 +14,20 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.datasets.npz import NpzImages
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
 from harness.results.frames import Results
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.spaces.base import Space
-from harness.spaces.nasbench1shot1.space import S1, S3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S3
 from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
 from harness.tables.training import train
 from harness.tables.training.on_demand import StackTable, TrainedTable
-from harness.tables.training.recipe import Recipe
+from harness.tables.training.recipe import TableRecipe
 
-SHORT = Recipe(channels=2, steps=8, batch_size=4)
+SHORT = TableRecipe(channels=2, steps=8, batch_size=4)
 ISOMORPHIC = (  # node 2 is dead in both, and labelled differently
     "1:conv1x1-bn-relu(0)|2:conv3x3-bn-relu(0)|3:conv3x3-bn-relu(1)|4:maxpool3x3(0,3)|5:conv1x1-bn-relu(0,4)|out(0,5)",
     "1:conv1x1-bn-relu(0)|2:maxpool3x3(0)|3:conv3x3-bn-relu(1)|4:maxpool3x3(0,3)|5:conv1x1-bn-relu(0,4)|out(0,5)",
@@ -35,7 +35,7 @@ ISOMORPHIC = (  # node 2 is dead in both, and labelled differently
 
 
 def table(tmp_path: Path, space: Space | None = None) -> StackTable:
-    return StackTable(space or S3(), tmp_path, SHORT)
+    return StackTable(space or NASBench1Shot1S3(), tmp_path, SHORT)
 
 
 def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,12 +72,12 @@ def test_the_data_are_those_of_the_study(tmp_path: Path) -> None:
     pixels = np.clip(draws.normal(60 + 120 * labels[:, None, None], 20, (600, 8, 8)), 0, 255).astype(np.uint8)
     parts = {"train_images": pixels[:400], "test_images": pixels[400:]}
     np.savez(tmp_path / "two.npz", **parts, train_labels=labels[:400], test_labels=labels[400:])
-    recipe, data = Recipe(channels=4, steps=40, batch_size=32), NpzImages(path=tmp_path / "two.npz")
-    ours = StackTable(S3(), tmp_path, recipe, data)
-    assert ours.fingerprint != StackTable(S3(), tmp_path, recipe).fingerprint
+    recipe, data = TableRecipe(channels=4, steps=40, batch_size=32), NpzImages(path=tmp_path / "two.npz")
+    ours = StackTable(NASBench1Shot1S3(), tmp_path, recipe, data)
+    assert ours.fingerprint != StackTable(NASBench1Shot1S3(), tmp_path, recipe).fingerprint
     assert str(ours.test) == "npz/x-test@4"
     assert ours.lookup(ISOMORPHIC[0], ours.test) > 80
-    assert StackTable(S3(), tmp_path, recipe, data).fingerprint == ours.fingerprint
+    assert StackTable(NASBench1Shot1S3(), tmp_path, recipe, data).fingerprint == ours.fingerprint
     named = json.loads(json.dumps(ours.describe()))
     read = TrainedTable.of_manifest(named)
     assert (read.fingerprint, read.test, read.columns) == (ours.fingerprint, ours.test, ours.columns)
@@ -101,7 +101,7 @@ def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
 
 def test_one_cell_alone_is_what_the_embedded_table_holds(tmp_path: Path) -> None:
     """The embedded tables can be recomputed cell by cell."""
-    for space, name in ((NASBench201(), "nasbench201.digits"), (S1(), "nasbench1shot1.s1.digits")):
+    for space, name in ((NASBench201(), "nasbench201.digits"), (NASBench1Shot1S1(), "nasbench1shot1.s1.digits")):
         embedded, trained = open_table(name), StackTable(space, tmp_path)
         assert trained.recipe.describe() == embedded.info["about"]["recipe"]
         cell = space.parse(embedded.encoding(7))
@@ -134,9 +134,9 @@ def asking(tmp_path: Path, steps: int) -> "subprocess.Popen[str]":
     code = f"""
 import time
 from pathlib import Path
-from harness.spaces.nasbench1shot1.space import S3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S3
 from harness.tables.training import train
-from harness.tables.training.recipe import Recipe
+from harness.tables.training.recipe import TableRecipe
 from harness.tables.training.on_demand import StackTable
 original = train.train_stack
 def logged(*arguments):
@@ -144,7 +144,7 @@ def logged(*arguments):
         log.write("trained\\n")
     return original(*arguments)
 train.train_stack = logged
-table = StackTable(S3(), Path({str(tmp_path)!r}), Recipe(channels=2, steps={steps}, batch_size=4))
+table = StackTable(NASBench1Shot1S3(), Path({str(tmp_path)!r}), TableRecipe(channels=2, steps={steps}, batch_size=4))
 print(table.lookup(table.space.parse({ISOMORPHIC[0]!r}), table.test))
 """
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -198,6 +198,6 @@ cells = 1
     assert study.table is not None
     assert study.table.fingerprint in stamped
     assert "percentile" not in results.final()
-    assert Trajectory().data(Source.of(results)).reference == {}
+    assert Trajectory().data(PlotSource.of(results)).reference == {}
     with pytest.raises(HarnessError, match="its optimum is unknown, draw the error instead"):
-        Trajectory(metric="regret").data(Source.of(results))
+        Trajectory(metric="regret").data(PlotSource.of(results))

@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
-from harness.report.datasheet import noise, of_mean, reliability, write_datasheet
+from harness.report.datasheet import correct_for_trials, correlate_measurements, measure_noise, write_datasheet
 from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
-from harness.spaces.nasbench1shot1.space import S1, S3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S3
 from harness.spaces.nasbench1shot1.stack import NASBench101Stack
-from harness.spaces.nasbench201.space import EDGES, NASBench201, canonical, live_operations, official_cells
+from harness.spaces.nasbench201.space import EDGES, NASBench201, canonicalize, keep_live_operations, list_official_cells
 from harness.spaces.nasbench201.stack import NASBench201Stack
 from harness.tables.catalog import open_table
 from harness.tables.training.command import train_table
-from harness.tables.training.recipe import Recipe
-from harness.tables.training.train import stacks
+from harness.tables.training.recipe import TableRecipe
+from harness.tables.training.train import group_stacks
 
 CELLS = [(0, 0, 0, 0, 0, 0), (3, 1, 4, 2, 3, 0), (2, 2, 2, 2, 2, 2), (1, 0, 3, 4, 1, 3), (3, 3, 3, 3, 3, 3)]
 
@@ -30,7 +30,7 @@ def build(cells: list[tuple[int, ...]]) -> NASBench201Stack:
 
 def plain_network(net: NASBench201Stack, place: int, cell: tuple[int, ...], x: Tensor) -> Tensor:
     """One network of the stack, written with ordinary convolutions from the stack's own parameters."""
-    live = live_operations(cell)
+    live = keep_live_operations(cell)
 
     def rows(name: str, index: int, count: int) -> Tensor:
         return net.parameters[name].view(count, -1, *net.parameters[name].shape[1:])[index]
@@ -85,7 +85,7 @@ def test_a_nasbench101_stack_is_its_networks() -> None:
     """Against nasbench_pytorch's network (stem of stride 2, one cell a stack) with the stack's weights."""
     from nasbench_pytorch.model.model import Network
 
-    space = S3()
+    space = NASBench1Shot1S3()
     rng = np.random.default_rng(1)
     specs = sorted({NASBench101Stack.specify(space.random(rng)) for _ in range(60)})
     x = torch.randn(16, 1, 8, 16, generator=torch.Generator().manual_seed(0))
@@ -129,7 +129,7 @@ def copy_weights(net: NASBench101Stack, group: list[Any], place: int, plain: Any
 
 
 def test_isomorphic_cells_are_one_spec() -> None:
-    space = S1()
+    space = NASBench1Shot1S1()
     specs = {a.key: NASBench101Stack.specify(a) for a in space.enumerate()}
     by_key: dict[str, set[Any]] = {}
     for architecture in list(space.enumerate())[::7]:
@@ -156,7 +156,7 @@ def test_networks_of_a_stack_do_not_touch_each_other() -> None:
 
 
 def test_learning_rate_rises_and_falls_to_zero() -> None:
-    recipe = Recipe()
+    recipe = TableRecipe()
     rates = [recipe.rate(step) for step in range(recipe.steps)]
     assert rates[0] == pytest.approx(recipe.learning_rate / recipe.warmup_steps)
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.03)
@@ -164,8 +164,8 @@ def test_learning_rate_rises_and_falls_to_zero() -> None:
 
 
 def test_stacks_hold_every_distinct_cell_once() -> None:
-    cells = [cell for stack in stacks(NASBench201(), Recipe()) for cell in stack]
-    assert len({canonical(c) for c in cells}) == len(cells) == 4_930
+    cells = [cell for stack in group_stacks(NASBench201(), TableRecipe()) for cell in stack]
+    assert len({canonicalize(c) for c in cells}) == len(cells) == 4_930
 
 
 OPTIONS = {"trials": "0..1", "share": "1/1", "limit": 6, "steps": 16, "device": "cpu"}
@@ -218,11 +218,11 @@ def test_reliability_formulas() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=4000)
     one, two = (truth + rng.normal(size=4000) for _ in range(2))
-    whole, better = reliability(one, two)
+    whole, better = correlate_measurements(one, two)
     assert whole == pytest.approx(0.48, abs=0.04)  # Spearman of a bivariate normal with r = 0.5
     assert better < whole
-    assert of_mean(0.5, 2) == pytest.approx(2 / 3)
-    assert of_mean(0.5, 1) == 0.5
+    assert correct_for_trials(0.5, 2) == pytest.approx(2 / 3)
+    assert correct_for_trials(0.5, 1) == 0.5
 
 
 class TestEmbeddedTable:
@@ -233,10 +233,10 @@ class TestEmbeddedTable:
     def test_is_complete(self) -> None:
         assert len(self.table) == 15_625
         assert self.table.missing() == {}
-        assert self.table.info["about"]["recipe"] == Recipe().describe()
+        assert self.table.info["about"]["recipe"] == TableRecipe().describe()
 
     def test_tells_cells_apart(self) -> None:
-        found = noise(self.table, self.table.test)
+        found = measure_noise(self.table, self.table.test)
         assert found["distinct cells"] == 4_930
         assert found["mean_all"] >= 0.8
         assert found["mean_better_half"] >= 0.5
@@ -244,9 +244,9 @@ class TestEmbeddedTable:
     def test_space_1_is_complete_and_tells_cells_apart(self) -> None:
         table = open_table("nasbench1shot1.s1.digits")
         assert (len(table), table.missing(), table.trials(table.test)) == (2_685, {}, [0, 1, 2])
-        assert table.info["about"]["recipe"] == Recipe.of(S1()).describe()
-        assert {table.encoding(i) for i in range(0, 2_685, 100)} <= {a.encoding for a in S1().enumerate()}
-        found = noise(table, table.test)
+        assert table.info["about"]["recipe"] == TableRecipe.of(NASBench1Shot1S1()).describe()
+        assert {table.encoding(i) for i in range(0, 2_685, 100)} <= {a.encoding for a in NASBench1Shot1S1().enumerate()}
+        found = measure_noise(table, table.test)
         assert found["distinct cells"] == 2_685
         assert found["mean_all"] >= 0.95
         assert found["mean_better_half"] >= 0.85
@@ -254,8 +254,8 @@ class TestEmbeddedTable:
     def test_isomorphic_strings_share_their_value(self) -> None:
         values = self.table.row_values(self.table.test)[self.table.rows(list(NASBench201().enumerate()))]
         by_key: dict[str, set[float]] = {}
-        for cell, value in zip(official_cells(), values.tolist(), strict=True):
-            by_key.setdefault(canonical(cell), set()).add(value)
+        for cell, value in zip(list_official_cells(), values.tolist(), strict=True):
+            by_key.setdefault(canonicalize(cell), set()).add(value)
         assert all(len(v) == 1 for v in by_key.values())
 
     def test_a_cell_of_zeros_knows_nothing(self) -> None:

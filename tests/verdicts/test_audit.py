@@ -12,7 +12,7 @@ from harness.cli.main import main
 from harness.report.build import build
 from harness.results.folders import load_folder
 from harness.results.frames import Results
-from harness.results.importers.base import import_logs, importer_of
+from harness.results.importers.base import find_importer, import_logs
 from harness.spaces.base import SPACES
 from harness.tables.catalog import open_table
 from harness.verdicts.audit import EXCHANGED, Finding, audit
@@ -55,7 +55,7 @@ def robust(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         )
         path = folder / f"{name}.csv"
         log.to_csv(path, index=False)
-        to, _ = import_logs(importer_of(path), path, None, folder / "in", space=SPACES.find(f"darts.{name}")())
+        to, _ = import_logs(find_importer(path), path, None, folder / "in", space=SPACES.find(f"darts.{name}")())
         found[str(name)] = load_folder(to).results
     return found
 
@@ -78,7 +78,7 @@ def public_search(shared_data: Path, folder: Path, name: str, columns: str) -> R
     )
     log.to_csv(folder / f"{name}.csv", index=False)
     source = folder / f"{name}.csv"
-    to, _ = import_logs(importer_of(source), source, open_table("nasbench201"), folder / "in", method=name, seed=0)
+    to, _ = import_logs(find_importer(source), source, open_table("nasbench201"), folder / "in", method=name, seed=0)
     return load_folder(to).results
 
 

@@ -13,10 +13,10 @@ from harness.results.folders import load_folder
 from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol, Undecided
-from harness.verdicts.claims.check import Checked, check_all, in_folders
+from harness.verdicts.claims.check import Checked, check_all, find_in_folders
 from harness.verdicts.claims.files import read_claims, read_folder
-from harness.verdicts.claims.kinds.whole_table import expected
-from harness.verdicts.claims.page import page
+from harness.verdicts.claims.kinds.whole_table import compute_expected
+from harness.verdicts.claims.page import render_page
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "benchmarks" / "published"
@@ -28,7 +28,9 @@ C100 = "cifar100/x-test@200"
 
 @pytest.fixture(scope="module")
 def checked() -> dict[str, Checked]:
-    return {f"{c.named.group}/{c.named.name}": c for c in check_all(read_folder(FOLDER), in_folders(RESULTS, LOGS))}
+    return {
+        f"{c.named.group}/{c.named.name}": c for c in check_all(read_folder(FOLDER), find_in_folders(RESULTS, LOGS))
+    }
 
 
 def claim(kind: str, **fields: object):  # type: ignore[no-untyped-def]
@@ -111,7 +113,8 @@ def test_a_study_by_name_alone_decides_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.claims.toml").write_text(text.replace('["smoothdarts-nasbench201"]', '["ten-seeds"]'))
     (tmp_path / "ten-seeds.toml").write_text((ROOT / "benchmarks" / "trajectories" / "cifar10-8.toml").read_text())
     found = {
-        c.named.name: c.verdict for c in check_all(read_claims(tmp_path / "a.claims.toml"), in_folders(RESULTS, LOGS))
+        c.named.name: c.verdict
+        for c in check_all(read_claims(tmp_path / "a.claims.toml"), find_in_folders(RESULTS, LOGS))
     }
     assert found["darts-collapses"].state == "cannot be tested"
     assert "dataset.name is digits100, not npz" in found["darts-collapses"].why
@@ -138,7 +141,7 @@ def test_expectation_of_random_search_is_that_of_draws() -> None:
     tied = rng.permuted(np.tile(np.arange(4), (200_000, 1)), axis=1)  # a coin between equals
     order = table[0][drawn] * 100 + np.take_along_axis(tied, drawn, axis=1)
     ends = table[1][np.take_along_axis(drawn, order.argmax(axis=1)[:, None], axis=1)[:, 0]]
-    mean, deviation = expected(*table, 2)
+    mean, deviation = compute_expected(*table, 2)
     assert mean == pytest.approx(ends.mean(), abs=0.15)
     assert deviation == pytest.approx(ends.std(), abs=0.15)
 
@@ -254,7 +257,7 @@ def test_a_table_that_is_not_here_says_how_to_get_it() -> None:
 
 def test_page_is_up_to_date(checked: dict[str, Checked]) -> None:
     """Write it again with: harness claims write."""
-    assert (ROOT / "docs" / "claims.md").read_text() == page(list(checked.values()))
+    assert (ROOT / "docs" / "claims.md").read_text() == render_page(list(checked.values()))
 
 
 def test_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,15 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.core.markup import latex, markdown
+from harness.core.markup import render_latex_table, render_markdown_table
 from harness.measures import anytime
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import Endpoints, compute_endpoints
 from harness.results.frames import Results
-from harness.runs.preregistration import Declared, declare, standing
-from harness.verdicts.baseline import baseline_rows, changes, exact, read_baseline, write_baseline
+from harness.runs.preregistration import Declared, declare, describe_standing
+from harness.verdicts.baseline import compare_exactly, list_changes, read_baseline, select_baseline_rows, write_baseline
 from harness.verdicts.compare import Pair, compare
-from harness.verdicts.gate import Check, Margins, gate, margins_of, overall, summary
-from harness.verdicts.paper import paper_table
+from harness.verdicts.gate import GateCheck, Margins, build_margins, gate, judge_overall, summarize_checks
+from harness.verdicts.paper import build_paper_table
 from tests.conftest import ROOT
 from tests.support.results import TABLE, finished, made_up, of_errors
 from tests.support.results import draw_ranks as seeds
@@ -35,26 +35,26 @@ NAN = float("nan")
 
 def test_onsets_are_the_first_epoch_that_stays_bad() -> None:
     error = [80, 30, 20, 70, 25, 65, 66]
-    assert anytime.onset_above_random(error, 60) == 5
-    assert anytime.onset_degraded(error, 5) == 3
-    assert anytime.onset_degraded(error, 45) == 5
-    assert np.isnan(anytime.onset_above_random([80, 30, 20], 60))
-    assert anytime.onset_above_random([80, 90], 60) == 0
-    assert anytime.onset_of_many([0, 4, 2, 4, 5], 4) == 3
+    assert anytime.find_onset_above_random(error, 60) == 5
+    assert anytime.find_onset_degraded(error, 5) == 3
+    assert anytime.find_onset_degraded(error, 45) == 5
+    assert np.isnan(anytime.find_onset_above_random([80, 30, 20], 60))
+    assert anytime.find_onset_above_random([80, 90], 60) == 0
+    assert anytime.find_onset_of_many([0, 4, 2, 4, 5], 4) == 3
 
 
 def test_area_and_degradation() -> None:
-    assert anytime.area_under([4, 2, 2], [0, 1, 4]) == (4 * 1 + 2 * 3) / 4
-    assert anytime.area_under([7], [0]) == 7
-    assert anytime.degradation([50, 30, 42]) == 12
-    assert anytime.agreement(["a", "a", "b", "b"]) == (2, pytest.approx(np.log(2)))
+    assert anytime.compute_area_under([4, 2, 2], [0, 1, 4]) == (4 * 1 + 2 * 3) / 4
+    assert anytime.compute_area_under([7], [0]) == 7
+    assert anytime.compute_degradation([50, 30, 42]) == 12
+    assert anytime.measure_agreement(["a", "a", "b", "b"]) == (2, pytest.approx(np.log(2)))
 
 
 # -- endpoints -----------------------------------------------------------------------------------------------------
 
 
 def test_endpoints_are_of_the_epochs_that_they_name() -> None:
-    found = endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
+    found = compute_endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
     errors = 100 - np.sort(TABLE.row_values(TABLE.test))[::-1]
     (row,) = found.runs.to_dict("records")
     assert row["final_error_pct"] == pytest.approx(errors[15_000])
@@ -78,7 +78,7 @@ def set_of(found: Endpoints, method: str) -> list[str]:
 def test_without_a_table_the_supernet_s_error_counts() -> None:
     results = made_up({"a": seeds(np.random.default_rng(0), 5, 0, 90), "b": seeds(np.random.default_rng(1), 5, 0, 90)})
     alone = Results(results.epochs, pd.DataFrame(), results.timing, None)
-    found = endpoints(alone, Declared())
+    found = compute_endpoints(alone, Declared())
     assert np.isnan(found.optimum)
     (pair,) = compare(found, Declared())
     assert np.isfinite(pair.shift.estimate)
@@ -90,7 +90,9 @@ def test_without_a_table_the_supernet_s_error_counts() -> None:
 
 def test_a_difference_that_ten_seeds_carry_is_said() -> None:
     rng = np.random.default_rng(0)
-    found = endpoints(made_up({"darts": seeds(rng, 10, 9_000, 15_000), "new": seeds(rng, 10, 0, 2_000)}), Declared())
+    found = compute_endpoints(
+        made_up({"darts": seeds(rng, 10, 9_000, 15_000), "new": seeds(rng, 10, 0, 2_000)}), Declared()
+    )
     (pair,) = compare(found, Declared())
     assert pair.paired
     assert pair.p_holm == pytest.approx(2 / 2**10)
@@ -108,22 +110,24 @@ def test_a_p_that_no_digits_can_tell_is_told_as_small_and_kept_as_a_number() -> 
     """Also where it is 0: that of thousands of pairs is beyond all numbers."""
     rng = np.random.default_rng(0)
     made = made_up({"darts": seeds(rng, 20, 9_000, 15_000), "new": seeds(rng, 20, 0, 2_000)})
-    (pair,) = compare(endpoints(made, Declared()), Declared())
+    (pair,) = compare(compute_endpoints(made, Declared()), Declared())
     for card in (pair, replace(pair, multiplier=0.0)):
         assert ", p < 0.0001 (20 pairs of runs)" in card.verdict
         assert card.row()["p"] == "< 0.0001"
-        assert "| < 0.0001 |" in markdown([card.row()])
-        assert "& $<$ 0.0001 &" in latex([card.row()])
+        assert "| < 0.0001 |" in render_markdown_table([card.row()])
+        assert "& $<$ 0.0001 &" in render_latex_table([card.row()])
     assert pair.numbers()["p_holm"] == pytest.approx(2 / 2**20)
     assert replace(pair, multiplier=1e-4 * 2**19).row()["p"] == 1e-4
-    check = Check("new", "final error", "", "", "2", 0.0, 0.123, runs=20, reach=lambda n: (0.0, 0.0))
+    check = GateCheck("new", "final error", "", "", "2", 0.0, 0.123, runs=20, reach=lambda n: (0.0, 0.0))
     assert (check.row()["p moved"], check.row()["p stable"]) == ("< 0.0001", 0.12)
     assert check.numbers()["p moved"] == 0.0
 
 
 def test_three_seeds_carry_no_claim() -> None:
     rng = np.random.default_rng(0)
-    found = endpoints(made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared())
+    found = compute_endpoints(
+        made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared()
+    )
     (pair,) = compare(found, Declared())
     assert not pair.reachable
     assert "no claim: 3 pairs of runs cannot show a difference, however large" in pair.verdict
@@ -133,24 +137,24 @@ def test_three_seeds_carry_no_claim() -> None:
     assert "3 and 3 runs cannot show a difference" in unpaired.verdict
     assert "(the smallest p that they can give is 0.1," in unpaired.verdict
     assert "4 runs of each method are the fewest that can, and 9 are needed" in unpaired.verdict
-    (alone,) = compare(endpoints(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
+    (alone,) = compare(compute_endpoints(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
     assert "1 pair of runs cannot show a difference" in alone.verdict
 
 
 def test_no_difference_is_not_equivalence() -> None:
     rng = np.random.default_rng(1)
     ranks = {"darts": seeds(rng, 10, 0, 12_000), "new": seeds(rng, 10, 0, 12_000)}
-    (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
+    (pair,) = compare(compute_endpoints(made_up(ranks), Declared()), Declared())
     assert "no difference shown" in pair.verdict
     assert "equivalent in practice" not in pair.verdict
     missed = f"a difference of less than {pair.shift.detectable(0.05):.2g} points may well have been missed"
     assert missed in pair.verdict
     ranks["new"] = ranks["darts"]
-    (pair,) = compare(endpoints(made_up(ranks), Declared()), Declared())
+    (pair,) = compare(compute_endpoints(made_up(ranks), Declared()), Declared())
     assert pair.shift.test.p == 1
     assert pair.interval == (0, 0, 0)
     assert "new and darts are equivalent in practice, within" in pair.verdict
-    (unknown,) = compare(replace(endpoints(made_up(ranks), Declared()), noise=NAN), Declared())
+    (unknown,) = compare(replace(compute_endpoints(made_up(ranks), Declared()), noise=NAN), Declared())
     assert unknown.state == "open"  # where nobody knows what does not matter
 
 
@@ -163,13 +167,13 @@ def test_equivalence_is_not_said_of_an_interval_that_leaves_it() -> None:
 
 
 def load_published(name: str) -> Endpoints:
-    return endpoints(Results.of_folder(ROOT / "results" / "published" / name), Declared())
+    return compute_endpoints(Results.of_folder(ROOT / "results" / "published" / name), Declared())
 
 
 def test_another_measure_is_compared_in_its_own_values() -> None:
     results = made_up({"a": [[0, 10]], "b": [[0, 2_000]]})
     assert TABLE.validation is not None
-    found = endpoints(results, Declared(), TABLE.validation)
+    found = compute_endpoints(results, Declared(), TABLE.validation)
     architecture = TABLE.space.parse(found.runs["final_architecture"].iloc[1])
     assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, TABLE.validation))
     assert found.optimum == pytest.approx(100 - TABLE.optimum(TABLE.validation).accuracy_pct)
@@ -186,59 +190,61 @@ def test_the_table_of_a_paper() -> None:
         "same": seeds(rng, 10, 9_000, 15_000),
     }
     results = made_up(ranks)
-    rows, caption = paper_table(finished(results))
+    rows, caption = build_paper_table(finished(results))
     assert [r["method"] for r in rows] == ["darts", "new", "same", "best in the table", "random (median)"]
     assert list(rows[0]) == ["method", "n", "digits100 x-valid", "digits100 x-test"]
-    values = 100 - endpoints(results, Declared()).values("new", "final")
+    values = 100 - compute_endpoints(results, Declared()).values("new", "final")
     assert rows[1]["digits100 x-test"] == f"{values.mean():.2f} ± {values.std(ddof=1):.2f}*"
     assert "*" not in rows[2]["digits100 x-test"]
     assert rows[3]["digits100 x-test"] == f"{TABLE.optimum(TABLE.test).accuracy_pct:.2f}"
     assert rows[4]["digits100 x-test"] == f"{TABLE.random_median(TABLE.test):.2f}"
     assert "* better, † worse than darts" in caption
     assert "no value" not in caption
-    told, caption = paper_table(finished(results, standing="exploratory: seed 3 of every method declared and left out"))
+    told, caption = build_paper_table(
+        finished(results, standing="exploratory: seed 3 of every method declared and left out")
+    )
     assert not any("*" in row["digits100 x-test"] for row in told)
     assert "No marks: the comparison is exploratory: seed 3" in caption
     one = results.lookups.assign(accuracy_pct=results.lookups["accuracy_pct"].mask(
         results.lookups["method"].eq("new") & results.lookups["seed"].eq(0)
     ))  # fmt: skip
-    told, caption = paper_table(finished(replace(results, lookups=one)))
+    told, caption = build_paper_table(finished(replace(results, lookups=one)))
     assert "(9 of 10)*" in told[1]["digits100 x-test"]
     assert "(k of n): the table knows what k of n runs derived" in caption
-    (alone, *_), _ = paper_table(finished(results, Declared(baseline="new")), [TABLE.test])
+    (alone, *_), _ = build_paper_table(finished(results, Declared(baseline="new")), [TABLE.test])
     assert alone["digits100 x-test"].endswith("†")
-    rows, _ = paper_table(finished(results), [TABLE.test], "median")
+    rows, _ = build_paper_table(finished(results), [TABLE.test], "median")
     told = re.fullmatch(r"([\d.]+) \[([\d.]+), ([\d.]+)\]\*", rows[1]["digits100 x-test"])
     assert told
     middle, low, high = map(float, told.groups())
     assert low <= middle <= high
     unknown = results.lookups.assign(accuracy_pct=np.nan)
-    nothing, caption = paper_table(finished(replace(results, lookups=unknown)), [TABLE.test])
+    nothing, caption = build_paper_table(finished(replace(results, lookups=unknown)), [TABLE.test])
     assert nothing[0]["digits100 x-test"] == "-"
     assert "-: the table has no value there" in caption
     with pytest.raises(HarnessError, match=r"has no digits100/x-test@200: it has digits100/x-valid@4"):
-        paper_table(finished(results), [TABLE.test._replace(epochs=200)])
+        build_paper_table(finished(results), [TABLE.test._replace(epochs=200)])
     with pytest.raises(HarnessError, match="'area' is no architecture's"):
-        paper_table(finished(results, Declared(primary="area")))
+        build_paper_table(finished(results, Declared(primary="area")))
     with pytest.raises(HarnessError, match="these runs have no table"):
-        paper_table(finished(replace(results, table=None)))
+        build_paper_table(finished(replace(results, table=None)))
 
 
 def test_pairs_and_names_that_are_declared() -> None:
     rng = np.random.default_rng(0)
-    found = endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "abcd"}), Declared())
+    found = compute_endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "abcd"}), Declared())
     chosen = Declared(pairs=(("b", "a"), ("d", "c")))
     assert [(p.new, p.base, p.pairs) for p in compare(found, chosen)] == [("b", "a", 2), ("d", "c", 2)]
     with pytest.raises(HarnessError, match="there is no finished run of 'e' to compare"):
         compare(found, Declared(baseline="e"))
-    alone = endpoints(made_up({"a": [[1]]}), Declared())
+    alone = compute_endpoints(made_up({"a": [[1]]}), Declared())
     with pytest.raises(HarnessError, match="'a' is the only method with finished runs"):
         compare(alone, Declared())
-    uneven = endpoints(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
+    uneven = compute_endpoints(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
     (pair,) = compare(uneven, Declared())
     assert pair.paired and pair.n == (5, 5)
     assert "left out: b seed 5 (its pair of a is not there)" in pair.verdict
-    apart = endpoints(of_errors({"a": {0: [1.0], 1: [2.0]}, "b": {5: [1.0], 6: [2.0]}}), Declared())
+    apart = compute_endpoints(of_errors({"a": {0: [1.0], 1: [2.0]}, "b": {5: [1.0], 6: [2.0]}}), Declared())
     assert not compare(apart, Declared())[0].paired
     with pytest.raises(HarnessError, match="paired = true needs seeds that both 'b' and 'a' have finished"):
         compare(apart, Declared(paired=True))
@@ -246,19 +252,19 @@ def test_pairs_and_names_that_are_declared() -> None:
 
 def test_a_comparison_gives_the_same_digits_again() -> None:
     rng = np.random.default_rng(0)
-    found = endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
+    found = compute_endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
     assert [p.numbers() for p in compare(found, Declared())] == [p.numbers() for p in compare(found, Declared())]
 
 
 def test_declarations_are_kept_and_changes_are_told(tmp_path: Path) -> None:
     runs = {(m, s): f"{m}{s}" for m in ("a", "b") for s in range(3)}
-    assert "nothing was declared" in standing(tmp_path, Declared(), runs)
+    assert "nothing was declared" in describe_standing(tmp_path, Declared(), runs)
     declare(tmp_path, Declared(), runs, begun=True)
-    assert "nothing was declared" in standing(tmp_path, Declared(), runs)
+    assert "nothing was declared" in describe_standing(tmp_path, Declared(), runs)
     declare(tmp_path, Declared(), runs, begun=False)
     declare(tmp_path, Declared(level=0.1), runs, begun=False)  # the first one stays
-    assert standing(tmp_path, Declared(), runs) == "declared before the first run"
-    changed = standing(tmp_path, Declared(primary="oracle", level=0.1), runs)
+    assert describe_standing(tmp_path, Declared(), runs) == "declared before the first run"
+    changed = describe_standing(tmp_path, Declared(primary="oracle", level=0.1), runs)
     assert changed == "exploratory: primary, level changed since the first run"
 
 
@@ -272,9 +278,9 @@ def test_other_runs_than_were_declared_are_exploratory(tmp_path: Path) -> None:
         (runs | {("a", 3): "a3", ("b", 3): "b3"}, "seed 3 of every method added to what was declared"),
         (runs | {("a", 0): "x"}, "other settings of a than were declared"),
     ):
-        assert standing(tmp_path, Declared(), others) == f"exploratory: {told}"
+        assert describe_standing(tmp_path, Declared(), others) == f"exploratory: {told}"
     (tmp_path / "declared.json").write_text(Declared().model_dump_json())  # as older versions wrote it
-    assert standing(tmp_path, Declared(), {}) == "declared before the first run"
+    assert describe_standing(tmp_path, Declared(), {}) == "declared before the first run"
 
 
 # -- the gate ------------------------------------------------------------------------------------------------------
@@ -294,14 +300,14 @@ def test_gate_passes_what_is_shown_to_be_the_same(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
     checks = gate(today, read_baseline(baseline), Margins(error=5), Declared())
     assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "stable")
-    assert overall(checks) == "stable"
+    assert judge_overall(checks) == "stable"
 
 
 def test_gate_pairs_equal_seeds_and_no_others(baseline: Path) -> None:
     """The same runs are stable within a small margin; as other seeds, among widely spread errors, they show nothing."""
     spread = {"darts": seeds(np.random.default_rng(0), 12, 0, 15_000)}
-    before, same = baseline_rows(made_up(spread)), made_up(spread)
-    assert overall(gate(same, before, Margins(error=0.5), Declared())) == "stable"
+    before, same = select_baseline_rows(made_up(spread)), made_up(spread)
+    assert judge_overall(gate(same, before, Margins(error=0.5), Declared())) == "stable"
     others = before.assign(seed=before["seed"] + 100)
     states = {c.quantity: c.state for c in gate(same, others, Margins(error=0.5), Declared())}
     assert states["final error"] == "inconclusive"
@@ -311,7 +317,7 @@ def test_gate_fails_what_has_moved(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 12_000, 15_000)})
     checks = gate(today, read_baseline(baseline), Margins(onset=1), Declared())
     assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "moved")
-    assert overall(checks) == "moved"
+    assert judge_overall(checks) == "moved"
 
 
 def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path) -> None:
@@ -320,19 +326,19 @@ def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path
     checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
     assert all(c.identical for c in checks)  # the same runs are stable, however few
     assert (
-        summary(checks)
+        summarize_checks(checks)
         == "stable: identical: every row of the baseline's runs of darts is there again, to the last bit"
     )
     others = made_up({"darts": seeds(np.random.default_rng(1), 2, 0, 300)})
     checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
-    assert overall(checks) == "too few"
+    assert judge_overall(checks) == "too few"
     assert {c.quantity: c.verdict for c in checks} == {
         "final error": "too few runs: 2, needs 8",
         "collapse onset": "too few runs: 2, needs 8",
         "runs beyond the worst": "too few runs: 2, needs 9",
         "failures": "too few runs: 2, needs 12",
     }
-    assert "(--seeds 0..11). Run them" in summary(checks)
+    assert "(--seeds 0..11). Run them" in summarize_checks(checks)
 
 
 def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
@@ -346,7 +352,7 @@ def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
     margins = Margins(error=5, onset=1)
     for n in range(2, 15):
         ranks = seeds(np.random.default_rng(n), n, 0, 300)
-        before = baseline_rows(made_up({"darts": ranks}))
+        before = select_baseline_rows(made_up({"darts": ranks}))
         now = made_up({"darts": [[*run[:-1], run[-1] + 1] for run in ranks]})
         far = made_up({"darts": [[15_000] * 4 for _ in ranks]})
         for name, quantity in options.items():
@@ -370,7 +376,7 @@ def with_eigenvalues(results: Results, factor: float, after: int = 3) -> Results
 def test_gate_holds_the_last_eigenvalue_to_a_factor(factor: float, margin: float, state: str) -> None:
     """Up and down alike, whatever was measured before the last time."""
     runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
-    before, now = baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.3 * factor)
+    before, now = select_baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.3 * factor)
     (check,) = gate(now, before, Margins(eigenvalue=margin), Declared(), ["eigenvalue"])
     assert (check.state, check.margin, check.quantity) == (state, f"factor {margin:g}", "log eigenvalue")
     assert float(check.today) - float(check.baseline) == pytest.approx(np.log(factor), abs=0.02)
@@ -379,12 +385,12 @@ def test_gate_holds_the_last_eigenvalue_to_a_factor(factor: float, margin: float
 def test_runs_are_not_identical_where_a_probe_or_the_table_says_otherwise() -> None:
     """The search's own rows are the same to the last bit, and still something has moved."""
     runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
-    before, measured = baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.6)
+    before, measured = select_baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.6)
     assert [c.identical for c in gate(measured, before, Margins(), Declared())] == [False] * 5
-    assert exact(measured, before)[0] == "darts, seed 0: from epoch 3 on, first in hessian_largest"
-    other = baseline_rows(runs).assign(error_pct=lambda rows: rows["error_pct"] + 5)
-    assert overall(gate(runs, other, Margins(error=2), Declared(), ["error"])) == "moved"
-    assert exact(runs, other)[0] == "darts, seed 0: from epoch 0 on, first in error_pct"
+    assert compare_exactly(measured, before)[0] == "darts, seed 0: from epoch 3 on, first in hessian_largest"
+    other = select_baseline_rows(runs).assign(error_pct=lambda rows: rows["error_pct"] + 5)
+    assert judge_overall(gate(runs, other, Margins(error=2), Declared(), ["error"])) == "moved"
+    assert compare_exactly(runs, other)[0] == "darts, seed 0: from epoch 0 on, first in error_pct"
 
 
 def test_gate_checks_the_eigenvalue_where_every_run_has_it() -> None:
@@ -395,10 +401,10 @@ def test_gate_checks_the_eigenvalue_where_every_run_has_it() -> None:
         hessian_largest=measured.epochs["hessian_largest"].where(measured.epochs["seed"] != 0)
     ))  # fmt: skip
     for today, before in ((measured, runs), (runs, measured), (partly, measured), (measured, partly)):
-        found = gate(today, baseline_rows(before), Margins(), Declared())
+        found = gate(today, select_baseline_rows(before), Margins(), Declared())
         assert "log eigenvalue" not in {c.quantity for c in found}
     with pytest.raises(HarnessError, match=r"eigenvalue.*greater than 1"):
-        margins_of({"eigenvalue": 1.0})
+        build_margins({"eigenvalue": 1.0})
 
 
 def test_gate_checks_what_is_asked_for_alone(baseline: Path) -> None:
@@ -425,28 +431,30 @@ def test_a_baseline_keeps_what_its_runs_ran_with(tmp_path: Path) -> None:
     ]
     write_baseline(results, tmp_path / "b.parquet", manifests)
     kept = read_baseline(tmp_path / "b.parquet")
-    assert changes(manifests, kept) == ["configuration: the same"]
+    assert list_changes(manifests, kept) == ["configuration: the same"]
     today = json.loads(json.dumps(manifests).replace("0.05", "0.15").replace("2.12.0", "2.13.0"))
     today[1]["configuration"]["training"]["batch_size"] = 32
-    assert changes(today, kept) == [
+    assert list_changes(today, kept) == [
         "configuration: training.learning_rate 0.05 -> 0.15; training.batch_size 64 -> 32 (new)",
         "made with: torch 2.12.0 -> 2.13.0",
     ]
-    assert changes([], kept) == ["configuration: not compared, these results keep none"]
+    assert list_changes([], kept) == ["configuration: not compared, these results keep none"]
     write_baseline(results, tmp_path / "old.parquet")  # as older versions wrote them
-    assert changes(manifests, read_baseline(tmp_path / "old.parquet")) == [
+    assert list_changes(manifests, read_baseline(tmp_path / "old.parquet")) == [
         "configuration: not compared, the baseline keeps none, as those of imported runs do"
     ]
 
 
 def test_exact_mode_finds_the_first_changed_epoch(baseline: Path) -> None:
     again = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
-    assert exact(again, read_baseline(baseline)) == []
+    assert compare_exactly(again, read_baseline(baseline)) == []
     place = (again.epochs["seed"] == 3) & (again.epochs["epoch"] >= 2)
     again.epochs.loc[place, "train_loss"] += 1e-12
-    assert exact(again, read_baseline(baseline)) == ["darts, seed 3: from epoch 2 on, first in train_loss"]
+    assert compare_exactly(again, read_baseline(baseline)) == ["darts, seed 3: from epoch 2 on, first in train_loss"]
     fewer = again.of_seeds(range(11))
-    assert exact(fewer, read_baseline(baseline))[-1] == "darts, seed 11: 0 epochs are there, the baseline has 4"
+    assert (
+        compare_exactly(fewer, read_baseline(baseline))[-1] == "darts, seed 11: 0 epochs are there, the baseline has 4"
+    )
 
 
 def test_a_baseline_of_language_models_keeps_their_perplexity(tmp_path: Path) -> None:
@@ -454,11 +462,11 @@ def test_a_baseline_of_language_models_keeps_their_perplexity(tmp_path: Path) ->
     words = replace(results, epochs=results.epochs.rename(columns={"supernet_accuracy_pct": "supernet_perplexity"}))
     write_baseline(words, tmp_path / "words.parquet")
     baseline = read_baseline(tmp_path / "words.parquet")
-    assert exact(words, baseline) == []
+    assert compare_exactly(words, baseline) == []
     assert {check.identical for check in gate(words, baseline, Margins(), Declared())} == {True}
-    assert "first in supernet_perplexity" in exact(results, baseline)[0]
+    assert "first in supernet_perplexity" in compare_exactly(results, baseline)[0]
     words.epochs.loc[words.epochs["epoch"] == 20, "supernet_perplexity"] += 1e-12
-    assert "from epoch 20 on, first in supernet_perplexity" in exact(words, baseline)[0]
+    assert "from epoch 20 on, first in supernet_perplexity" in compare_exactly(words, baseline)[0]
     baseline.drop(columns="supernet_perplexity").to_parquet(tmp_path / "without.parquet")
     with pytest.raises(HarnessError, match="is no baseline of this tool"):
         read_baseline(tmp_path / "without.parquet")
@@ -543,16 +551,16 @@ def test_gate_margins_are_checked() -> None:
 
 def test_tables_for_papers() -> None:
     rows = [{"method": "a_b", "p": 0.5, "x": None}, {"method": "c & d", "p": 1, "x": "50 %"}]
-    assert markdown(rows).splitlines() == [
+    assert render_markdown_table(rows).splitlines() == [
         "| method | p | x |",
         "| --- | ---: | --- |",
         "| a_b | 0.5 |  |",
         "| c & d | 1 | 50 % |",
     ]
-    lines = latex(rows).splitlines()
+    lines = render_latex_table(rows).splitlines()
     assert lines[0] == r"\begin{tabular}{lrl}"
     assert lines[3:6] == [r"\midrule", r"a\_b & 0.5 &  \\", r"c \& d & 1 & 50 \% \\"]
-    assert latex([]) == markdown([]) == ""
+    assert render_latex_table([]) == render_markdown_table([]) == ""
 
 
 def test_thousands_of_methods_take_seconds() -> None:
@@ -586,7 +594,7 @@ def on_machines(where: dict[tuple[str, int], str], paired: bool | None = None) -
     rng = np.random.default_rng(0)
     runs = {m: {s: [30 + shift + float(rng.normal())] for s in range(8)} for m, shift in (("base", 0.0), ("new", -1.0))}
     results = replace(of_errors(runs), machines=where)
-    return compare(endpoints(results, Declared(paired=paired)), Declared(paired=paired))
+    return compare(compute_endpoints(results, Declared(paired=paired)), Declared(paired=paired))
 
 
 def test_runs_of_several_machines_say_so_and_are_compared_within_them() -> None:

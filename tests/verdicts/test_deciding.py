@@ -10,12 +10,12 @@ import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
-from harness.results.load import of_study
+from harness.results.load import load_study_runs
 from harness.runs.execute import Outcome, plan
 from harness.runs.prepare import prepare
 from harness.runs.preregistration import DECLARED, Declared
 from harness.runs.study import Study, load_study
-from harness.verdicts.deciding import Look, first_look, looked_at, run_until_decided
+from harness.verdicts.deciding import Look, find_first_look, run_until_decided, select_looked_at
 from tests.support.studies import write_until_decided
 
 
@@ -34,7 +34,7 @@ def looks(study: Study, out: Path, places: int = 1) -> tuple[list[Look], list[Ou
 def test_seeds_are_added_until_it_is_decided(file: Path, tmp_path: Path) -> None:
     study = load_study(file)
     seen, outcomes = looks(study, tmp_path / "out")
-    assert seen[0].seeds == first_look(study) == 8
+    assert seen[0].seeds == find_first_look(study) == 8
     assert [look.seeds for look in seen] == list(range(8, 8 + len(seen)))
     assert [look.over for look in seen] == [False] * (len(seen) - 1) + [True]
     assert not any(outcome.error for outcome in outcomes)
@@ -42,10 +42,10 @@ def test_seeds_are_added_until_it_is_decided(file: Path, tmp_path: Path) -> None
     assert seen[-1].pairs[0].state == "higher"
     assert seen[-1].lines[0] == f"decided after {seen[-1].seeds} of at most 25 seeds"
     assert seen[-1].lines[-1].startswith("fixed tests of so many seeds, good for a single look, would have said: one")
-    finished = of_study(study, tmp_path / "out")
+    finished = load_study_runs(study, tmp_path / "out")
     assert (finished.standing, finished.missing) == (DECLARED, 0)
     assert looks(study, tmp_path / "out")[1] == []  # decided: nothing is left to run
-    assert len(looked_at(plan(study, tmp_path / "out"))) == len(outcomes)
+    assert len(select_looked_at(plan(study, tmp_path / "out"))) == len(outcomes)
 
 
 def test_what_is_equivalent_is_decided_and_what_is_not_ends_at_the_most(file: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_declared_afterwards_is_exploratory(file: Path, tmp_path: Path) -> None:
     usual = load_study(file, ["comparison.until_decided=false"], "0..8")
     prepare(usual, tmp_path).begin(["cpu"])
     harness.run(file, out=tmp_path, jobs=1)
-    assert of_study(load_study(file), tmp_path).standing.startswith("exploratory: until_decided changed")
+    assert load_study_runs(load_study(file), tmp_path).standing.startswith("exploratory: until_decided changed")
     assert Declared() == Declared.model_validate({"until_decided": False})
 
 

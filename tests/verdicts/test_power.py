@@ -12,10 +12,10 @@ from scipy.stats import norm
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import Endpoints, compute_endpoints
 from harness.runs.preregistration import Declared
 from harness.verdicts.compare import compare
-from harness.verdicts.power import Power, powers
+from harness.verdicts.power import Power, compute_powers
 from tests.conftest import ROOT
 from tests.support.results import of_errors
 
@@ -29,7 +29,7 @@ def ends(shift: float, sd: float, n: int, *, others: int = 0) -> Endpoints:
     new = {seed: [50.0, 50 + float(d)] for seed, d in enumerate(difference)}
     runs = {"base": {seed: [50.0, 50.0] for seed in range(n)}, "new": new}
     runs |= {f"m{i}": new for i in range(others)}
-    return endpoints(of_errors(runs), Declared())
+    return compute_endpoints(of_errors(runs), Declared())
 
 
 def by_difference(found: list[Power]) -> dict[float, Power]:
@@ -38,7 +38,7 @@ def by_difference(found: list[Power]) -> dict[float, Power]:
 
 def test_power_is_that_of_a_normal_shift() -> None:
     """200 pilots, so that drawing them again is drawing from the normal distribution: Noether's power of the test."""
-    found = by_difference(powers(ends(-1.0, 2.0, 200), ROPED, 17))
+    found = by_difference(compute_powers(ends(-1.0, 2.0, 200), ROPED, 17))
     seen = next(each for each in found.values() if each.seen)
     assert seen.difference == pytest.approx(-1, abs=0.02)
     for n in (20, 40, 80):
@@ -52,16 +52,16 @@ def test_power_is_that_of_a_normal_shift() -> None:
 
 
 def test_no_difference_is_shown_as_often_as_the_level_and_equivalence_needs_many() -> None:
-    none = by_difference(powers(ends(-1.0, 2.0, 200), ROPED, 10))[0.0]
+    none = by_difference(compute_powers(ends(-1.0, 2.0, 200), ROPED, 10))[0.0]
     assert none.power[5] == 0
     assert none.power[120] > 0.95
-    assert by_difference(powers(ends(-1.0, 2.0, 200), Declared(rope=0.1), 10))[0.0].enough == inf
+    assert by_difference(compute_powers(ends(-1.0, 2.0, 200), Declared(rope=0.1), 10))[0.0].enough == inf
 
 
 def test_more_pairs_cost_power_and_so_does_looking() -> None:
-    one = by_difference(powers(ends(-2.0, 2.0, 60), ROPED, 10))
-    four = by_difference(powers(ends(-2.0, 2.0, 60, others=3), ROPED, 10))
-    looked = by_difference(powers(ends(-2.0, 2.0, 60), Declared(rope=2.0, until_decided=True), 10))
+    one = by_difference(compute_powers(ends(-2.0, 2.0, 60), ROPED, 10))
+    four = by_difference(compute_powers(ends(-2.0, 2.0, 60, others=3), ROPED, 10))
+    looked = by_difference(compute_powers(ends(-2.0, 2.0, 60), Declared(rope=2.0, until_decided=True), 10))
     seen = next(d for d, each in one.items() if each.seen)
     assert four[seen].enough > one[seen].enough
     assert looked[seen].enough > one[seen].enough
@@ -71,22 +71,22 @@ def test_more_pairs_cost_power_and_so_does_looking() -> None:
 
 def test_the_side_is_the_pilots_and_ties_are_counted() -> None:
     found = ends(3.0, 2.0, 20)
-    assert {np.sign(each.difference) for each in powers(found, ROPED, 10)} == {0, 1}
-    tied = endpoints(
+    assert {np.sign(each.difference) for each in compute_powers(found, ROPED, 10)} == {0, 1}
+    tied = compute_endpoints(
         of_errors({"base": {s: [9.0] for s in range(8)}, "new": {s: [9.0 + s // 4] for s in range(8)}}), Declared()
     )
-    assert powers(tied, ROPED, 10)[0].tied == 0.5
+    assert compute_powers(tied, ROPED, 10)[0].tied == 0.5
 
 
 def test_too_few_pilots_are_refused() -> None:
     with pytest.raises(HarnessError, match="3 pilots of 'new' and 'base' say too little"):
-        powers(ends(1.0, 1.0, 3), ROPED, 10)
+        compute_powers(ends(1.0, 1.0, 3), ROPED, 10)
 
 
 def test_what_would_have_been_needed_is_near_what_made_up_studies_need() -> None:
     found = ends(-1.0, 2.0, 30)
     (pair,) = compare(found, Declared(level=0.001))
-    (seen,) = [each for each in powers(found, Declared(level=0.001), 10) if each.seen]
+    (seen,) = [each for each in compute_powers(found, Declared(level=0.001), 10) if each.seen]
     assert pair.state == "open"
     assert f"what was seen would need about {pair.needed:.0f} pairs" in pair.verdict
     assert pair.needed == pytest.approx(seen.enough, rel=0.25)

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, endpoints
+from harness.results.endpoints import Endpoints, compute_endpoints
 from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.tables.measure import Measure
-from harness.verdicts.baseline import baseline_rows
+from harness.verdicts.baseline import select_baseline_rows
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol
-from harness.verdicts.collapse import UNKNOWN, base_rate
+from harness.verdicts.collapse import UNKNOWN, compute_base_rate
 from harness.verdicts.compare import Pair, compare, describe
-from harness.verdicts.gate import Margins, gate, overall, summary, unchecked
-from harness.verdicts.paper import paper_table
+from harness.verdicts.gate import Margins, gate, judge_overall, list_unchecked, summarize_checks
+from harness.verdicts.paper import build_paper_table
 from tests.conftest import ROOT
 from tests.support.results import TABLE, finished, made_up, of_errors
 
@@ -43,7 +43,7 @@ def studies(draw: st.DrawFn, methods: tuple[str, ...] = ("a", "b"), least: int =
 
 def pairs_of(runs: Runs, declared: Declared | None = None) -> dict[str, Pair]:
     declared = declared or Declared(baseline="a", rope=2.0)
-    return {p.new: p for p in compare(endpoints(of_errors(runs), declared), declared)}
+    return {p.new: p for p in compare(compute_endpoints(of_errors(runs), declared), declared)}
 
 
 # -- compare -------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_order_of_rows_and_numbers_of_seeds_do_not_matter(runs: Runs, random: ob
     epochs = results.epochs.iloc[places].reset_index(drop=True)
     other = replace(results, epochs=epochs, timing=results.timing.iloc[places[::-1]].reset_index(drop=True))
     declared = Declared(baseline="a", rope=2.0, failure="degraded")
-    (pair,), (shuffled,) = (compare(endpoints(r, declared), declared) for r in (results, other))
+    (pair,), (shuffled,) = (compare(compute_endpoints(r, declared), declared) for r in (results, other))
     assert shuffled.numbers() == pair.numbers()
     renumbered = {m: {100 + 7 * s: e for s, e in r.items()} for m, r in runs.items()}
     assert pairs_of(renumbered)["b"].shift.test == pair.shift.test
@@ -183,8 +183,8 @@ def test_a_mark_is_the_verdict_s(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     ranks = {m: [[int(r)] for r in rng.integers(low, 15_000, n)] for m, low in (("a", 8_000), ("b", 0))}
     results = made_up(ranks)
-    (pair,) = compare(endpoints(results, Declared()), Declared())
-    rows, _ = paper_table(finished(results), [TABLE.test])
+    (pair,) = compare(compute_endpoints(results, Declared()), Declared())
+    rows, _ = build_paper_table(finished(results), [TABLE.test])
     mark = {"lower": "*", "higher": "†"}.get(pair.state, "")
     assert rows[1]["digits100 x-test"].removesuffix(mark)[-1].isdigit()
     assert rows[1]["digits100 x-test"].endswith(mark)
@@ -210,7 +210,9 @@ def test_a_claim_is_decided_as_the_pair_is(runs: Runs) -> None:
 
 
 def answer(today: Results, before: Results, only: tuple[str, ...] = ()) -> str:
-    return overall(gate(today, baseline_rows(before), Margins(error=5), Declared(failure="degraded"), only))
+    return judge_overall(
+        gate(today, select_baseline_rows(before), Margins(error=5), Declared(failure="degraded"), only)
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -233,9 +235,9 @@ def test_deleting_a_run_never_makes_the_gate_stable(runs: Runs, data: st.DataObj
 def test_a_run_without_a_value_counts_as_missing(runs: Runs, data: st.DataObject) -> None:
     gone = data.draw(st.integers(0, len(runs["m"]) - 1))
     today = {"m": runs["m"] | {gone: [50.0, float("nan")]}}
-    checks = gate(of_errors(today), baseline_rows(of_errors(runs)), Margins(error=5), Declared())
+    checks = gate(of_errors(today), select_baseline_rows(of_errors(runs)), Margins(error=5), Declared())
     assert all(f"seed {gone} has no value after its last epoch today" in c.lacking for c in checks)
-    assert overall(checks) != "stable"
+    assert judge_overall(checks) != "stable"
 
 
 @pytest.mark.parametrize("others", [False, True], ids=["the same seeds", "other seeds"])
@@ -265,14 +267,14 @@ def test_margins_that_cannot_fail_are_refused() -> None:
         (Margins(error=100), "--error 100 can never be exceeded"),
     ):
         with pytest.raises(HarnessError, match=told):
-            gate(runs, baseline_rows(runs), margins, Declared())
+            gate(runs, select_baseline_rows(runs), margins, Declared())
 
 
 def test_endpoints_of_nothing_are_a_sentence() -> None:
     runs = of_errors({"m": {0: [float("nan")] * 3}})
     with pytest.raises(HarnessError, match="no run has a value at any epoch"):
-        endpoints(runs, Declared())
-    assert isinstance(endpoints(of_errors({"m": {0: [1.0, 2.0]}}), Declared()), Endpoints)
+        compute_endpoints(runs, Declared())
+    assert isinstance(compute_endpoints(of_errors({"m": {0: [1.0, 2.0]}}), Declared()), Endpoints)
 
 
 # -- what is known of a collapse ---------------------------------------------------------------------------------------
@@ -290,15 +292,17 @@ def test_a_base_rate_is_of_the_measure_that_judges() -> None:
         error = 100 - table.row_values(measure)
         runs = error[rng.integers(0, len(error), (40_000, epochs))]
         seen = (runs[:, -1] >= runs.min(axis=1) + 5).mean()
-        assert base_rate(results, declared, measure).cells == pytest.approx(seen, abs=0.01)
-    assert np.isnan(base_rate(results, declared, Measure.parse("cifar100/x-valid@200")).cells)  # of a part of the cells
+        assert compute_base_rate(results, declared, measure).cells == pytest.approx(seen, abs=0.01)
+    assert np.isnan(
+        compute_base_rate(results, declared, Measure.parse("cifar100/x-valid@200")).cells
+    )  # of a part of the cells
 
 
 def test_a_run_whose_last_cell_is_not_known_counts_neither_way() -> None:
     results = Results.of_folder(ROOT / "results" / "published" / "cifar10-8")
     measure = Measure.parse("cifar100/x-valid@200")
     declared = Declared(failure="degraded", degraded=5.0)
-    found = endpoints(results, declared, measure)
+    found = compute_endpoints(results, declared, measure)
     rows = results.rows(measure)
     for method in found.methods:
         errors = [
@@ -310,19 +314,19 @@ def test_a_run_whose_last_cell_is_not_known_counts_neither_way() -> None:
 
 def test_no_median_no_collapse() -> None:
     runs = {"a": {s: [9.0, 5.0 + s] for s in range(8)}, "b": {s: [9.0, 6.0 + s] for s in range(8)}}
-    found = endpoints(of_errors(runs), Declared())  # worse than a median that nobody knows
+    found = compute_endpoints(of_errors(runs), Declared())  # worse than a median that nobody knows
     assert found.failures("a") == (0, 0)
     (pair,) = compare(found, Declared())
     assert pair.row()["collapsed"] == "not known vs not known"
     assert "collapsed" not in pair.verdict
     assert [row["collapsed"] for row in describe(found, Declared(), UNKNOWN)] == ["not known", "not known"]
-    checks = gate(of_errors(runs), baseline_rows(of_errors(runs)), Margins(), Declared())
+    checks = gate(of_errors(runs), select_baseline_rows(of_errors(runs)), Margins(), Declared())
     assert {c.quantity for c in checks} == {"final error", "runs beyond the worst"}
 
 
 def test_equal_runs_are_told_to_be_equal_and_pairs_are_of_two() -> None:
     runs = {m: {s: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")}
-    (pair,) = compare(endpoints(of_errors(runs), Declared(failure="degraded")), Declared(failure="degraded"))
+    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(failure="degraded")), Declared(failure="degraded"))
     assert pair.finding == "b against a: no difference: both are the same in every run (8 pairs of runs)"
     for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
         with pytest.raises(ValidationError, match="compared"):
@@ -332,16 +336,19 @@ def test_equal_runs_are_told_to_be_equal_and_pairs_are_of_two() -> None:
 def test_a_gate_says_what_it_does_not_look_at() -> None:
     before = of_errors({m: {s: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")})
     today = of_errors({"a": {s: [9.0, 5.0 + s] for s in range(9)}, "c": {0: [9.0, 5.0]}})
-    baseline = baseline_rows(before)
-    told = unchecked(today, baseline, ["a"])
+    baseline = select_baseline_rows(before)
+    told = list_unchecked(today, baseline, ["a"])
     assert told == [
         "not checked: b (--only)",
         "not checked: c, of which the baseline has no run",
         "not checked: a seed 8, which the baseline lacks",
     ]
     checks = gate(today, baseline, Margins(), Declared(), ["a"])
-    assert summary(checks) == "stable: identical: every row of the baseline's runs of a is there again, to the last bit"
+    assert (
+        summarize_checks(checks)
+        == "stable: identical: every row of the baseline's runs of a is there again, to the last bit"
+    )
     moved = of_errors({m: {s + 100: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")})
-    assert "a: no seed of the baseline is there, so all runs of both sides are compared" in unchecked(
+    assert "a: no seed of the baseline is there, so all runs of both sides are compared" in list_unchecked(
         moved, baseline, []
     )

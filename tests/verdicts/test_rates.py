@@ -11,9 +11,9 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from harness.results.folders import load_folder
-from harness.results.importers.base import LEARNING_RATE, import_logs, importer_of
+from harness.results.importers.base import LEARNING_RATE, find_importer, import_logs
 from harness.tables.catalog import open_table
-from harness.verdicts.rates import fit_schedule, shifted_rates
+from harness.verdicts.rates import find_shifted_rates, fit_schedule
 
 EPOCHS = 20
 
@@ -44,10 +44,10 @@ def printed(step_first: bool, ask: Callable[[CosineAnnealingLR], float]) -> tupl
 def test_rates_as_they_should_be_are_not_suspicious() -> None:
     said, _ = printed(False, lambda s: s.get_last_lr()[0])
     assert said[0] == 0.025
-    assert list(shifted_rates(run(said))) == []
-    assert list(shifted_rates(run(said[:12]))) == []
-    assert list(shifted_rates(run([0.025] * EPOCHS))) == []
-    assert list(shifted_rates(run(list(np.linspace(0.1, 0.01, EPOCHS))))) == []
+    assert list(find_shifted_rates(run(said))) == []
+    assert list(find_shifted_rates(run(said[:12]))) == []
+    assert list(find_shifted_rates(run([0.025] * EPOCHS))) == []
+    assert list(find_shifted_rates(run(list(np.linspace(0.1, 0.01, EPOCHS))))) == []
 
 
 @pytest.mark.parametrize("asked", ["get_lr", "get_last_lr"])
@@ -58,7 +58,7 @@ def test_a_step_at_the_beginning_of_an_epoch_is_an_epoch_early(asked: str) -> No
     assert found is not None
     assert (found.length, found.shift, found.recursive) == (EPOCHS, 1, asked == "get_lr")
     assert [found.used(e) for e in range(EPOCHS)] == pytest.approx(used, abs=1e-7)
-    told = dict(shifted_rates(run(said)))
+    told = dict(find_shifted_rates(run(said)))
     assert set(told) == {"the learning rate is shifted by an epoch"} | (
         {"the printed learning rates are not those used"} if asked == "get_lr" else set()
     )
@@ -86,7 +86,7 @@ def test_what_get_lr_prints_is_not_what_was_used(shared_data: Path) -> None:
 
 def test_a_rate_that_comes_late_is_told() -> None:
     said, _ = printed(False, lambda s: s.get_last_lr()[0])
-    ((what, evidence),) = shifted_rates(run([said[0], *said[:-1]]))
+    ((what, evidence),) = find_shifted_rates(run([said[0], *said[:-1]]))
     assert what == "the learning rate is shifted by an epoch"
     assert evidence.endswith("each an epoch late: epoch 2 of training has that of epoch 1, 0.025")
 
@@ -97,8 +97,8 @@ def test_a_part_of_a_log_and_epochs_from_zero_are_told_and_few_decimals_are_not(
     longer = [0.001 + 0.012 * (1 + np.cos(np.pi * (e + 1) / 50)) for e in range(12)]
     few = [round(rate, 5) for rate in said]
     for rows in (from_zero, run([float(f"{rate:e}") for rate in longer]), run(few)):
-        assert [what for what, _ in shifted_rates(rows)] == ["the learning rate is shifted by an epoch"]
-    assert list(shifted_rates(run([round(rate, 3) for rate in said]))) == []
+        assert [what for what, _ in find_shifted_rates(rows)] == ["the learning rate is shifted by an epoch"]
+    assert list(find_shifted_rates(run([round(rate, 3) for rate in said]))) == []
 
 
 def test_text_logs_bring_their_rates(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_text_logs_bring_their_rates(tmp_path: Path) -> None:
         source = tmp_path / name.partition(".")[0] / name
         source.parent.mkdir()
         source.write_text("\n".join(text) + "\n")
-        folder, _ = import_logs(importer_of(source), source, open_table("nasbench201"), tmp_path / "in")
+        folder, _ = import_logs(find_importer(source), source, open_table("nasbench201"), tmp_path / "in")
         epochs = load_folder(folder).results.epochs
         assert epochs.set_index("epoch")[LEARNING_RATE].to_dict() == pytest.approx(
             {epoch + 1: rate for epoch, rate in enumerate(said)}
         )
-        assert [what for what, _ in shifted_rates(epochs)] == ["the learning rate is shifted by an epoch"]
+        assert [what for what, _ in find_shifted_rates(epochs)] == ["the learning rate is shifted by an epoch"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.tables.embedding import richest_table
+from harness.tables.embedding import find_richest_table
 from harness.verdicts.trace.explain import Explanation, Traced, Tracer
 from harness.verdicts.trace.printed import read_file, read_row
 from tests.conftest import ROOT
@@ -23,7 +23,7 @@ IMAGENET = ("ImageNet16-120/x-valid@200", "ImageNet16-120/x-test@200")
 
 @pytest.fixture(scope="module")
 def tracer() -> Tracer:
-    return Tracer(richest_table())
+    return Tracer(find_richest_table())
 
 
 def first(tracer: Tracer, text: str) -> Explanation:
@@ -31,7 +31,7 @@ def first(tracer: Tracer, text: str) -> Explanation:
 
 
 def named(text: str, *columns: str, runs: int | None = None) -> Traced:
-    return Tracer(richest_table(), columns, runs).trace(read_row(text))
+    return Tracer(find_richest_table(), columns, runs).trace(read_row(text))
 
 
 # -- known answers -------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_our_own_rows_are_found(tracer: Tracer) -> None:
 
 def test_a_row_takes_less_than_a_second() -> None:
     start = time.perf_counter()
-    Tracer(richest_table()).trace(read_row("39.77 54.30 15.03 15.61 16.43 16.32"))
+    Tracer(find_richest_table()).trace(read_row("39.77 54.30 15.03 15.61 16.43 16.32"))
     assert time.perf_counter() - start < 1
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.files import inside, write_file
+from harness.core.files import join_inside, write_file
 from harness.core.registry import Registry
-from harness.results.frames import Results, select, trial_mean
+from harness.results.frames import Results, average_trials, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,16 +50,16 @@ class FileExporter(Exporter):
     """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
 
     def write(self, results: Results, study: str, to: str | None) -> str:
-        path = Path(to) if to else inside(Path(), f"{study}.{self.name}")
-        write_file(path, self.encoded(tidy(results)))
+        path = Path(to) if to else join_inside(Path(), f"{study}.{self.name}")
+        write_file(path, self.encoded(tabulate_epochs(results)))
         return str(path)
 
     @abstractmethod
     def encoded(self, rows: pd.DataFrame) -> bytes:
-        """The file's bytes, of the rows that `tidy` gives."""
+        """The file's bytes, of the rows that `tabulate_epochs` gives."""
 
 
-def tidy(results: Results) -> pd.DataFrame:
+def tabulate_epochs(results: Results) -> pd.DataFrame:
     """One row a run and epoch, of all that is known.
 
     Columns: method, seed, epoch, arch, seconds (of the search), error_pct (of the derived architecture in the table's
@@ -74,20 +74,20 @@ def tidy(results: Results) -> pd.DataFrame:
     rows = results.rows().rename(columns=NAMES).drop(columns=["key"], errors="ignore")
     rows["alphas"] = [" ".join(f"{float(v)!r}" for v in values) for values in rows["alphas"]]
     for measure in [] if results.table is None else results.table.measures:
-        means = trial_mean(select(results.lookups, measure), keys, results.scale)
+        means = average_trials(select(results.lookups, measure), keys, results.scale)
         means = means.rename(columns={results.scale.column: str(measure)})
         rows = rows.merge(means, on=keys, how="left", validate="one_to_one")
     rest = [c for c in rows.columns if c not in FIRST]
     return rows[[*(c for c in FIRST if c in rows), *rest]]
 
 
-def runs_of(frame: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:
+def iterate_runs(frame: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:
     """Method, seed and rows of each run of a tidy frame."""
     for (method, seed), run in frame.groupby(["method", "seed"], sort=False):
         yield str(method), int(str(seed)), run.sort_values("epoch")
 
 
-def numbers_of(row: dict[str, Any]) -> dict[str, float]:
+def select_numbers(row: dict[str, Any]) -> dict[str, float]:
     """The numbers of a row that trackers show as curves; what is missing is left out."""
     left_out = ("seed", "epoch")
     return {
@@ -97,7 +97,7 @@ def numbers_of(row: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def fingerprint(run: pd.DataFrame) -> str:
+def hash_run(run: pd.DataFrame) -> str:
     """What tells a run from another of the same name: a hash of method, seed, architectures and losses."""
     import hashlib
 

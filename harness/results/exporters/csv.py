@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.core.markup import csv_of
+from harness.core.markup import write_csv_text
 from harness.results.exporters.base import FileExporter
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class CSV(FileExporter):
+class CSVExporter(FileExporter):
     """One CSV file, a row a run and epoch; `harness import csv` reads it again."""
 
     name = "csv"
 
     def encoded(self, rows: pd.DataFrame) -> bytes:
-        return csv_of(rows).encode()
+        return write_csv_text(rows).encode()

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
-from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
+from harness.core.files import explain_disk_errors
+from harness.results.exporters.base import Exporter, hash_run, iterate_runs, select_numbers, tabulate_epochs
 from harness.results.frames import Results
 
 MARK = "harness.run"
@@ -31,12 +31,12 @@ class MLflow(Exporter):
         except ImportError:
             raise HarnessError("exporting to MLflow needs its package: pip install mlflow-skinny, or mlflow") from None
         place = to or "mlruns"
-        with disk(Path(place)), reached(place):
-            client = MlflowClient(tracking_uri=address(place))
+        with explain_disk_errors(Path(place)), explain_server_errors(place):
+            client = MlflowClient(tracking_uri=format_address(place))
             known = client.get_experiment_by_name(study)
             experiment = known.experiment_id if known else client.create_experiment(study)
-        for method, seed, run in runs_of(tidy(results)):
-            mark = f"{method}/{seed}/{fingerprint(run)}"
+        for method, seed, run in iterate_runs(tabulate_epochs(results)):
+            mark = f"{method}/{seed}/{hash_run(run)}"
             there = client.search_runs([experiment], f"tags.`{MARK}` = '{mark}'")
             if any(found.info.status == "FINISHED" for found in there):
                 continue
@@ -51,7 +51,7 @@ class MLflow(Exporter):
                     row["epoch"],
                 )
                 for row in run.to_dict("records")
-                for name, value in numbers_of({str(k): v for k, v in row.items()}).items()
+                for name, value in select_numbers({str(k): v for k, v in row.items()}).items()
             ]
             for first in range(0, len(metrics), AT_ONCE):
                 client.log_batch(number, metrics=metrics[first : first + AT_ONCE])
@@ -62,7 +62,7 @@ class MLflow(Exporter):
 
 
 @contextmanager
-def reached(place: str) -> Iterator[None]:
+def explain_server_errors(place: str) -> Iterator[None]:
     """Turn what MLflow says of a server that does not answer, or of a database without its driver, into a sentence."""
     from mlflow.exceptions import MlflowException
 
@@ -75,6 +75,6 @@ def reached(place: str) -> Iterator[None]:
         raise HarnessError(f"MLflow cannot write to {place}: {first[:200]}") from None
 
 
-def address(place: str) -> str:
+def format_address(place: str) -> str:
     """A folder as an address; an address as it is."""
     return place if "://" in place else Path(place).resolve().as_uri()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
-from harness.results.exporters.base import Exporter, fingerprint, numbers_of, runs_of, tidy
+from harness.core.files import explain_disk_errors
+from harness.results.exporters.base import Exporter, hash_run, iterate_runs, select_numbers, tabulate_epochs
 from harness.results.frames import Results
 
 DONE = "harness-done"
@@ -24,10 +24,10 @@ class WandB(Exporter):
         except ImportError:
             raise HarnessError("exporting to Weights & Biases needs its package: pip install wandb") from None
         root = Path(to or "wandb-offline")
-        with disk(root):
+        with explain_disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-        for method, seed, run in runs_of(tidy(results)):
-            mark = fingerprint(run)
+        for method, seed, run in iterate_runs(tabulate_epochs(results)):
+            mark = hash_run(run)
             if any(root.glob(f"wandb/offline-run-*-{mark}/{DONE}")):
                 continue
             # the same id again: a killed export is overwritten where it is sent
@@ -43,7 +43,7 @@ class WandB(Exporter):
             )
             for row in run.to_dict("records"):
                 named = {str(k): v for k, v in row.items()}
-                tracked.log(numbers_of(named) | {"arch": named["arch"]}, step=int(named["epoch"]))
+                tracked.log(select_numbers(named) | {"arch": named["arch"]}, step=int(named["epoch"]))
             folder = Path(tracked.dir).parent
             tracked.finish()
             (folder / DONE).touch()

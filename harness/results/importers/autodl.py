@@ -7,9 +7,17 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import LEARNING_RATE, NAN, NOTHING, Epoch, Importer, Log
-from harness.results.importers.lines import Printed, arguments, arrays, messages, method_of, seed_of, text_logs
-from harness.results.importers.logits import logits_of
-from harness.results.importers.pieces import joined
+from harness.results.importers.lines import (
+    PrintedArray,
+    find_method,
+    find_seed,
+    find_text_logs,
+    iterate_messages,
+    parse_arguments,
+    parse_arrays,
+)
+from harness.results.importers.logits import read_logits
+from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Space
 
 CELL = re.compile(r"^<<<--->>> The (\d+)(?:-\d+)?-th epoch : (?!fo?und|find)(.+)$", re.DOTALL)
@@ -36,14 +44,14 @@ class AutoDL(Importer):
     tool = "AutoDL-Projects"
 
     def recognises(self, source: Path) -> bool:
-        return any(is_log(path) for path in text_logs(source, "log"))
+        return any(is_log(path) for path in find_text_logs(source, "log"))
 
     def read(self, source: Path, space: Space) -> Log:
-        files = [path for path in text_logs(source, "log") if is_log(path)]
+        files = [path for path in find_text_logs(source, "log") if is_log(path)]
         read = [run_of(path, space) for path in files]
         if not any(epochs for epochs, _ in read):
             raise HarnessError(f"{source} holds no log with '<<<--->>> The N-th epoch : Structure(..)' lines")
-        epochs, told = joined([epochs for epochs, _ in read], space)
+        epochs, told = join_pieces([epochs for epochs, _ in read], space)
         note = "the cell that is printed with an epoch is the state after it: epoch 0 of these logs is epoch 1 here"
         return Log(epochs, files, [note, *told, *(end for _, end in read if end)])
 
@@ -64,10 +72,10 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], str]:
     valid: dict[int, tuple[float, float]] = {}
     seconds: dict[int, float] = {}
     rates: dict[int, float] = {}
-    printed: dict[int, list[Printed]] = {}
+    printed: dict[int, list[PrintedArray]] = {}
     ended = ""
     last: int | None = None
-    for line in messages(path.read_text(encoding="utf-8", errors="replace")):
+    for line in iterate_messages(path.read_text(encoding="utf-8", errors="replace")):
         if found := CELL.match(line.text):
             last = int(found[1])
             cells[last] = f"{path}, line {line.number}", found[2].strip()
@@ -86,19 +94,19 @@ def run_of(path: Path, space: Space) -> tuple[list[Epoch], str]:
         elif END.search(line.text):
             ended = ended or f"{path}: what is chosen after the last epoch, from line {line.number} on, is left out"
             last = None
-        elif last is not None and (shown := arrays(line.text)):
+        elif last is not None and (shown := parse_arrays(line.text)):
             printed.setdefault(last, []).extend(shown)
-        elif not cells and (said := arguments(line.text)):
+        elif not cells and (said := parse_arguments(line.text)):
             told = {**told, **said}
     epochs = []
     for epoch, (where, cell) in sorted(cells.items()):
-        logits, digits = logits_of(printed.get(epoch, []), space)
+        logits, digits = read_logits(printed.get(epoch, []), space)
         loss, accuracy = valid.get(epoch, (NAN, NAN))
         epochs.append(
             Epoch(
                 where,
-                method_of(path.parent / "log", told),
-                seed_of(path, told),
+                find_method(path.parent / "log", told),
+                find_seed(path, told),
                 epoch + 1,
                 cell,
                 seconds=seconds.get(epoch, NAN),

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.files import inside, whole_folder, write_atomically
+from harness.core.files import join_inside, write_atomically, write_whole_folder
 from harness.core.registry import Registry
 from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.results.importers.gathered import Gathered
@@ -110,7 +110,7 @@ class Importer(ABC):
         return
 
 
-def importer_of(source: Path) -> Importer:
+def find_importer(source: Path) -> Importer:
     """The one importer that recognises a file or folder."""
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
@@ -157,31 +157,35 @@ def import_logs(
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
     name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.resolve().name
-    folder = inside(to, name)
+    folder = join_inside(to, name)
     if folder.is_dir() and any(folder.iterdir()) and not replace_older:
         raise HarnessError(
             f"{folder} is there, and logs of another source may have that name: --replace writes over it, --to names "
             "another place"
         )
-    searched = table.space if table is not None else space or only_space(importer, source)
+    searched = table.space if table is not None else space or find_only_space(importer, source)
     log = importer.read(source, searched)
-    epochs = relabelled(log.epochs, method, seed)
+    epochs = relabel_epochs(log.epochs, method, seed)
     if not epochs:
         raise HarnessError(f"{source} holds no epoch of any run")
     epochs = sorted(epochs, key=lambda e: (e.method, e.seed or 0, e.epoch))
-    epochs, told = in_percent(epochs, unit)
+    epochs, told = convert_to_percent(epochs, unit)
     rows = Gathered(searched, table)
-    for epoch, sampled in incumbents(list(checked(epochs)), searched, table):
+    for epoch, sampled in iterate_incumbents(list(check_epochs(epochs)), searched, table):
         _append(rows, epoch, sampled, importer)
-    told += [*remarks(epochs), *absent(rows)]
+    told += [*list_remarks(epochs), *describe_absent_cells(rows)]
     notes, read_from, paired = log.notes, log.files, log.paired
     del log, epochs  # of hundreds of thousands, before they are written
-    with whole_folder(folder) as draft:
+    with write_whole_folder(folder) as draft:
         files = write_tables(draft, rows.tables())
         manifest: dict[str, Any] = {
             "study": {"name": name, "space": searched.name, "comparison": {} if paired else {"paired": False}},
             "table": table and {"name": table.name, "fingerprint": table.fingerprint},
-            "imported": {"from": importer.tool, "files": [relative(p, source) for p in read_from], "notes": notes},
+            "imported": {
+                "from": importer.tool,
+                "files": [format_relative(p, source) for p in read_from],
+                "notes": notes,
+            },
             "runs": [],
             "files": files,
         }
@@ -189,7 +193,7 @@ def import_logs(
     return folder, [*notes, *told]
 
 
-def only_space(importer: Importer, source: Path) -> Space:
+def find_only_space(importer: Importer, source: Path) -> Space:
     """The space of some logs where nobody says it: the only one that reads their cells; an error names several."""
     found: list[Space] = []
     for kind in SPACES.classes.values():
@@ -210,11 +214,11 @@ SEVERAL = 20
 """Cells that are looked at to tell which space they are of."""
 
 
-def relative(path: Path, source: Path) -> str:
+def format_relative(path: Path, source: Path) -> str:
     return str(path.relative_to(source)) if path.is_relative_to(source) and path != source else path.name
 
 
-def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> list[Epoch]:
+def relabel_epochs(epochs: list[Epoch], method: str | None, seed: int | None) -> list[Epoch]:
     """The epochs under another name or seed, where the source holds only one; an error where one stays unknown."""
     methods, runs = {e.method for e in epochs}, {(e.method, e.seed) for e in epochs}
     if method is not None and len(methods) > 1:
@@ -240,7 +244,7 @@ def relabelled(epochs: list[Epoch], method: str | None, seed: int | None) -> lis
     return epochs
 
 
-def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], list[str]]:
+def convert_to_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], list[str]]:
     """The epochs with accuracies in %, and what has to be said of their unit.
 
     Where the unit is not stated, and no accuracy is above 1, it is percent, as formats say: that is what chance is
@@ -258,7 +262,7 @@ def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], lis
         return [e if e.percent else replace(e, accuracy=100 * e.accuracy) for e in read], []
     if unit == "percent" or not unstated or max(e.accuracy for e in unstated) > 1:
         return read, []
-    told = told_by_losses(unstated) or told_by_rise(unstated)
+    told = judge_unit_by_losses(unstated) or judge_unit_by_rise(unstated)
     if told:
         raise HarnessError(
             f"{unstated[0].where}: accuracies are in %, and none here is above 1, while {told}: say --unit fraction, "
@@ -269,14 +273,14 @@ def in_percent(epochs: list[Epoch], unit: Unit | None) -> tuple[list[Epoch], lis
     ]
 
 
-def told_by_losses(epochs: list[Epoch]) -> str:
+def judge_unit_by_losses(epochs: list[Epoch]) -> str:
     """What losses say against accuracies in %, none above 1; "" where they say nothing."""
     likely = [(e, math.exp(-loss)) for e in epochs for loss in (e.valid_loss, e.train_loss) if not math.isnan(loss)]
     wrong = sum(p > UNLIKELY * max(e.accuracy, 1e-6) / 100 for e, p in likely)
     return "the losses are those of a network that is right more often" if wrong * 2 > len(likely) else ""
 
 
-def told_by_rise(epochs: list[Epoch]) -> str:
+def judge_unit_by_rise(epochs: list[Epoch]) -> str:
     """What the course of accuracies says against %, none above 1; "" where it says nothing."""
     runs: dict[tuple[str, int | None], list[float]] = {}
     for e in epochs:
@@ -294,7 +298,7 @@ UNLIKELY = 10.0
 """How many times as likely as its accuracy a network gives the right class where the accuracy is no percentage."""
 
 
-def incumbents(epochs: list[Epoch], space: Space, table: Table | None) -> Iterator[tuple[Epoch, str | None]]:
+def iterate_incumbents(epochs: list[Epoch], space: Space, table: Table | None) -> Iterator[tuple[Epoch, str | None]]:
     """Every epoch with what is derived after it. Of sampled architectures that is the best so far by validation, as of
     our own searches that ask a table; the sampled one comes beside it."""
     best: dict[tuple[str, int | None], tuple[float, Epoch]] = {}
@@ -304,7 +308,7 @@ def incumbents(epochs: list[Epoch], space: Space, table: Table | None) -> Iterat
             continue
         score, run = epoch.score, (epoch.method, epoch.seed)
         if math.isnan(score) and table is not None and table.validation is not None:
-            with told_where(epoch):
+            with name_place_of_errors(epoch):
                 architecture = space.parse(epoch.architecture)
                 score = float(table.lookup(architecture, table.validation)) if table.holds(architecture) else NAN
         elif math.isnan(score):
@@ -318,7 +322,7 @@ def incumbents(epochs: list[Epoch], space: Space, table: Table | None) -> Iterat
 
 
 @contextmanager
-def told_where(epoch: Epoch) -> Iterator[None]:
+def name_place_of_errors(epoch: Epoch) -> Iterator[None]:
     """An error is told with the place of its epoch."""
     try:
         yield
@@ -326,7 +330,7 @@ def told_where(epoch: Epoch) -> Iterator[None]:
         raise HarnessError(f"{epoch.where}: {error}") from None
 
 
-def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
+def check_epochs(epochs: list[Epoch]) -> Iterator[Epoch]:
     """The epochs one by one, in the order of runs; an error names the row that cannot be right."""
     before: dict[tuple[str, int | None, int], Epoch] = {}
     last: Epoch | None = None
@@ -358,7 +362,7 @@ def checked(epochs: list[Epoch]) -> Iterator[Epoch]:
 def _append(rows: Gathered, epoch: Epoch, sampled: str | None, importer: Importer) -> None:
     """The rows of one epoch, with all that the table holds of its architecture."""
     space, table = rows.space, rows.table
-    with told_where(epoch):
+    with name_place_of_errors(epoch):
         architecture = rows.parse(epoch.architecture)
         counts = rows.look_up(architecture)
         beside = {} if sampled is None else {"sampled": rows.parse(sampled).encoding}
@@ -389,7 +393,7 @@ def _append(rows: Gathered, epoch: Epoch, sampled: str | None, importer: Importe
     )
 
 
-def absent(rows: Gathered) -> list[str]:
+def describe_absent_cells(rows: Gathered) -> list[str]:
     """How many epochs have a cell that the table, which holds a part of its space, does not."""
     table = rows.table
     if table is None or not table.complete:
@@ -405,7 +409,7 @@ def absent(rows: Gathered) -> list[str]:
     ]
 
 
-def remarks(epochs: list[Epoch]) -> list[str]:
+def list_remarks(epochs: list[Epoch]) -> list[str]:
     """What is uneven within and between the runs."""
     runs: dict[str, list[int]] = {}
     for e in epochs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
-from harness.results.importers.pieces import joined
+from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Space
 
 GENOTYPE = re.compile(r"genotype_(\d+)\.txt")
@@ -30,20 +30,20 @@ class ConfOpt(Importer):
     tool = "confopt"
 
     def recognises(self, source: Path) -> bool:
-        return source.is_dir() and bool(runs_of(source))
+        return source.is_dir() and bool(find_runs(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        runs = runs_of(source)
+        runs = find_runs(source)
         if not runs:
             raise HarnessError(f"{source} holds no confopt run: they are folders with genotypes/genotype_<epoch>.txt")
         pieces: list[list[Epoch]] = []
         shifted = False
         for run in runs:
-            method, seed = who(run)
+            method, seed = parse_owner(run)
             files = {int(m[1]): p for p in (run / "genotypes").iterdir() if (m := GENOTYPE.fullmatch(p.name))}
             shift = 1 if 0 in files else 0
             shifted |= bool(shift)
-            metrics = metrics_of(run / "log")
+            metrics = read_metrics(run / "log")
             pieces.append([])
             for number, path in sorted(files.items()):
                 train, valid, seconds = metrics.get(number, ((NAN, NAN), (NAN, NAN), NAN))
@@ -61,16 +61,16 @@ class ConfOpt(Importer):
                         percent=True,
                     )
                 )
-        epochs, told = joined(pieces, space)
+        epochs, told = join_pieces(pieces, space)
         note = "numbers of genotypes that begin at 0 are of states after an epoch: they are epochs 1, 2, .. here"
         return Log(epochs, [run / "genotypes" for run in runs], [*([note] if shifted else []), *told])
 
 
-def runs_of(source: Path) -> list[Path]:
+def find_runs(source: Path) -> list[Path]:
     return sorted({p.parent.parent for p in source.rglob("genotypes/genotype_*.txt") if GENOTYPE.fullmatch(p.name)})
 
 
-def who(run: Path) -> tuple[str, int]:
+def parse_owner(run: Path) -> tuple[str, int]:
     """Experiment and seed from the folders .../<experiment>/<space>/<dataset>/<seed>/supernet/<time>."""
     parts = run.resolve().parts
     kinds = [i for i, part in enumerate(parts) if part in ("supernet", "arch_selection")]
@@ -82,7 +82,7 @@ def who(run: Path) -> tuple[str, int]:
     return parts[place - 4], int(parts[place - 1])
 
 
-def metrics_of(log: Path) -> dict[int, tuple[tuple[float, float], tuple[float, float], float]]:
+def read_metrics(log: Path) -> dict[int, tuple[tuple[float, float], tuple[float, float], float]]:
     """(loss, accuracy in %) in training and in validation, and seconds since the beginning, by epoch."""
     found: dict[int, tuple[tuple[float, float], tuple[float, float], float]] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else ():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.markup import of_csv
+from harness.core.markup import unescape_csv
 from harness.results.importers.base import LEARNING_RATE, NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
@@ -25,7 +25,7 @@ OPTIONAL = ("seconds", "loss", "valid_loss", "accuracy", "alphas", *MEASURED)
 WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-class CSV(Importer):
+class CSVImporter(Importer):
     """Any tool's log as a CSV file: a row an epoch, with the columns method, seed, epoch, arch.
 
     method and seed may be said on the command line where the file holds one method, or one run. arch is a cell in any
@@ -46,14 +46,14 @@ class CSV(Importer):
         if not source.is_file():
             return False
         try:
-            header = text_of(source).partition("\n")[0]
+            header = read_source(source).partition("\n")[0]
         except (OSError, UnicodeDecodeError, EOFError):
             return False
         return {"epoch", "arch"} <= {name.strip().strip('"').lower() for name in header.split(",")}
 
     def read(self, source: Path, space: Space) -> Log:
         try:
-            rows = list(rows_of(text_of(source)))
+            rows = list(iterate_rows(read_source(source)))
         except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
             raise HarnessError(f"{source} cannot be read as a CSV file ({error})") from None
         header = self.header(source, rows[0][1] if rows else [])
@@ -76,7 +76,7 @@ class CSV(Importer):
         epochs = []
         while rows:  # each is dropped when it is read: there may be hundreds of thousands
             line, row = rows.pop()
-            epochs.append(epoch_of(f"{source}, line {line}", header, row))
+            epochs.append(parse_epoch(f"{source}, line {line}", header, row))
         unread = [name for name in header if name not in (*NEEDED, *OPTIONAL)]
         return Log(
             epochs, [source], [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
@@ -96,7 +96,7 @@ class CSV(Importer):
         return [own.get(name, f"{name} of the file" if name in self.columns else name) for name in header]
 
 
-def rows_of(text: str) -> Iterator[tuple[int, list[str]]]:
+def iterate_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not empty, each with its line. Cells that are there again are one text."""
     lines = csv.reader(io.StringIO(text))
     for row in lines:
@@ -104,12 +104,12 @@ def rows_of(text: str) -> Iterator[tuple[int, list[str]]]:
             yield lines.line_num, list(map(sys.intern, row))
 
 
-def text_of(source: Path) -> str:
+def read_source(source: Path) -> str:
     raw = gzip.decompress(source.read_bytes()) if source.suffix == ".gz" else source.read_bytes()
     return raw.decode("utf-8-sig")
 
 
-def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
+def parse_epoch(where: str, header: list[str], row: list[str]) -> Epoch:
     """One row, every cell checked."""
     if len(row) != len(header):
         raise HarnessError(f"{where}: {len(row)} values are there, for {len(header)} columns")
@@ -128,20 +128,20 @@ def epoch_of(where: str, header: list[str], row: list[str]) -> Epoch:
         raise HarnessError(f"{where}: {'method' if not cells.get('method', '-') else 'arch'} is empty")
     return Epoch(
         where,
-        of_csv(cells.get("method", "")),
-        read("seed", whole, "whole number") if "seed" in cells else None,
-        read("epoch", whole, "whole number"),
+        unescape_csv(cells.get("method", "")),
+        read("seed", parse_whole, "whole number") if "seed" in cells else None,
+        read("epoch", parse_whole, "whole number"),
         cells["arch"],
         seconds=read("seconds", number, "number", NAN),
         train_loss=read("loss", number, "number", NAN),
         valid_loss=read("valid_loss", number, "number", NAN),
         accuracy=read("accuracy", number, "number", NAN),
-        alphas=read("alphas", numbers, "list of numbers", ()),
+        alphas=read("alphas", parse_numbers, "list of numbers", ()),
         measured={name: read(name, number, "number", NAN) for name in MEASURED if name in header},
     )
 
 
-def whole(text: str) -> int:
+def parse_whole(text: str) -> int:
     """A whole number in plain digits: not 1_0, nor in those of another script."""
     if not WHOLE.fullmatch(text):
         raise ValueError
@@ -155,7 +155,7 @@ def number(text: str) -> float:
     return float(text)
 
 
-def numbers(text: str) -> tuple[float, ...]:
+def parse_numbers(text: str) -> tuple[float, ...]:
     """Numbers with spaces, commas or semicolons between them, or nested lists in the notation of JSON, numpy or torch,
     in their order; null is a missing one. ValueError where anything else is among them."""
     if not text.startswith(("[", "(", "{", "tensor", "array")):

@@ -15,19 +15,19 @@ from harness.core.errors import HarnessError
 from harness.results.importers.base import LEARNING_RATE, NAN, NOTHING, Epoch, Importer, Log
 from harness.results.importers.lines import (
     NUMBER,
-    Line,
-    Printed,
-    arguments,
-    arrays,
+    LogLine,
+    PrintedArray,
+    find_method,
+    find_seed,
+    find_statements,
+    find_text_logs,
     is_step,
-    messages,
-    method_of,
-    seed_of,
-    states,
-    text_logs,
+    iterate_messages,
+    parse_arguments,
+    parse_arrays,
 )
-from harness.results.importers.logits import kind_of, logits_of
-from harness.results.importers.pieces import joined
+from harness.results.importers.logits import classify_arrays, read_logits
+from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Space
 
 EPOCH = re.compile(r"^[\W_]*epoch\s*[:=#]?\s*\[?\s*(\d+)\b|^(?:train|valid)\w*: \[\s*(\d+)/\d+\] final", re.I)
@@ -88,11 +88,15 @@ class DartsLog(Importer):
     tool = "darts' text log"
 
     def recognises(self, source: Path) -> bool:
-        return any(looks_so(opening(path)) for path in logs_of(source))
+        return any(looks_like_log(read_beginning(path)) for path in find_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        files = [path for path in logs_of(source) if source.is_file() or looks_so(opening(path)) or begins(path)]
-        read = [piece for path in files for piece in pieces_of(path)]
+        files = [
+            path
+            for path in find_logs(source)
+            if source.is_file() or looks_like_log(read_beginning(path)) or begins_like_log(path)
+        ]
+        read = [piece for path in files for piece in split_pieces(path)]
         go_on(read)
         pieces = [epochs for piece in read for epochs in (piece.epochs(space), piece.projected(space)) if epochs]
         if not pieces:
@@ -101,7 +105,7 @@ class DartsLog(Importer):
                 f"{source} holds no log with 'epoch N ..' and 'genotype = ..' lines, nor the logits of {space.name}"
                 + (f": {empty}" if empty else "")
             )
-        epochs, told = joined(pieces, space)
+        epochs, told = join_pieces(pieces, space)
         notes: dict[str, list[str]] = {}
         for piece in read:
             for note in piece.notes(space):
@@ -109,12 +113,12 @@ class DartsLog(Importer):
         return Log(epochs, files, [*(f"{', '.join(dict.fromkeys(who))}: {note}" for note, who in notes.items()), *told])
 
 
-def logs_of(source: Path) -> list[Path]:
+def find_logs(source: Path) -> list[Path]:
     """The text logs of a folder, by name; where none has the name of one, every text file."""
-    return text_logs(source) or sorted(p for p in source.rglob("*.txt") if p.is_file())
+    return find_text_logs(source) or sorted(p for p in source.rglob("*.txt") if p.is_file())
 
 
-def opening(path: Path, size: int = 400_000) -> str:
+def read_beginning(path: Path, size: int = 400_000) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             return stream.read(size)
@@ -122,26 +126,28 @@ def opening(path: Path, size: int = 400_000) -> str:
         return ""
 
 
-def looks_so(text: str) -> bool:
+def looks_like_log(text: str) -> bool:
     """Whether a text has epochs, and cells or logits in them."""
     epochs = cells = False
-    for line in messages(text):
+    for line in iterate_messages(text):
         if "<<<--->>>" in line.text:  # of another tool
             return False
         epochs = epochs or EPOCH.search(line.text) is not None
-        cells = cells or cell_in(line.text) is not None or "[[" in line.text
+        cells = cells or find_cell(line.text) is not None or "[[" in line.text
         if epochs and cells:
             return True
     return False
 
 
-def begins(path: Path) -> bool:
+def begins_like_log(path: Path) -> bool:
     """Whether a file without any cell is a log that ended before one."""
-    said = [line.text for line in messages(opening(path))] if path.name.startswith("log") else []
-    return any(arguments(text) or EPOCH.search(text) for text in said) and not any("<<<--->>>" in text for text in said)
+    said = [line.text for line in iterate_messages(read_beginning(path))] if path.name.startswith("log") else []
+    return any(parse_arguments(text) or EPOCH.search(text) for text in said) and not any(
+        "<<<--->>>" in text for text in said
+    )
 
 
-def cell_in(text: str) -> str | None:
+def find_cell(text: str) -> str | None:
     """The cell that a message says is derived."""
     found = BARE.match(text) or CELL.match(text)
     return found[1].strip() if found else None
@@ -154,7 +160,7 @@ class State:
     where: str = ""
     cell: str = ""
     values: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
-    arrays: list[Printed] = field(default_factory=list)
+    arrays: list[PrintedArray] = field(default_factory=list)
     seconds: float = NAN
 
 
@@ -192,13 +198,13 @@ class Piece:
     @property
     def method(self) -> str:
         """The method; darts-pt's `darts-proj` searches, or goes on with a search, as `darts` does, and projects."""
-        method = PROJECTING.sub("", method_of(self.path, self.told))
+        method = PROJECTING.sub("", find_method(self.path, self.told))
         perturbed = PERTURBATIONS.get(self.told.get("perturb_alpha", "none"), "")
         return f"s{method}{perturbed}" if perturbed and "method" in self.told else method
 
     @property
     def seed(self) -> int | None:
-        return seed_of(self.path, self.told)
+        return find_seed(self.path, self.told)
 
     @property
     def retrains(self) -> bool:
@@ -216,7 +222,7 @@ class Piece:
     def epoch(self, number: int, state: State, space: Space) -> Epoch:
         values = state.values
         error, accuracy = values.get(("valid", "error")), values.get(("valid", "accuracy"))
-        logits, digits = logits_of(state.arrays, space)
+        logits, digits = read_logits(state.arrays, space)
         return Epoch(
             state.where,
             self.method,
@@ -238,7 +244,7 @@ class Piece:
         """The cell that is printed, or that the printed logits give; "" where there is neither."""
         if state.cell:
             return state.cell
-        logits, _ = logits_of(state.arrays, space)
+        logits, _ = read_logits(state.arrays, space)
         if not logits:
             return ""
         sizes = np.cumsum([a * b for a, b in space.alpha_shapes])[:-1]
@@ -313,7 +319,7 @@ class Piece:
     def oddities_of(self, own: Mapping[int, State], space: Space) -> list[str]:
         """What is unusual in how cells and weights are printed."""
         found = []
-        kinds = {kind_of(state.arrays, space) for state in own.values() if state.arrays}
+        kinds = {classify_arrays(state.arrays, space) for state in own.values() if state.arrays}
         if self.from_steps and own:
             found.append("it prints cells in the middle of epochs: the last one of each stands for the state after it")
         if "sample" in kinds:
@@ -325,15 +331,15 @@ class Piece:
         return found
 
 
-def pieces_of(path: Path) -> list[Piece]:
+def split_pieces(path: Path) -> list[Piece]:
     """The processes that wrote one file, one after the other."""
-    reader = Reader(path)
-    for line in messages(path.read_text(encoding="utf-8", errors="replace")):
+    reader = LogReader(path)
+    for line in iterate_messages(path.read_text(encoding="utf-8", errors="replace")):
         reader.read(line)
     return reader.pieces
 
 
-class Reader:
+class LogReader:
     """Reads the messages of a file one by one."""
 
     def __init__(self, path: Path) -> None:
@@ -357,9 +363,9 @@ class Reader:
     def piece(self) -> Piece:
         return self.pieces[-1]
 
-    def read(self, line: Line) -> None:
+    def read(self, line: LogLine) -> None:
         text = line.text
-        if found := arguments(text):
+        if found := parse_arguments(text):
             self.arguments(found)
             return
         if RESUMED.search(text):
@@ -381,7 +387,7 @@ class Reader:
             self.project(line, number)
         elif self.phase == "search" and self.piece.first is not None:
             self.search(line, text)
-        elif self.phase == "search" and (cell := cell_in(text)) is not None:
+        elif self.phase == "search" and (cell := find_cell(text)) is not None:
             self.before.append(State(f"{self.path}, line {line.number}", cell))
 
     def goes_on(self, number: int) -> bool:
@@ -403,7 +409,7 @@ class Reader:
         self.phase, self.trained, self.closed, self.staged = "search", False, False, False
         self.before, self.between, self.ended = [], State(), False
 
-    def enter(self, name: str, line: Line) -> None:
+    def enter(self, name: str, line: LogLine) -> None:
         """A phase begins. A projection that is all that a file holds needs no search before it."""
         if self.piece.first is None and name != "projection":
             return
@@ -412,7 +418,7 @@ class Reader:
             self.piece.phases.setdefault(name, self.piece.phases.pop(OTHER, line.number))
             self.piece.projected_epochs = max(self.piece.projected_epochs, name == "projection")
 
-    def header(self, number: int, line: Line) -> None:
+    def header(self, number: int, line: LogLine) -> None:
         """A message names an epoch, and may begin one of the search."""
         piece, printed = self.piece, RATE.search(line.text)
         rate = printed is not None
@@ -422,7 +428,7 @@ class Reader:
             piece.first is not None
             and piece.with_rate
             and not rate
-            and not states(line.text)
+            and not find_statements(line.text)
             and number + piece.shift < piece.last
         ):
             self.phase = OTHER  # the epochs of something else, which says later what it is
@@ -435,7 +441,9 @@ class Reader:
         if piece.first is None:
             self.begin(number, line)
         at = number + piece.shift
-        said_again = at == piece.last and not (rate and piece.with_rate and not states(line.text) and self.filled())
+        said_again = at == piece.last and not (
+            rate and piece.with_rate and not find_statements(line.text) and self.filled()
+        )
         if said_again:
             return
         if at <= piece.last:
@@ -448,7 +456,7 @@ class Reader:
                     Piece(self.path, dict(piece.told), began=line.time, first=number, with_rate=rate, shift=piece.shift)
                 )
             else:
-                raise begins_again(self.path, line, number)
+                raise refuse_second_beginning(self.path, line, number)
         self.phase = "search"
         self.piece.last = at
         if printed and printed[1]:
@@ -458,12 +466,12 @@ class Reader:
         if self.between.cell:
             piece.states[at + 1], self.between = self.between, State()
 
-    def begin(self, number: int, line: Line) -> None:
+    def begin(self, number: int, line: LogLine) -> None:
         """The first epoch of a process."""
         piece, rate = self.piece, RATE.search(line.text) is not None
         self.refuse_again(number, line)
         piece.first, piece.with_rate, piece.began = number, rate, line.time
-        if number == 1 and not piece.resumed and not int_of(piece.told.get("resume_epoch")):
+        if number == 1 and not piece.resumed and not parse_int(piece.told.get("resume_epoch")):
             piece.shift = -1
         done = OF.search(line.text) if is_step(line.text) else None
         piece.from_steps = done is not None and int(done[1]) > 0
@@ -477,22 +485,22 @@ class Reader:
         """Whether the epoch that the log is in says more than that it begins."""
         return self.trained or bool(self.piece.states.get(self.piece.last, State()).cell)
 
-    def refuse_again(self, number: int, line: Line) -> None:
+    def refuse_again(self, number: int, line: LogLine) -> None:
         """An error where the file holds the same run from its beginning again."""
         for before in self.pieces[:-1]:
             same = (before.method, before.seed) == (self.piece.method, self.piece.seed)
             if same and before.first == number and not self.piece.retrains:
-                raise begins_again(self.path, line, number)
+                raise refuse_second_beginning(self.path, line, number)
 
-    def search(self, line: Line, text: str) -> None:
+    def search(self, line: LogLine, text: str) -> None:
         """A message of an epoch of the search."""
-        found = states(text)
+        found = find_statements(text)
         if found and not self.closed:
             self.values(found)
         if is_step(text):
             self.trained = True
-        cell = cell_in(text)
-        printed = [] if cell is not None else arrays(text)
+        cell = find_cell(text)
+        printed = [] if cell is not None else parse_arrays(text)
         self.ended = self.ended or ENDS.search(text) is not None
         if cell is not None and self.ended and self.piece.from_steps:
             self.between = State(f"{self.path}, line {line.number}", cell, seconds=self.since(line))
@@ -511,7 +519,7 @@ class Reader:
         if np.isnan(state.seconds) or self.piece.from_steps:
             state.seconds = self.since(line)
 
-    def since(self, line: Line) -> float:
+    def since(self, line: LogLine) -> float:
         """Seconds since the process began."""
         return (line.time - self.piece.began).total_seconds() if self.piece.began and line.time else NAN
 
@@ -527,21 +535,21 @@ class Reader:
         for key, value in found.items():
             state.values.setdefault(key, value)
 
-    def later(self, line: Line) -> None:
+    def later(self, line: LogLine) -> None:
         """A message that is in no wording known: it is of the training, unless it stands at the epoch's very
         beginning."""
         if self.opened is None or line.time is None or (line.time - self.opened).total_seconds() > SAME_MOMENT:
             self.trained = True
 
-    def project(self, line: Line, number: int | None) -> None:
+    def project(self, line: LogLine, number: int | None) -> None:
         """A message of a projection: its last cell, and what was measured before that."""
         piece = self.piece
         if number is not None:
             piece.projected_epochs = max(piece.projected_epochs, number + 1)
         piece.began = piece.began or line.time
-        piece.projection.values |= states(line.text)
-        cell = cell_in(line.text)
-        printed = [] if cell is not None else arrays(line.text)
+        piece.projection.values |= find_statements(line.text)
+        cell = find_cell(line.text)
+        printed = [] if cell is not None else parse_arrays(line.text)
         piece.projection.arrays += printed
         if cell is not None:
             piece.projection.cell = cell
@@ -549,14 +557,14 @@ class Reader:
             piece.projection.where, piece.projection.seconds = f"{self.path}, line {line.number}", self.since(line)
 
 
-def begins_again(path: Path, line: Line, number: int) -> HarnessError:
+def refuse_second_beginning(path: Path, line: LogLine, number: int) -> HarnessError:
     return HarnessError(
         f"{path}, line {line.number}: epoch {number} begins a second time: the file holds more than one run; put what "
         "stands before and behind that into files of their own, in folders that are called after them"
     )
 
 
-def int_of(text: str | None) -> int:
+def parse_int(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
 
 
@@ -566,5 +574,5 @@ def go_on(pieces: list[Piece]) -> None:
         if piece.states or not (piece.projection.cell or piece.projection.arrays):
             continue
         own = [p for p in pieces if p.states and (p.method, p.seed) == (piece.method, piece.seed)]
-        piece.after = int_of(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
+        piece.after = parse_int(piece.told.get("resume_epoch")) or max((max(p.states) for p in own), default=0)
         piece.after_s = max((s.seconds for p in own for s in p.states.values() if s.seconds >= 0), default=0.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.runs.rows import architecture_record, lookup_records
+from harness.runs.rows import lookup_records, record_architecture
 from harness.spaces.base import Architecture, Space
 from harness.tables.table import Table
 
@@ -51,7 +51,7 @@ class Gathered:
             if self.table is not None:
                 self._of = self._of or [{key: row[key] for key in KEYS} for row in found]
                 self._values.append([row[self.table.scale.column] for row in found])
-            self._records.append(architecture_record(architecture, self.space))
+            self._records.append(record_architecture(architecture, self.space))
             place = self._cells[architecture.encoding] = len(self._records) - 1
         return dict(self._records[place])
 
@@ -91,15 +91,15 @@ class Gathered:
             some = slice(first, first + max(1, AT_ONCE // wide))
             count = len(places[some])
             columns = {
-                name: repeated(self.epochs[name][some], np.repeat(np.arange(count), wide))
+                name: repeat_values(self.epochs[name][some], np.repeat(np.arange(count), wide))
                 for name in ("method", "seed", "epoch")
             }
-            columns |= {name: repeated(told, np.tile(np.arange(wide), count)) for name, told in keys.items()}
+            columns |= {name: repeat_values(told, np.tile(np.arange(wide), count)) for name, told in keys.items()}
             columns[self.table.scale.column] = pa.array(values[places[some]].ravel(), from_pandas=True)
             yield pa.table(columns)
 
 
-def repeated(values: list[Any], places: Any) -> pa.Array:
+def repeat_values(values: list[Any], places: Any) -> pa.Array:
     """The values at these places: text, or whole numbers."""
     import pyarrow as pa
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.stamps import Clock, message, stamp
+from harness.core.stamps import StampClock, match_stamp, strip_stamp
 
 LONGEST = 400
 """Lines that one array, genotype or list of arguments may take."""
@@ -21,7 +21,7 @@ NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)"
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One message: its line's number, its time where it or a line before it has one, and its text."""
 
     number: int
@@ -29,25 +29,25 @@ class Line:
     text: str
 
 
-def messages(text: str) -> Iterator[Line]:
+def iterate_messages(text: str) -> Iterator[LogLine]:
     """The messages of a log; one that goes over several lines is one message."""
-    clock = Clock()
+    clock = StampClock()
     rows = text.splitlines()
     at = 0
     while at < len(rows):
         clock.read(rows[at])
-        said, first = message(rows[at]), at
+        said, first = strip_stamp(rows[at]), at
         at += 1
         if OPENS.search(said):
-            depth = _depth(said)
-            while depth > 0 and at < len(rows) and at - first < LONGEST and stamp(rows[at]) is None:
+            depth = _measure_depth(said)
+            while depth > 0 and at < len(rows) and at - first < LONGEST and match_stamp(rows[at]) is None:
                 said += "\n" + rows[at]
-                depth += _depth(rows[at])
+                depth += _measure_depth(rows[at])
                 at += 1
-        yield Line(first + 1, clock.now, said)
+        yield LogLine(first + 1, clock.now, said)
 
 
-def _depth(text: str) -> int:
+def _measure_depth(text: str) -> int:
     return sum(text.count(c) for c in "([{") - sum(text.count(c) for c in ")]}")
 
 
@@ -76,7 +76,7 @@ BEST = re.compile(r"\b(?:best|post)[^,|;]*", re.IGNORECASE)
 KINDS = {"l": "loss", "o": "loss", "e": "error"}
 
 
-def states(text: str) -> dict[tuple[str, str], tuple[float, bool]]:
+def find_statements(text: str) -> dict[tuple[str, str], tuple[float, bool]]:
     """The (part, kind) that a message gives numbers of, with whether it calls them percent. part: train or valid (what
     is tested is no state of a search, and is left out). kind: accuracy, error or loss.
 
@@ -128,7 +128,7 @@ ORDINARY = re.compile(r"(?:log|output|nohup|stdout|out|train|search|console)(?:[
 METHODS = ("method", "algo", "algorithm")
 
 
-def arguments(text: str) -> dict[str, str]:
+def parse_arguments(text: str) -> dict[str, str]:
     """The arguments that a message lists, in any form: a Namespace, a dictionary, a command line, `seed: 3`."""
     if found := CALLED.search(text) or LISTED.search(text):
         return {key: next((v for v in values if v), "") for key, *values in PAIR.findall(found[1])}
@@ -139,13 +139,13 @@ def arguments(text: str) -> dict[str, str]:
     return {}
 
 
-def seed_of(path: Path, told: Mapping[str, str]) -> int | None:
+def find_seed(path: Path, told: Mapping[str, str]) -> int | None:
     """The seed of a log: as its arguments have it, else as its name or its folder's does; None where neither says."""
     seeds = {key.lower(): value for key, value in told.items() if key.lower().endswith("seed") and value.isdigit()}
     for key in ("seed", "search_seed", *sorted(seeds)):
         if key in seeds:
             return int(seeds[key])
-    stem, folders = stem_of(path), [parent.name for parent in path.resolve().parents][:2]
+    stem, folders = strip_suffixes(path), [parent.name for parent in path.resolve().parents][:2]
     for name in (stem, *folders):
         if found := SEED_NAME.search(name):
             return int(found[1])
@@ -155,13 +155,13 @@ def seed_of(path: Path, told: Mapping[str, str]) -> int | None:
     return None
 
 
-def method_of(path: Path, told: Mapping[str, str]) -> str:
+def find_method(path: Path, told: Mapping[str, str]) -> str:
     """The method as a log's arguments have it, else its file's name where that says more than `log`, else the name of
     the closest folder that is no mere seed."""
     for key in METHODS:
         if value := told.get(key):
             return value
-    stem = SEED_NAME.sub("", stem_of(path)).strip("-_. ")
+    stem = SEED_NAME.sub("", strip_suffixes(path)).strip("-_. ")
     if stem and not ORDINARY.fullmatch(stem) and not NUMBERED.fullmatch(stem):
         return stem
     for parent in path.resolve().parents:
@@ -171,7 +171,7 @@ def method_of(path: Path, told: Mapping[str, str]) -> str:
     return stem or path.stem
 
 
-def text_logs(source: Path, *names: str) -> list[Path]:
+def find_text_logs(source: Path, *names: str) -> list[Path]:
     """The text logs of a folder by their names, those that tools commonly give and `names`; or the one log itself."""
     if source.is_file():
         return [source]
@@ -179,7 +179,7 @@ def text_logs(source: Path, *names: str) -> list[Path]:
     return sorted({p for kind in kinds for p in source.rglob(kind) if p.is_file()})
 
 
-def stem_of(path: Path) -> str:
+def strip_suffixes(path: Path) -> str:
     return re.sub(r"\.(?:txt|log|out|gz)$", "", path.name)
 
 
@@ -187,7 +187,7 @@ def stem_of(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedArray:
     """An array [rows, columns] as a log prints it. digits: behind the point, the most of any of its numbers. units:
     what the last digit of each number stands for, which is the same for all but those with an exponent."""
 
@@ -196,22 +196,22 @@ class Printed:
     units: NDArray[np.float64]
 
 
-def arrays(text: str) -> list[Printed]:
+def parse_arrays(text: str) -> list[PrintedArray]:
     """The arrays [rows, columns] of numbers in a message, as torch and numpy print them."""
     found = []
     for body in re.findall(r"\[\s*(\[[^\[\]]*\](?:[,\s]*\[[^\[\]]*\])*)\s*\]", text):
         rows = [re.findall(NUMBER, row) for row in re.findall(r"\[([^\[\]]*)\]", body)]
         if not rows[0] or any(len(row) != len(rows[0]) for row in rows) or re.search(r"[A-Zb-df-mo-z']", body):
             continue
-        places = np.array([[_places(n) for n in row] for row in rows])
+        places = np.array([[_count_places(n) for n in row] for row in rows])
         # without exponents all have as many digits, but for those that end in zeros: `1.` is 1.0000
         exponents = any("e" in n for row in rows for n in row)
         units = 10.0 ** -(places if exponents else np.full_like(places, places.max()))
-        found.append(Printed(np.array(rows, dtype=float), int(places.max()), units))
+        found.append(PrintedArray(np.array(rows, dtype=float), int(places.max()), units))
     return found
 
 
-def _places(number: str) -> int:
+def _count_places(number: str) -> int:
     """The place of a number's last digit behind the point: 4 of 0.1234, 7 of 1.2345e-03."""
     mantissa, _, exponent = number.lower().partition("e")
     return len(mantissa.partition(".")[2]) - int(exponent or 0)

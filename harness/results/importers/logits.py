@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.results.importers.lines import Printed
+from harness.results.importers.lines import PrintedArray
 from harness.spaces.base import Space
 
 
-def shown(found: list[Printed], space: Space) -> list[Printed]:
+def select_arrays(found: list[PrintedArray], space: Space) -> list[PrintedArray]:
     """The first arrays that have the space's shapes, one after the other; [] where there are not all of them."""
-    chosen: list[Printed] = []
+    chosen: list[PrintedArray] = []
     for array in found:
         if len(chosen) < len(space.alpha_shapes) and array.values.shape == space.alpha_shapes[len(chosen)]:
             chosen.append(array)
     return chosen if len(chosen) == len(space.alpha_shapes) else []
 
 
-def kind_of(found: list[Printed], space: Space) -> str:
+def classify_arrays(found: list[PrintedArray], space: Space) -> str:
     """weights (rows sum to one, at the digits that are printed), sample (ones and zeros), logits, copies (one array is
     printed as several), or other."""
-    chosen = shown(found, space)
+    chosen = select_arrays(found, space)
     if not chosen or not all(np.isfinite(a.values).all() for a in chosen):
         return "other"
     if all(np.isin(a.values, (0.0, 1.0)).all() for a in chosen):
@@ -35,10 +35,10 @@ def kind_of(found: list[Printed], space: Space) -> str:
     return "weights"
 
 
-def logits_of(found: list[Printed], space: Space) -> tuple[tuple[float, ...], int | None]:
+def read_logits(found: list[PrintedArray], space: Space) -> tuple[tuple[float, ...], int | None]:
     """The logits that arrays print, flat, in the space's order; of mixing weights their logarithms, with the digits
     that are printed of them."""
-    kind, chosen = kind_of(found, space), shown(found, space)
+    kind, chosen = classify_arrays(found, space), select_arrays(found, space)
     if kind in ("sample", "other", "copies"):
         return (), None
     flat = np.concatenate([a.values.ravel() for a in chosen])

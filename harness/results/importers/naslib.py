@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
-from harness.results.importers.naslib_log import architectures, in_order, log_beside
-from harness.results.importers.pieces import joined
+from harness.results.importers.naslib_log import log_beside, order_logits, read_architectures
+from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Architecture, Space
 from harness.tables.measure import Measure
 from harness.tables.table import Table
@@ -46,10 +46,10 @@ class NASLib(Importer):
         self.measured: dict[str, float] = {}
 
     def recognises(self, source: Path) -> bool:
-        return bool(logs_of(source))
+        return bool(find_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        logs = logs_of(source)
+        logs = find_logs(source)
         if not logs:
             raise HarnessError(
                 f"{source} holds no NASLib logs: they are <Optimizer>/errors_<seed>.json or .json.gz, or "
@@ -69,15 +69,15 @@ class NASLib(Importer):
                 )
             else:
                 empty.append(
-                    f"{path} is complete, with {length(log)} epochs, and names no architecture: its arch_eval lists "
-                    f"none"
+                    f"{path} is complete, with {count_epochs(log)} epochs, and names no architecture: its "
+                    "arch_eval lists none"
                 )
         if not pieces:
             raise HarnessError(
                 f"{'; '.join(empty)}, as NASLib's newer versions leave it, and no log.log beside it prints any: "
                 "there is no cell to look up; derive them from its arch_weights.pt, and write a CSV"
             )
-        epochs, told = joined(pieces, space)
+        epochs, told = join_pieces(pieces, space)
         note = "NASLib writes a row after each of its epochs: its first row, which it calls epoch 0, is epoch 1 here"
         sampled = sorted({e.method for e in epochs if e.sampled})
         samples = (
@@ -91,12 +91,12 @@ class NASLib(Importer):
     def printed(self, path: Path, configuration: dict[str, Any], log: dict[str, Any], space: Space) -> list[Epoch]:
         """The epochs of lists that name no architecture, with those of the text log beside them."""
         beside = log_beside(path)
-        known = architectures(beside) if beside is not None else {}
+        known = read_architectures(beside) if beside is not None else {}
         # a log of another number of epochs is that of another run
-        if beside is None or sorted(known) != list(range(length(log))):
+        if beside is None or sorted(known) != list(range(count_epochs(log))):
             return []
-        method, seed = who(path, configuration)
-        clock = [0.0, *accumulate(log.get("runtime") or [NAN] * length(log))]
+        method, seed = parse_owner(path, configuration)
+        clock = [0.0, *accumulate(log.get("runtime") or [NAN] * count_epochs(log))]
         return [
             Epoch(
                 f"{beside}, line {state.line}",
@@ -105,17 +105,17 @@ class NASLib(Importer):
                 epoch,
                 state.cell,
                 seconds=clock[epoch],
-                train_loss=before(log, "train_loss", epoch),
-                valid_loss=before(log, "valid_loss", epoch),
-                accuracy=before(log, "valid_acc", epoch),
-                alphas=in_order(state, space),
+                train_loss=read_before(log, "train_loss", epoch),
+                valid_loss=read_before(log, "valid_loss", epoch),
+                accuracy=read_before(log, "valid_acc", epoch),
+                alphas=order_logits(state, space),
             )
             for epoch, state in sorted(known.items())
         ]
 
     def run(self, path: Path, configuration: dict[str, Any], log: dict[str, Any]) -> list[Epoch]:
         """The epochs of one log."""
-        method, seed = who(path, configuration)
+        method, seed = parse_owner(path, configuration)
         entries = log["arch_eval"]
         # the list is there, and nothing was trained
         sampled = "train_loss" in log and not any(v > 0 for v in log["train_loss"])
@@ -159,7 +159,7 @@ class NASLib(Importer):
             )
 
 
-def logs_of(source: Path) -> list[Path]:
+def find_logs(source: Path) -> list[Path]:
     """The logs in a folder, or one log: by name, and where names do not say it, by what they hold."""
     if source.is_file():
         return [source] if FILE.fullmatch(source.name) and is_log(source) else []
@@ -170,12 +170,12 @@ def logs_of(source: Path) -> list[Path]:
 def is_log(path: Path) -> bool:
     """Whether a file holds NASLib's lists."""
     try:
-        return len(parts(path)[1]) > 0
+        return len(read_parts(path)[1]) > 0
     except (OSError, EOFError, ValueError, TypeError, KeyError, StopIteration):
         return False
 
 
-def parts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_parts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Configuration, which older files do not have, and lists."""
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     log = json.loads(raw)
@@ -186,7 +186,7 @@ def parts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return told, lists
 
 
-def who(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
+def parse_owner(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
     """Method and seed: by the file's name and folder, in the newer layout as the configuration has them, else the
     folders."""
     named = FILE.fullmatch(path.name)
@@ -200,12 +200,12 @@ def who(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
     return str(told.get("optimizer") or (others[0] if others else "naslib")).removesuffix("Optimizer"), seed
 
 
-def before(log: dict[str, Any], name: str, epoch: int) -> float:
+def read_before(log: dict[str, Any], name: str, epoch: int) -> float:
     """What a list has of the state after some epochs: its first entry is of the state after one."""
     return float(log[name][epoch - 1]) if epoch and log.get(name) else NAN
 
 
-def length(log: dict[str, Any]) -> int:
+def count_epochs(log: dict[str, Any]) -> int:
     return max((len(log[k]) for k in LISTS if log.get(k)), default=0)
 
 
@@ -213,7 +213,7 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Configuration and lists of a log, all of which that are there are equally long; an empty arch_eval where it has
     none."""
     try:
-        told, log = parts(path)
+        told, log = read_parts(path)
         log = log | {"arch_eval": log.get("arch_eval") or []}
         lengths = {len(log[k]) for k in ("arch_eval", *LISTS) if log.get(k)}
     except StopIteration:

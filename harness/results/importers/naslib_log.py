@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.results.importers.lines import messages
+from harness.results.importers.lines import iterate_messages
 from harness.spaces.base import Space
 
 HEAD = re.compile(r"^Arch weights \(alphas\b")
@@ -19,7 +19,7 @@ EDGES, OPERATIONS = 6, 5
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedLogits:
     """The logits that are printed before an epoch, in NASLib's order, and the place of the largest in each row."""
 
     line: int
@@ -36,24 +36,24 @@ def log_beside(path: Path) -> Path | None:
     return next((p for folder in (path.parent, path.parent.parent) if (p := folder / "log.log").is_file()), None)
 
 
-def architectures(log: Path) -> dict[int, Printed]:
+def read_architectures(log: Path) -> dict[int, PrintedLogits]:
     """What is printed before each epoch that was finished, by its number; those of an epoch that was begun again are
     the last ones."""
-    found: dict[int, Printed] = {}
+    found: dict[int, PrintedLogits] = {}
     rows: list[tuple[tuple[float, ...], int]] = []
     line = 0
-    for message in messages(log.read_text(encoding="utf-8", errors="replace")):
+    for message in iterate_messages(log.read_text(encoding="utf-8", errors="replace")):
         if HEAD.match(message.text):
             rows, line = [], message.number
         elif row := ROW.match(message.text):
             rows.append((tuple(map(float, row[1].split(","))), int(row[2])))
         elif (done := DONE.match(message.text)) and [len(values) for values, _ in rows] == [OPERATIONS] * EDGES:
-            found[int(done[1])] = Printed(line, tuple(v for v, _ in rows), tuple(k for _, k in rows))
+            found[int(done[1])] = PrintedLogits(line, tuple(v for v, _ in rows), tuple(k for _, k in rows))
             rows = []
     return found
 
 
-def in_order(printed: Printed, space: Space) -> tuple[float, ...]:
+def order_logits(printed: PrintedLogits, space: Space) -> tuple[float, ...]:
     """The logits in the order of a space, which reads NASLib's tuples: where it takes what a tuple names is asked."""
 
     def taken(operations: list[int]) -> list[int]:

@@ -14,7 +14,7 @@ Piece = Sequence[Epoch]
 """The epochs of one process, ascending, seconds since it began."""
 
 
-def joined(pieces: Sequence[Piece], space: Space) -> tuple[list[Epoch], list[str]]:
+def join_pieces(pieces: Sequence[Piece], space: Space) -> tuple[list[Epoch], list[str]]:
     """The epochs of all runs, and a sentence for each that was put together.
 
     Pieces of one method and seed are one run. What a later piece has again must be what the earlier one has; its
@@ -50,7 +50,7 @@ def joined(pieces: Sequence[Piece], space: Space) -> tuple[list[Epoch], list[str
                 )
             for epoch in piece:
                 if epoch.epoch in known:
-                    _agree(known[epoch.epoch], epoch, space)
+                    _check_agreement(known[epoch.epoch], epoch, space)
                 else:
                     known[epoch.epoch] = replace(epoch, seconds=begun + epoch.seconds)
         epochs += [known[e] for e in sorted(known)]
@@ -62,12 +62,12 @@ def place(epoch: Epoch) -> str:
     return epoch.where.partition(", ")[0]
 
 
-def _agree(first: Epoch, second: Epoch, space: Space) -> None:
+def _check_agreement(first: Epoch, second: Epoch, space: Space) -> None:
     """An error where two epochs of one run are not the same state. What is missing in one of them contradicts
     nothing."""
     numbers = [(first.accuracy, second.accuracy), (first.train_loss, second.train_loss)]
     numbers += list(zip(first.alphas, second.alphas, strict=False))
-    differ = not same_cell(first.architecture, second.architecture, space) or any(
+    differ = not is_same_cell(first.architecture, second.architecture, space) or any(
         a != b for a, b in numbers if not (math.isnan(a) or math.isnan(b))
     )
     if differ:
@@ -77,7 +77,7 @@ def _agree(first: Epoch, second: Epoch, space: Space) -> None:
         )
 
 
-def same_cell(first: str, second: str, space: Space) -> bool:
+def is_same_cell(first: str, second: str, space: Space) -> bool:
     """Whether two texts are one cell: a log may write the same one in two notations. What the space does not read is
     told elsewhere, with its place."""
     if first == second:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.results.importers.base import NAN, Epoch, Importer, Log
-from harness.results.importers.lines import arguments, messages, method_of, seed_of, text_logs
-from harness.results.importers.pieces import joined
+from harness.results.importers.lines import find_method, find_seed, find_text_logs, iterate_messages, parse_arguments
+from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Space
 
 SAMPLE = re.compile(r"^objective_val: ([-\d.naif]+)")
@@ -30,15 +30,15 @@ class RandomNAS(Importer):
     tool = "RandomNAS"
 
     def recognises(self, source: Path) -> bool:
-        return any(is_log(path) for path in text_logs(source))
+        return any(is_log(path) for path in find_text_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:
-        files = [path for path in text_logs(source) if is_log(path)]
+        files = [path for path in find_text_logs(source) if is_log(path)]
         read = [run_of(path) for path in files]
         if not any(epochs for epochs, _ in read):
             told = "; ".join(note for _, note in read)
             raise HarnessError(told or f"{source} holds no log with 'objective_val: ..' and 'best arch: ..' lines")
-        epochs, joints = joined([epochs for epochs, _ in read if epochs], space)
+        epochs, joints = join_pieces([epochs for epochs, _ in read if epochs], space)
         return Log(epochs, files, [*(note for _, note in read), *joints])
 
 
@@ -46,7 +46,7 @@ def is_log(path: Path) -> bool:
     """Whether a file says what its samples are worth."""
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
-            return any(SAMPLE.match(line.text) for line in messages(stream.read(OPENING)))
+            return any(SAMPLE.match(line.text) for line in iterate_messages(stream.read(OPENING)))
     except OSError:
         return False
 
@@ -57,7 +57,7 @@ def run_of(path: Path) -> tuple[list[Epoch], str]:
     trained = samples = 0
     began = None
     chosen: list[tuple[float, str, int, float]] = []
-    for line in messages(path.read_text(encoding="utf-8", errors="replace")):
+    for line in iterate_messages(path.read_text(encoding="utf-8", errors="replace")):
         began = began or line.time
         if found := EPOCH.match(line.text):
             trained = int(found[1])
@@ -67,7 +67,7 @@ def run_of(path: Path) -> tuple[list[Epoch], str]:
             cells = re.sub(r"\]\s+\[", "], [", found[1])
             seconds = (line.time - began).total_seconds() if line.time and began else NAN
             chosen.append((float(found[2]), f"indices:({cells})", line.number, seconds))
-        elif not trained and (said := arguments(line.text)):
+        elif not trained and (said := parse_arguments(line.text)):
             told = {**said, **told}  # those of the networks that it builds come later
     if not chosen:
         return [], f"{path} selects no architecture: it ends after {samples} samples"
@@ -75,12 +75,12 @@ def run_of(path: Path) -> tuple[list[Epoch], str]:
     error, cell, number, seconds = chosen[0]
     state = Epoch(
         f"{path}, line {number}",
-        method_of(path, {"method": "randomnas", **told}),
-        seed_of(path, told),
+        find_method(path, {"method": "randomnas", **told}),
+        find_seed(path, told),
         trained,
         cell,
         seconds=seconds,
-        accuracy=accuracy_of(error),
+        accuracy=convert_objective(error),
         percent=True,
     )
     rounds = f"; of {len(chosen)} rounds of samples it is the first one's" if len(chosen) > 1 else ""
@@ -90,7 +90,7 @@ def run_of(path: Path) -> tuple[list[Epoch], str]:
     )
 
 
-def accuracy_of(objective: float) -> float:
+def convert_objective(objective: float) -> float:
     """What its code calls an objective is 1 - accuracy, and this accuracy is in %, or, in a version of the code, a
     fraction: it is below zero then or not. Of a language model it is a perplexity."""
     if objective < 0:

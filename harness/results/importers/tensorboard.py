@@ -20,7 +20,7 @@ TAGS = {
 """Names of scalars, in lower case, by what they are."""
 
 
-class TensorBoard(Importer):
+class TensorBoardImporter(Importer):
     """TensorBoard's event files in folders METHOD/seed<N>/, with the architecture of each epoch as text.
 
     The step is the epoch. The text (`add_text`) that the table's space can read is the architecture; scalars are found
@@ -40,11 +40,11 @@ class TensorBoard(Importer):
             raise HarnessError(f"{source} holds no event files of TensorBoard (events.out.tfevents.*)")
         epochs: list[Epoch] = []
         for folder in folders:
-            events = opened(folder)
-            texts = architectures(events, space)
+            events = open_events(folder)
+            texts = read_architectures(events, space)
             if texts:
-                method, seed = who(folder, source)
-                scalars = {kind: scalar(events, tags) for kind, tags in TAGS.items()}
+                method, seed = parse_owner(folder, source)
+                scalars = {kind: read_scalar(events, tags) for kind, tags in TAGS.items()}
                 epochs += [
                     Epoch(
                         f"{folder}, step {step}",
@@ -67,7 +67,7 @@ class TensorBoard(Importer):
         return Log(epochs, folders)
 
 
-def opened(folder: Path) -> Any:
+def open_events(folder: Path) -> Any:
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     except ImportError:
@@ -77,7 +77,7 @@ def opened(folder: Path) -> Any:
     return events
 
 
-def architectures(events: Any, space: Space) -> dict[int, str]:
+def read_architectures(events: Any, space: Space) -> dict[int, str]:
     """The texts that are architectures, by step."""
     for tag in events.Tags()["tensors"]:
         found = {}
@@ -93,7 +93,7 @@ def architectures(events: Any, space: Space) -> dict[int, str]:
     return {}
 
 
-def scalar(events: Any, tags: tuple[str, ...]) -> dict[int, float]:
+def read_scalar(events: Any, tags: tuple[str, ...]) -> dict[int, float]:
     """The scalar that has one of these names, by step."""
     for tag in events.Tags()["scalars"]:
         if tag.lower() in tags:
@@ -101,7 +101,7 @@ def scalar(events: Any, tags: tuple[str, ...]) -> dict[int, float]:
     return {}
 
 
-def who(folder: Path, source: Path) -> tuple[str, int]:
+def parse_owner(folder: Path, source: Path) -> tuple[str, int]:
     """Method and seed from the folders METHOD/seed<N>."""
     place = folder.resolve()
     found = SEED.fullmatch(place.name)

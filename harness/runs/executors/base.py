@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from harness.core.arithmetic import check_precision, default_jobs
+from harness.core.arithmetic import check_precision, count_default_jobs
 from harness.core.errors import HarnessError
 from harness.core.registry import Plugin, Registry
 from harness.runs.study import Run
-from harness.runs.work import Ended, Task, work
+from harness.runs.work import Ended, Task, execute_task
 
 EXECUTORS = Registry("executors", "harness.runs.executors")
 
@@ -38,7 +38,7 @@ class Executor(Plugin):
             raise HarnessError(
                 f"the executor {self.name!r} places runs itself: leave out --jobs-per-device, and name one device"
             )
-        return [device] * (jobs or default_jobs("cpu"))
+        return [device] * (jobs or count_default_jobs("cpu"))
 
     def check(self, runs: Sequence[Run], places: Sequence[str]) -> None:
         """An error where a device that is named cannot compute a run."""
@@ -68,15 +68,15 @@ class Executor(Plugin):
             while waiting or running:
                 while waiting and free:
                     task, slot = waiting.popleft(), free.pop()
-                    running[submit(slot, work, task, places[slot])] = task, slot
+                    running[submit(slot, execute_task, task, places[slot])] = task, slot
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     task, slot = running.pop(future)
                     free.append(slot)
-                    yield task, ended(future)
+                    yield task, await_outcome(future)
 
 
-def ended(future: Future[Ended]) -> Ended:
+def await_outcome(future: Future[Ended]) -> Ended:
     """What a future came to."""
     error = future.exception()
     if error is None:
@@ -87,7 +87,7 @@ def ended(future: Future[Ended]) -> Ended:
     return Ended("failed", f"{type(error).__name__}: {words}")  # it could not be sent there, or its answer back
 
 
-def translated(future: Future[Ended], lost: tuple[type[BaseException], ...]) -> Future[Ended]:
+def translate_losses(future: Future[Ended], lost: tuple[type[BaseException], ...]) -> Future[Ended]:
     """The future, with `Lost` in the place of an engine's own exceptions for a dead worker."""
     outer: Future[Ended] = Future()
     outer.set_running_or_notify_cancel()

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.runs.executors.base import Executor, Submit, translated
+from harness.runs.executors.base import Executor, Submit, translate_losses
 from harness.runs.work import Ended
 
 
 def dask_setup(worker: object) -> None:
     """Dask calls it in each worker that is started here. Where the program is killed, its workers tell a traceback of
     the scheduler that they lost before they end: the sentence above it is enough."""
-    logging.getLogger("distributed.worker").addFilter(without_lost_connection)
+    logging.getLogger("distributed.worker").addFilter(strip_lost_connection)
 
 
-def without_lost_connection(record: logging.LogRecord) -> bool:
+def strip_lost_connection(record: logging.LogRecord) -> bool:
     """Keep a record, without its traceback where that is of a connection (Dask's errors of those are OSErrors)."""
     if record.exc_info and isinstance(record.exc_info[1], OSError):
         record.exc_info = None
@@ -65,7 +65,7 @@ class Dask(Executor):
             engine = client.get_executor(pure=False)
 
             def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
-                return translated(engine.submit(function, *arguments), (KilledWorker,))
+                return translate_losses(engine.submit(function, *arguments), (KilledWorker,))
 
             yield submit
         finally:

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from harness.core.devices import placed
-from harness.runs.executors.base import Executor, Submit, T, translated
-from harness.runs.work import Ended, work
+from harness.core.devices import assign_devices
+from harness.runs.executors.base import Executor, Submit, T, translate_losses
+from harness.runs.work import Ended, execute_task
 
 
 class Local(Executor):
@@ -18,14 +18,14 @@ class Local(Executor):
     name: ClassVar[str] = "local"
 
     def places(self, device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
-        return placed(device, jobs, jobs_per_device)
+        return assign_devices(device, jobs, jobs_per_device)
 
     def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
         if len(places) > 1:
             yield from super().run(tasks, places)
             return
         for task in tasks:
-            yield task, work(task, places[0])
+            yield task, execute_task(task, places[0])
 
     @contextmanager
     def open(self, places: Sequence[str]) -> Iterator[Submit]:
@@ -41,7 +41,7 @@ class Local(Executor):
             except (KeyError, BrokenProcessPool):
                 pools[slot] = ProcessPoolExecutor(max_workers=1)
                 inner = pools[slot].submit(function, *arguments)
-            return translated(inner, (BrokenProcessPool,))
+            return translate_losses(inner, (BrokenProcessPool,))
 
         try:
             yield submit

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.core.errors import HarnessError
-from harness.runs.executors.base import Executor, Submit, translated
+from harness.runs.executors.base import Executor, Submit, translate_losses
 from harness.runs.work import Ended
 
 
@@ -37,7 +37,7 @@ class Ray(Executor):
         options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": 0}
 
         def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
-            return translated(ray.remote(**options)(function).remote(*arguments).future(), lost)
+            return translate_losses(ray.remote(**options)(function).remote(*arguments).future(), lost)
 
         try:
             yield submit

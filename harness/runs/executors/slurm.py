@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from harness.core.errors import HarnessError
-from harness.core.files import disk
+from harness.core.files import explain_disk_errors
 from harness.runs.executors.base import Executor, T
-from harness.runs.work import Ended, Task, work
+from harness.runs.work import Ended, Task, execute_task
 
 POLL_SECONDS = 1.0
 UNITS = {"m": 1, "h": 60, "d": 1440}
@@ -39,7 +39,7 @@ class Chunk:
     """What one job computes; submitit calls it, and asks `checkpoint` what to queue again."""
 
     def __call__(self, tasks: Sequence[Task], device: str) -> list[Ended]:
-        return [work(task, device) for task in tasks]
+        return [execute_task(task, device) for task in tasks]
 
     def checkpoint(self, tasks: Sequence[Task], device: str) -> Any:
         from submitit.helpers import DelayedSubmission
@@ -87,10 +87,10 @@ class Slurm(Executor):
         pending = dict(zip(jobs, chunks, strict=True))
         try:
             while pending:
-                queued = in_queue([job.job_id for job in pending])
+                queued = find_queued([job.job_id for job in pending])
                 for job in [j for j in pending if j.paths.result_pickle.exists() or j.job_id not in queued]:
                     chunk = pending.pop(job)
-                    yield from zip(chunk, answers(job, chunk), strict=True)
+                    yield from zip(chunk, read_answers(job, chunk), strict=True)
                 if pending:
                     time.sleep(POLL_SECONDS)
         finally:
@@ -105,7 +105,7 @@ class Slurm(Executor):
         )
 
     def submit(self, script: str, log: Path) -> str:
-        with disk(log):
+        with explain_disk_errors(log):
             log.mkdir(parents=True, exist_ok=True)
         try:
             done = subprocess.run(
@@ -149,7 +149,7 @@ class Slurm(Executor):
         }
 
 
-def in_queue(ids: Sequence[str]) -> set[str]:
+def find_queued(ids: Sequence[str]) -> set[str]:
     """Those of the jobs that wait or run. (Asked of the queue: not every cluster has accounting, which knows more.)"""
     arrays = sorted({i.partition("_")[0] for i in ids})
     asked = subprocess.run(
@@ -163,14 +163,14 @@ def in_queue(ids: Sequence[str]) -> set[str]:
     return set(asked.stdout.split())
 
 
-def answers(job: Any, chunk: Sequence[Task]) -> list[Ended]:
+def read_answers(job: Any, chunk: Sequence[Task]) -> list[Ended]:
     """How the runs of a job ended; those of a job that left no answer are lost, unless their folders know better."""
     for _ in range(5):  # the answer's file may be behind the queue's news
         if job.paths.result_pickle.exists():
             break
         time.sleep(POLL_SECONDS)
     else:
-        return [Ended("finished") if t.folder.finished else Ended("lost", last_words(job)) for t in chunk]
+        return [Ended("finished") if t.folder.finished else Ended("lost", read_last_words(job)) for t in chunk]
     try:
         found: list[Ended] = job.result()
     except Exception as error:
@@ -178,7 +178,7 @@ def answers(job: Any, chunk: Sequence[Task]) -> list[Ended]:
     return found
 
 
-def last_words(job: Any) -> str:
+def read_last_words(job: Any) -> str:
     """The last line that a job's output has, and where to read the others."""
     for path in map(Path, (job.paths.stderr, job.paths.stdout)):
         if path.exists() and (lines := path.read_text(errors="replace").split("\n")) and any(lines):

@@ -15,7 +15,7 @@ from harness.spaces.base import Architecture, Space, search_space
 
 
 @dataclass(frozen=True)
-class Cell:
+class RequestedCell:
     """An architecture to train, on what, and how a person calls it."""
 
     label: str
@@ -24,7 +24,7 @@ class Cell:
     dataset: Dataset
 
 
-def cells(names: Sequence[str], space: str | None, dataset: dict[str, Any] | None) -> list[Cell]:
+def find_cells(names: Sequence[str], space: str | None, dataset: dict[str, Any] | None) -> list[RequestedCell]:
     """The cells of these names: architectures as the space writes them, published indices, or folders of finished runs.
 
     space, dataset: where they are not those of the run. dataset: its name and fields.
@@ -32,7 +32,7 @@ def cells(names: Sequence[str], space: str | None, dataset: dict[str, Any] | Non
     found = []
     for name in names:
         if os.path.isdir(name):  # noqa: PTH112 - a genotype is too long to be asked for as a Path
-            found.append(of_run(Path(name), space, dataset))
+            found.append(read_derived_cell(Path(name), space, dataset))
             continue
         if space is None:
             raise HarnessError(f"of which space is {name!r}? Say --space, such as --space darts.full")
@@ -41,11 +41,11 @@ def cells(names: Sequence[str], space: str | None, dataset: dict[str, Any] | Non
         chosen = search_space(space)
         architecture = chosen.parse(name)
         label = name.partition("=")[0].strip() if "=" in name.partition("(")[0] else architecture.encoding
-        found.append(Cell(label, chosen, architecture, built(dataset)))
+        found.append(RequestedCell(label, chosen, architecture, build_dataset(dataset)))
     return found
 
 
-def of_run(folder: Path, space: str | None, dataset: dict[str, Any] | None) -> Cell:
+def read_derived_cell(folder: Path, space: str | None, dataset: dict[str, Any] | None) -> RequestedCell:
     """What a run derived after its last epoch."""
     run = RunFolder(folder.parent, folder.name)
     if not (folder / "manifest.json").is_file():
@@ -55,10 +55,15 @@ def of_run(folder: Path, space: str | None, dataset: dict[str, Any] | None) -> C
         raise HarnessError(f"{folder} holds results of several runs: name the folder of one run")
     chosen = search_space(space or told["space"])
     last = run.tables()["epochs"].sort_values("epoch").iloc[-1]
-    return Cell(folder.name, chosen, chosen.parse(last["architecture"]), built(dataset or searched_on(told, folder)))
+    return RequestedCell(
+        folder.name,
+        chosen,
+        chosen.parse(last["architecture"]),
+        build_dataset(dataset or read_searched_dataset(told, folder)),
+    )
 
 
-def searched_on(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+def read_searched_dataset(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The data set of a run, by its name and fields; one that is a file is not said where."""
     known = DATASETS.find(told["dataset"]["name"]).model_fields
     fields = {k: v for k, v in told["dataset"].items() if k in known or k == "name"}
@@ -70,6 +75,6 @@ def searched_on(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     return fields
 
 
-def built(fields: dict[str, Any]) -> Dataset:
+def build_dataset(fields: dict[str, Any]) -> Dataset:
     found: Dataset = DATASETS.build(str(fields["name"]), {k: v for k, v in fields.items() if k != "name"})
     return found

@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
-from harness.datasets.base import EVALUATION_BATCH, Batches, Data, cut_out, evaluated
-from harness.runs.machine import Clock, environment
+from harness.datasets.base import EVALUATION_BATCH, Batches, Data, cut_out, evaluate_scores
+from harness.runs.machine import RunClock, describe_environment
 from harness.runs.retraining.job import Retraining, RetrainingFolder
 from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.language_fit import LanguageFit
-from harness.runs.retraining.recipe import Recipe
+from harness.runs.retraining.recipe import RetrainingRecipe
 from harness.runs.store import Rows
-from harness.spaces.blocks.derived import build_derived, on_meta, size
+from harness.spaces.blocks.derived import build_derived, build_on_meta, measure_size
 
 
 def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> None:
@@ -36,14 +36,14 @@ def train(job: Retraining, folder: RetrainingFolder, device: torch.device) -> No
         if saved is not None:
             state, rows = saved
             fit.load_state_dict(state)
-        clock = Clock(rows["timing"])
+        clock = RunClock(rows["timing"])
         for epoch in range(len(rows["epochs"]), job.recipe.epochs):
             rows["epochs"].append({"epoch": epoch + 1} | fit.train_epoch(epoch) | fit.judged(epoch))
             rows["timing"].append(clock.record(epoch + 1, device))
             lease.check()
             folder.save_checkpoint(fit.state_dict(), rows, {"recorded": epoch + 1})
         lease.check()
-        folder.finish(rows, manifest(job, fit.images, device))
+        folder.finish(rows, build_manifest(job, fit.images, device))
 
 
 def fit_of(job: Retraining, device: torch.device) -> Fit | LanguageFit:
@@ -71,7 +71,7 @@ class Fit:
     """A training in progress. Weights, order of the images and augmentation depend on the seed alone."""
 
     def __init__(self, job: Retraining, device: torch.device) -> None:
-        assert isinstance(job.recipe, Recipe)
+        assert isinstance(job.recipe, RetrainingRecipe)
         self.recipe, self.streams, self.device = job.recipe, Streams(job.seed), device
         self.images = job.dataset.load(device)
         self.tested = self.images.evaluation("test")
@@ -146,7 +146,9 @@ class Fit:
     def test(self) -> dict[str, float]:
         """Loss and accuracy on the test images, batch norm in eval mode."""
         self.net.eval()
-        loss, accuracy = evaluated(lambda x: self.net(x.contiguous(memory_format=torch.channels_last))[0], *self.tested)
+        loss, accuracy = evaluate_scores(
+            lambda x: self.net(x.contiguous(memory_format=torch.channels_last))[0], *self.tested
+        )
         return {"test_loss": loss, "test_accuracy_pct": accuracy}
 
     def state_dict(self) -> dict[str, Any]:
@@ -178,21 +180,21 @@ class Fit:
         self.batches.load_state_dict(state["batches"])
 
 
-def seconds(job: Retraining, device: torch.device, now: Callable[[], float], steps: int) -> float:
+def estimate_seconds(job: Retraining, device: torch.device, now: Callable[[], float], steps: int) -> float:
     """What a training takes, reckoned from a few steps."""
     return fit_of(job, device).seconds(now, steps)
 
 
-def costs(job: Retraining, images: Any) -> dict[str, float]:
+def measure_costs(job: Retraining, images: Any) -> dict[str, float]:
     """Millions of weights, and of multiply-adds an image, or a word."""
     if isinstance(job.recipe, LanguageRecipe):
-        net = on_meta(job.space, job.architecture, channels=job.recipe.channels, classes=images.classes)
+        net = build_on_meta(job.space, job.architecture, channels=job.recipe.channels, classes=images.classes)
         sizes = [(w.numel(), w.dim() == 2) for w in net.parameters()]
         return {
             "parameters_M": sum(size for size, _ in sizes) / 1e6,
             "flops_M": sum(size for size, matrix in sizes if matrix) / 1e6,
         }
-    weights, work = size(
+    weights, work = measure_size(
         job.space,
         job.architecture,
         channels=job.recipe.channels,
@@ -203,12 +205,12 @@ def costs(job: Retraining, images: Any) -> dict[str, float]:
     return {"parameters_M": weights / 1e6, "flops_M": work / 1e6}
 
 
-def manifest(job: Retraining, images: Any, device: torch.device) -> dict[str, Any]:
+def build_manifest(job: Retraining, images: Any, device: torch.device) -> dict[str, Any]:
     """The resolved configuration, the network's size, and what it ran on."""
     return {
         "id": job.id,
         "retraining": job.describe(),
-        "costs": costs(job, images),
-        "environment": environment(device, "fp32"),
+        "costs": measure_costs(job, images),
+        "environment": describe_environment(device, "fp32"),
         "epoch_convention": "epoch e is after e epochs",
     }

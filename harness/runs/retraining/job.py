@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.files import sha256_of
+from harness.core.files import hash_values
 from harness.datasets.base import Dataset
 from harness.runs.retraining.language import LanguageRecipe
-from harness.runs.retraining.recipe import Recipe
+from harness.runs.retraining.recipe import RetrainingRecipe
 from harness.runs.store import RunFolder
 from harness.spaces.base import Architecture, Space
 
@@ -24,7 +24,7 @@ class Retraining:
     space: Space
     architecture: Architecture
     dataset: Dataset
-    recipe: Recipe | LanguageRecipe
+    recipe: RetrainingRecipe | LanguageRecipe
     seed: int
 
     def describe(self) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Retraining:
 
     @property
     def id(self) -> str:
-        return sha256_of(self.describe())[:16]
+        return hash_values(self.describe())[:16]
 
     def folder(self, root: Path) -> RetrainingFolder:
         return RetrainingFolder(root, f"{self.space.name}_seed{self.seed}_{self.id}")

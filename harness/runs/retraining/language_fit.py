@@ -15,13 +15,13 @@ from harness.core.streams import Streams
 from harness.datasets.texts import (
     EVALUATION_COLUMNS,
     Text,
+    compute_perplexity,
     cut_into_columns,
     evaluate_text,
-    perplexity,
     stretch_of,
 )
 from harness.runs.retraining.language import BEYOND, LEAST, SHARE, SPREAD, LanguageRecipe
-from harness.search.clipping import norm_and_scale
+from harness.search.clipping import compute_norm_and_scale
 
 COLUMNS = {"valid": EVALUATION_COLUMNS["valid"], "test": EVALUATION_COLUMNS["test"]}
 Weights = dict[str, Tensor]
@@ -103,7 +103,7 @@ class LanguageFit:
         """One step on a stretch of this drawn length. Returns the cross-entropy, detached."""
         loss, descended = self.net.training_loss(batch)
         gradients = torch.autograd.grad(descended, self.weights)
-        self.last_norm, scale = norm_and_scale(gradients, self.recipe.gradient_clip)
+        self.last_norm, scale = compute_norm_and_scale(gradients, self.recipe.gradient_clip)
         self.last_descended = descended.detach()
         own = self.recipe.learning_rate * length / self.rows
         lags = self.recipe.average_lags and self.averaged > 0
@@ -138,9 +138,13 @@ class LanguageFit:
         if self.averages is None and len(self.losses) > patience and loss > min(earlier):
             self.averages = [weight.detach().clone() for weight in self.weights]
         self.losses.append(loss)
-        found = {"valid_loss": loss, "valid_perplexity": perplexity(min(self.losses)), "test_perplexity": math.nan}
+        found = {
+            "valid_loss": loss,
+            "valid_perplexity": compute_perplexity(min(self.losses)),
+            "test_perplexity": math.nan,
+        }
         if epoch + 1 == self.recipe.epochs:
-            found["test_perplexity"] = perplexity(self.test())
+            found["test_perplexity"] = compute_perplexity(self.test())
         return found
 
     def test(self) -> float:

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.runs.retraining.language import LanguageRecipe
 from harness.spaces.base import WORDS, Space
 
 
-class Recipe(Settings):
+class RetrainingRecipe(Settings):
     """Size of the network, and its training: SGD on all training images, both halves of a search together, the
     learning rate falling to zero by a cosine over the epochs.
 
@@ -51,8 +51,8 @@ class Recipe(Settings):
 
 PUBLISHED, SMALL = "published", "small"
 RECIPES = {
-    PUBLISHED: Recipe(),
-    SMALL: Recipe(
+    PUBLISHED: RetrainingRecipe(),
+    SMALL: RetrainingRecipe(
         channels=8, cells=8, epochs=10, steps_per_epoch=60, batch_size=64, cutout=0, auxiliary=0, drop_path=0
     ),
 }
@@ -78,7 +78,7 @@ LANGUAGE_RECIPES = {
 """The same of language models; `small` for a text of some tens of thousands of words."""
 
 
-def recipes(space: Space) -> dict[str, Any]:
+def list_recipes(space: Space) -> dict[str, Any]:
     """Those of a space, by name: with those that it declares itself."""
     known: dict[str, Any] = {**(LANGUAGE_RECIPES if WORDS in space.has else RECIPES)}
     published = known[PUBLISHED]
@@ -86,12 +86,12 @@ def recipes(space: Space) -> dict[str, Any]:
     return known | own
 
 
-def recipe(name: str, changes: dict[str, Any], space: Space | None = None) -> Any:
+def build_recipe(name: str, changes: dict[str, Any], space: Space | None = None) -> Any:
     """A recipe of a name with some fields changed; an error names what is misspelt or impossible. space: whose recipes;
     if not said, those of any space of images."""
-    known = RECIPES if space is None else recipes(space)
+    known = RECIPES if space is None else list_recipes(space)
     if name not in known:
-        raise HarnessError(f"unknown recipe {name!r}: {did_you_mean(name, known)}")
+        raise HarnessError(f"unknown recipe {name!r}: {suggest_names(name, known)}")
     chosen = known[name]
     try:
         return type(chosen).model_validate(chosen.model_dump() | changes)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, field_validator
 
-from harness.core.arithmetic import arithmetic, one_thread
+from harness.core.arithmetic import use_one_thread, use_precision
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder
 from harness.core.lazy import torch
@@ -24,7 +24,7 @@ from harness.datasets.base import Dataset
 from harness.runs.lease import Held
 from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.language import LanguageRecipe
-from harness.runs.retraining.recipe import Recipe, recipe
+from harness.runs.retraining.recipe import RetrainingRecipe, build_recipe
 from harness.spaces.base import STACKS, Architecture, Space
 from harness.tables.catalog import NO_TABLE, open_table
 from harness.tables.measure import SCALES
@@ -35,7 +35,7 @@ TRAINED = "trained"
 POLL_SECONDS = 1.0
 
 
-class Asked(Settings):
+class RetrainingRequest(Settings):
     """How a study wants derived architectures to be trained: by which recipe, with which of its fields changed, and
     with which seeds."""
 
@@ -49,14 +49,19 @@ class Asked(Settings):
         return tuple(parse_seeds(value) if isinstance(value, str) else check_seeds(value))
 
     def resolved(self, space: Space) -> Any:
-        return recipe(self.recipe, dict(self.model_extra or {}), space)
+        return build_recipe(self.recipe, dict(self.model_extra or {}), space)
 
 
 class RetrainedTable(TrainedTable):
     """Trains the networks of single architectures. root: where trainings are kept."""
 
     def __init__(
-        self, space: Space, dataset: Dataset, recipe: Recipe | LanguageRecipe, seeds: Sequence[int], root: Path
+        self,
+        space: Space,
+        dataset: Dataset,
+        recipe: RetrainingRecipe | LanguageRecipe,
+        seeds: Sequence[int],
+        root: Path,
     ) -> None:
         self.dataset, self.recipe, self.root = dataset, recipe, root
         scale = SCALES[recipe.measured]
@@ -93,7 +98,7 @@ def train_all(
         held = []
         for job in left:
             try:
-                with one_thread(), arithmetic("fp32", device):
+                with use_one_thread(), use_precision("fp32", device):
                     train(job, job.folder(root), device)
                 yield job
             except Held as other:
@@ -110,27 +115,27 @@ def is_free(job: Retraining, root: Path) -> bool:
     return folder.finished or folder.lease().holder() is None
 
 
-def networks() -> Path:
+def locate_networks() -> Path:
     """Where trainings are kept, if nobody says."""
     return cache_folder() / "trained" / "networks"
 
 
-def study_table(name: str, space: Space, dataset: Dataset, asked: Asked, where: str) -> Table | None:
+def open_study_table(name: str, space: Space, dataset: Dataset, asked: RetrainingRequest, where: str) -> Table | None:
     """The table that a study names, or that trains what it derives. where: the study, for an error."""
     if name in (TRAINED, f"{space.name}{SUFFIX}"):
-        return trained_table(space, dataset, asked)
-    if asked != Asked():
+        return build_trained_table(space, dataset, asked)
+    if asked != RetrainingRequest():
         raise HarnessError(f'{where} has [retraining], but table = "{name}": say table = "{TRAINED}"')
     return None if name == NO_TABLE else open_table(name)
 
 
-def trained_table(space: Space, dataset: Dataset, asked: Asked) -> TrainedTable:
+def build_trained_table(space: Space, dataset: Dataset, asked: RetrainingRequest) -> TrainedTable:
     """The table that judges a study of this space and data set by training what it derives."""
     if STACKS not in space.has:
-        return RetrainedTable(space, dataset, asked.resolved(space), asked.seeds, networks())
-    if asked != Asked():
+        return RetrainedTable(space, dataset, asked.resolved(space), asked.seeds, locate_networks())
+    if asked != RetrainingRequest():
         raise HarnessError(
             f"the trained table of {space.name} has a recipe of its own, that of the embedded tables: leave "
             "[retraining] out"
         )
-    return StackTable(space, networks().parent, dataset=dataset)
+    return StackTable(space, locate_networks().parent, dataset=dataset)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell
+from harness.measures.alignment import compute_layer_alignment, copy_for_each_cell, differentiate_by_cell
 from harness.search.probes.base import Probe
-from harness.search.regularizers.layer_alignment import aligned_cells
+from harness.search.regularizers.layer_alignment import count_aligned_cells
 from harness.search.state import SearchState
-from harness.search.steps import cross_entropy
+from harness.search.steps import compute_cross_entropy
 from harness.spaces.base import CELLS
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 from harness.tables.table import Table
 
 
@@ -26,13 +26,13 @@ class Alignment(Probe):
     asks = (CELLS,)
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
-        cells = aligned_cells(search.net, search.space)
+        cells = count_aligned_cells(search.net, search.space)
         if not cells:
             return {"alignment": float("nan")}
         batch = self.batch(search)
         mix = search.searcher.relax(search.alphas)
         search.net.train()
-        with kept_buffers(search.net):
-            own = of_each_cell(mix, cells)
-            slopes = cell_slopes(lambda m: cross_entropy(search.net, m, batch), mix, own)
-        return {"alignment": sum(float(layer_alignment(s)) for s in slopes.values()) / len(slopes)}
+        with keep_buffers(search.net):
+            own = copy_for_each_cell(mix, cells)
+            slopes = differentiate_by_cell(lambda m: compute_cross_entropy(search.net, m, batch), mix, own)
+        return {"alignment": sum(float(compute_layer_alignment(s)) for s in slopes.values()) / len(slopes)}

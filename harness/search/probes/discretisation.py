@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from harness.core.lazy import nn, torch
-from harness.datasets.base import evaluated
+from harness.datasets.base import evaluate_scores
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES
-from harness.spaces.blocks.mix import Mix, as_mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, convert_to_mix, keep_buffers
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
@@ -33,23 +33,23 @@ class Discretisation(Probe):
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         relaxed = [m.detach() for m in search.searcher.relax(search.alphas)]
-        sharp = as_mix(search.space.mix(search.derive()), search.alphas)
-        plain = [in_eval_mode(search, mix) for mix in (relaxed, sharp)]
+        sharp = convert_to_mix(search.space.mix(search.derive()), search.alphas)
+        plain = [measure_in_eval_mode(search, mix) for mix in (relaxed, sharp)]
         images, _ = search.images.evaluation("train")
         chosen = torch.randperm(len(images), generator=search.streams[f"probe-{self.name}"])
         size = search.training.batch_size
         batches = [images[c.to(images.device)] for c in torch.split(chosen, size)[: self.batches]]
         anew = []
         for mix in (relaxed, sharp):
-            with kept_buffers(search.net):
+            with keep_buffers(search.net):
                 recalibrate(search.net, mix, batches)
-                anew.append(in_eval_mode(search, mix))
+                anew.append(measure_in_eval_mode(search, mix))
         return {"gap_pct": plain[0] - plain[1], "gap_recalibrated_pct": anew[0] - anew[1]}
 
 
-def in_eval_mode(search: SearchState, mix: Mix) -> float:
+def measure_in_eval_mode(search: SearchState, mix: Mix) -> float:
     """Accuracy in % on the validation half, batch norm in eval mode."""
-    return evaluated(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))[1]
+    return evaluate_scores(lambda x: search.net.frozen(x)(mix), *search.images.evaluation("valid"))[1]
 
 
 def recalibrate(net: nn.Module, mix: Mix, batches: list[Tensor]) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.measures.hessian import flat, shaped
+from harness.measures.hessian import flatten_tensors, unflatten_vector
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 from harness.tables.table import Table
 
 
-class Landscape(Probe):
+class LandscapeProbe(Probe):
     """The validation loss on a grid around alpha.
 
     `landscape_loss`: the loss on one validation minibatch at alpha + x g + y r over a square grid, row by row from
@@ -33,17 +33,17 @@ class Landscape(Probe):
         batch = self.batch(search)
         search.net.train()
         stream = search.streams[f"probe-{self.name}"]
-        with kept_buffers(search.net):
-            gradient = flat(torch.autograd.grad(search.loss_at(search.alphas, batch), search.alphas))
+        with keep_buffers(search.net):
+            gradient = flatten_tensors(torch.autograd.grad(search.loss_at(search.alphas, batch), search.alphas))
             random = torch.randn(gradient.shape, generator=stream).to(gradient)
             first = gradient / gradient.norm().clamp(min=torch.finfo(gradient.dtype).tiny)
             second = random - (random @ first) * first
             second = second / second.norm()
             at = torch.linspace(-self.reach, self.reach, self.points)
             with torch.no_grad():
-                here = flat(search.alphas)
+                here = flatten_tensors(search.alphas)
                 losses = [
-                    search.loss_at(shaped(here + x * first + y * second, search.alphas), batch).item()
+                    search.loss_at(unflatten_vector(here + x * first + y * second, search.alphas), batch).item()
                     for y in at.tolist()
                     for x in at.tolist()
                 ]

@@ -12,11 +12,11 @@ from harness.measures.ranking import rank_agreement
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES
-from harness.spaces.blocks.mix import as_mix
+from harness.spaces.blocks.mix import convert_to_mix
 from harness.tables.table import Table
 
 
-class Ranking(Probe):
+class RankingProbe(Probe):
     """Agreement of the shared weights' ranking with the table's.
 
     `ranking_kendall` (tau-b), `ranking_spearman`, `ranking_top10` (of the 10 % that the network puts first, the
@@ -40,19 +40,19 @@ class Ranking(Probe):
         stream = search.streams[f"probe-{self.name}"]
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=stream)))
         truth = table.row_values(table.test)
-        rows = stratified(truth, self.samples, self.strata, rng)
+        rows = draw_stratified(truth, self.samples, self.strata, rng)
         x, y = search.images.evaluation("valid")
         chosen = torch.randperm(len(y), generator=stream)[: self.images].to(y.device)
         found = []
         for row in rows:
             mix = search.space.mix(table.space.parse(table.encoding(int(row))))
-            found.append(search.accuracy(as_mix(mix, search.alphas), x[chosen], y[chosen]))
+            found.append(search.accuracy(convert_to_mix(mix, search.alphas), x[chosen], y[chosen]))
         agreement = rank_agreement(found, truth[rows])
         lists = {"ranking_supernet": found, "ranking_table": truth[rows].astype(float).tolist()}
         return {f"ranking_{k}": v for k, v in agreement.items()} | lists
 
 
-def stratified(values: Any, samples: int, strata: int, rng: np.random.Generator) -> Any:
+def draw_stratified(values: Any, samples: int, strata: int, rng: np.random.Generator) -> Any:
     """Rows drawn in equal numbers from slices of the ranking of these values; missing ones are left out."""
     order = np.argsort(values, kind="stable")[: int((~np.isnan(values)).sum())]
     slices = np.array_split(order, strata)

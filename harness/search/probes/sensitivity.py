@@ -12,7 +12,7 @@ from harness.search.probes.base import Probe
 from harness.search.regularizers.adversarial import AdversarialPerturbation
 from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.state import SearchState
-from harness.search.steps import Moment, WeightStep, frozen_cross_entropy
+from harness.search.steps import Moment, WeightStep, make_frozen_cross_entropy
 from harness.tables.table import Table
 
 
@@ -30,7 +30,7 @@ class Sensitivity(Probe):
     draws: int = Field(50, ge=1)
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
-        loss = frozen_cross_entropy(search.net, self.batch(search))
+        loss = make_frozen_cross_entropy(search.net, self.batch(search))
         seed = int(torch.randint(2**62, (), generator=search.streams[f"probe-{self.name}"]))
         moment = Moment(Streams(seed), search.space, epoch=0, epochs=1)
         step = WeightStep(search.net, loss, loss, lambda: loss, {}, moment)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.measures.hessian import ends, flat, hessian, spectrum
+from harness.measures.hessian import compute_hessian, compute_spectrum, compute_spectrum_ends, flatten_tensors
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
-from harness.search.steps import cross_entropy
-from harness.spaces.blocks.mix import kept_buffers
+from harness.search.steps import compute_cross_entropy
+from harness.spaces.blocks.mix import keep_buffers
 from harness.tables.table import Table
 
 if TYPE_CHECKING:
@@ -49,12 +49,16 @@ class Spectrum(Probe):
             batch = self.batch(search)
 
             def loss(point: Sequence[Tensor], batch: Any = batch) -> Tensor:
-                return search.loss_at(point, batch) if self.of == "alpha" else cross_entropy(search.net, point, batch)
+                return (
+                    search.loss_at(point, batch)
+                    if self.of == "alpha"
+                    else compute_cross_entropy(search.net, point, batch)
+                )
 
             point = search.alphas
             if self.of == "mix":
                 point = [m.detach().requires_grad_() for m in search.searcher.relax(search.alphas)]
-            with kept_buffers(search.net), search.net.readable():
+            with keep_buffers(search.net), search.net.readable():
                 found.append(self.of_loss(loss, point, search))
         means = {f"hessian_{key}": sum(f[key] for f in found) / len(found) for key in found[0]}
         largest = torch.tensor([f["largest"] for f in found], dtype=torch.float64)
@@ -66,6 +70,6 @@ class Spectrum(Probe):
     ) -> dict[str, float]:
         """What is measured of the Hessian of a loss at a point."""
         if self.by == "matrix":
-            return spectrum(hessian(loss, point, ridge=self.ridge))
-        start = torch.randn(flat(point).shape, generator=search.streams[f"probe-{self.name}-start"])
-        return ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge)
+            return compute_spectrum(compute_hessian(loss, point, ridge=self.ridge))
+        start = torch.randn(flatten_tensors(point).shape, generator=search.streams[f"probe-{self.name}-start"])
+        return compute_spectrum_ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.measures.early_stopping import BACK
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.early_stopping import EigenvalueStopping
 from harness.search.state import SearchState
 from harness.search.steps import Moment
@@ -25,7 +25,7 @@ class AdaptiveDecay(EigenvalueStopping):
 
     name = "adaptive-decay"
     lacks = "its rule alone: robustdarts_eigenvalues"
-    methods: ClassVar = {"darts-ada": Named()}
+    methods: ClassVar = {"darts-ada": NamedUse()}
     status = "adapted"
     factor: float = Field(10.0, gt=1)
     limit: float = Field(0.03, gt=0)

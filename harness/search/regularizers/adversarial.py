@@ -9,10 +9,10 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.core.streams import Streams
-from harness.search.naming import Meta, Named, Recorded
-from harness.search.regularizers.base import Regularizer, onto_simplex
-from harness.search.regularizers.random_smoothing import SMOOTHDARTS, recorded_radius
-from harness.search.schedules import until_the_end
+from harness.search.naming import Meta, NamedUse, Recorded
+from harness.search.regularizers.base import Regularizer, project_onto_simplex
+from harness.search.regularizers.random_smoothing import SMOOTHDARTS, read_recorded_radius
+from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
 from harness.spaces.blocks.mix import Mix
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
-    return {"adversarial": recorded_radius(meta) | attack}
+    return {"adversarial": read_recorded_radius(meta) | attack}
 
 
 class AdversarialPerturbation(Regularizer):
@@ -41,8 +41,8 @@ class AdversarialPerturbation(Regularizer):
     name = "adversarial"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     recipes: ClassVar = SMOOTHDARTS
-    methods: ClassVar = {"sdarts-adv": Named()}
-    records: ClassVar = {"sdarts_adv": Recorded("sdarts-adv", recorded_fields)}
+    methods: ClassVar = {"sdarts-adv": NamedUse()}
+    records: ClassVar = {"sdarts_adv": Recorded("sdarts-adv", read_recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -55,7 +55,7 @@ class AdversarialPerturbation(Regularizer):
         return (self.steps + 1 + self.random_start, self.steps) if self.epsilon else (0, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
+        eps = interpolate_until_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
         return self.ascend(mix, step.frozen_loss(), eps, step.moment.streams)
@@ -64,7 +64,7 @@ class AdversarialPerturbation(Regularizer):
         """The attack on a loss of mixing weights in the ball of radius eps around these."""
         points, reached = mix, []
         if self.random_start:
-            points = [onto_simplex(a + streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
+            points = [project_onto_simplex(a + streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
             with torch.no_grad():
                 reached.append(loss(mix))
         for _ in range(self.steps):
@@ -72,7 +72,7 @@ class AdversarialPerturbation(Regularizer):
             reached.append(loss(points))
             gradients = torch.autograd.grad(reached[-1], points)
             points = [
-                onto_simplex(a + (p.detach() + 2 * eps / self.steps * g.sign() - a).clamp(-eps, eps))
+                project_onto_simplex(a + (p.detach() + 2 * eps / self.steps * g.sign() - a).clamp(-eps, eps))
                 for a, p, g in zip(mix, points, gradients, strict=True)
             ]
         with torch.no_grad():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
+from harness.search.naming import Arrays, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.steps import Moment
 from harness.spaces.base import NO_WAY_AROUND
@@ -21,18 +21,18 @@ DECAYS = {"linear": "linear", "cosine": "cosine", "slow_cosine": "slow-cosine", 
 """Our names of the published decays."""
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     fade = {"decay": DECAYS[meta["decay"]], "start": meta["skip_beta"], "length": meta["decay_max_epoch"]}
     return {"auxiliary-skip": fade}
 
 
-def recorded_state(net: Supernet, arrays: Arrays, prefix: str) -> None:
+def restore_recorded_state(net: Supernet, arrays: Arrays, prefix: str) -> None:
     """The factor that a recorded pass was made with, which need not be that of the first epoch."""
     if f"{prefix}/beta" in arrays:
         net.auxiliary_skip = float(arrays[f"{prefix}/beta"])
 
 
-def recorded_factors(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_factors(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The factor of a step, and every published schedule."""
     (own,) = (r for r in search.regularizers if isinstance(r, AuxiliarySkip))
     if prefix != "forward":
@@ -63,15 +63,15 @@ class AuxiliarySkip(Regularizer):
     name = "auxiliary-skip"
     paper = "Chu et al., ICLR 2021 (2009.01027)"
     asks = (NO_WAY_AROUND,)
-    recipes: ClassVar = {"": Recipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
-    methods: ClassVar = {"darts-minus": Named()}
+    recipes: ClassVar = {"": SearchRecipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
+    methods: ClassVar = {"darts-minus": NamedUse()}
     records: ClassVar = {
         "dartsminus": Recorded(
             "darts-minus",
-            recorded_fields,
+            read_recorded_fields,
             epochs=lambda meta: meta["decay_max_epoch"],
-            quantities=recorded_factors,
-            prepare=recorded_state,
+            quantities=read_recorded_factors,
+            prepare=restore_recorded_state,
         ),
     }
     status = "conforms"

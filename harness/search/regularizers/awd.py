@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.spaces.base import WORDS
 
@@ -23,7 +23,7 @@ class AWD(Regularizer):
 
     name = "awd"
     paper = "Merity et al., ICLR 2018 (1708.02182)"
-    methods: ClassVar = {"awd": Named(alias=True)}  # no method of its own: a part of how language models are trained
+    methods: ClassVar = {"awd": NamedUse(alias=True)}  # no method of its own: a part of how language models are trained
     lacks = "replayed with the searches for recurrent cells"
     asks = (WORDS,)
     neutral: ClassVar[dict[str, Any]] = dict.fromkeys(

@@ -13,7 +13,7 @@ from harness.search.state import DROPPED, SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.search.training import Training
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.mix import Mix, one_hot
+from harness.spaces.blocks.mix import Mix, make_one_hot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,7 +112,7 @@ class Regularizer(Plugin):
         return None
 
 
-def penalty(regularizers: Sequence[Regularizer], moment: Moment, alphas: Sequence[Tensor]) -> Tensor | None:
+def compute_penalty(regularizers: Sequence[Regularizer], moment: Moment, alphas: Sequence[Tensor]) -> Tensor | None:
     """The sum of all terms that are added to the validation loss; None where there are none."""
     terms = [r.alpha_loss(list(alphas), moment) for r in regularizers]
     present = [t for t in terms if t is not None]
@@ -126,12 +126,12 @@ def keep_only(search: SearchState, tensor: int, row: int, kept: Sequence[int]) -
         search.alphas[tensor][row, list(kept)] = 0.0
 
 
-def onto_simplex(rows: Tensor) -> Tensor:
+def project_onto_simplex(rows: Tensor) -> Tensor:
     """Rows clamped to [0, 1] and divided by their sum; a row that clamps to zero becomes one at its largest entry.
 
     The published `clip` of SmoothDARTS. rows: [choices, options].
     """
     clamped = rows.clamp(0.0, 1.0)
     empty = clamped.sum(dim=-1, keepdim=True) == 0
-    clamped = clamped.where(~empty, one_hot(rows))
+    clamped = clamped.where(~empty, make_one_hot(rows))
     return clamped / clamped.sum(dim=-1, keepdim=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.base import Regularizer
-from harness.search.schedules import until_the_end
+from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SOFTMAX
 from harness.search.steps import Moment
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_penalty(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_penalty(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     if prefix != "forward":
         return {}
-    mean = mean_logsumexp(search.alphas)
+    mean = average_logsumexp(search.alphas)
     (slope,) = torch.autograd.grad(mean, search.alphas)
     return {
         "penalty": (mean, arrays["forward/beta_loss"]),
@@ -40,12 +40,12 @@ class BetaDecay(Regularizer):
     name = "beta-decay"
     paper = "Ye et al., CVPR 2022 (2203.01665)"
     recipes: ClassVar = {
-        "nasbench201": Recipe(
+        "nasbench201": SearchRecipe(
             "Sunshine-Ye/Beta-DARTS nasbench201/train_search.py", {**DARTS_CODE, "sampling": "replacement"}, 16, 100
         )
     }
-    methods: ClassVar = {"beta-darts": Named(official={"length": 100})}
-    records: ClassVar = {"beta_darts": Recorded("beta-darts", epochs=lambda meta: 7, quantities=recorded_penalty)}
+    methods: ClassVar = {"beta-darts": NamedUse(official={"length": 100})}
+    records: ClassVar = {"beta_darts": Recorded("beta-darts", epochs=lambda meta: 7, quantities=read_recorded_penalty)}
     status = "conforms"
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
@@ -54,9 +54,9 @@ class BetaDecay(Regularizer):
 
     def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor:
         within = replace(moment, epochs=self.length or moment.epochs)
-        return until_the_end(0.0, self.strength, within) * mean_logsumexp(alphas)
+        return interpolate_until_end(0.0, self.strength, within) * average_logsumexp(alphas)
 
 
-def mean_logsumexp(alphas: Sequence[Tensor]) -> Tensor:
+def average_logsumexp(alphas: Sequence[Tensor]) -> Tensor:
     """The mean over all choices, a scalar."""
     return torch.cat([a.logsumexp(dim=-1) for a in alphas]).mean()

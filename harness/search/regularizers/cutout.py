@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.datasets.base import cut_out
 from harness.search.regularizers.base import Regularizer
-from harness.search.schedules import from_the_first_epoch
+from harness.search.schedules import interpolate_from_first_epoch
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES
 
@@ -36,5 +36,5 @@ class Cutout(Regularizer):
         side = round(self.size * images.shape[2])
         if side == 0:
             return images
-        share = from_the_first_epoch(0.0, 1.0, moment) if self.ramp else 1.0
+        share = interpolate_from_first_epoch(0.0, 1.0, moment) if self.ramp else 1.0
         return cut_out(images, side, generator, share)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.cutout import Cutout
-from harness.search.schedules import until_the_last_epoch
+from harness.search.schedules import interpolate_until_last_epoch
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES
 
@@ -27,9 +27,9 @@ class DropPath(Regularizer):
     name = "drop-path"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
     asks = (IMAGES,)
-    methods: ClassVar = {"r-darts-dp": Named(beside=(Cutout(ramp=True),))}
+    methods: ClassVar = {"r-darts-dp": NamedUse(beside=(Cutout(ramp=True),))}
     neutral: ClassVar[dict[str, Any]] = {"probability": 0}
     probability: float = Field(0.2, ge=0, lt=1)
 
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:
-        net.path_dropout = until_the_last_epoch(0.0, self.probability, moment)
+        net.path_dropout = interpolate_until_last_epoch(0.0, self.probability, moment)

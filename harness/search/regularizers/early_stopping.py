@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.measures.early_stopping import EARLIEST, Stop, early_stop
-from harness.measures.hessian import hessian, largest_eigenvalue
-from harness.search.naming import Named
+from harness.measures.early_stopping import EARLIEST, Stop, find_early_stop
+from harness.measures.hessian import compute_hessian, compute_largest_eigenvalue
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import Moment
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 
 class EigenvalueStopping(Regularizer):
@@ -28,7 +28,7 @@ class EigenvalueStopping(Regularizer):
     name = "eigenvalue-stopping"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
     decisions = ("robustdarts_eigenvalues",)
-    methods: ClassVar = {"darts-es": Named()}
+    methods: ClassVar = {"darts-es": NamedUse()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}
     status = "conforms"
@@ -50,7 +50,7 @@ class EigenvalueStopping(Regularizer):
         memory["epochs"].append(epoch)
         memory["eigenvalues"].append(self.measure(search))
         earliest = max(EARLIEST, memory["epochs"][0])
-        return early_stop(
+        return find_early_stop(
             memory["epochs"], memory["eigenvalues"], ratio=self.ratio, every=self.every, earliest=earliest
         )
 
@@ -59,6 +59,6 @@ class EigenvalueStopping(Regularizer):
         stream = search.streams["hessian-batch"]
         size = min(search.training.batch_size, search.images.size("valid"))
         batch = search.images.drawn("valid", size, stream)
-        with kept_buffers(search.net), search.net.readable():
-            matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=self.ridge)
-        return largest_eigenvalue(matrix)
+        with keep_buffers(search.net), search.net.readable():
+            matrix = compute_hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=self.ridge)
+        return compute_largest_eigenvalue(matrix)

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from harness.core.lazy import nn, torch
 from harness.datasets.base import Part
-from harness.search.naming import AUTODL, Named, Recipe
+from harness.search.naming import AUTODL, NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.search.steps import Moment, WeightStep
 from harness.spaces.base import IMAGES, Architecture, Choices
-from harness.spaces.blocks.mix import Mix, evaluation_mode, kept_buffers
+from harness.spaces.blocks.mix import Mix, keep_buffers, use_evaluation_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,21 +60,21 @@ class InformationPruning(Regularizer):
     paper = "He et al., AAAI 2024 (2312.12648)"
     asks = (IMAGES,)
     recipes: ClassVar = {
-        "": Recipe(
+        "": SearchRecipe(
             "HY-HE/IS-DARTS isdarts_darts.sh, and AutoDL-Projects' configs/search-opts/DARTS-NASNet-CIFAR.config",
             {**AUTODL, **BOTH_HALVES},
             16,
             50,
             fields={"information-pruning": {"shrinks": 7, "interval": 3}},
         ),
-        "nasbench201": Recipe(
+        "nasbench201": SearchRecipe(
             "HY-HE/IS-DARTS isdarts_nasbench.sh, configs/nas-benchmark/algos/DARTS.config",
             {**AUTODL, **BOTH_HALVES, "weight_decay": 3e-4},
             16,
             30,
         ),
     }
-    methods: ClassVar = {"is-darts": Named(official={"at_once": True})}
+    methods: ClassVar = {"is-darts": NamedUse(official={"at_once": True})}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"shrinks": 0}
     status = "adapted"
@@ -96,7 +96,7 @@ class InformationPruning(Regularizer):
         return (1, 1) if self.shrinks else (0, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        return equal(mix, step.moment.space.operation_tensors()) if self.shrinks else mix
+        return equalize_operations(mix, step.moment.space.operation_tensors()) if self.shrinks else mix
 
     def weight_gradients(
         self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep
@@ -111,15 +111,15 @@ class InformationPruning(Regularizer):
         later = self.shrinks_after(moment.epoch + 1, moment.epochs)
         if later is None:
             return
-        mix = equal(search.searcher.relax(search.alphas), search.space.operation_tensors())
-        found = information(search, search.net.constrained([m.detach() for m in mix]))
+        mix = equalize_operations(search.searcher.relax(search.alphas), search.space.operation_tensors())
+        found = compute_information(search, search.net.constrained([m.detach() for m in mix]))
         search.memory[self.name] = found
         for tensor, values in found.items():
             choices = search.space.tensors[tensor]
             target, parts = choices.keeps or 1, 1 if self.at_once and choices.keeps else later + 1
-            for rows in nodes(choices):
+            for rows in group_rows_by_node(choices):
                 candidates = [(row, option) for row, option in self.left(search, tensor) if row in rows]
-                kept = shrunk(candidates, values, target, math.ceil((len(candidates) - target) / parts))
+                kept = drop_largest(candidates, values, target, math.ceil((len(candidates) - target) / parts))
                 for row in rows:
                     search.decide(tensor, row, [o for r, o in kept if r == row], part=1 / values.shape[1])
 
@@ -148,19 +148,19 @@ class InformationPruning(Regularizer):
         return search.space.strongest([s.numpy() for s in strengths])
 
 
-def equal(mix: Mix, tensors: Sequence[int]) -> list[Tensor]:
+def equalize_operations(mix: Mix, tensors: Sequence[int]) -> list[Tensor]:
     """Mixing weights, those of the tensors of operations all equal."""
     return [torch.full_like(m, 1 / m.shape[-1]) if place in tensors else m for place, m in enumerate(mix)]
 
 
-def nodes(choices: Choices) -> list[list[int]]:
+def group_rows_by_node(choices: Choices) -> list[list[int]]:
     """The rows whose operations are compared with each other: of each node, where it keeps some of its edges."""
     if choices.keeps is None:
         return [[row] for row in range(len(choices.options))]
     return [[row for row, n in enumerate(choices.nodes) if n == node] for node in dict.fromkeys(choices.nodes)]
 
 
-def shrunk(candidates: Sequence[Candidate], values: Tensor, target: int, count: int) -> list[Candidate]:
+def drop_largest(candidates: Sequence[Candidate], values: Tensor, target: int, count: int) -> list[Candidate]:
     """The candidates but the `count` with the largest values, the first of equal ones; they stay on `target` rows."""
     kept = list(candidates)
     for candidate in sorted(candidates, key=lambda c: -float(values[c])):
@@ -172,7 +172,7 @@ def shrunk(candidates: Sequence[Candidate], values: Tensor, target: int, count: 
     return kept
 
 
-def pixel_information(y: Tensor) -> Tensor:
+def compute_pixel_information(y: Tensor) -> Tensor:
     """3 (C - 1) / (C s^4) of each pixel of a feature map [batch, C, height, width], s^2 its channels' variance (divisor
     C - 1); NaN where they are all equal. [batch, height, width], in double precision."""
     channels = y.shape[1]
@@ -183,7 +183,7 @@ def pixel_information(y: Tensor) -> Tensor:
     return found.where(variance > 0, torch.full_like(found, float("nan")))
 
 
-def information(search: SearchState, mix: Mix) -> dict[int, Tensor]:
+def compute_information(search: SearchState, mix: Mix) -> dict[int, Tensor]:
     """F of every operation, over all plain images of both halves, by tensor [choices, options]: the mean over cells, on
     the host; infinite where no pixel has one, and for what is not computed."""
     tensors = search.space.operation_tensors()
@@ -193,14 +193,14 @@ def information(search: SearchState, mix: Mix) -> dict[int, Tensor]:
 
     def listener(weights: Tensor, option: int, y: Tensor) -> None:
         tensor, row = rows[weights.data_ptr()]
-        found = pixel_information(y)
+        found = compute_pixel_information(y)
         defined = ~found.isnan()
         # an image's sum over pixels is one over their number, so that cells of all sizes count alike
         size = found.shape[1] * found.shape[2]
         sums[tensor][0, row, option] += found.where(defined, torch.zeros_like(found)).sum() / size
         sums[tensor][1, row, option] += defined.sum() / size
 
-    with torch.no_grad(), candidates_by_batch(search.net), search.net.heard(listener):
+    with torch.no_grad(), normalize_candidates_by_batch(search.net), search.net.heard(listener):
         halves: tuple[Part, ...] = ("train", "valid")
         for part in halves:
             for images in torch.split(search.images.evaluation(part)[0], search.training.batch_size):
@@ -209,12 +209,12 @@ def information(search: SearchState, mix: Mix) -> dict[int, Tensor]:
 
 
 @contextmanager
-def candidates_by_batch(net: Supernet) -> Iterator[None]:
+def normalize_candidates_by_batch(net: Supernet) -> Iterator[None]:
     """While the block runs, batch norm of candidates has the batch's statistics, every other one the running ones; all
     of them are left as they were."""
     from harness.spaces.blocks.supernet import MixedOperation
 
-    with evaluation_mode(net), kept_buffers(net):
+    with use_evaluation_mode(net), keep_buffers(net):
         for mixed in net.modules():
             if isinstance(mixed, MixedOperation):
                 for norm in mixed.modules():

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.measures.alignment import cell_slopes, layer_alignment, of_each_cell, put_in
-from harness.search.naming import DARTS_CODE, Arrays, Named, Recipe, Recorded
+from harness.measures.alignment import compute_layer_alignment, copy_for_each_cell, differentiate_by_cell, put_in
+from harness.search.naming import DARTS_CODE, Arrays, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.base import Regularizer
-from harness.search.schedules import until_the_last_epoch
-from harness.search.searchers.products import finite_difference
+from harness.search.schedules import interpolate_until_last_epoch
+from harness.search.searchers.products import scale_to_distance
 from harness.search.steps import WeightStep
 from harness.spaces.base import CELLS, Space
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from harness.spaces.blocks.supernet import Supernet
 
 
-def recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The cells' agreement of recorded slopes, and the directions that raise it."""
     key = f"{prefix}/cell_grads"
     shape = (-1, *search.alphas[0].shape)
     slopes = torch.from_numpy(arrays[key]).reshape(shape)
-    (direction,) = towards_agreement({0: slopes}).values()
+    (direction,) = differentiate_agreement({0: slopes}).values()
     total = arrays.get(f"{prefix}/correlation", arrays.get(f"{prefix}/correlation_train"))
     unit = direction / torch.linalg.vector_norm(direction)
     recorded = torch.from_numpy(arrays[f"{prefix}/perturbations"]).reshape(shape)
     return {
-        "agreement of the cells": (layer_alignment(slopes), total),
+        "agreement of the cells": (compute_layer_alignment(slopes), total),
         "its direction": (unit, recorded / torch.linalg.vector_norm(recorded)),
     }
 
@@ -52,21 +52,21 @@ class LayerAlignment(Regularizer):
     paper = "Movahedi et al., ICLR 2023 (2210.07998)"
     asks = (CELLS,)
     recipes: ClassVar = {
-        "": Recipe("dr-faustus/Lambda-DARTS, the rate of alpha alone", {"alpha_learning_rate": 1e-4}),
-        "nasbench201": Recipe(
+        "": SearchRecipe("dr-faustus/Lambda-DARTS, the rate of alpha alone", {"alpha_learning_rate": 1e-4}),
+        "nasbench201": SearchRecipe(
             "dr-faustus/Lambda-DARTS NAS-Bench201/exps/algos/DARTS-V1.py",
             {**DARTS_CODE, "order": "weights-first", "alpha_learning_rate": 1e-4},
             16,
             100,
         ),
     }
-    methods: ClassVar = {"lambda-darts": Named(official={"moves_bn": True})}
+    methods: ClassVar = {"lambda-darts": NamedUse(official={"moves_bn": True})}
     records: ClassVar = {
         "lambda_darts": Recorded(
             "lambda-darts",
             lambda meta: {"layer-alignment": {"strength": meta["lambda_"], "distance": meta["epsilon_0"]}},
             epochs=lambda meta: meta["total_epochs"],
-            quantities=recorded_agreement,
+            quantities=read_recorded_agreement,
         )
     }
     status = "conforms"
@@ -84,23 +84,23 @@ class LayerAlignment(Regularizer):
     def weight_gradients(
         self, gradients: list[Tensor | None], mix: list[Tensor], step: WeightStep
     ) -> list[Tensor | None]:
-        strength = until_the_last_epoch(0.0, self.strength, step.moment)
-        cells = aligned_cells(step.net, step.moment.space)
+        strength = interpolate_until_last_epoch(0.0, self.strength, step.moment)
+        cells = count_aligned_cells(step.net, step.moment.space)
         idle = self.strength == 0 or (strength == 0 and not self.moves_bn)
         if idle or not cells:
             return gradients
-        own = of_each_cell(mix, cells)
-        with kept_buffers(step.net):
-            slopes = cell_slopes(step.loss, mix, own)
-        directions = towards_agreement(slopes)
-        distance = finite_difference(list(directions.values()), self.distance)
+        own = copy_for_each_cell(mix, cells)
+        with keep_buffers(step.net):
+            slopes = differentiate_by_cell(step.loss, mix, own)
+        directions = differentiate_agreement(slopes)
+        distance = scale_to_distance(list(directions.values()), self.distance)
         weights = list(step.net.parameters())
 
         def beside(sign: int) -> tuple[Tensor, ...]:
             moved = {i: own[i].detach() + sign * distance * d for i, d in directions.items()}
             return torch.autograd.grad(step.loss(put_in(mix, moved)), weights)
 
-        with nullcontext() if self.moves_bn else kept_buffers(step.net):
+        with nullcontext() if self.moves_bn else keep_buffers(step.net):
             below, above = beside(-1), beside(1)
         return [
             None if g is None else g + strength * (b - a) / (2 * distance)
@@ -108,14 +108,14 @@ class LayerAlignment(Regularizer):
         ]
 
 
-def towards_agreement(slopes: dict[int, Tensor]) -> dict[int, Tensor]:
+def differentiate_agreement(slopes: dict[int, Tensor]) -> dict[int, Tensor]:
     """The derivative of the mean cosine of the cells' slopes over these, [cells, choices, options]."""
     slopes = {i: s.detach().requires_grad_() for i, s in slopes.items()}
-    agreement = torch.stack([layer_alignment(s) for s in slopes.values()]).mean()
+    agreement = torch.stack([compute_layer_alignment(s) for s in slopes.values()]).mean()
     return dict(zip(slopes, torch.autograd.grad(agreement, list(slopes.values())), strict=True))
 
 
-def aligned_cells(net: Supernet, space: Space) -> dict[int, int]:
+def count_aligned_cells(net: Supernet, space: Space) -> dict[int, int]:
     """How many cells share each architecture tensor of operations, where more than one does."""
     counts = {tensor: net.cells_of(tensor) for tensor in space.operation_tensors()}
     return {tensor: count for tensor, count in counts.items() if count > 1}

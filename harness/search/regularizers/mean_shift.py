@@ -9,10 +9,10 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.core.streams import Streams
-from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
+from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
-from harness.search.regularizers.base import Regularizer, onto_simplex
-from harness.search.schedules import until_the_end
+from harness.search.regularizers.base import Regularizer, project_onto_simplex
+from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
 from harness.spaces.blocks.mix import Mix
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     radius = {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
     return {"mean-shift": radius | {k: meta[k] for k in ("rounds", "samples", "bandwidth")}}
 
@@ -42,16 +42,16 @@ class MeanShift(Regularizer):
     name = "mean-shift"
     paper = "Hsieh et al., TAI 2024 (2108.09996)"
     recipes: ClassVar = {
-        "": Recipe("aaron851113/MS-DARTS sota/cnn", DARTS_CODE, 16, 40, (AlphaWarmup(length=5),)),
-        "nasbench1shot1": Recipe(
+        "": SearchRecipe("aaron851113/MS-DARTS sota/cnn", DARTS_CODE, 16, 40, (AlphaWarmup(length=5),)),
+        "nasbench1shot1": SearchRecipe(
             "aaron851113/MS-DARTS optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 80
         ),
     }
     methods: ClassVar = {
-        "ms-darts": Named(),
-        "ms-darts-true": Named({"variant": "true"}),
+        "ms-darts": NamedUse(),
+        "ms-darts-true": NamedUse({"variant": "true"}),
     }
-    records: ClassVar = {"msdarts": Recorded("ms-darts", recorded_fields)}
+    records: ClassVar = {"msdarts": Recorded("ms-darts", read_recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -69,7 +69,7 @@ class MeanShift(Regularizer):
         return (self.rounds * self.samples, 0)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
+        eps = interpolate_until_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
         with torch.no_grad():
@@ -80,7 +80,7 @@ class MeanShift(Regularizer):
 
     def _shift(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], streams: Streams, eps: float) -> list[Tensor]:
         points = [[a + streams.uniform("alpha-noise", a, -eps, eps) for a in mix] for _ in range(self.samples)]
-        inside = [[onto_simplex(x) for x in point] for point in points]
+        inside = [[project_onto_simplex(x) for x in point] for point in points]
         losses = torch.stack([loss(point) for point in inside])
         official = self.variant == "official"
         preference = (losses if official else -losses).softmax(dim=0)

@@ -9,23 +9,23 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, Named, Recorded
+from harness.search.naming import Arrays, Meta, NamedUse, Recorded
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
 from harness.search.steps import ArchitectureStep, Moment, WeightStep
 from harness.spaces.base import APART
-from harness.spaces.blocks.mix import Mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     return {"operation-stopping": {"threshold": meta["threshold"], "window": meta["window"]}}
 
 
-def recorded_decisions(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_decisions(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """What is recorded of the operations that are followed, in the order of the record."""
     if f"{prefix}/frozen" not in arrays:
         return {}
@@ -61,8 +61,8 @@ class OperationStopping(Regularizer):
     asks = (APART,)
     decisions = ("decision_oles",)
     revision = 2
-    methods: ClassVar = {"oles": Named(official={"late": True})}
-    records: ClassVar = {"oles": Recorded("oles", recorded_fields, quantities=recorded_decisions)}
+    methods: ClassVar = {"oles": NamedUse(official={"late": True})}
+    records: ClassVar = {"oles": Recorded("oles", read_recorded_fields, quantities=read_recorded_decisions)}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
     status = "conforms"
@@ -84,7 +84,7 @@ class OperationStopping(Regularizer):
         leaves = [w for group in groups for w in group if w in last]
         if not leaves:
             return
-        with kept_buffers(step.net):
+        with keep_buffers(step.net):
             loss = step.loss(step.net, [m.detach() for m in mix()], step.valid)
             valid = dict(zip(leaves, torch.autograd.grad(loss, leaves, materialize_grads=True), strict=True))
         self.note(memory, [[(valid[w], last[w]) for w in group if w in last] for group in groups])
@@ -111,14 +111,14 @@ class OperationStopping(Regularizer):
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         """Keep the last training gradients with the search."""
         kept = {i: w.grad for i, w in enumerate(search.weights) if w.grad is not None}
-        memory = search.memory.setdefault(self.name, empty(len(search.net.candidates())))
+        memory = search.memory.setdefault(self.name, make_empty_memory(len(search.net.candidates())))
         memory["last"] = {i: g.clone() for i, g in kept.items()}
 
     def _memory(self, step: ArchitectureStep | WeightStep) -> dict[str, Any]:
-        memory: dict[str, Any] = step.moment.memory.setdefault(self.name, empty(len(step.net.candidates())))
+        memory: dict[str, Any] = step.moment.memory.setdefault(self.name, make_empty_memory(len(step.net.candidates())))
         return memory
 
 
-def empty(count: int) -> dict[str, Any]:
+def make_empty_memory(count: int) -> dict[str, Any]:
     """What is remembered of so many operations at the beginning."""
     return {"frozen": [False] * count, "totals": [0.0] * count, "counts": [0] * count, "last": {}}

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
+from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.spaces.base import IMAGES
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     return {"partial-channels": {"k": meta["partial_channels"]}}
 
 
@@ -27,7 +27,7 @@ class PartialChannels(Regularizer):
     paper = "Xu et al., ICLR 2020 (1907.05737)"
     asks = (IMAGES,)
     recipes: ClassVar = {
-        "": Recipe(
+        "": SearchRecipe(
             "yuhuixu1993/PC-DARTS train_search.py",
             {
                 **DARTS_CODE,
@@ -41,13 +41,13 @@ class PartialChannels(Regularizer):
             50,
             (AlphaWarmup(length=15),),
         ),
-        "nasbench1shot1": Recipe(
+        "nasbench1shot1": SearchRecipe(
             "automl/nasbench-1shot1 optimizers/pc_darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
         ),
     }
-    methods: ClassVar = {"pc-darts": Named()}
+    methods: ClassVar = {"pc-darts": NamedUse()}
     records: ClassVar = {
-        "pcdarts": Recorded("pc-darts", recorded_fields),
+        "pcdarts": Recorded("pc-darts", read_recorded_fields),
     }
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.datasets.base import Batch, evaluated
-from harness.search.naming import DARTS_CODE, Meta, Named, Recipe, Recorded
+from harness.datasets.base import Batch, evaluate_scores
+from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES, Architecture
-from harness.spaces.blocks.mix import Mix, kept_buffers
+from harness.spaces.blocks.mix import Mix, keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     criterion = {"acc": "accuracy", "loss": "loss"}[meta["proj_crit"]]
     return {
         "perturbation-selection": {
@@ -67,16 +67,18 @@ class PerturbationSelection(Regularizer):
     asks = (IMAGES,)
     decisions = ("decision_darts_pt",)
     recipes: ClassVar = {
-        "": Recipe("ruocwang/darts-pt sota/cnn", DARTS_CODE, 16, 50),
-        "nasbench201": Recipe("ruocwang/darts-pt nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
+        "": SearchRecipe("ruocwang/darts-pt sota/cnn", DARTS_CODE, 16, 50),
+        "nasbench201": SearchRecipe(
+            "ruocwang/darts-pt nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100
+        ),
     }
     methods: ClassVar = {
-        "darts-pt": Named(official={"augmented": True, "moves_bn": True, "early": True}),
-        "darts-pt-fixed": Named(
+        "darts-pt": NamedUse(official={"augmented": True, "moves_bn": True, "early": True}),
+        "darts-pt-fixed": NamedUse(
             beside=(AlphaWarmup(length=NEVER),), official={"augmented": True, "moves_bn": True, "early": True}
         ),
     }
-    records: ClassVar = {"darts_pt": Recorded("darts-pt-fixed", recorded_fields)}
+    records: ClassVar = {"darts_pt": Recorded("darts-pt-fixed", read_recorded_fields)}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"
@@ -133,7 +135,7 @@ class PerturbationSelection(Regularizer):
     def decide(self, search: SearchState, tensor: int, row: int, batches: Sequence[Batch]) -> Decision:
         """Decide one choice."""
         scores = []
-        with nullcontext() if self.moves_bn else kept_buffers(search.net):
+        with nullcontext() if self.moves_bn else keep_buffers(search.net):
             for option in range(search.alphas[tensor].shape[1]):
                 scores.append(train_mode_scores(search, self.without(search, tensor, row, option), batches))
         kept = self.missed_most(scores)[: search.space.picks[tensor]]
@@ -166,7 +168,7 @@ class PerturbationSelection(Regularizer):
 def train_mode_scores(search: SearchState, mix: Mix, batches: Sequence[Batch]) -> tuple[float, float]:
     """Accuracy in % and loss over all images of the batches, batch norm in train mode."""
     search.net.train()
-    found = [(len(y), *evaluated(lambda images: search.net(images, mix), x, y)) for x, y in batches]
+    found = [(len(y), *evaluate_scores(lambda images: search.net(images, mix), x, y)) for x, y in batches]
     total = sum(count for count, *_ in found)
     accuracy, loss = (sum(f[0] * f[i] for f in found) / total for i in (2, 1))
     return accuracy, loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.core.lazy import torch
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.partial_channels import PartialChannels
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX
@@ -31,7 +31,7 @@ class ProgressivePruning(Regularizer):
     name = "progressive-pruning"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
     recipes: ClassVar = DrNAS.recipes
-    methods: ClassVar = {"drnas-progressive": Named(beside=(DrNAS(), PartialChannels()))}
+    methods: ClassVar = {"drnas-progressive": NamedUse(beside=(DrNAS(), PartialChannels()))}
     needs = (SIMPLEX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (), "at": ()}
     status = "conforms"

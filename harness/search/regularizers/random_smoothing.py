@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, Named, Recipe, Recipes, Recorded
+from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, NamedUse, Recipes, Recorded, SearchRecipe
 from harness.search.regularizers.awd import AWD
-from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.regularizers.base import Regularizer, project_onto_simplex
 from harness.search.regularizers.mean_shift import MeanShift
-from harness.search.schedules import until_the_end
+from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
 
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SMOOTHDARTS: Recipes = {
-    "": Recipe("xiangning-chen/SmoothDARTS sota/cnn", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
-    "nasbench1shot1": Recipe(
+    "": SearchRecipe("xiangning-chen/SmoothDARTS sota/cnn", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
+    "nasbench1shot1": SearchRecipe(
         "xiangning-chen/SmoothDARTS optimizers", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
     ),
-    "recurrent": Recipe("xiangning-chen/SmoothDARTS sota/rnn", RNN_CODE, 300, 50, (AWD(),)),
-    "nasbench201": Recipe("xiangning-chen/SmoothDARTS nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100),
+    "recurrent": SearchRecipe("xiangning-chen/SmoothDARTS sota/rnn", RNN_CODE, 300, 50, (AWD(),)),
+    "nasbench201": SearchRecipe(
+        "xiangning-chen/SmoothDARTS nasbench201", {**DARTS_CODE, "sampling": "replacement"}, 16, 100
+    ),
 }
 """How the code of SmoothDARTS trains every method in it."""
 
 
-def recorded_radius(meta: Meta) -> dict[str, float]:
+def read_recorded_radius(meta: Meta) -> dict[str, float]:
     """The fields of a radius that a record says: one that stays, or one that grows."""
     if "eps" in meta:
         return {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
@@ -46,11 +48,13 @@ class RandomSmoothing(Regularizer):
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     recipes: ClassVar = SMOOTHDARTS
     methods: ClassVar = {
-        "sdarts-rs": Named(),
+        "sdarts-rs": NamedUse(),
         # of the same standard deviation as what MS-DARTS' published code does: its control
-        "ms-darts-control": Named({"epsilon": 0.204, "epsilon_start": 0.0204}, recipes=MeanShift.recipes),
+        "ms-darts-control": NamedUse({"epsilon": 0.204, "epsilon_start": 0.0204}, recipes=MeanShift.recipes),
     }
-    records: ClassVar = {"sdarts_rs": Recorded("sdarts-rs", lambda meta: {"random-smoothing": recorded_radius(meta)})}
+    records: ClassVar = {
+        "sdarts_rs": Recorded("sdarts-rs", lambda meta: {"random-smoothing": read_recorded_radius(meta)})
+    }
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
@@ -58,7 +62,7 @@ class RandomSmoothing(Regularizer):
     epsilon_start: float = Field(0.03, ge=0, le=1)
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
-        eps = until_the_end(self.epsilon_start, self.epsilon, step.moment)
+        eps = interpolate_until_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
-        return [onto_simplex(a + step.moment.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
+        return [project_onto_simplex(a + step.moment.streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]

@@ -9,29 +9,29 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.datasets.base import Batch, evaluated
-from harness.search.naming import AUTODL, Arrays, Named, Recipe, Recorded
+from harness.datasets.base import Batch, evaluate_scores
+from harness.search.naming import AUTODL, Arrays, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.base import Regularizer
-from harness.search.searchers.uniform_path import UniformPath, recorded_path, recorded_paths
+from harness.search.searchers.uniform_path import UniformPath, read_recorded_path, read_recorded_paths
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES, Architecture
-from harness.spaces.blocks.mix import as_mix, evaluation_mode
+from harness.spaces.blocks.mix import convert_to_mix, use_evaluation_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The recorded selection, which follows the last step."""
     if f"step{int(prefix.removeprefix('step')) + 1}/x" in arrays if prefix.startswith("step") else True:
         return {}
     batches = [
         (torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(arrays["select/x"], arrays["select/y"], strict=True)
     ]
-    mixes = [[recorded_path(row, arrays)] for row in arrays["select/archs"]]
-    with evaluation_mode(search.net):
+    mixes = [[read_recorded_path(row, arrays)] for row in arrays["select/archs"]]
+    with use_evaluation_mode(search.net):
         logits = [search.net(batches[i % len(batches)][0], mix) for i, mix in enumerate(mixes)]
-    scores = shared_accuracies(search, mixes, batches, running=True)
+    scores = measure_shared_accuracies(search, mixes, batches, running=True)
     return {
         "logits of the selection": (torch.stack(logits), arrays["select/logits"]),
         "accuracies of the selection": (np.asarray(scores, np.float32), arrays["select/acc"]),
@@ -39,15 +39,17 @@ def recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tu
     }
 
 
-def shared_accuracies(search: Any, mixes: Sequence[Any], batches: Sequence[Batch], *, running: bool) -> list[float]:
+def measure_shared_accuracies(
+    search: Any, mixes: Sequence[Any], batches: Sequence[Batch], *, running: bool
+) -> list[float]:
     """Accuracy in % of the shared weights at each mix, on one batch after the other, again and again; batch norm by its
     running statistics, or by those of the batch."""
     found = []
     for number, mix in enumerate(mixes):
         batch = batches[number % len(batches)]
         if running:
-            with evaluation_mode(search.net):
-                found.append(evaluated(lambda x, m=mix: search.net(x, m), *batch)[1])  # type: ignore[misc]
+            with use_evaluation_mode(search.net):
+                found.append(evaluate_scores(lambda x, m=mix: search.net(x, m), *batch)[1])  # type: ignore[misc]
         else:
             found.append(search.accuracy(mix, *batch))
     return found
@@ -67,16 +69,18 @@ class SampledSelection(Regularizer):
     asks = (IMAGES,)
     decisions = ("decision_randomnas",)
     recipes: ClassVar = {
-        "nasbench1shot1": Recipe(
+        "nasbench1shot1": SearchRecipe(
             "automl/nasbench-1shot1 optimizers/random_ws, batch and clipping alone",
             {"batch_size": 64, "gradient_clip": 0.25},
         ),
-        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/RANDOM.config", AUTODL, 16, 250),
+        "nasbench201": SearchRecipe("AutoDL-Projects configs/nas-benchmark/algos/RANDOM.config", AUTODL, 16, 250),
     }
     methods: ClassVar = {
-        "random-nas": Named(beside=(UniformPath(),), official={"batches": "next", "statistics": "running"})
+        "random-nas": NamedUse(beside=(UniformPath(),), official={"batches": "next", "statistics": "running"})
     }
-    records: ClassVar = {"randomnas": Recorded("random-nas", draws=recorded_paths, quantities=recorded_selection)}
+    records: ClassVar = {
+        "randomnas": Recorded("random-nas", draws=read_recorded_paths, quantities=read_recorded_selection)
+    }
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"
     samples: int = Field(100, ge=1)
@@ -109,5 +113,5 @@ class SampledSelection(Regularizer):
         return [(x[part], y[part]) for part in kept]
 
     def _scores(self, search: SearchState, candidates: Sequence[Architecture], batches: Sequence[Batch]) -> list[float]:
-        mixes = [as_mix(search.space.mix(candidate), search.alphas) for candidate in candidates]
-        return shared_accuracies(search, mixes, batches, running=self.statistics == "running")
+        mixes = [convert_to_mix(search.space.mix(candidate), search.alphas) for candidate in candidates]
+        return measure_shared_accuracies(search, mixes, batches, running=self.statistics == "running")

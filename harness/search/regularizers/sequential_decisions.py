@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import SearchState
@@ -37,7 +37,7 @@ class SequentialDecisions(Regularizer):
     paper = "Li et al., CVPR 2020 (1912.00195)"
     decisions = ("decision_sgas",)
     revision = 2
-    methods: ClassVar = {"sgas": Named()}
+    methods: ClassVar = {"sgas": NamedUse()}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"start": 1}
     status = "adapted"
@@ -51,7 +51,7 @@ class SequentialDecisions(Regularizer):
         first, every = round(self.start * search.epochs), max(1, round(self.interval * search.epochs))
         due = moment.epoch >= first and (moment.epoch - first) % every == 0
         for tensor in search.space.operation_tensors():
-            own = memory.setdefault(tensor, empty())
+            own = memory.setdefault(tensor, make_empty_memory())
             choices, alpha = search.space.tensors[tensor], search.alphas[tensor].detach()
             self.look(own, alpha, choices, search.space.zero)
             for row, operation in (self.decided(own, alpha, choices) if due else {}).items():
@@ -66,18 +66,18 @@ class SequentialDecisions(Regularizer):
         for (tensor, row), choice in search.decided.items():
             taken[tensor][row] = choice["kept"][0] if choice["kept"] else None
         alphas = [alpha.detach().cpu() for alpha in search.alphas]
-        rows = [strengths(*told, space.zero) for told in zip(alphas, taken, space.tensors, strict=True)]
+        rows = [compute_strengths(*told, space.zero) for told in zip(alphas, taken, space.tensors, strict=True)]
         return space.strongest([r.numpy() for r in rows])
 
     def look(self, memory: dict[str, Any], alpha: Tensor, choices: Choices, zero: str | None) -> None:
         """Score the choices of a tensor [choices, options]; keep what decisions need in `memory`."""
-        memory["open"] = options_but(choices, zero)
+        memory["open"] = list_options_but(choices, zero)
         mix = alpha.softmax(dim=-1)[:, memory["open"]]
         total = mix.sum(dim=-1)
         others = mix / total[:, None]
         importance = None if len(memory["open"]) == alpha.shape[1] else total
         past = memory["history"]
-        memory["scores"] = scores(importance, others, past if self.criterion == 2 else None)
+        memory["scores"] = compute_scores(importance, others, past if self.criterion == 2 else None)
         memory["history"] = [*past, others][-self.history :]
 
     def decided(self, memory: dict[str, Any], alpha: Tensor, choices: Choices) -> dict[int, int | None]:
@@ -97,15 +97,15 @@ class SequentialDecisions(Regularizer):
         return new
 
 
-def options_but(choices: Choices, zero: str | None) -> list[int]:
+def list_options_but(choices: Choices, zero: str | None) -> list[int]:
     """The places of the options that give something."""
     return [place for place, name in enumerate(choices.options[0]) if name != zero]
 
 
-def strengths(alpha: Tensor, taken: dict[int, int | None], choices: Choices, zero: str | None) -> Tensor:
+def compute_strengths(alpha: Tensor, taken: dict[int, int | None], choices: Choices, zero: str | None) -> Tensor:
     """What the edges of a node are compared by, [choices, options]: decided ones come first; the others each by its
     importance, at its largest operation, and by that one's weight where importance would be one for all."""
-    mix, open_ = alpha.softmax(dim=-1), options_but(choices, zero)
+    mix, open_ = alpha.softmax(dim=-1), list_options_but(choices, zero)
     found = torch.zeros_like(mix)
     for row, own in enumerate(mix):
         best = open_[int(own[open_].argmax())]
@@ -118,25 +118,25 @@ def strengths(alpha: Tensor, taken: dict[int, int | None], choices: Choices, zer
     return found
 
 
-def empty() -> dict[str, Any]:
+def make_empty_memory() -> dict[str, Any]:
     """What is remembered of a tensor at the beginning. taken: operations of rows; None: it is left out."""
     return {"taken": {}, "history": []}
 
 
-def scores(importance: Tensor | None, others: Tensor, history: list[Tensor] | None) -> Tensor:
+def compute_scores(importance: Tensor | None, others: Tensor, history: list[Tensor] | None) -> Tensor:
     """The score of every choice. importance: [choices], None: of no difference; others: [choices, operations]; history:
     for criterion 2, no choice is stable without one."""
     entropy = -torch.special.xlogy(others, others).sum(dim=-1) / torch.tensor(others.shape[-1]).log()
-    score = scaled(1 - entropy)
+    score = scale_to_unit(1 - entropy)
     if importance is not None:
-        score = scaled(importance) * score
+        score = scale_to_unit(importance) * score
     if history is not None:
         overlaps = [torch.minimum(others, past).sum(dim=-1) for past in history]
-        score = score * scaled(torch.stack(overlaps).mean(dim=0) if overlaps else torch.zeros_like(score))
+        score = score * scale_to_unit(torch.stack(overlaps).mean(dim=0) if overlaps else torch.zeros_like(score))
     return score
 
 
-def scaled(values: Tensor) -> Tensor:
+def scale_to_unit(values: Tensor) -> Tensor:
     """To [0, 1] by the smallest and the largest; all zero where they are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else torch.zeros_like(values)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.datasets.base import Batch
-from harness.search.naming import DARTS_CODE, Named, Recipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.regularizers.partial_channels import PartialChannels
@@ -45,9 +45,9 @@ class Shapley(Regularizer):
     name = "shapley"
     paper = "Xiao et al., CVPR 2022 (2206.09811)"
     asks = (IMAGES,)
-    methods: ClassVar = {"shapley-nas": Named(beside=(AlphaWarmup(length=NEVER), PartialChannels()))}
+    methods: ClassVar = {"shapley-nas": NamedUse(beside=(AlphaWarmup(length=NEVER), PartialChannels()))}
     recipes: ClassVar = {
-        "": Recipe(
+        "": SearchRecipe(
             "Euphoria16/Shapley-NAS train_search.py",
             {**DARTS_CODE, "batch_size": 256, "learning_rate": 0.1, "learning_rate_min": 0.0},
             16,
@@ -76,7 +76,7 @@ class Shapley(Regularizer):
         for tensor, found in values.items():
             begun = 1e-3 * torch.randn(found.shape, generator=search.streams[self.name])
             last = memory.get(tensor, begun.to(found))
-            memory[tensor] = self.momentum * last + (1 - self.momentum) * standardised(found)
+            memory[tensor] = self.momentum * last + (1 - self.momentum) * standardize(found)
             with torch.no_grad():
                 search.alphas[tensor].add_(self.step * memory[tensor])
 
@@ -112,7 +112,7 @@ class Shapley(Regularizer):
         return images[chosen], labels[chosen]
 
 
-def standardised(values: Tensor) -> Tensor:
+def standardize(values: Tensor) -> Tensor:
     """Minus the mean, over the standard deviation; zero where all are equal."""
     spread = values.std()
     return (values - values.mean()) / spread if spread > 0 else torch.zeros_like(values)

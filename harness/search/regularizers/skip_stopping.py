@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
@@ -23,7 +23,7 @@ class SkipStopping(Regularizer):
     name = "skip-stopping"
     paper = "Liang et al. (1909.06035)"
     lacks = "no code of its authors was recorded"
-    methods: ClassVar = {"darts-plus": Named()}
+    methods: ClassVar = {"darts-plus": NamedUse()}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
     status = "adapted"

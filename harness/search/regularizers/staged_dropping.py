@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.clipping import norm_and_scale
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
+from harness.search.clipping import compute_norm_and_scale
+from harness.search.naming import DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import DROPPED, SearchState
@@ -30,13 +30,13 @@ FALL = 0.2
 """Rate at which the dropout of skips falls, per epoch, once logits move."""
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     """One stage, of which records say that logits begin to move in its epoch 10."""
     fields = {"kept": (), "dropout": (meta["dropout"],), "clip": meta["arch_grad_clip"]}
     return {"staged-dropping": fields | {"frozen": 10 / meta["total_epochs"]}}
 
 
-def recorded_masks(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+def read_recorded_masks(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     """What is drawn for each skip in the order of the calls: kept where it is above any probability."""
     key = f"{prefix.split('/', maxsplit=1)[0]}/dropout_call_order"
     names = json.loads(str(arrays[key])) if key in arrays else []
@@ -44,7 +44,7 @@ def recorded_masks(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     return {SKIP_DROPOUT: [torch.from_numpy(mask).double() for mask in masks if mask is not None]}
 
 
-def recorded_schedule(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_schedule(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     key = f"{prefix}/p"
     return {"dropout of skips": (search.net.skip_dropout, arrays[key])} if key in arrays else {}
 
@@ -68,7 +68,7 @@ class StagedDropping(Regularizer):
     asks = (IMAGES,)
     decisions = ("decision_pdarts",)
     recipes: ClassVar = {
-        "": Recipe(
+        "": SearchRecipe(
             "chenxin061/pdarts train_search.py, its three stages of 25 epochs in one schedule",
             {
                 **DARTS_CODE,
@@ -82,14 +82,14 @@ class StagedDropping(Regularizer):
         )
     }
     revision = 2
-    methods: ClassVar = {"p-darts": Named()}
+    methods: ClassVar = {"p-darts": NamedUse()}
     records: ClassVar = {
         "pdarts": Recorded(
             "p-darts",
-            recorded_fields,
+            read_recorded_fields,
             epochs=lambda meta: meta["total_epochs"],
-            draws=recorded_masks,
-            quantities=recorded_schedule,
+            draws=read_recorded_masks,
+            quantities=read_recorded_schedule,
             renamed=lambda name: name.replace("._ops.", ".m_ops.").replace(".m_ops.", ".cell_ops.", 1),
         )
     }
@@ -108,7 +108,7 @@ class StagedDropping(Regularizer):
     def alpha_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
         if self.clip is None:
             return gradients
-        _, scale = norm_and_scale(gradients, self.clip)
+        _, scale = compute_norm_and_scale(gradients, self.clip)
         return [g * scale for g in gradients]
 
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:
@@ -132,14 +132,14 @@ class StagedDropping(Regularizer):
         for tensor in search.space.operation_tensors():
             if count < search.alphas[tensor].shape[1]:
                 for row, alpha in enumerate(search.alphas[tensor].tolist()):
-                    keep_only(search, tensor, row, largest(alpha, count))
+                    keep_only(search, tensor, row, find_largest(alpha, count))
                 search.alpha_optimizer.state.clear()
 
     def derive(self, search: SearchState) -> Architecture | None:
         if all(choices.keeps is None for choices in search.space.tensors):
             return None
         limits = [self.skips if search.trained == search.epochs else None] + [None] * len(search.alphas)
-        return derived(search.space, [a.cpu().numpy() for a in search.logits()], limits)
+        return derive_limited(search.space, [a.cpu().numpy() for a in search.logits()], limits)
 
     def _first(self, stage: int, epochs: int) -> int:
         """The first epoch of a stage."""
@@ -154,22 +154,24 @@ class StagedDropping(Regularizer):
         return min(len(self.kept), int(epoch * (len(self.kept) + 1) / epochs + 1e-9))
 
 
-def largest(values: Sequence[float], count: int) -> list[int]:
+def find_largest(values: Sequence[float], count: int) -> list[int]:
     """The places of the largest, the later one of equal ones."""
     return sorted(sorted(range(len(values)), key=lambda place: (values[place], place))[-count:])
 
 
-def derived(space: Space, alphas: Sequence[NDArray[np.floating[Any]]], limits: Sequence[int | None]) -> Architecture:
+def derive_limited(
+    space: Space, alphas: Sequence[NDArray[np.floating[Any]]], limits: Sequence[int | None]
+) -> Architecture:
     """The architecture of logits, dropped ones at `DROPPED`; limits: of skip connections in each kind of cell."""
     rows = []
     for alpha, choices, limit in zip(alphas, space.tensors, limits, strict=False):
         raised = np.exp(alpha - alpha.max(axis=1, keepdims=True))
         mix = np.where(alpha > DROPPED / 2, raised / raised.sum(axis=1, keepdims=True), -1.0)
-        rows.append(capped(mix, choices, space, limit))
+        rows.append(cap_skips(mix, choices, space, limit))
     return space.strongest(rows)
 
 
-def capped(
+def cap_skips(
     mix: NDArray[np.floating[Any]], choices: Choices, space: Space, limit: int | None
 ) -> NDArray[np.floating[Any]]:
     """One at the operations of the edges that a cell keeps, zero elsewhere: of each node the `keeps` edges of largest
@@ -180,12 +182,12 @@ def capped(
     names = [list(options) for options in choices.options]
     there = [[p for p, n in enumerate(own) if n != space.zero and mix[row, p] >= 0] for row, own in enumerate(names)]
     while True:
-        best = [places[largest([mix[row, p] for p in places], 1)[0]] for row, places in enumerate(there)]
+        best = [places[find_largest([mix[row, p] for p in places], 1)[0]] for row, places in enumerate(there)]
         kept = []
         for node in dict.fromkeys(choices.nodes):
             edges = [row for row, own in enumerate(choices.nodes) if own == node]
             strengths = [float(mix[row, there[row]].max()) for row in edges]
-            kept += [edges[place] for place in largest(strengths, choices.keeps or len(edges))]
+            kept += [edges[place] for place in find_largest(strengths, choices.keeps or len(edges))]
         skips = [row for row in kept if names[row][best[row]] == space.skip]
         # a skip of weight zero that is still kept has nothing beside it: the cell cannot have fewer
         fewer = [row for row in skips if mix[row, best[row]] > 0]

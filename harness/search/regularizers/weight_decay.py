@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.training import Training
 
@@ -19,7 +19,7 @@ class WeightDecay(Regularizer):
 
     name = "weight-decay"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
-    methods: ClassVar = {"r-darts-l2": Named()}
+    methods: ClassVar = {"r-darts-l2": NamedUse()}
     neutral: ClassVar[dict[str, Any]] = {"value": 3e-4}
     value: float = Field(27e-4, ge=0)
 

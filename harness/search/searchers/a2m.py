@@ -9,8 +9,8 @@ from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.lazy import torch
-from harness.search.naming import Meta, Named, Recorded
-from harness.search.regularizers.auxiliary_skip import recorded_factors, recorded_state
+from harness.search.naming import Meta, NamedUse, Recorded
+from harness.search.regularizers.auxiliary_skip import read_recorded_factors, restore_recorded_state
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
@@ -21,7 +21,7 @@ FADING = re.compile(r"linear from (\d+) to 0 over (\d+) epochs")
 """How a record says how its auxiliary skip fades."""
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     own = {"rho": 0.0}
     if meta["sam"]:
         own = {"rho": meta["rho_alpha"], "epsilon": meta["epsilon"], "ascents": meta["k"], "path_rate": meta["arch_lr"]}
@@ -45,15 +45,15 @@ class A2M(SoftmaxSearcher):
 
     name = "a2m"
     paper = "Gambella, Pittorino & Roveri (2503.10404)"
-    methods: ClassVar = {"a2m": Named(), "sam-darts": Named(alias=True)}
+    methods: ClassVar = {"a2m": NamedUse(), "sam-darts": NamedUse(alias=True)}
     records: ClassVar = dict.fromkeys(
         ("a2m", "dartsminus_of_a2m"),
         Recorded(
             "a2m + beta-darts + darts-minus",
-            recorded_fields,
+            read_recorded_fields,
             epochs=lambda meta: max(meta.get("epochs_of_steps", [1])) + 1,
-            quantities=recorded_factors,
-            prepare=recorded_state,
+            quantities=read_recorded_factors,
+            prepare=restore_recorded_state,
         ),
     )
     role = "estimator"

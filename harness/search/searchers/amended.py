@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights
+from harness.search.searchers.products import FINITE_DIFFERENCE, differentiate_along_weights
 from harness.search.steps import ArchitectureStep
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class AmendedDARTS(SoftmaxSearcher):
     name = "amended"
     paper = "Bi et al. (1910.11831)"
     lacks = "no code of its authors was found"
-    methods: ClassVar = {"amended-darts": Named()}
+    methods: ClassVar = {"amended-darts": NamedUse()}
     role = "estimator"
     later = ("distance",)
     eta: float = Field(0.1, ge=0)
@@ -41,6 +41,6 @@ class AmendedDARTS(SoftmaxSearcher):
             return super().gradient(step)
         count = len(step.alphas)
         both = self.validation_gradients(step, [*step.alphas, *step.weights])
-        curved = along_weights(step, self.relax, both[count:], step.weights, self.distance)
-        mixed = along_weights(step, self.relax, curved, step.alphas, self.distance)
+        curved = differentiate_along_weights(step, self.relax, both[count:], step.weights, self.distance)
+        mixed = differentiate_along_weights(step, self.relax, curved, step.alphas, self.distance)
         return [g - self.eta * m for g, m in zip(both[:count], mixed, strict=True)]

@@ -37,7 +37,7 @@ class SupernetSearcher(Plugin):
     the published code counts one (see `Counted`, `Preset.clip_counts_alpha`). replays: whether a step may be captured
     and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
-    combined with another one (see `composed`). asks: what the networks of a space must have (see `Space.has`).
+    combined with another one (see `compose_searchers`). asks: what the networks of a space must have (see `Space.has`).
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -144,7 +144,7 @@ class SoftmaxSearcher(SupernetSearcher):
             return self.validation_gradients(step, step.alphas)
 
 
-def composed(relaxation: SoftmaxSearcher, estimator: SoftmaxSearcher) -> SoftmaxSearcher:
+def compose_searchers(relaxation: SoftmaxSearcher, estimator: SoftmaxSearcher) -> SoftmaxSearcher:
     """A searcher with the mixing weights of one and the gradient of another, with the fields of both."""
     kinds: Any = (type(estimator), type(relaxation))
     name = f"{relaxation.name} x {estimator.name}"

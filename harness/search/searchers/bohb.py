@@ -33,13 +33,13 @@ class BOHB(Hyperband):
     samples: int = Field(4, ge=1)
 
     def propose(self, search: TableSearch) -> Architecture:
-        distributions = choices(search.space)
+        distributions = list_choices(search.space)
         enough = len(distributions) + 2
         seen = [search.memory[k] for k in search.numbers.get("trained", []) if len(search.memory[k]) >= enough]
         if not seen or search.rng.random() < self.random_fraction:
             return search.space.random(search.rng)
         picked = self._model(seen[-1], search.space, distributions, int(search.rng.integers(SEEDS)))
-        return of_choices(search.space, picked)
+        return build_from_choices(search.space, picked)
 
     def learn(self, search: TableSearch, scored: Scored, at: int) -> None:
         super().learn(search, scored, at)
@@ -70,7 +70,7 @@ class BOHB(Hyperband):
         return {name: options[name][place] for name, place in trial.params.items()}
 
 
-def choices(space: Space) -> dict[str, list[tuple[int, ...]]]:
+def list_choices(space: Space) -> dict[str, list[tuple[int, ...]]]:
     """What each row of the architecture tensors may take, by "tensor.row"."""
     return {
         f"{tensor}.{row}": list(itertools.combinations(range(shape[1]), count))
@@ -89,7 +89,7 @@ def to_choices(space: Space, architecture: Architecture, options: dict[str, list
     return found
 
 
-def of_choices(space: Space, taken: dict[str, tuple[int, ...]]) -> Architecture:
+def build_from_choices(space: Space, taken: dict[str, tuple[int, ...]]) -> Architecture:
     """The architecture that takes these."""
     rows = [np.zeros(shape) for shape in space.alpha_shapes]
     for name, picks in taken.items():

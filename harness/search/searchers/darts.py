@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, Named, Recipe, Recorded, numbered
+from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, NamedUse, Recorded, SearchRecipe, read_numbered
 from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import FINITE_DIFFERENCE, along_weights, kept_weights
+from harness.search.searchers.products import FINITE_DIFFERENCE, differentiate_along_weights, keep_weights
 from harness.search.steps import ArchitectureStep
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,20 +43,20 @@ class DARTS(SoftmaxSearcher):
     name = "darts"
     paper = "Liu et al., ICLR 2019 (1806.09055)"
     recipes: ClassVar = {
-        "": Recipe("quark0/darts cnn/train_search.py", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
-        "nasbench1shot1": Recipe(
+        "": SearchRecipe("quark0/darts cnn/train_search.py", {**DARTS_CODE, "sampling": "replacement"}, 16, 50),
+        "nasbench1shot1": SearchRecipe(
             "automl/nasbench-1shot1 optimizers/darts", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 50
         ),
-        "recurrent": Recipe("quark0/darts rnn/train_search.py", RNN_CODE, 300, 50, (AWD(),)),
-        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
+        "recurrent": SearchRecipe("quark0/darts rnn/train_search.py", RNN_CODE, 300, 50, (AWD(),)),
+        "nasbench201": SearchRecipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
     }
-    methods: ClassVar = {"darts": Named(), "darts-2nd": Named({"order": 2})}
+    methods: ClassVar = {"darts": NamedUse(), "darts-2nd": NamedUse({"order": 2})}
     records: ClassVar = {
         "darts1": Recorded("darts"),
         "darts2": Recorded("darts-2nd"),
         "hessian": Recorded("darts"),
         # of a space whose operations draw noise of their own
-        "forward": Recorded("darts", draws=lambda arrays, prefix: {"noise": numbered(arrays, f"{prefix}/noise")}),
+        "forward": Recorded("darts", draws=lambda arrays, prefix: {"noise": read_numbered(arrays, f"{prefix}/noise")}),
     }
     role = "estimator"
     status = "conforms"
@@ -78,12 +78,12 @@ class DARTS(SoftmaxSearcher):
         weights = step.weights
         slopes = torch.autograd.grad(step.loss(step.net, self.relax(step.alphas), step.train), weights)
         counted, downhill = self._clipped(step, slopes)
-        with kept_weights(weights), kept_buffers(step.net):
+        with keep_weights(weights), keep_buffers(step.net):
             self._plain_step(step, weights, downhill)
             gradients = self.validation_gradients(step, [*step.alphas, *weights])
         direct, slopes = gradients[: len(step.alphas)], tuple(gradients[len(step.alphas) :])
         _, vector = self._clipped(step, slopes)
-        implicit = along_weights(step, self.relax, vector, step.alphas, self.distance)
+        implicit = differentiate_along_weights(step, self.relax, vector, step.alphas, self.distance)
         return Unrolled(step.learning_rate * counted, direct, vector, implicit)
 
     def _clipped(self, step: ArchitectureStep, gradients: Sequence[Tensor]) -> tuple[Any, Sequence[Tensor]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import F, torch
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Recorded, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def pathwise() -> Any:
+def make_pathwise_sampler() -> Any:
     """A sample of a Dirichlet distribution as a function of its concentration, by the implicit derivative that
     `torch.distributions.Dirichlet.rsample` has. Rows: [..., options]."""
 
@@ -39,25 +39,25 @@ def pathwise() -> Any:
     return Pathwise.apply
 
 
-def recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+def read_recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     key = f"{prefix}/sample"
     return {"dirichlet": [torch.from_numpy(arrays[key])]} if key in arrays else {}
 
 
-def recorded_derivatives(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_derivatives(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The derivative of a recorded sample, and the divergences."""
     if prefix != "forward":
         return {}
     alpha = torch.from_numpy(arrays["pathwise/alpha"]).requires_grad_()
-    sample = pathwise()(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))
+    sample = make_pathwise_sampler()(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))
     (slope,) = torch.autograd.grad(sample, alpha, torch.from_numpy(arrays["pathwise/grad_sample"]))
     return {
         "pathwise derivative": (slope, arrays["pathwise/grad_alpha"]),
-        "divergence": (divergence(search.alphas), arrays["forward/kl_per_edge"].sum()),
+        "divergence": (compute_divergence(search.alphas), arrays["forward/kl_per_edge"].sum()),
     }
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     prunes = meta["prune_before_step"] is not None
     return {
         "drnas": {"anchor": meta["reg_type"], "strength": meta["reg_scale"]},
@@ -79,14 +79,16 @@ class DrNAS(SoftmaxSearcher):
 
     name = "drnas"
     paper = "Chen et al., ICLR 2021 (2006.10355)"
-    recipes: ClassVar = {"nasbench201": Recipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)}
+    recipes: ClassVar = {
+        "nasbench201": SearchRecipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)
+    }
     records: ClassVar = {
         "drnas": Recorded(
             "drnas-progressive",
-            recorded_fields,
-            draws=recorded_draws,
+            read_recorded_fields,
+            draws=read_recorded_draws,
             epochs=lambda meta: meta["steps"],
-            quantities=recorded_derivatives,
+            quantities=read_recorded_derivatives,
         )
     }
     status = "conforms"
@@ -112,14 +114,14 @@ class DrNAS(SoftmaxSearcher):
         drawn = moment.streams.draw(
             "dirichlet", lambda g: torch._sample_dirichlet(fixed, generator=g), concentration.device
         )
-        sample: Tensor = pathwise()(concentration, drawn.to(concentration))
+        sample: Tensor = make_pathwise_sampler()(concentration, drawn.to(concentration))
         return sample
 
     def penalty(self, alphas: Sequence[Tensor]) -> Tensor | None:
-        return self.strength * divergence(alphas) if self.anchor == "kl" else None
+        return self.strength * compute_divergence(alphas) if self.anchor == "kl" else None
 
 
-def divergence(alphas: Sequence[Tensor]) -> Tensor:
+def compute_divergence(alphas: Sequence[Tensor]) -> Tensor:
     """The sum of KL(Dirichlet(elu(alpha) + 1), Dirichlet(1)) over all choices."""
     rows = [F.elu(a) + 1 for a in alphas]
     kinds = torch.distributions

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.searchers.table_search import Scored, TableSearch, TableSearcher
 from harness.spaces.base import Architecture
 
@@ -28,8 +28,8 @@ class RegularizedEvolution(TableSearcher):
     paper = "Real et al., AAAI 2019 (1802.01548)"
     decisions = ("blackbox_rea",)
     methods: ClassVar = {
-        "regularized-evolution": Named(official=OFFICIAL),
-        "regularised-evolution": Named(alias=True, official=OFFICIAL),
+        "regularized-evolution": NamedUse(official=OFFICIAL),
+        "regularised-evolution": NamedUse(alias=True, official=OFFICIAL),
     }
     status = "conforms"
     later = (*TableSearcher.later, "mutation", "replacement")

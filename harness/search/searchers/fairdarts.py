@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Recipe, Recorded
+from harness.search.naming import DARTS_CODE, Arrays, Meta, Recorded, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
 from harness.spaces.base import Architecture, Rows, Space
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ PER_NODE = PER_EDGE = 2
 """Edges that a published cell's node keeps, and operations that an edge keeps by `threshold_edge`."""
 
 
-def parsed(strengths: Tensor, names: Sequence[str], threshold: float, how: Parsing) -> list[tuple[Any, ...]]:
+def parse_sigmoids(strengths: Tensor, names: Sequence[str], threshold: float, how: Parsing) -> list[tuple[Any, ...]]:
     """The cell that the published code derives of sigmoids [edges, operations], node after node: (operation, node,
     source), or (operation, source) by `darts`.
 
@@ -52,12 +52,12 @@ def parsed(strengths: Tensor, names: Sequence[str], threshold: float, how: Parsi
     return found
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     fields = {"strength": meta["aux_loss_weight"], "kind": meta["sep_loss"].upper()}
     return {"fairdarts": fields | {"levels": "one" if meta["single_level"] else "two"}}
 
 
-def recorded_terms(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_terms(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The zero-one term, where the logits are still those that it was recorded at."""
     own, key = search.searcher, f"{prefix}/loss_zero_one"
     if key not in arrays or (prefix != "forward" and own.levels == "one"):
@@ -65,12 +65,13 @@ def recorded_terms(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[
     return {"zero-one terms": (own.zero_one(search.alphas) / own.strength, arrays[key])}
 
 
-def recorded_cells(search: Any, genotype: str, meta: Meta) -> bool:
+def read_recorded_cells(search: Any, genotype: str, meta: Meta) -> bool:
     """Whether the published parsing of the logits gives the recorded cells."""
     told, threshold = json.loads(genotype), meta["op_threshold"]
     cells = zip(search.alphas, search.space.tensors, told.values(), strict=False)
     return all(
-        parsed(alpha.detach().sigmoid(), tensor.options[0], threshold, meta["parse_method"]) == list(map(tuple, cell))
+        parse_sigmoids(alpha.detach().sigmoid(), tensor.options[0], threshold, meta["parse_method"])
+        == list(map(tuple, cell))
         for alpha, tensor, cell in cells
     )
 
@@ -84,14 +85,14 @@ class FairDARTS(SupernetSearcher):
     from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. levels: the
     logits move by the validation loss before the weights do (`two`), or by the training loss after them, with its
     gradient before (`one`). Adapted: spaces take one operation a choice, so the largest is derived, where the
-    paper takes all above 0.85, up to two a node (see `parsed`).
+    paper takes all above 0.85, up to two a node (see `parse_sigmoids`).
     """
 
     name = "fairdarts"
     paper = "Chu et al., ECCV 2020 (1911.12126)"
     decisions = ("decision_fairdarts_parse",)
     recipes: ClassVar = {
-        "": Recipe(
+        "": SearchRecipe(
             "xiaomi-automl/FairDARTS fairdarts/train_search.py",
             {
                 **DARTS_CODE,
@@ -107,7 +108,9 @@ class FairDARTS(SupernetSearcher):
     }
     revision = 2
     records: ClassVar = {
-        "fairdarts": Recorded("fairdarts", recorded_fields, quantities=recorded_terms, genotype=recorded_cells)
+        "fairdarts": Recorded(
+            "fairdarts", read_recorded_fields, quantities=read_recorded_terms, genotype=read_recorded_cells
+        )
     }
     status = "conforms"
     offers = (ARCHITECTURE_STEPS,)
@@ -140,7 +143,7 @@ class FairDARTS(SupernetSearcher):
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         batch = step.train if self.levels == "one" else step.valid
         # of one level: published code has both gradients of one pass, so this one leaves nothing behind
-        kept = kept_buffers(step.net) if self.levels == "one" else nullcontext()
+        kept = keep_buffers(step.net) if self.levels == "one" else nullcontext()
         with step.constant_weights(), kept:
             loss = step.loss(step.net, self.relax(step.alphas), batch) + self.zero_one(step.alphas)
             return list(torch.autograd.grad(step.penalised(loss), step.alphas))

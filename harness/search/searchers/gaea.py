@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.clipping import norm_and_scale
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded
+from harness.search.clipping import compute_norm_and_scale
+from harness.search.naming import DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     fields = {
         "rate": meta["arch_lr"],
         "floor": meta["clamp_min"],
@@ -32,17 +32,17 @@ def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     return {"gaea": fields | ({"edge_rate": meta["edge_lr"]} if meta["learn_edges"] else {})}
 
 
-def recorded_logits(values: Tensor, arrays: Arrays) -> Tensor:
+def read_recorded_logits(values: Tensor, arrays: Arrays) -> Tensor:
     edges = torch.from_numpy(arrays["init/edge_weights"])
     return values.log() + (edges.log()[:, None] if any(key.endswith("grad_edges") for key in arrays) else 0.0)
 
 
-def recorded_values(logits: Tensor, meta: Meta) -> Tensor:
+def read_recorded_values(logits: Tensor, meta: Meta) -> Tensor:
     mix = logits.exp()
     return mix / mix.sum(dim=-1, keepdim=True) if meta["learn_edges"] else mix
 
 
-def recorded_edges(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_edges(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     key = f"{prefix}/edge_weights_after"
     return {"edge weights": (search.alphas[0].exp().sum(dim=-1), arrays[key])} if key in arrays else {}
 
@@ -60,18 +60,18 @@ class GAEA(SoftmaxSearcher):
     name = "gaea"
     paper = "Li et al., ICLR 2021 (2004.07802)"
     recipes: ClassVar = {
-        "nasbench201": Recipe("liamcli/gaea_release configs/cnn/mode/search_nasbench201.yaml", DARTS_CODE, 24, 25)
+        "nasbench201": SearchRecipe("liamcli/gaea_release configs/cnn/mode/search_nasbench201.yaml", DARTS_CODE, 24, 25)
     }
     revision = 2
-    methods: ClassVar = {"gaea": Named(), "gaea-edges": Named({"edge_rate": 0.1})}
+    methods: ClassVar = {"gaea": NamedUse(), "gaea-edges": NamedUse({"edge_rate": 0.1})}
     records: ClassVar = {
         "gaea_edarts": Recorded(
             "gaea",
-            recorded_fields,
+            read_recorded_fields,
             epochs=lambda meta: meta["total_epochs"],
-            logits=recorded_logits,
-            values=recorded_values,
-            quantities=recorded_edges,
+            logits=read_recorded_logits,
+            values=read_recorded_values,
+            quantities=read_recorded_edges,
         )
     }
     status = "conforms"
@@ -123,7 +123,7 @@ class GAEA(SoftmaxSearcher):
             parts = [self._parts(a, g, n) for a, g, n in zip(step.alphas, gradients, nodes, strict=True)]
             scale = 1.0
             if self.clip is not None:
-                scale = float(norm_and_scale([s for _, s, *_ in parts], self.clip)[1])
+                scale = float(compute_norm_and_scale([s for _, s, *_ in parts], self.clip)[1])
             for alpha, (mix, slope, edges, edge_slope), node in zip(step.alphas, parts, nodes, strict=True):
                 alpha.grad = slope
                 moved = self.moved(mix, scale * slope).log()

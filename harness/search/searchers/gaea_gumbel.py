@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Meta, Named, Recorded
-from harness.search.schedules import until_the_last_epoch
+from harness.search.naming import Meta, NamedUse, Recorded
+from harness.search.schedules import interpolate_until_last_epoch
 from harness.search.searchers import gaea
-from harness.search.searchers.gumbel import gumbel_softmax, recorded_draws, straight_through
+from harness.search.searchers.gumbel import pass_straight_through, read_recorded_draws, sample_gumbel_softmax
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.blocks.mix import Evaluated
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    (fields,) = gaea.recorded_fields(meta).values()
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+    (fields,) = gaea.read_recorded_fields(meta).values()
     warmup = {"warmup": meta["warmup_epochs"]}
     return {"gaea-gumbel": fields | warmup | {"temperature": meta["max_tau"], "temperature_end": meta["min_tau"]}}
 
@@ -35,13 +35,13 @@ class GAEAGumbel(gaea.GAEA):
     """
 
     name = "gaea-gumbel"
-    methods: ClassVar = {"gaea-gdas": Named(official={"clamped_last": True, "bare": True})}
+    methods: ClassVar = {"gaea-gdas": NamedUse(official={"clamped_last": True, "bare": True})}
     records: ClassVar = {
         "gaea_egdas": Recorded(
             "gaea-gdas",
-            recorded_fields,
+            read_recorded_fields,
             epochs=lambda meta: meta["total_epochs"],
-            draws=recorded_draws,
+            draws=read_recorded_draws,
             logits=lambda values, arrays: values.log(),
             values=lambda logits, meta: logits.exp(),
         )
@@ -61,10 +61,10 @@ class GAEAGumbel(gaea.GAEA):
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         since = replace(moment, epoch=max(0, moment.epoch - self.warmup))
-        temperature = until_the_last_epoch(self.temperature, self.temperature_end, since)
-        soft = [gumbel_softmax(a, temperature, moment) for a in alphas]
+        temperature = interpolate_until_last_epoch(self.temperature, self.temperature_end, since)
+        soft = [sample_gumbel_softmax(a, temperature, moment) for a in alphas]
         hard = moment.space.operation_tensors()
-        return [straight_through(s) if i in hard else s for i, s in enumerate(soft)]
+        return [pass_straight_through(s) if i in hard else s for i, s in enumerate(soft)]
 
     def slopes(self, step: ArchitectureStep) -> list[Tensor]:
         loss = step.loss(step.net, self.sample(step.alphas, step.moment), step.valid)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.clipping import norm_and_scale
-from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, Named, Recipe, Recorded, numbered
-from harness.search.schedules import until_the_end, until_the_last_epoch
+from harness.search.clipping import compute_norm_and_scale
+from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe, read_numbered
+from harness.search.schedules import interpolate_until_end, interpolate_until_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.mix import Evaluated, one_hot
+from harness.spaces.blocks.mix import Evaluated, make_one_hot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 SMALLEST = 1e-10
 
 
-def gumbel_softmax(logits: Tensor, temperature: float, moment: Moment) -> Tensor:
+def sample_gumbel_softmax(logits: Tensor, temperature: float, moment: Moment) -> Tensor:
     """softmax((logits + Gumbel noise) / temperature), rows of a [..., choices, options] tensor."""
     uniform = moment.streams.uniform("gumbel", logits, 0.0, 1.0).clamp(min=SMALLEST)
     noise = -(-uniform.log()).clamp(min=SMALLEST).log()
     return ((logits + noise) / temperature).softmax(dim=-1)
 
 
-def straight_through(soft: Tensor) -> Tensor:
+def pass_straight_through(soft: Tensor) -> Tensor:
     """One at the largest entry of each row, with the gradient of the rows themselves."""
-    return one_hot(soft) - soft.detach() + soft
+    return make_one_hot(soft) - soft.detach() + soft
 
 
-def uniform_of(noise: Tensor) -> Tensor:
+def invert_gumbel_noise(noise: Tensor) -> Tensor:
     """The uniform numbers whose Gumbel noise this is."""
     return torch.exp(-torch.exp(-noise))
 
 
-def recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+def read_recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     """The noise of a recorded pass: one draw for all cells, or cell by cell, gumbel/CELL/TENSOR."""
     if f"{prefix}/gumbel" in arrays:
-        return {"gumbel": [uniform_of(torch.from_numpy(arrays[f"{prefix}/gumbel"]))]}
+        return {"gumbel": [invert_gumbel_noise(torch.from_numpy(arrays[f"{prefix}/gumbel"]))]}
     cells: list[list[Tensor]] = []
-    while found := numbered(arrays, f"{prefix}/gumbel/{len(cells)}"):
+    while found := read_numbered(arrays, f"{prefix}/gumbel/{len(cells)}"):
         cells.append(found)
-    return {"gumbel": [uniform_of(torch.stack(tensor)) for tensor in zip(*cells, strict=True)]}
+    return {"gumbel": [invert_gumbel_noise(torch.stack(tensor)) for tensor in zip(*cells, strict=True)]}
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, object]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, object]]:
     return {
         "gumbel": {
             "temperature": meta["tau_max"],
@@ -75,27 +75,27 @@ class Gumbel(SoftmaxSearcher):
     name = "gumbel"
     paper = "Xie et al., ICLR 2019 (1812.09926); Dong & Yang, CVPR 2019 (1910.04465)"
     recipes: ClassVar = {
-        "nasbench1shot1": Recipe(
+        "nasbench1shot1": SearchRecipe(
             "automl/nasbench-1shot1 optimizers/gdas", {**DARTS_CODE, "batch_size": 96, "sampling": "pass"}, 16, 100
         ),
-        "nasbench201": Recipe("AutoDL-Projects configs/nas-benchmark/algos/GDAS.config", AUTODL, 16, 240),
+        "nasbench201": SearchRecipe("AutoDL-Projects configs/nas-benchmark/algos/GDAS.config", AUTODL, 16, 240),
     }
     methods: ClassVar = {
-        "snas": Named(
-            recipes={"nasbench201": Recipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)}
+        "snas": NamedUse(
+            recipes={"nasbench201": SearchRecipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)}
         ),
-        "gdas": Named({"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}),
-        "gdas-1shot1": Named(
+        "gdas": NamedUse({"variant": "hard", "temperature_end": 0.1, "others": "omitted"}, official={"others": "bare"}),
+        "gdas-1shot1": NamedUse(
             {"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}
         ),
     }
     records: ClassVar = {
         "gdas": Recorded(
             "gdas",
-            recorded_fields,
+            read_recorded_fields,
             lambda meta: {"nesterov": meta["nesterov"]},
             lambda meta: meta["epochs"],
-            recorded_draws,
+            read_recorded_draws,
         )
     }
     role = "relaxation"
@@ -117,19 +117,19 @@ class Gumbel(SoftmaxSearcher):
         return kinds[self.others]
 
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
-        linear = until_the_last_epoch if self.reaches_end else until_the_end
+        linear = interpolate_until_last_epoch if self.reaches_end else interpolate_until_end
         temperature = linear(self.temperature, self.temperature_end, moment)
         logits = [a.log_softmax(dim=-1) for a in alphas]
         if self.draws == "cell":
             logits = [rows.expand(moment.cells, *rows.shape) for rows in logits]
-        soft = [gumbel_softmax(rows, temperature, moment) for rows in logits]
+        soft = [sample_gumbel_softmax(rows, temperature, moment) for rows in logits]
         if self.variant == "soft":
             return soft
         hard = moment.space.operation_tensors()
-        return [straight_through(s) if i in hard else s for i, s in enumerate(soft)]
+        return [pass_straight_through(s) if i in hard else s for i, s in enumerate(soft)]
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         if self.clip is not None:
-            _, scale = norm_and_scale(gradients, self.clip)
+            _, scale = compute_norm_and_scale(gradients, self.clip)
             gradients = [g * scale for g in gradients]
         super().move(step, gradients, optimizer)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, Named, Recipe, Recorded
+from harness.search.naming import Arrays, Meta, NamedUse, Recorded, SearchRecipe
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import FINITE_DIFFERENCE, finite_difference, shifted
+from harness.search.searchers.products import FINITE_DIFFERENCE, scale_to_distance, shift_weights
 from harness.search.steps import ArchitectureStep
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     return {"idarts": {"terms": meta["K"]}}
 
 
-def recorded_gradient(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_gradient(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     key = f"{prefix}/hypergradient"
     return {"hypergradients": (search.alphas[0].grad, arrays[key])} if key in arrays else {}
 
@@ -45,14 +45,14 @@ class IDARTS(SoftmaxSearcher):
     name = "idarts"
     paper = "Zhang et al., ICML 2021 (2106.10784)"
     recipes: ClassVar = {
-        "": Recipe("MiaoZhang0525/iDARTS, the steps between two architecture steps alone", {"weight_steps": 5}),
-        "nasbench201": Recipe("MiaoZhang0525/iDARTS NAS_Bench201_codes, these steps alone", {"weight_steps": 4}),
+        "": SearchRecipe("MiaoZhang0525/iDARTS, the steps between two architecture steps alone", {"weight_steps": 5}),
+        "nasbench201": SearchRecipe("MiaoZhang0525/iDARTS NAS_Bench201_codes, these steps alone", {"weight_steps": 4}),
     }
     revision = 2
     methods: ClassVar = {
-        "idarts": Named(official={"products": "differences", "drifts": True, "steps_on_copy": True}),
+        "idarts": NamedUse(official={"products": "differences", "drifts": True, "steps_on_copy": True}),
     }
-    records: ClassVar = {"idarts": Recorded("idarts", recorded_fields, quantities=recorded_gradient)}
+    records: ClassVar = {"idarts": Recorded("idarts", read_recorded_fields, quantities=read_recorded_gradient)}
     role = "estimator"
     status = "conforms"
     replays = False
@@ -72,7 +72,7 @@ class IDARTS(SoftmaxSearcher):
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         weights, count = step.weights, len(step.alphas)
-        with kept_buffers(step.net):
+        with keep_buffers(step.net):
             both = self.validation_gradients(step, [*step.alphas, *weights])
             vector = both[count:]
             with step.net.readable():
@@ -104,12 +104,12 @@ class IDARTS(SoftmaxSearcher):
     def _by_differences(
         self, step: ArchitectureStep, weights: Sequence[Tensor], vector: Sequence[Tensor], series: Sequence[Tensor]
     ) -> list[Tensor]:
-        radius = finite_difference(vector, self.distance)
+        radius = scale_to_distance(vector, self.distance)
         kept, sides = [w.detach().clone() for w in weights], []
-        with nullcontext() if step.finite_difference_moves_bn else kept_buffers(step.net):
+        with nullcontext() if step.finite_difference_moves_bn else keep_buffers(step.net):
             for sign in (1, -1):
-                shifted(weights, kept, series, sign * radius)
+                shift_weights(weights, kept, series, sign * radius)
                 loss = step.loss(step.net, self.relax(step.alphas), step.train)
                 sides.append(torch.autograd.grad(loss, step.alphas))
-        shifted(weights, kept, [v - s for v, s in zip(vector, series, strict=True)], radius * self.drifts)
+        shift_weights(weights, kept, [v - s for v, s in zip(vector, series, strict=True)], radius * self.drifts)
         return [(plus - minus) / (2 * radius) for plus, minus in zip(*sides, strict=True)]

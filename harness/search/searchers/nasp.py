@@ -9,23 +9,23 @@ from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, Named, Recorded, numbered
+from harness.search.naming import Arrays, Meta, NamedUse, Recorded, read_numbered
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.base import Choices, Space
-from harness.spaces.blocks.mix import Evaluated, one_hot
+from harness.spaces.blocks.mix import Evaluated, make_one_hot
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
 
-def nearest(alpha: Tensor, choices: Choices) -> Tensor:
+def find_nearest_vertex(alpha: Tensor, choices: Choices) -> Tensor:
     """One at the largest value of each row, the first of equal ones, where the edge is one of those with the largest
     such value that its node keeps; zero elsewhere. alpha: [choices, options]."""
-    found = one_hot(alpha.detach())
+    found = make_one_hot(alpha.detach())
     if choices.keeps is None:
         return found
     nodes, best = torch.tensor(choices.nodes), alpha.detach().amax(dim=1).cpu()
@@ -36,14 +36,14 @@ def nearest(alpha: Tensor, choices: Choices) -> Tensor:
     return found
 
 
-def recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
+def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
     """Records of NASP's own code have the term for size, SmoothDARTS' do not."""
     return {"nasp": {"softened": False, "clip": "architecture", "l2": meta["l2"]}} if "l2" in meta else {}
 
 
-def recorded_points(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
+def read_recorded_points(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
     """The one-hot points of the weight step."""
-    told = numbered(arrays, f"{prefix}/weight/binarized")
+    told = read_numbered(arrays, f"{prefix}/weight/binarized")
     return {} if search.searcher.softened or not told else {"one-hot points": (search.last_mix, told)}
 
 
@@ -63,11 +63,11 @@ class NASP(SoftmaxSearcher):
     name = "nasp"
     paper = "Yao et al., AAAI 2020 (1905.13577)"
     methods: ClassVar = {
-        "nasp": Named(),
-        "nasp-1shot1": Named({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
+        "nasp": NamedUse(),
+        "nasp-1shot1": NamedUse({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
     }
     records: ClassVar[dict[str, Recorded]] = {
-        "nasp": Recorded("nasp-1shot1", recorded_fields, quantities=recorded_points)
+        "nasp": Recorded("nasp-1shot1", read_recorded_fields, quantities=read_recorded_points)
     }
     revision = 3
     decisions = ("decision_nasp_proximal",)
@@ -97,7 +97,7 @@ class NASP(SoftmaxSearcher):
         return found
 
     def relax(self, alphas: Sequence[Tensor]) -> list[Tensor]:
-        return self._at(alphas, [one_hot(a.detach()) for a in alphas])
+        return self._at(alphas, [make_one_hot(a.detach()) for a in alphas])
 
     def mean(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         return self.sample(alphas, moment)
@@ -105,7 +105,7 @@ class NASP(SoftmaxSearcher):
     def sample(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """The one-hot point, with the identity as its derivative."""
         pairs = zip(alphas, moment.space.tensors, strict=True)
-        return self._at(alphas, [nearest(a, t) if t.kind == "operations" else None for a, t in pairs])
+        return self._at(alphas, [find_nearest_vertex(a, t) if t.kind == "operations" else None for a, t in pairs])
 
     def _at(self, alphas: Sequence[Tensor], points: Sequence[Tensor | None]) -> list[Tensor]:
         found = []

@@ -6,7 +6,7 @@ from harness.search.searchers.table_search import TableSearch, TableSearcher
 from harness.spaces.base import Architecture
 
 
-class RandomSearch(TableSearcher):
+class RandomSearcher(TableSearcher):
     """Draw architectures uniformly from the space."""
 
     name = "random-search"

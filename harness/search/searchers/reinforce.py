@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.searchers.table_search import Scored, TableSearch, TableSearcher
 from harness.spaces.base import Architecture
 
@@ -29,7 +29,7 @@ class Reinforce(TableSearcher):
     name = "reinforce"
     paper = "Williams, Machine Learning 8, 1992; Dong & Yang, ICLR 2020 (2001.00326)"
     decisions = ("blackbox_reinforce",)
-    methods: ClassVar = {"reinforce": Named(official={"initial": 1e-3, "overruns": True})}
+    methods: ClassVar = {"reinforce": NamedUse(official={"initial": 1e-3, "overruns": True})}
     status = "conforms"
     later = (*TableSearcher.later, "initial")
     rate: float = Field(0.01, gt=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.lazy import F, torch
-from harness.measures.hessian import flat, shaped
+from harness.measures.hessian import flatten_tensors, unflatten_vector
 from harness.search.naming import Arrays
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import ArchitectureStep, Moment
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def recorded_paths(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
+def read_recorded_paths(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
     """The recorded operation of each choice, one after the other, as one-hot rows."""
     key = f"{prefix}/arch"
     if key not in arrays:
         return {}
-    return {"paths": [recorded_path(arrays[key], arrays).flatten()]}
+    return {"paths": [read_recorded_path(arrays[key], arrays).flatten()]}
 
 
-def recorded_path(operations: NDArray[np.int64], arrays: Arrays) -> Tensor:
+def read_recorded_path(operations: NDArray[np.int64], arrays: Arrays) -> Tensor:
     """Mixing weights [choices, options] of the operation of each choice."""
     return F.one_hot(torch.from_numpy(np.asarray(operations)), len(arrays["ops"])).double()
 
@@ -60,9 +60,9 @@ class UniformPath(SupernetSearcher):
         def drawn(generator: torch.Generator) -> Tensor:
             seed = int(torch.randint(2**62, (), generator=generator))
             mix = moment.space.mix(moment.space.random(np.random.default_rng(seed)))
-            return flat([torch.as_tensor(m, dtype=alphas[0].dtype) for m in mix])
+            return flatten_tensors([torch.as_tensor(m, dtype=alphas[0].dtype) for m in mix])
 
-        return shaped(moment.streams.draw("paths", drawn, alphas[0].device), alphas)
+        return unflatten_vector(moment.streams.draw("paths", drawn, alphas[0].device), alphas)
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """Zero; no architecture step is taken."""

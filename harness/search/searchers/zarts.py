@@ -10,13 +10,13 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.datasets.base import Batch
-from harness.measures.hessian import flat, shaped
-from harness.search.clipping import norm_and_scale
-from harness.search.naming import DARTS_CODE, Named, Recipe
+from harness.measures.hessian import flatten_tensors, unflatten_vector
+from harness.search.clipping import compute_norm_and_scale
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.searchers.base import SoftmaxSearcher
-from harness.search.searchers.products import kept_weights
+from harness.search.searchers.products import keep_weights
 from harness.search.steps import ArchitectureStep, Moment
-from harness.spaces.blocks.mix import kept_buffers
+from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +49,9 @@ class ZARTS(SoftmaxSearcher):
     name = "zarts"
     paper = "Wang et al., NeurIPS 2022 (2110.04743)"
     recipes: ClassVar = {
-        "": Recipe("vicFigure/ZARTS cnn/script/run_search.sh", {**DARTS_CODE, "weight_steps": 10}, 16, 50)
+        "": SearchRecipe("vicFigure/ZARTS cnn/script/run_search.sh", {**DARTS_CODE, "weight_steps": 10}, 16, 50)
     }
-    methods: ClassVar = {"zarts": Named(official={"iterations": 0, "proposal": "sum"})}
+    methods: ClassVar = {"zarts": NamedUse(official={"iterations": 0, "proposal": "sum"})}
     lacks = "no record of published code, which computes something else"
     replays = False
     samples: int = Field(4, ge=1)
@@ -70,12 +70,12 @@ class ZARTS(SoftmaxSearcher):
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
         """Minus the move of alpha."""
-        slope, spread = flat(super().gradient(step)), self.spread_at(step.moment)
+        slope, spread = flatten_tensors(super().gradient(step)), self.spread_at(step.moment)
         batches = [step.further() for _ in range(self.iterations)]
         moves = torch.stack([self.proposed(slope, spread, step.moment) for _ in range(self.samples)])
         losses = torch.stack([self.loss_after(step, move, batches) for move in moves])
-        total = guided_mean(moves, losses / self.temperature, self.log_density(moves, slope, spread))
-        return [-part for part in shaped(total, step.alphas)]
+        total = compute_guided_mean(moves, losses / self.temperature, self.log_density(moves, slope, spread))
+        return [-part for part in unflatten_vector(total, step.alphas)]
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         with torch.no_grad():
@@ -107,13 +107,13 @@ class ZARTS(SoftmaxSearcher):
         if self.proposal == "sum":
             near, far = (-guided / spread**2).exp(), (-blind * spread**2).exp()
             return ((1 - self.plain) * near + self.plain * far + 1e-4).log()
-        near, far = logarithm(1 - self.plain) - guided / spread**2, logarithm(self.plain) - blind / spread**2
+        near, far = take_logarithm(1 - self.plain) - guided / spread**2, take_logarithm(self.plain) - blind / spread**2
         return torch.logaddexp(near, far)
 
     def loss_after(self, step: ArchitectureStep, move: Tensor, batches: Sequence[Batch]) -> Tensor:
         """L(alpha + move), a scalar; the weights are those of before again."""
-        alphas = [(a + m).detach() for a, m in zip(step.alphas, shaped(move, step.alphas), strict=True)]
-        with kept_weights(step.weights), kept_buffers(step.net):
+        alphas = [(a + m).detach() for a, m in zip(step.alphas, unflatten_vector(move, step.alphas), strict=True)]
+        with keep_weights(step.weights), keep_buffers(step.net):
             buffers = list(step.momentum_buffers)
             for batch in batches:
                 buffers = self.trained(step, alphas, batch, buffers)
@@ -128,7 +128,7 @@ class ZARTS(SoftmaxSearcher):
         """Take one step of SGD in place; the new momentum buffers."""
         loss = step.loss(step.net, self.sample(alphas, step.moment), batch)
         slopes = torch.autograd.grad(loss, step.weights)
-        _, scale = norm_and_scale(slopes, step.gradient_clip)
+        _, scale = compute_norm_and_scale(slopes, step.gradient_clip)
         found: list[Tensor | None] = []
         with torch.no_grad():
             for weight, slope, buffer in zip(step.weights, slopes, buffers, strict=True):
@@ -139,11 +139,11 @@ class ZARTS(SoftmaxSearcher):
         return found
 
 
-def logarithm(share: float) -> float:
+def take_logarithm(share: float) -> float:
     return math.log(share) if share else -math.inf
 
 
-def guided_mean(moves: Tensor, losses: Tensor, log_density: Tensor) -> Tensor:
+def compute_guided_mean(moves: Tensor, losses: Tensor, log_density: Tensor) -> Tensor:
     """The mean [logits] of moves [samples, logits] under the density exp(-loss), by importance weights that sum to one;
     losses and the logarithm of the density that the moves are drawn from: [samples]."""
     return (-losses - log_density).softmax(dim=0) @ moves

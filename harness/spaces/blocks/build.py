@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from harness.core.errors import HarnessError
-from harness.core.memory import memory_limit
+from harness.core.memory import find_memory_limit
 from harness.spaces.base import Implementation, Preset, Space
-from harness.spaces.blocks.initial import initialise
+from harness.spaces.blocks.initial import initialize_network
 from harness.spaces.blocks.supernet import Supernet
 
 HELD = 3
@@ -51,7 +51,7 @@ def build_supernet(
             channels=channels, cells=cells, classes=classes, image_channels=image_channels, **options
         )
     size = sum(w.numel() for w in net.parameters()) * dtype.itemsize
-    if HELD * size > (limit := memory_limit()):
+    if HELD * size > (limit := find_memory_limit()):
         raise HarnessError(
             f"a network of {space.name} with {channels} channels and {cells} cells has {size / 1e9:.3g} GB of weights, "
             f"and gradients and momenta as large do not fit into {limit / 1e9:.3g} GB: lower supernet.channels or "
@@ -59,5 +59,5 @@ def build_supernet(
         )
     net = net.to_empty(device="cpu").to(dtype)
     if generator is not None:
-        initialise(net, generator)
+        initialize_network(net, generator)
     return net.to(device, memory_format=torch.channels_last) if fast else net.to(device)  # type: ignore[call-overload]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.core.errors import HarnessError
 from harness.core.streams import Make
 from harness.spaces.base import Architecture, Space
-from harness.spaces.blocks.initial import initialise
+from harness.spaces.blocks.initial import initialize_network
 
 
 class Derived(nn.Module, ABC):
@@ -49,17 +49,17 @@ def build_derived(
 
     sizes: channels, cells, classes, shape (channels, height and width of an image), auxiliary.
     """
-    net = on_meta(space, architecture, **sizes).to_empty(device="cpu")
-    initialise(net, generator)
+    net = build_on_meta(space, architecture, **sizes).to_empty(device="cpu")
+    initialize_network(net, generator)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def size(space: Space, architecture: Architecture, **sizes: Any) -> tuple[int, int]:
+def measure_size(space: Space, architecture: Architecture, **sizes: Any) -> tuple[int, int]:
     """(weights, multiply-adds of one image) of the architecture's network, without an auxiliary classifier.
 
     Counted as papers do: weights with those of batch norms; multiply-adds of convolutions and linear layers alone.
     """
-    net = on_meta(space, architecture, auxiliary=False, **sizes).eval()
+    net = build_on_meta(space, architecture, auxiliary=False, **sizes).eval()
     net.draw = lambda _, make: make(torch.Generator()).to("meta")
     found = 0
 
@@ -77,7 +77,7 @@ def size(space: Space, architecture: Architecture, **sizes: Any) -> tuple[int, i
     return sum(w.numel() for w in net.parameters()), found
 
 
-def on_meta(space: Space, architecture: Architecture, **sizes: Any) -> Derived:
+def build_on_meta(space: Space, architecture: Architecture, **sizes: Any) -> Derived:
     """The network without weights: building draws nothing from the global random state."""
     networks = space.networks()
     if networks.derived is None:

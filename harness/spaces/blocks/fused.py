@@ -50,7 +50,7 @@ class BatchNorms:
         """z: [batch, channels of all norms, height, width]; weight, bias: [channels of all norms]."""
         first = norms[0]
         if not first.training:
-            mean, variance = (torch.cat(list(s)) for s in zip(*map(running, norms), strict=True))
+            mean, variance = (torch.cat(list(s)) for s in zip(*map(get_running_statistics, norms), strict=True))
             return F.batch_norm(z, mean, variance, weight, bias, eps=first.eps)
         return F.batch_norm(z, *self.fresh(norms), weight, bias, training=True, momentum=1.0, eps=first.eps)
 
@@ -68,7 +68,7 @@ class BatchNorms:
     def fresh(self, norms: Sequence[nn.BatchNorm2d]) -> tuple[Tensor, Tensor]:
         """Where the batch's mean and unbiased variance [channels of all norms] are to be written before `store`."""
         widths = [n.num_features for n in norms]
-        mean, variance = running(norms[0])[0].new_zeros(2, sum(widths))
+        mean, variance = get_running_statistics(norms[0])[0].new_zeros(2, sum(widths))
         self.norms += norms
         self.means += mean.split(widths)
         self.variances += variance.split(widths)
@@ -82,12 +82,12 @@ class BatchNorms:
         momentum = self.norms[0].momentum
         if momentum is None:  # the plain mean over batches
             momentum = 1 / int(counts[0])  # type: ignore[arg-type]
-        kept = [s for pair in zip(*map(running, self.norms), strict=True) for s in pair]
+        kept = [s for pair in zip(*map(get_running_statistics, self.norms), strict=True) for s in pair]
         torch._foreach_mul_(kept, 1 - momentum)
         torch._foreach_add_(kept, self.means + self.variances, alpha=momentum)
 
 
-def running(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def get_running_statistics(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Running mean and variance."""
     assert norm.running_mean is not None and norm.running_var is not None
     return norm.running_mean, norm.running_var
@@ -129,18 +129,18 @@ class Together:
         """Weight and bias of that convolution."""
         with torch.no_grad():
             parts = [
-                fuse_conv_bn_weights(c.weight, None, *running(n), n.eps, n.weight, n.bias)
+                fuse_conv_bn_weights(c.weight, None, *get_running_statistics(n), n.eps, n.weight, n.bias)
                 for c, n in zip(self.convolutions, self.norms, strict=True)
             ]
             weight, bias = (torch.cat(list(p)) for p in zip(*parts, strict=True))
-        return channels_last(weight), bias
+        return make_channels_last(weight), bias
 
 
-def channels_last(x: Tensor) -> Tensor:
+def make_channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def autocasts(x: Tensor) -> bool:
+def is_autocasting(x: Tensor) -> bool:
     """Whether PyTorch chooses the precision of each operation now, as it does for its own operations alone."""
     return torch.is_autocast_enabled(x.device.type)
 
@@ -152,7 +152,7 @@ def average_pool(x: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    return box_sum(x) * pixel_shares(*x.shape[2:], x.dtype)
+    return sum_boxes(x) * compute_pixel_shares(*x.shape[2:], x.dtype)
 
 
 def average_pool_backward(gradient: Tensor, x: Tensor) -> Tensor:
@@ -160,17 +160,17 @@ def average_pool_backward(gradient: Tensor, x: Tensor) -> Tensor:
     if x.device.type != "cpu":
         back: Tensor = torch.ops.aten.avg_pool2d_backward(gradient, x, [3, 3], [1, 1], [1, 1], False, False, None)
         return back
-    return box_sum(gradient * pixel_shares(*x.shape[2:], x.dtype))
+    return sum_boxes(gradient * compute_pixel_shares(*x.shape[2:], x.dtype))
 
 
-def box_sum(x: Tensor) -> Tensor:
+def sum_boxes(x: Tensor) -> Tensor:
     """3x3 sums, stride 1."""
     channels = x.shape[1]
     return F.conv2d(x, x.new_ones(channels, 1, 3, 3), padding=1, groups=channels)
 
 
 @cache
-def pixel_shares(height: int, width: int, dtype: torch.dtype) -> Tensor:
+def compute_pixel_shares(height: int, width: int, dtype: torch.dtype) -> Tensor:
     """One over the number of pixels of the 3x3 window at each place: [height, width]."""
     ones = torch.ones(1, 1, height, width, dtype=torch.float64)
     counts = F.conv2d(ones, torch.ones(1, 1, 3, 3, dtype=torch.float64), padding=1)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def initialise(net: nn.Module, generator: torch.Generator) -> None:
+def initialize_network(net: nn.Module, generator: torch.Generator) -> None:
     """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
 
     Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;

@@ -24,18 +24,18 @@ SKIP_DROPOUT = "skip-dropout"
 """The stream of what is drawn for skips."""
 
 
-def as_mix(rows: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
+def convert_to_mix(rows: Sequence[Any], like: Sequence[Tensor]) -> list[Tensor]:
     """Arrays of a space's shapes as mixing weights with the type and device of these tensors."""
     return [torch.as_tensor(r).to(t) for r, t in zip(rows, like, strict=True)]
 
 
-def one_hot(rows: Tensor) -> Tensor:
+def make_one_hot(rows: Tensor) -> Tensor:
     """One at the largest entry of each row, zero elsewhere. rows: [choices, options]."""
     return torch.zeros_like(rows).scatter_(-1, rows.argmax(dim=-1, keepdim=True), 1.0)
 
 
 @contextmanager
-def evaluation_mode(net: nn.Module) -> Iterator[None]:
+def use_evaluation_mode(net: nn.Module) -> Iterator[None]:
     """The network in eval mode while the block runs, then in the mode that it was in."""
     training = net.training
     net.eval()
@@ -46,7 +46,7 @@ def evaluation_mode(net: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def kept_buffers(net: nn.Module) -> Iterator[None]:
+def keep_buffers(net: nn.Module) -> Iterator[None]:
     """Batch-norm statistics as they were, once the block has run."""
     kept = [b.clone() for b in net.buffers()]
     try:

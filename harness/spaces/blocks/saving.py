@@ -15,7 +15,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 
-def by_plain(
+def differentiate_plainly(
     plain: Callable[..., Tensor], inputs: Sequence[Tensor], needed: Sequence[bool], gradient: Tensor
 ) -> list[Tensor | None]:
     """The gradients of plain(*inputs), themselves differentiable; None where one is not needed."""
@@ -26,7 +26,7 @@ def by_plain(
     return [next(found) if n else None for n in needed]
 
 
-def plain_norm_relu(z: Tensor, scale: Tensor, shift: Tensor, w: Tensor, *, eps: float) -> Tensor:
+def apply_norm_relu(z: Tensor, scale: Tensor, shift: Tensor, w: Tensor, *, eps: float) -> Tensor:
     """w relu(batch_norm(z)) by PyTorch's operations."""
     return w.view(-1, 1, 1) * F.relu(F.batch_norm(z, None, None, scale, shift, True, eps=eps))
 
@@ -54,12 +54,12 @@ class NormRelu(torch.autograd.Function):
         z, scale, shift, w, mean, spread = ctx.saved_tensors
         needed = ctx.needs_input_grad[:4]
         if torch.is_grad_enabled():
-            plain = partial(plain_norm_relu, eps=ctx.eps)
-            return *by_plain(plain, (z, scale, shift, w), needed, gradient), None, None
-        return *norm_relu_backward(gradient, z, scale, shift, w, mean, spread, ctx.eps, needed), None, None
+            plain = partial(apply_norm_relu, eps=ctx.eps)
+            return *differentiate_plainly(plain, (z, scale, shift, w), needed, gradient), None, None
+        return *differentiate_norm_relu(gradient, z, scale, shift, w, mean, spread, ctx.eps, needed), None, None
 
 
-def norm_relu_backward(
+def differentiate_norm_relu(
     gradient: Tensor,
     z: Tensor,
     scale: Tensor,
@@ -110,17 +110,21 @@ class ConvolutionNormRelu(torch.autograd.Function):
         if torch.is_grad_enabled():
 
             def plain(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
-                return plain_norm_relu(F.conv2d(x, weight), *rest, eps=ctx.eps)
+                return apply_norm_relu(F.conv2d(x, weight), *rest, eps=ctx.eps)
 
-            return *by_plain(plain, (x, weight, scale, shift, w), needed, gradient), None, None
+            return *differentiate_plainly(plain, (x, weight, scale, shift, w), needed, gradient), None, None
         dx, dweight, *affine = needed
         z = F.conv2d(x, weight)
-        dz, *rest = norm_relu_backward(gradient, z, scale, shift, w, mean, spread, ctx.eps, [dx or dweight, *affine])
+        dz, *rest = differentiate_norm_relu(
+            gradient, z, scale, shift, w, mean, spread, ctx.eps, [dx or dweight, *affine]
+        )
         del z
-        return *through_1x1(dz, x, weight, dx, dweight), *rest, None, None
+        return *differentiate_pointwise(dz, x, weight, dx, dweight), *rest, None, None
 
 
-def through_1x1(gradient: Tensor | None, x: Tensor, weight: Tensor, dx: bool, dweight: bool) -> list[Tensor | None]:
+def differentiate_pointwise(
+    gradient: Tensor | None, x: Tensor, weight: Tensor, dx: bool, dweight: bool
+) -> list[Tensor | None]:
     """The gradients of a 1x1 convolution over its input and its weight."""
     if not (dx or dweight):
         return [None, None]
@@ -156,12 +160,12 @@ class ConvolutionNorm(torch.autograd.Function):
             def plain(x: Tensor, weight: Tensor, w: Tensor | None) -> Tensor:
                 return F.batch_norm(F.conv2d(x, weight), None, None, w, None, True, eps=ctx.eps)
 
-            return *by_plain(plain, (x, weight, w), (dx, dweight, dw), gradient), None, None
+            return *differentiate_plainly(plain, (x, weight, w), (dx, dweight, dw), gradient), None, None
         z = F.conv2d(x, weight)
         back, scale, _ = torch.ops.aten.native_batch_norm_backward(
             gradient, z, w, None, None, mean, spread, True, ctx.eps, [dx or dweight, dw, False]
         )
-        return *through_1x1(back, x, weight, dx, dweight), scale if dw else None, None, None
+        return *differentiate_pointwise(back, x, weight, dx, dweight), scale if dw else None, None, None
 
 
 class MaxPool(torch.autograd.Function):
@@ -183,7 +187,7 @@ class MaxPool(torch.autograd.Function):
         x, w, places = ctx.saved_tensors
         if torch.is_grad_enabled():
             return tuple(
-                by_plain(
+                differentiate_plainly(
                     lambda x, w: w * F.max_pool2d(x, 3, stride=1, padding=1), (x, w), ctx.needs_input_grad, gradient
                 )
             )

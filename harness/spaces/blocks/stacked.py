@@ -62,7 +62,7 @@ class Scatter(torch.autograd.Function):
 
 
 @functools.cache
-def shift_tensor(height: int, width: int, kernel: int, stride: int) -> Tensor:
+def build_shift_tensor(height: int, width: int, kernel: int, stride: int) -> Tensor:
     """The 0/1 tensor S[k, q, p]: kernel tap k of a same-padded convolution takes input pixel p to output pixel q."""
     unit = torch.eye(height * width).view(-1, 1, height, width)
     taps = F.unfold(unit, kernel, padding=kernel // 2, stride=stride)  # [p, k, q]
@@ -70,14 +70,14 @@ def shift_tensor(height: int, width: int, kernel: int, stride: int) -> Tensor:
 
 
 @functools.cache
-def pooling_matrix(height: int, width: int, kernel: int, stride: int) -> Tensor:
+def build_pooling_matrix(height: int, width: int, kernel: int, stride: int) -> Tensor:
     """Average pooling, padding not counted, as a matrix [output pixels, input pixels]."""
     unit = torch.eye(height * width).view(-1, 1, height, width)
     padding = kernel // 2 if kernel % 2 else 0
     return F.avg_pool2d(unit, kernel, stride, padding, count_include_pad=False).flatten(1).T.contiguous()
 
 
-def max_pool(x: Tensor, height: int, width: int, kernel: int, stride: int) -> Tensor:
+def pool_max(x: Tensor, height: int, width: int, kernel: int, stride: int) -> Tensor:
     """Max pooling of [M, channels, pixels, batch], the padding never chosen. The batch is max_pool3d's last axis."""
     volume = x.view(*x.shape[:2], height, width, -1)
     padding = kernel // 2 if kernel % 2 else 0
@@ -92,7 +92,7 @@ def convolve(x: Tensor, weight: Tensor, height: int, width: int, stride: int = 1
     """
     if weight.shape[-1] == 1 and stride == 1:
         return torch.bmm(weight.squeeze(-1), x.flatten(2)).view(weight.shape[0], -1, *x.shape[2:])
-    shifts = shift_tensor(height, width, math.isqrt(weight.shape[-1]), stride).to(x)
+    shifts = build_shift_tensor(height, width, math.isqrt(weight.shape[-1]), stride).to(x)
     m, cout, cin, _ = weight.shape
     taps, qs, ps = shifts.shape
     matrix = (weight.view(-1, taps) @ shifts.view(taps, -1)).view(m, cout, cin, qs, ps)

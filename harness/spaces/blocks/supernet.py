@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Make
-from harness.spaces.blocks.mix import NOTHING, SKIP_DROPOUT, Evaluated, Listener, Mix, evaluation_mode
+from harness.spaces.blocks.mix import NOTHING, SKIP_DROPOUT, Evaluated, Listener, Mix, use_evaluation_mode
 
 
 class Skip(nn.Identity):
@@ -204,7 +204,7 @@ class Supernet(nn.Module, ABC):
         """Logits of these images in eval mode as a function of the mixing weights; differentiable once, in them."""
 
         def logits(mix: Mix) -> Tensor:
-            with evaluation_mode(self):
+            with use_evaluation_mode(self):
                 found: Tensor = self(x, mix)
             return found
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def compute_mixing_weights(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Mixing weights of logits, the softmax of each row, because edges are compared with each other; what is mixing
     weights already, rows that sum to one or are zero, stays."""
     sums = rows.sum(axis=1)

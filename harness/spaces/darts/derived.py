@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.derived import Derived
 from harness.spaces.darts.genotype import INPUTS, NODES, Cell, parse
-from harness.spaces.darts.operations import Noise, operation, preprocessing
+from harness.spaces.darts.operations import NoiseOperation, build_operation, build_preprocessing
 from harness.spaces.darts.supernet import STEM, Draw
 
 AUXILIARY_SIDE = 8
@@ -32,17 +32,18 @@ class DerivedCell(nn.Module):
     def __init__(self, cell: Cell, inputs: Sequence[int], channels: int, *, reduction: bool, halves: bool) -> None:
         super().__init__()
         self.sources = [source for _, source in cell]
-        self.preprocess0 = preprocessing(inputs[0], channels, halves=halves, affine=True)
-        self.preprocess1 = preprocessing(inputs[1], channels, halves=False, affine=True)
+        self.preprocess0 = build_preprocessing(inputs[0], channels, halves=halves, affine=True)
+        self.preprocess1 = build_preprocessing(inputs[1], channels, halves=False, affine=True)
         self.operations = nn.ModuleList(
-            operation(name, channels, 2 if reduction and source < INPUTS else 1, affine=True) for name, source in cell
+            build_operation(name, channels, 2 if reduction and source < INPUTS else 1, affine=True)
+            for name, source in cell
         )
 
     def forward(self, before: Tensor, last: Tensor, dropped: Callable[[Tensor], Tensor], draw: Draw) -> Tensor:
         """dropped: drop-path."""
         nodes, terms = [self.preprocess0(before), self.preprocess1(last)], []
         for source, module in zip(self.sources, self.operations, strict=True):
-            y = module(nodes[source], draw) if isinstance(module, Noise) else module(nodes[source])
+            y = module(nodes[source], draw) if isinstance(module, NoiseOperation) else module(nodes[source])
             terms.append(y if isinstance(module, nn.Identity) else dropped(y))
             if len(terms) % 2 == 0:
                 nodes.append(terms[-2] + terms[-1])

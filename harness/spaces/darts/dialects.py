@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.spaces.dialects import literal, unwrapped
+from harness.spaces.dialects import parse_literal, unwrap_text
 
 INPUTS, NODES = 2, 4
 EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
@@ -43,14 +43,19 @@ LETTERED = re.compile(r"(normal|reduce)_(\d)_op_([xy])")
 SURROGATE = re.compile(r"(?:.*:)?edge_(normal|reduce)_(\d+)")
 
 
-def fields(value: dict[Any, Any]) -> dict[str, Any] | None:
+def read_cells(value: dict[Any, Any]) -> dict[str, Any] | None:
     """`normal` and `reduce` of a value, with `normal_concat` and `reduce_concat` where it says them; None where it is
     no genotype: a dictionary of these names or a call of a namedtuple, NNI's and NAS-Bench-301's dictionaries."""
     given = {ORDER[key] if isinstance(key, int) and key < len(ORDER) else key: v for key, v in value.items()}
     if set(KINDS) <= set(given) <= set(ORDER):
         return given
     keys = [key for key in given if isinstance(key, str)]
-    for pattern, reader in ((OPERATION, _nni), (SWITCH, _switches), (LETTERED, _lettered), (SURROGATE, _surrogate)):
+    for pattern, reader in (
+        (OPERATION, _read_nni),
+        (SWITCH, _read_switches),
+        (LETTERED, _read_lettered),
+        (SURROGATE, _read_surrogate),
+    ):
         if any(pattern.fullmatch(key) for key in keys):
             try:
                 return reader({key: given[key] for key in keys})
@@ -59,18 +64,18 @@ def fields(value: dict[Any, Any]) -> dict[str, Any] | None:
     return None
 
 
-def numbered(text: str) -> dict[str, Any] | None:
+def read_numbered_cells(text: str) -> dict[str, Any] | None:
     """`normal` and `reduce` of two cells of (source, number of an operation) pairs; None where a text is none.
 
     Raises:
         HarnessError: it does not say, and its numbers do not, in which list operations are counted.
     """
     marked = MARKED.fullmatch(text.strip())
-    bare = marked[2] if marked else unwrapped(text)
-    value = literal(bare) if bare.startswith(("(", "[")) else None
+    bare = marked[2] if marked else unwrap_text(text)
+    value = parse_literal(bare) if bare.startswith(("(", "[")) else None
     if not (isinstance(value, list | tuple) and len(value) == len(KINDS)):
         return None
-    cells = [flat(cell) for cell in value]
+    cells = [flatten_edges(cell) for cell in value]
     if any(
         not isinstance(cell, list | tuple)
         or len(cell) != 2 * NODES
@@ -93,7 +98,7 @@ def numbered(text: str) -> dict[str, Any] | None:
     return next(iter(read.values()), None)
 
 
-def flat(cell: Any) -> Any:
+def flatten_edges(cell: Any) -> Any:
     """The edges of a cell as (operation, source), node by node; what is in no notation that is known, as it is.
 
     Read are lists of pairs, of pairs of pairs or of lists a node, (source, operation), and triples: (operation, target,
@@ -111,11 +116,11 @@ def flat(cell: Any) -> Any:
     if all(len(e) == 2 and isinstance(e[1], str) for e in edges):
         return [(op, source) for source, op in edges]
     if all(len(e) == 3 and isinstance(e[0], str) for e in edges):
-        return _triples(edges)
+        return _convert_triples(edges)
     return edges
 
 
-def _triples(edges: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+def _convert_triples(edges: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
     targets = [INPUTS + place // 2 for place in range(len(edges))]
     if all(isinstance(e[2], float) for e in edges):
         return [(op, source) for op, source, _ in edges]
@@ -126,13 +131,13 @@ def _triples(edges: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
     return edges
 
 
-def _named(operation: Any) -> str:
+def _name_operation(operation: Any) -> str:
     if not isinstance(operation, str):
         raise TypeError("no operation")
     return ALIASES.get(operation, operation)
 
 
-def _one(value: Any) -> int:
+def _unwrap_source(value: Any) -> int:
     """A source that may stand in a list of one."""
     (source,) = value if isinstance(value, list | tuple) else (value,)
     if type(source) is not int:
@@ -140,11 +145,11 @@ def _one(value: Any) -> int:
     return source
 
 
-def _nni(value: dict[str, Any]) -> dict[str, Any]:
+def _read_nni(value: dict[str, Any]) -> dict[str, Any]:
     """NNI 2 and 3: {"normal/op_2_0": "sep_conv_3x3", "normal/input_2_0": 0, ..}."""
     return {
         kind: [
-            (_named(value[f"{kind}/op_{node}_{place}"]), _one(value[f"{kind}/input_{node}_{place}"]))
+            (_name_operation(value[f"{kind}/op_{node}_{place}"]), _unwrap_source(value[f"{kind}/input_{node}_{place}"]))
             for node in range(INPUTS, INPUTS + NODES)
             for place in range(2)
         ]
@@ -152,7 +157,7 @@ def _nni(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _switches(value: dict[str, Any]) -> dict[str, Any]:
+def _read_switches(value: dict[str, Any]) -> dict[str, Any]:
     """NNI 1: {"normal_n2_p0": "sepconv3x3", .., "normal_n2_switch": ["normal_n2_p0", "normal_n2_p1"], ..}."""
     found: dict[str, Any] = {}
     for kind in KINDS:
@@ -164,16 +169,19 @@ def _switches(value: dict[str, Any]) -> dict[str, Any]:
             for name in chosen:
                 operation = value[name]
                 (only,) = operation if isinstance(operation, list | tuple) else (operation,)
-                edges.append((_named(only), int(name.rpartition("_p")[2])))
+                edges.append((_name_operation(only), int(name.rpartition("_p")[2])))
         found[kind] = edges
     return found
 
 
-def _lettered(value: dict[str, Any]) -> dict[str, Any]:
+def _read_lettered(value: dict[str, Any]) -> dict[str, Any]:
     """NNI's NDS: {"normal_0_op_x": "sep_conv_3x3", "normal_0_input_x": 0, "normal_0_op_y": .., ..}."""
     return {
         kind: [
-            (_named(value[f"{kind}_{node}_op_{letter}"]), _one(value[f"{kind}_{node}_input_{letter}"]))
+            (
+                _name_operation(value[f"{kind}_{node}_op_{letter}"]),
+                _unwrap_source(value[f"{kind}_{node}_input_{letter}"]),
+            )
             for node in range(NODES)
             for letter in "xy"
         ]
@@ -181,7 +189,7 @@ def _lettered(value: dict[str, Any]) -> dict[str, Any]:
     } | {f"{kind}_concat": value[f"{kind}_concat"] for kind in KINDS if f"{kind}_concat" in value}
 
 
-def _surrogate(value: dict[str, Any]) -> dict[str, Any]:
+def _read_surrogate(value: dict[str, Any]) -> dict[str, Any]:
     """NAS-Bench-301's configurations: {"..:edge_normal_0": "sep_conv_3x3", "..:inputs_node_normal_3": "0_1", ..}."""
     short = {key.rpartition(":")[2]: v for key, v in value.items()}
     found: dict[str, Any] = {}
@@ -190,6 +198,6 @@ def _surrogate(value: dict[str, Any]) -> dict[str, Any]:
         for node in range(INPUTS, INPUTS + NODES):
             told = short.get(f"inputs_node_{kind}_{node}", "0_1" if node == INPUTS else None)
             sources = [int(s) for s in str(told).split("_")]
-            edges += [(_named(short[f"edge_{kind}_{EDGES.index((s, node))}"]), s) for s in sources]
+            edges += [(_name_operation(short[f"edge_{kind}_{EDGES.index((s, node))}"]), s) for s in sources]
         found[kind] = edges
     return found

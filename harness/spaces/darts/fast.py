@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.spaces.blocks.fused import BatchNorms, Fast, autocasts, average_pool, channels_last
+from harness.spaces.blocks.fused import BatchNorms, Fast, average_pool, is_autocasting, make_channels_last
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import ConvolutionNorm
-from harness.spaces.darts.depthwise import apart, depthwise, together
+from harness.spaces.darts.depthwise import convolve_depthwise, put_together, take_apart
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
 from harness.spaces.darts.operations import FactorizedReduction
-from harness.spaces.darts.supernet import DARTSSupernet, MixedCell
+from harness.spaces.darts.supernet import DARTSMixedCell, DARTSSupernet
 
 
-class Source:
+class SharedNode:
     """A node that edges of one stride leave, and what they share. x: the channels of it that are mixed."""
 
     def __init__(self, x: Tensor, stride: int) -> None:
@@ -41,8 +41,8 @@ class Source:
     def dilated(self) -> Tensor:
         """What dilated convolutions read."""
         if self.stride == 2:  # they skip every other pixel, and are not dilated on the rest
-            return channels_last(self.relu[:, :, ::2, ::2])
-        return apart(self.relu) if self.apart else self.relu
+            return make_channels_last(self.relu[:, :, ::2, ::2])
+        return take_apart(self.relu) if self.apart else self.relu
 
     @property
     def dilation(self) -> int:
@@ -68,10 +68,10 @@ class Leaving:
     operations: tuple[tuple[str, nn.Module], ...]
 
 
-class Fan:
+class CellFan:
     """The edges that leave a node of a cell."""
 
-    def __init__(self, cell: MixedCell, node: int) -> None:
+    def __init__(self, cell: DARTSMixedCell, node: int) -> None:
         self.stride = 2 if cell.reduction and node < INPUTS else 1
         self.edges = [
             Leaving(row, target, tuple(zip(edge.names, edge.children(), strict=True)))
@@ -110,11 +110,11 @@ class Inbox:
 
     def mixed(self) -> Tensor:
         if "quarters" in self.sums:
-            self.add(together(self.sums.pop("quarters")))
+            self.add(put_together(self.sums.pop("quarters")))
         return self.sums["mixed"]
 
 
-Leave = Callable[[Fan, Tensor, Tensor, Sequence[Inbox], dict[int, Tensor]], None]
+Leave = Callable[[CellFan, Tensor, Tensor, Sequence[Inbox], dict[int, Tensor]], None]
 """Sends what the edges of a node give to the inboxes of the nodes after it: of the node's mixed channels, the mixing
 weights [14, operations], all inboxes, and the noise that edges have drawn."""
 
@@ -124,7 +124,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.fans = [[Fan(cell, node) for node in range(INPUTS + NODES - 1)] for cell in self.mixed()]
+        self.fans = [[CellFan(cell, node) for node in range(INPUTS + NODES - 1)] for cell in self.mixed()]
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         # drop-path drops the outputs of edges one by one, P-DARTS' dropout the pixels of skips
@@ -132,10 +132,10 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         if self.reads or drops:
             return DARTSSupernet.forward(self, x, mix)
         norms = BatchNorms()
-        x = channels_last(self.stem(channels_last(x)))
+        x = make_channels_last(self.stem(make_channels_last(x)))
 
-        def leave(fan: Fan, y: Tensor, rows: Tensor, inboxes: Sequence[Inbox], noise: dict[int, Tensor]) -> None:
-            trained(fan, Source(y, fan.stride), rows, inboxes, noise, norms=norms)
+        def leave(fan: CellFan, y: Tensor, rows: Tensor, inboxes: Sequence[Inbox], noise: dict[int, Tensor]) -> None:
+            apply_trained(fan, SharedNode(y, fan.stride), rows, inboxes, noise, norms=norms)
 
         x = self._through(x, mix, leave)
         norms.store()
@@ -146,13 +146,13 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         rows = [iter(self.of_cells(tensor)) for tensor in mix]
         before = r = F.relu(x, inplace=True)
         for index, cell in enumerate(self.mixed()):
-            inputs = [entered(cell.preprocess0, before), entered(cell.preprocess1, r)]
+            inputs = [preprocess_input(cell.preprocess0, before), preprocess_input(cell.preprocess1, r)]
             y = self._cell(index, cell, inputs, next(rows[cell.reduction]), leave)
             if index < self.mixed_cells - 1:  # two cells read it, and both through ReLU
                 before, r = r, F.relu(y, inplace=True)
         return y
 
-    def _cell(self, index: int, cell: MixedCell, nodes: list[Tensor], rows: Tensor, leave: Leave) -> Tensor:
+    def _cell(self, index: int, cell: DARTSMixedCell, nodes: list[Tensor], rows: Tensor, leave: Leave) -> Tensor:
         inboxes = [Inbox() for _ in range(INPUTS + NODES)]
         noise = self._noise(cell, nodes[1])
         for node, fan in enumerate(self.fans[index]):
@@ -163,7 +163,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         nodes.append(self._received(inboxes[-1]))
         return torch.cat(nodes[INPUTS:], dim=1)
 
-    def _noise(self, cell: MixedCell, x: Tensor) -> dict[int, Tensor]:
+    def _noise(self, cell: DARTSMixedCell, x: Tensor) -> dict[int, Tensor]:
         """What the edges of a cell draw, by their numbers, in the order of the edges."""
         x = self._inside(x)[:, :, :: 1 + cell.reduction, :: 1 + cell.reduction]
         shape, dtype = x.shape, x.dtype
@@ -174,7 +174,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         """The channels of a node that its edges mix."""
         return x.narrow(1, 0, x.shape[1] // self.partial_channels) if self.partial_channels > 1 else x
 
-    def _beside(self, index: int, fan: Fan, x: Tensor, inboxes: Sequence[Inbox]) -> None:
+    def _beside(self, index: int, fan: CellFan, x: Tensor, inboxes: Sequence[Inbox]) -> None:
         """Send what is around the edges of a node: see `Supernet.around`."""
         if self.partial_channels > 1:
             inside = x.shape[1] // self.partial_channels
@@ -191,11 +191,11 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
         """A node."""
         y = inbox.mixed()
         if self.partial_channels > 1:
-            y = channels_last(self.shuffled(torch.cat([y, inbox.sums["beside"]], dim=1)))
+            y = make_channels_last(self.shuffled(torch.cat([y, inbox.sums["beside"]], dim=1)))
         return y + inbox.sums["skips"] if self.auxiliary_skip else y
 
 
-def entered(preprocessing: Any, r: Tensor) -> Tensor:
+def preprocess_input(preprocessing: Any, r: Tensor) -> Tensor:
     """What a cell makes of an input, of whose ReLU r is the output."""
     if isinstance(preprocessing, FactorizedReduction):
         y: Tensor = preprocessing.bn(preprocessing.convolved(r))
@@ -204,9 +204,9 @@ def entered(preprocessing: Any, r: Tensor) -> Tensor:
     return norm(convolution(r))  # type: ignore[no-any-return]
 
 
-def trained(
-    fan: Fan,
-    source: Source,
+def apply_trained(
+    fan: CellFan,
+    source: SharedNode,
     rows: Tensor,
     inboxes: Sequence[Inbox],
     noise: dict[int, Tensor],
@@ -228,43 +228,47 @@ def trained(
             elif isinstance(operation, nn.Identity):
                 inbox.add_scaled(source.x, w)
             elif name == "skip_connect":
-                inbox.add(reduced(operation, source, w, norms))
+                inbox.add(apply_reduction(operation, source, w, norms))
             elif name.startswith("dil"):
-                inbox.add(dilated(operation, source, w, norms), "quarters" if source.apart else "mixed")
+                inbox.add(apply_dilated(operation, source, w, norms), "quarters" if source.apart else "mixed")
             elif name.startswith("sep"):
-                inbox.add(separable(operation, source, w, norms))
+                inbox.add(apply_separable(operation, source, w, norms))
             elif name != "none":
                 inbox.add_scaled(operation(source.x), w)
 
 
-def scales(norm: nn.BatchNorm2d, w: Tensor) -> Tensor:
+def make_scales(norm: nn.BatchNorm2d, w: Tensor) -> Tensor:
     """A scalar as a batch norm's scales. (PyTorch's gradients are wrong where they are an expanded tensor.)"""
     return w.repeat(norm.num_features)
 
 
-def normalized(norm: nn.BatchNorm2d, x: Tensor, weight: Tensor, w: Tensor | None, norms: BatchNorms) -> Tensor:
+def normalize_convolution(
+    norm: nn.BatchNorm2d, x: Tensor, weight: Tensor, w: Tensor | None, norms: BatchNorms
+) -> Tensor:
     """batch_norm(convolution(x)), 1x1, with the scales w. In train mode the convolution is computed again in the
     backward pass: its output is as large as its input, and takes little to compute."""
-    if not norm.training or autocasts(x):
+    if not norm.training or is_autocasting(x):
         return norms([norm], F.conv2d(x, weight), w, None)
     return ConvolutionNorm.apply(x, weight, w, norms.fresh([norm]), norm.eps)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def reduced(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+def apply_reduction(operation: Any, source: SharedNode, w: Tensor, norms: BatchNorms) -> Tensor:
     """A skip connection that shrinks, times its mixing weight."""
-    return norms([operation.bn], operation.convolved(source.relu), scales(operation.bn, w), None)
+    return norms([operation.bn], operation.convolved(source.relu), make_scales(operation.bn, w), None)
 
 
-def dilated(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+def apply_dilated(operation: Any, source: SharedNode, w: Tensor, norms: BatchNorms) -> Tensor:
     """A dilated convolution times its mixing weight, where `source` has dilated convolutions computed."""
     _, spatial, pointwise, norm = operation
-    y = depthwise(source.dilated, spatial.weight, source.dilation)
-    return normalized(norm, y, pointwise.weight, scales(norm, w), norms)
+    y = convolve_depthwise(source.dilated, spatial.weight, source.dilation)
+    return normalize_convolution(norm, y, pointwise.weight, make_scales(norm, w), norms)
 
 
-def separable(operation: Any, source: Source, w: Tensor, norms: BatchNorms) -> Tensor:
+def apply_separable(operation: Any, source: SharedNode, w: Tensor, norms: BatchNorms) -> Tensor:
     """A separable convolution times its mixing weight."""
     _, spatial, pointwise, norm, _, again, pointwise_again, last = operation
-    first = spatial(source.relu) if source.stride == 2 else depthwise(source.relu, spatial.weight)
-    r = F.relu(normalized(norm, first, pointwise.weight, None, norms), inplace=True)
-    return normalized(last, depthwise(r, again.weight), pointwise_again.weight, scales(last, w), norms)
+    first = spatial(source.relu) if source.stride == 2 else convolve_depthwise(source.relu, spatial.weight)
+    r = F.relu(normalize_convolution(norm, first, pointwise.weight, None, norms), inplace=True)
+    return normalize_convolution(
+        last, convolve_depthwise(r, again.weight), pointwise_again.weight, make_scales(last, w), norms
+    )

@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.spaces.darts import dialects
-from harness.spaces.darts.dialects import KINDS, fields, flat
-from harness.spaces.dialects import literal, unwrapped
+from harness.spaces.darts.dialects import KINDS, flatten_edges, read_cells
+from harness.spaces.dialects import parse_literal, unwrap_text
 
 INPUTS, NODES = dialects.INPUTS, dialects.NODES
 EDGES = dialects.EDGES
@@ -49,30 +49,30 @@ class Genotype:
         return self.normal, self.reduce
 
 
-def pairs(cell: Cell) -> list[tuple[Edge, Edge]]:
+def pair_edges(cell: Cell) -> list[tuple[Edge, Edge]]:
     """The two edges of each inner node."""
     return list(zip(cell[::2], cell[1::2], strict=True))
 
 
-def row(source: int, node: int) -> int:
+def find_row(source: int, node: int) -> int:
     """The row of an architecture tensor that stands for the edge between two nodes."""
     return EDGES.index((source, node))
 
 
-def in_order(cell: Any) -> Cell:
+def order_edges(cell: Any) -> Cell:
     """The same cell with each node's edges in the order of the nodes that they read."""
-    return tuple(edge for pair in pairs(cell) for edge in sorted(pair, key=lambda edge: edge[1]))
+    return tuple(edge for pair in pair_edges(cell) for edge in sorted(pair, key=lambda edge: edge[1]))
 
 
 @lru_cache(maxsize=65_536)
-def isomorph(cell: Cell) -> Cell:
+def find_isomorph(cell: Cell) -> Cell:
     """One and the same of all cells that differ in the numbers of their inner nodes alone: the first in order."""
 
     def numbered(new: dict[int, int]) -> Cell:
         """The first of the cells in which the nodes that are numbered already have these numbers."""
         ready = {
-            node: in_order(tuple((op, new[source]) for op, source in pair))
-            for node, pair in enumerate(pairs(cell), start=INPUTS)
+            node: order_edges(tuple((op, new[source]) for op, source in pair))
+            for node, pair in enumerate(pair_edges(cell), start=INPUTS)
             if node not in new and all(source in new for _, source in pair)
         }
         if not ready:
@@ -88,18 +88,18 @@ def parse(text: str) -> Genotype:
     says what is wrong."""
     if len(text) > 100 * LONG:
         raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {FORM}")
-    bare = unwrapped(text)
-    value = literal(bare) if bare.startswith(("Genotype", "{")) else None
-    found = fields(value) if isinstance(value, dict) else dialects.numbered(text)
+    bare = unwrap_text(text)
+    value = parse_literal(bare) if bare.startswith(("Genotype", "{")) else None
+    found = read_cells(value) if isinstance(value, dict) else dialects.read_numbered_cells(text)
     if found is None:
         raise HarnessError(f"{text!r} is no genotype: write it as {FORM}")
     concat = [found.pop(f"{kind}_concat", None) for kind in KINDS]
     if any(c is not None and list(c) != [*range(INPUTS, INPUTS + NODES)] for c in concat):
         raise HarnessError(f"the cells of {text!r} do not put out their nodes 2 to 5, as cells of DARTS' form do")
-    return Genotype(*(_checked(flat(found[kind]), kind, text) for kind in KINDS))
+    return Genotype(*(_check_edges(flatten_edges(found[kind]), kind, text) for kind in KINDS))
 
 
-def _checked(cell: Any, kind: str, text: str) -> Cell:
+def _check_edges(cell: Any, kind: str, text: str) -> Cell:
     """The edges of a cell in their order; an error names a wrong one."""
     if not (
         isinstance(cell, list | tuple)
@@ -110,10 +110,10 @@ def _checked(cell: Any, kind: str, text: str) -> Cell:
             f"the {kind} cell of {text!r} is not a list of {2 * NODES} pairs of an operation and a node, two for each "
             "inner node in turn"
         )
-    for node, pair in enumerate(pairs(tuple(cell)), start=INPUTS):
+    for node, pair in enumerate(pair_edges(tuple(cell)), start=INPUTS):
         sources = [source for _, source in pair]
         if len({*sources}) < 2 or not all(0 <= source < node for source in sources):
             raise HarnessError(
                 f"node {node} of the {kind} cell of {text!r} needs two different nodes below {node}, not {sources}"
             )
-    return in_order(tuple(cell))
+    return order_edges(tuple(cell))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from harness.spaces.base import Space
 from harness.spaces.darts.genotype import EDGES
-from harness.spaces.darts.space import SKIP, DARTSSpace, both_cells
+from harness.spaces.darts.space import SKIP, DARTSSpace, repeat_for_both_cells
 
 CHANNELS = 12
 """At which the published code counts weights."""
@@ -29,7 +29,7 @@ class NASPCells(DARTSSpace):
 
     name = "darts.nasp"
     source = "Yao et al., NASP, AAAI 2020 (arXiv 1905.13577)"
-    tensors = both_cells((tuple(COUNTED),) * len(EDGES), ((SKIP, *POOLS),) * len(EDGES))
+    tensors = repeat_for_both_cells((tuple(COUNTED),) * len(EDGES), ((SKIP, *POOLS),) * len(EDGES))
     weights: ClassVar[Mapping[str, int]] = COUNTED
 
     @classmethod

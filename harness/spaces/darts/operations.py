@@ -27,7 +27,7 @@ class Zero(nn.Module):
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
-class Noise(nn.Module):
+class NoiseOperation(nn.Module):
     """N(0, 1) of the output's shape, whatever the input; drawn by `Supernet.draw`, which it is handed."""
 
     def __init__(self, stride: int) -> None:
@@ -62,7 +62,7 @@ class FactorizedReduction(nn.Module):
         return torch.cat([self.conv_1(x[:, :, ::2, ::2]), self.conv_2(x[:, :, 1::2, 1::2])], dim=1)
 
 
-def convolution(channels: int, kernel: int, stride: int, dilation: int, *, affine: bool) -> list[nn.Module]:
+def build_convolution(channels: int, kernel: int, stride: int, dilation: int, *, affine: bool) -> list[nn.Module]:
     """ReLU, depthwise convolution, 1x1 convolution, batch norm."""
     padding = dilation * (kernel - 1) // 2
     return [
@@ -73,22 +73,22 @@ def convolution(channels: int, kernel: int, stride: int, dilation: int, *, affin
     ]
 
 
-def dilated(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
-    return nn.Sequential(*convolution(channels, kernel, stride, 2, affine=affine))
+def build_dilated(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+    return nn.Sequential(*build_convolution(channels, kernel, stride, 2, affine=affine))
 
 
-def separable(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+def build_separable(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
     """Twice the same; the stride is in the first."""
-    first, second = (convolution(channels, kernel, s, 1, affine=affine) for s in (stride, 1))
+    first, second = (build_convolution(channels, kernel, s, 1, affine=affine) for s in (stride, 1))
     return nn.Sequential(*first, *second)
 
 
-def plain(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+def build_plain(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
     """ReLU, a whole convolution, batch norm."""
     return ReluConvBn(channels, channels, kernel, stride=stride, affine=affine)
 
 
-def row_and_column(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
+def build_row_and_column(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Module:
     """ReLU, a convolution along rows, one along columns, batch norm."""
     half = kernel // 2
     return nn.Sequential(
@@ -105,7 +105,7 @@ def skip(channels: int, stride: int, *, affine: bool) -> nn.Module:
     return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels, affine=affine)
 
 
-def max_pool(stride: int, kernel: int = 3) -> nn.Module:
+def build_max_pool(stride: int, kernel: int = 3) -> nn.Module:
     return nn.MaxPool2d(kernel, stride=stride, padding=kernel // 2)
 
 
@@ -115,27 +115,27 @@ def average_pool(stride: int) -> nn.Module:
 
 
 POOLS: dict[str, Callable[[int], nn.Module]] = {
-    "max_pool_3x3": max_pool,
+    "max_pool_3x3": build_max_pool,
     "avg_pool_3x3": average_pool,
-    "max_pool_5x5": partial(max_pool, kernel=5),
-    "max_pool_7x7": partial(max_pool, kernel=7),
+    "max_pool_5x5": partial(build_max_pool, kernel=5),
+    "max_pool_7x7": partial(build_max_pool, kernel=7),
 }
 CONVOLUTIONS = {
-    "sep_conv_3x3": (separable, 3),
-    "sep_conv_5x5": (separable, 5),
-    "dil_conv_3x3": (dilated, 3),
-    "dil_conv_5x5": (dilated, 5),
+    "sep_conv_3x3": (build_separable, 3),
+    "sep_conv_5x5": (build_separable, 5),
+    "dil_conv_3x3": (build_dilated, 3),
+    "dil_conv_5x5": (build_dilated, 5),
     # as NASP's code calls them
-    "sep_3x3": (separable, 3),
-    "sep_5x5": (separable, 5),
-    "sep_7x7": (separable, 7),
-    "conv 1x1": (plain, 1),
-    "conv 3x3": (plain, 3),
-    "conv_3x1_1x3": (row_and_column, 3),
+    "sep_3x3": (build_separable, 3),
+    "sep_5x5": (build_separable, 5),
+    "sep_7x7": (build_separable, 7),
+    "conv 1x1": (build_plain, 1),
+    "conv 3x3": (build_plain, 3),
+    "conv_3x1_1x3": (build_row_and_column, 3),
 }
 
 
-def operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Module:
+def build_operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Module:
     """The operation of a name, without the batch norm that follows a pooling in a search."""
     if name in CONVOLUTIONS:
         make, kernel = CONVOLUTIONS[name]
@@ -144,18 +144,18 @@ def operation(name: str, channels: int, stride: int, *, affine: bool) -> nn.Modu
         return POOLS[name](stride)
     if name == "skip_connect":
         return skip(channels, stride, affine=affine)
-    return {"none": Zero, "noise": Noise}[name](stride)
+    return {"none": Zero, "noise": NoiseOperation}[name](stride)
 
 
-def mixed_operation(name: str, channels: int, stride: int) -> nn.Module:
+def build_mixed_operation(name: str, channels: int, stride: int) -> nn.Module:
     """The same in a search: batch norm without scales and shifts, and one after every pooling too."""
     if name == "skip_connect" and stride == 1:
         return Skip()
-    found = operation(name, channels, stride, affine=False)
+    found = build_operation(name, channels, stride, affine=False)
     return nn.Sequential(found, nn.BatchNorm2d(channels, affine=False)) if name in POOLS else found
 
 
-def preprocessing(cin: int, channels: int, *, halves: bool, affine: bool) -> nn.Module:
+def build_preprocessing(cin: int, channels: int, *, halves: bool, affine: bool) -> nn.Module:
     """What an input of a cell goes through first. halves: it is twice as high and wide as the cell before put out."""
     if halves:
         return FactorizedReduction(cin, channels, affine=affine)

@@ -12,7 +12,7 @@ Options = tuple[tuple[str, ...], ...]
 """The operations of each of the 14 edges, equally many."""
 
 
-def recorded_options(arrays: Mapping[str, Any]) -> tuple[tuple[Options, ...], tuple[Options, ...]]:
+def read_recorded_options(arrays: Mapping[str, Any]) -> tuple[tuple[Options, ...], tuple[Options, ...]]:
     """The operations of the edges of a normal and of a reduction cell, by `ops`, names that every edge has; and those
     of them that are switched on, by `switches_normal` and `switches_reduce`, [14, operations]."""
     names = arrays.get("ops")

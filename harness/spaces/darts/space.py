@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.spaces.base import FIXED, Architecture, Choices, Networks, Preset, Rows, Space
-from harness.spaces.blocks.weights import weights_of
+from harness.spaces.blocks.weights import compute_mixing_weights
 from harness.spaces.darts.genotype import (
     EDGES,
     INPUTS,
@@ -25,14 +25,14 @@ from harness.spaces.darts.genotype import (
     Cell,
     Edge,
     Genotype,
-    in_order,
-    isomorph,
-    pairs,
+    find_isomorph,
+    find_row,
+    order_edges,
+    pair_edges,
     parse,
-    row,
 )
-from harness.spaces.darts.records import Options, recorded_options
-from harness.spaces.dialects import published_index
+from harness.spaces.darts.records import Options, read_recorded_options
+from harness.spaces.dialects import parse_index
 
 NONE, SKIP, NOISE = "none", "skip_connect", "noise"
 SHORT = {
@@ -82,7 +82,7 @@ class DARTSSpace(Space):
         )
 
     def derive(self, alphas: Rows) -> Architecture:
-        return self.strongest([weights_of(rows) for rows in self.check_shapes(alphas)])
+        return self.strongest([compute_mixing_weights(rows) for rows in self.check_shapes(alphas)])
 
     def strongest(self, strengths: Rows) -> Architecture:
         cells = []
@@ -98,29 +98,29 @@ class DARTSSpace(Space):
         """The two strongest edges of each node, of [14, operations]."""
         best, names = strength.argmax(axis=1), self.tensors[kind].options
         chosen = []
-        nodes = [node for node in range(INPUTS, INPUTS + NODES) if row(node - 1, node) < len(strength)]
+        nodes = [node for node in range(INPUTS, INPUTS + NODES) if find_row(node - 1, node) < len(strength)]
         for node in nodes:
-            edges = [row(source, node) for source in range(node)]
+            edges = [find_row(source, node) for source in range(node)]
             top = np.argsort(-strength[edges].max(axis=1), kind="stable")[:2]
             chosen += [(names[edges[source]][best[edges[source]]], int(source)) for source in sorted(top)]
         return tuple(chosen)
 
     def architecture(self, genotype: Genotype) -> Architecture:
-        key = str(Genotype(*map(isomorph, genotype.cells)))
+        key = str(Genotype(*map(find_isomorph, genotype.cells)))
         return Architecture(str(genotype), key, tuple(op for cell in genotype.cells for op, _ in cell))
 
     def parse(self, encoding: str) -> Architecture:
-        if (index := published_index(encoding)) is not None:
+        if (index := parse_index(encoding)) is not None:
             return self.at(index)
         genotype = parse(encoding)
         for kind, (name, cell) in enumerate(zip(("normal", "reduction"), genotype.cells, strict=True)):
             for place, (op, source) in enumerate(cell):
                 node = INPUTS + place // 2
-                known = [op for op in self.tensors[kind].options[row(source, node)] if op != NONE]
+                known = [op for op in self.tensors[kind].options[find_row(source, node)] if op != NONE]
                 if op not in known:
                     raise HarnessError(
                         f"{self.name} has no operation {op!r} between the nodes {source} and {node} of the {name} cell "
-                        f"(in {encoding!r}): {did_you_mean(op, known)}"
+                        f"(in {encoding!r}): {suggest_names(op, known)}"
                     )
         return self.architecture(genotype)
 
@@ -129,11 +129,11 @@ class DARTSSpace(Space):
         """Records of "darts" say which operations an edge has, and which of them are left."""
         if recorded != "darts":
             return super().of_record(recorded, arrays)
-        every, left = recorded_options(arrays)
+        every, left = read_recorded_options(arrays)
         if every != tuple(tensor.options for tensor in cls.tensors):
             return None
         # the class of a stage of a search, which no registry knows
-        stage: Any = cls if left == every else type("Stage", (cls,), {"tensors": both_cells(*left)})
+        stage: Any = cls if left == every else type("Stage", (cls,), {"tensors": repeat_for_both_cells(*left)})
         found: Space = stage()
         return found
 
@@ -142,7 +142,7 @@ class DARTSSpace(Space):
         if rows == len(EDGES):
             return self
         normal, reduction = (tensor.options[:rows] for tensor in self.tensors)
-        found: Space = type("Short", (type(self),), {"tensors": both_cells(normal, reduction)})()
+        found: Space = type("Short", (type(self),), {"tensors": repeat_for_both_cells(normal, reduction)})()
         return found
 
     def recorded_encoding(self, genotype: str) -> str:
@@ -154,14 +154,14 @@ class DARTSSpace(Space):
         return {"architectures": (derived, self._recorded(case))}
 
     def _recorded(self, cells: dict[str, Any]) -> Architecture:
-        return self.architecture(Genotype(*(in_order(tuple(map(tuple, cells[k]))) for k in ("normal", "reduce"))))
+        return self.architecture(Genotype(*(order_edges(tuple(map(tuple, cells[k]))) for k in ("normal", "reduce"))))
 
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         """One at the eight operations that each cell keeps; rows of the edges that it does not keep are zero."""
         found = [np.zeros(shape) for shape in self.alpha_shapes]
         for rows, tensor, cell in zip(found, self.tensors, parse(architecture.encoding).cells, strict=True):
             for place, (op, source) in enumerate(cell):
-                edge = row(source, INPUTS + place // 2)
+                edge = find_row(source, INPUTS + place // 2)
                 rows[edge, tensor.options[edge].index(op)] = 1.0
         return found
 
@@ -181,10 +181,10 @@ class DARTSSpace(Space):
         """The cells in which one edge of one node is another one: another operation, another source, or both."""
         genotype, found = parse(architecture.encoding), []
         for kind, cell in enumerate(genotype.cells):
-            for place, own in enumerate(pairs(cell)):
-                for pair in choices(self.tensors[kind].options, INPUTS + place):
+            for place, own in enumerate(pair_edges(cell)):
+                for pair in list_choices(self.tensors[kind].options, INPUTS + place):
                     if len({*pair} & {*own}) == 1:
-                        changed = in_order((*cell[: 2 * place], *pair, *cell[2 * place + 2 :]))
+                        changed = order_edges((*cell[: 2 * place], *pair, *cell[2 * place + 2 :]))
                         cells = (changed, genotype.reduce) if kind == 0 else (genotype.normal, changed)
                         found.append(self.architecture(Genotype(*cells)))
         return found
@@ -192,19 +192,19 @@ class DARTSSpace(Space):
     def random(self, rng: np.random.Generator) -> Architecture:
         cells = []
         for tensor in self.tensors:
-            ways = (choices(tensor.options, node) for node in range(INPUTS, INPUTS + NODES))
+            ways = (list_choices(tensor.options, node) for node in range(INPUTS, INPUTS + NODES))
             cells.append(tuple(edge for pairs in ways for edge in pairs[rng.integers(len(pairs))]))
         return self.architecture(Genotype(*cells))
 
 
 @cache
-def choices(options: Options, node: int) -> tuple[tuple[Edge, ...], ...]:
+def list_choices(options: Options, node: int) -> tuple[tuple[Edge, ...], ...]:
     """Every pair of edges that a node can keep, of any operations but `none`."""
-    ways = [[(op, source) for op in options[row(source, node)] if op != NONE] for source in range(node)]
+    ways = [[(op, source) for op in options[find_row(source, node)] if op != NONE] for source in range(node)]
     return tuple(pair for a, b in itertools.combinations(ways, 2) for pair in itertools.product(a, b))
 
 
-def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
+def repeat_for_both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
     """Those of the operations of each edge of both cells."""
     edges = EDGES[: len(normal)]
     labels, nodes = tuple(f"{node}<-{source}" for source, node in edges), tuple(node for _, node in edges)
@@ -214,23 +214,23 @@ def both_cells(normal: Options, reduction: Options) -> tuple[Choices, Choices]:
     )
 
 
-def everywhere(*operations: str) -> tuple[Choices, Choices]:
+def repeat_everywhere(*operations: str) -> tuple[Choices, Choices]:
     """The same operations on every edge of both cells."""
-    return both_cells((operations,) * len(EDGES), (operations,) * len(EDGES))
+    return repeat_for_both_cells((operations,) * len(EDGES), (operations,) * len(EDGES))
 
 
-def by_letters(text: str) -> Options:
+def parse_letters(text: str) -> Options:
     """A row for each edge of two operations, each written as a letter."""
     names = dict(zip("mascCdD", SEVEN, strict=True))
     return tuple(tuple(names[letter] for letter in pair) for pair in text.split())
 
 
-class Full(DARTSSpace):
+class DARTSFull(DARTSSpace):
     """DARTS' seven operations, without `none`: SmoothDARTS' s5."""
 
     name = "darts.full"
     source = "Liu, Simonyan & Yang, DARTS, ICLR 2019 (arXiv 1806.09055)"
-    tensors = everywhere(*SEVEN)
+    tensors = repeat_everywhere(*SEVEN)
 
     @classmethod
     def of_record(cls, recorded: str, arrays: Mapping[str, Any]) -> Space | None:
@@ -241,38 +241,38 @@ class FullNone(DARTSSpace):
     """DARTS' eight operations: `none` takes part in the mix, and is never kept."""
 
     name = "darts.full-none"
-    source = Full.source
-    tensors = everywhere(NONE, *SEVEN)
+    source = DARTSFull.source
+    tensors = repeat_everywhere(NONE, *SEVEN)
 
 
 REDUCED = "Zela et al., Understanding and Robustifying DARTS, ICLR 2020 (arXiv 1909.09656)"
 
 
-class S1(DARTSSpace):
+class DARTSS1(DARTSSpace):
     """Two operations an edge, other ones on every edge: what searches of the full space rate highest."""
 
     name = "darts.s1"
     source = REDUCED
-    tensors = both_cells(
-        by_letters("sd sD  sD sc sd  ms sc sc sd  sc ms sd dD dD"),
-        by_letters("ma md  ma ma sD  ma mc sd sD  ma ma sD sD sD"),
+    tensors = repeat_for_both_cells(
+        parse_letters("sd sD  sD sc sd  ms sc sc sd  sc ms sd dD dD"),
+        parse_letters("ma md  ma ma sD  ma mc sd sD  ma ma sD sD sD"),
     )
 
 
-class S2(DARTSSpace):
+class DARTSS2(DARTSSpace):
     """A skip connection or a separable convolution."""
 
     name = "darts.s2"
     source = REDUCED
-    tensors = everywhere(SKIP, "sep_conv_3x3")
+    tensors = repeat_everywhere(SKIP, "sep_conv_3x3")
 
 
-class S3(DARTSSpace):
+class DARTSS3(DARTSSpace):
     """As S2, and `none`."""
 
     name = "darts.s3"
     source = REDUCED
-    tensors = everywhere(NONE, SKIP, "sep_conv_3x3")
+    tensors = repeat_everywhere(NONE, SKIP, "sep_conv_3x3")
 
 
 class S4(DARTSSpace):
@@ -280,4 +280,4 @@ class S4(DARTSSpace):
 
     name = "darts.s4"
     source = REDUCED
-    tensors = everywhere(NOISE, "sep_conv_3x3")
+    tensors = repeat_everywhere(NOISE, "sep_conv_3x3")

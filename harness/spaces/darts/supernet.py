@@ -14,7 +14,13 @@ from harness.core.streams import Make
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.supernet import MixedOperation, Supernet
 from harness.spaces.darts.genotype import EDGES, INPUTS, NODES
-from harness.spaces.darts.operations import FactorizedReduction, Noise, Zero, mixed_operation, preprocessing
+from harness.spaces.darts.operations import (
+    FactorizedReduction,
+    NoiseOperation,
+    Zero,
+    build_mixed_operation,
+    build_preprocessing,
+)
 from harness.spaces.darts.records import Options
 
 STEM = 3
@@ -27,7 +33,7 @@ Around = Callable[[int, Mixed, Tensor, Tensor], Tensor]
 """Calls that of an edge, given by its number, with what is around it."""
 
 
-class MixedEdge(MixedOperation):
+class DARTSMixedEdge(MixedOperation):
     """The weighted sum of the operations of an edge, child modules in the order of its options, their `names`."""
 
     draw: Draw
@@ -36,10 +42,10 @@ class MixedEdge(MixedOperation):
         super().__init__()
         self.names, self.stride = tuple(names), stride
         for place, name in enumerate(names):
-            self.add_module(str(place), mixed_operation(name, channels, stride))
+            self.add_module(str(place), build_mixed_operation(name, channels, stride))
 
     def options(self) -> Sequence[Callable[[Tensor], Tensor]]:
-        return [partial(o, draw=self.draw) if isinstance(o, Noise) else o for o in self.children()]
+        return [partial(o, draw=self.draw) if isinstance(o, NoiseOperation) else o for o in self.children()]
 
     def nothing(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
@@ -50,7 +56,7 @@ class MixedEdge(MixedOperation):
             self.draw = draw
             return self.drawn(x, weights)
         terms = [
-            w * (operation(x, draw) if isinstance(operation, Noise) else operation(x))
+            w * (operation(x, draw) if isinstance(operation, NoiseOperation) else operation(x))
             for w, operation in zip(weights.unbind(), self.children(), strict=True)
             if not isinstance(operation, Zero)
         ]
@@ -58,7 +64,7 @@ class MixedEdge(MixedOperation):
         return y
 
 
-class MixedCell(nn.Module):
+class DARTSMixedCell(nn.Module):
     """Two inputs, each through its preprocessing, 14 mixed edges and four inner nodes, side by side in the output.
 
     inputs: channels of the two inputs. halves: the first input is twice as high and wide as the second.
@@ -69,14 +75,14 @@ class MixedCell(nn.Module):
     ) -> None:
         super().__init__()
         self.reduction = reduction
-        self.preprocess0 = preprocessing(inputs[0], channels, halves=halves, affine=False)
-        self.preprocess1 = preprocessing(inputs[1], channels, halves=False, affine=False)
+        self.preprocess0 = build_preprocessing(inputs[0], channels, halves=halves, affine=False)
+        self.preprocess1 = build_preprocessing(inputs[1], channels, halves=False, affine=False)
         self.edges = nn.ModuleList(
-            MixedEdge(names, channels // parts, 2 if reduction and source < INPUTS else 1)
+            DARTSMixedEdge(names, channels // parts, 2 if reduction and source < INPUTS else 1)
             for names, (source, _) in zip(options, EDGES, strict=True)
         )
 
-    def mixed_edges(self) -> list[MixedEdge]:
+    def mixed_edges(self) -> list[DARTSMixedEdge]:
         return list(self.edges)  # type: ignore[arg-type]
 
     def forward(self, before: Tensor, last: Tensor, rows: Tensor, around: Around, draw: Draw) -> Tensor:
@@ -131,7 +137,7 @@ class DARTSSupernet(Supernet):
             reduction = index in self.reductions
             width = 2 * width if reduction else width
             layers.append(
-                MixedCell(
+                DARTSMixedCell(
                     options[reduction],
                     inputs,
                     width,
@@ -154,7 +160,7 @@ class DARTSSupernet(Supernet):
             skips = {str(edge): FactorizedReduction(width, width, affine=False) for edge in shrinking}
             yield str(index), nn.ModuleDict(skips)
 
-    def mixed(self) -> list[MixedCell]:
+    def mixed(self) -> list[DARTSMixedCell]:
         """The cells."""
         return list(self.cells)  # type: ignore[arg-type]
 
@@ -163,7 +169,7 @@ class DARTSSupernet(Supernet):
 
     def candidates(self) -> list[list[nn.Parameter]]:
         """As for every network, without skip connections, which have weights where they shrink."""
-        operations = (o for m in self.modules() if isinstance(m, MixedEdge) for o in m.children())
+        operations = (o for m in self.modules() if isinstance(m, DARTSMixedEdge) for o in m.children())
         weights = (list(o.parameters()) for o in operations if not isinstance(o, FactorizedReduction))
         return [w for w in weights if w]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.spaces.blocks.fused import BatchNorms, Fast, Together, autocasts, channels_last
+from harness.spaces.blocks.fused import BatchNorms, Fast, Together, is_autocasting, make_channels_last
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import AddSideBySide, ConvolutionNormRelu, MaxPool, NormRelu
 from harness.spaces.nasbench1shot1.supernet import ChoiceCell, NASBench1Shot1Supernet
@@ -71,8 +71,8 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         if self.reads:
             return NASBench1Shot1Supernet.forward(self, x, mix)
         norms = BatchNorms()
-        x = channels_last(self.stem(channels_last(x)))
-        x = self._through(x, mix, lambda layers, y, w: trained(layers, y, w, norms), FastBlock.max_pool)
+        x = make_channels_last(self.stem(make_channels_last(x)))
+        x = self._through(x, mix, lambda layers, y, w: apply_trained(layers, y, w, norms), FastBlock.max_pool)
         norms.store()
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits
@@ -82,7 +82,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         folded = {layers: layers.folded() for cell in self.fast for layers in cell.members()}
         last = Together([self.last]).folded()
         with torch.no_grad():
-            x = channels_last(F.relu(Together([self.stem]).folded()(channels_last(x))))
+            x = make_channels_last(F.relu(Together([self.stem]).folded()(make_channels_last(x))))
             entering, cell = self._entering(0, x), self.fast[0]
             kept = {layers: F.relu(folded[layers](entering)) for layers in (cell.inputs, cell.rest)}
             # the first node has no parents to choose from
@@ -124,7 +124,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         inputs = run(cell.inputs, x, wide).chunk(len(cell.blocks), dim=1)
         states: list[Tensor] = []
         for node, (block, own, weights) in enumerate(zip(cell.blocks, inputs, operations, strict=True), start=1):
-            total = own if states else channels_last(own)  # a copy: what is kept of a part is kept of the whole
+            total = own if states else make_channels_last(own)  # a copy: what is kept of a part is kept of the whole
             for index, state in enumerate(states, start=1):
                 total = torch.addcmul(total, state, parents[node][index]) if node in parents else total + state
             states.append(self.around(block.mixed(run, max_pool), total, weights))
@@ -133,10 +133,10 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         return y
 
 
-def trained(layers: Together, x: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
+def apply_trained(layers: Together, x: Tensor, w: Tensor, norms: BatchNorms) -> Tensor:
     """With the modules' weights, and batch norm in its own mode."""
     first = layers.norms[0]
-    if not first.training or autocasts(x):
+    if not first.training or is_autocasting(x):
         return F.relu(norms(layers.norms, layers.convolve(x), *layers.affine()), inplace=True) * w.view(-1, 1, 1)
     rest = *layers.affine(), w, norms.fresh(layers.norms), first.eps
     found: Tensor

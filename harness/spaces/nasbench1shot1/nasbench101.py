@@ -20,7 +20,7 @@ Parents = tuple[tuple[int, ...], ...]
 Matrix = tuple[tuple[int, ...], ...]
 
 
-def live_nodes(parents: Parents) -> set[int]:
+def find_live_nodes(parents: Parents) -> set[int]:
     """The choice blocks (1..k) from which the output can be reached."""
     live: set[int] = set()
     frontier = [len(parents)]
@@ -32,7 +32,7 @@ def live_nodes(parents: Parents) -> set[int]:
     return live
 
 
-def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
+def build_adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.int64], list[str]]:
     """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
 
     Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
@@ -41,7 +41,7 @@ def adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArray[np.i
     k = len(operations)
     output = VERTICES - 1
     matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
-    for node in (*live_nodes(parents), k + 1):
+    for node in (*find_live_nodes(parents), k + 1):
         for up in parents[node - 1]:
             matrix[up, output if node == k + 1 else node] = 1
     dummies = ["conv1x1-bn-relu"] * (VERTICES - 2 - k)
@@ -54,34 +54,36 @@ def decode(encoding: str) -> tuple[tuple[str, ...], Parents]:
     return tuple(op for op, _ in found[:-1]), tuple(tuple(map(int, up.split(","))) for _, up in found)
 
 
-def pruned_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
+def prune_cell(operations: Sequence[str], parents: Parents) -> tuple[Matrix, tuple[str, ...]]:
     """Adjacency matrix and inner operations of the cell that NAS-Bench-101 trained, without its dead vertices."""
     output = len(parents)
-    kept = (0, *sorted(live_nodes(parents)), output)
+    kept = (0, *sorted(find_live_nodes(parents)), output)
     matrix = tuple(tuple(int(b > 0 and a in parents[b - 1]) for b in kept) for a in kept)
     return matrix, tuple(operations[node - 1] for node in kept[1:-1])
 
 
 @lru_cache(maxsize=65_536)
-def module_hash(operations: tuple[str, ...], parents: Parents) -> str:
+def hash_module(operations: tuple[str, ...], parents: Parents) -> str:
     """The isomorphism-invariant MD5 by which NAS-Bench-101 files the pruned cell."""
-    return graph_hash(*pruned_cell(operations, parents))
+    return hash_graph(*prune_cell(operations, parents))
 
 
-def graph_hash(matrix: Matrix, inner: Sequence[str]) -> str:
+def hash_graph(matrix: Matrix, inner: Sequence[str]) -> str:
     """The MD5 of a graph without dead vertices (`graph_util.hash_module`): as many rounds as there are vertices, in
     which each one's hash takes in those of its neighbours."""
     vertices = range(len(matrix))
     labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
     into = [[a for a in vertices if matrix[a][b]] for b in vertices]
     out = [[b for b in vertices if matrix[a][b]] for a in vertices]
-    hashes = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
+    hashes = [_hash_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in vertices]
     for _ in vertices:
-        hashes = [_md5(f"{_joined(hashes, into[v])}|{_joined(hashes, out[v])}|{hashes[v]}") for v in vertices]
-    return _md5(str(sorted(hashes)))
+        hashes = [
+            _hash_md5(f"{_join_hashes(hashes, into[v])}|{_join_hashes(hashes, out[v])}|{hashes[v]}") for v in vertices
+        ]
+    return _hash_md5(str(sorted(hashes)))
 
 
-def specification_hash(value: Any) -> str | None:
+def hash_specification(value: Any) -> str | None:
     """The module hash of NAS-Bench-101's own form of a cell: {"matrix": [[..]], "ops": ["input", .., "output"]}, also
     with its table's names `module_adjacency`, `module_operations`; None where a value is none."""
     if not isinstance(value, dict):
@@ -108,12 +110,12 @@ def specification_hash(value: Any) -> str | None:
     kept = sorted(forward & back)
     if not {0, last} <= {*kept}:
         return None
-    return graph_hash(tuple(tuple(matrix[a][b] for b in kept) for a in kept), [ops[v] for v in kept[1:-1]])
+    return hash_graph(tuple(tuple(matrix[a][b] for b in kept) for a in kept), [ops[v] for v in kept[1:-1]])
 
 
-def _joined(hashes: list[str], vertices: list[int]) -> str:
+def _join_hashes(hashes: list[str], vertices: list[int]) -> str:
     return "".join(sorted(hashes[v] for v in vertices))
 
 
-def _md5(text: str) -> str:
+def _hash_md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -19,16 +19,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.text import brief
 from harness.spaces.base import STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
-from harness.spaces.dialects import literal, published_index, unwrapped
+from harness.spaces.dialects import parse_index, parse_literal, unwrap_text
 from harness.spaces.nasbench1shot1.nasbench101 import (
     Parents,
-    adjacency,
-    live_nodes,
-    module_hash,
-    specification_hash,
+    build_adjacency,
+    find_live_nodes,
+    hash_module,
+    hash_specification,
 )
 
 OPERATIONS = ("maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu")
@@ -124,7 +124,7 @@ class NASBench1Shot1(Enumerable):
             for node, (name, up) in enumerate(zip(names, parents, strict=False), start=1)
         ]
         encoding = "|".join([*blocks, f"out({','.join(map(str, parents[-1]))})"])
-        return Architecture(encoding, module_hash(names, parents), names)
+        return Architecture(encoding, hash_module(names, parents), names)
 
     def parse(self, encoding: str) -> Architecture:
         try:
@@ -138,13 +138,13 @@ class NASBench1Shot1(Enumerable):
     def _elsewhere(self, text: str) -> Architecture | None:
         """The cell of a module hash, or of NAS-Bench-101's matrix and operations; None where a text is neither. Several
         encodings may have one hash, and are one cell: the first of them stands for it."""
-        bare = unwrapped(text)
-        if (index := published_index(bare)) is not None:
+        bare = unwrap_text(text)
+        if (index := parse_index(bare)) is not None:
             return self.at(index)
         if re.fullmatch(r"[0-9a-f]{32}", bare):
             key: str | None = bare
         else:
-            key = specification_hash(literal(bare)) if bare.startswith("{") else None
+            key = hash_specification(parse_literal(bare)) if bare.startswith("{") else None
             if key is None:
                 inside = re.search(r"\b1:[\w-]+\(.*\bout\([\d, ]+\)", text)
                 shorter = re.sub(r"\s+", "", inside[0]) if inside else text
@@ -175,7 +175,7 @@ class NASBench1Shot1(Enumerable):
         for op in operations:
             if op not in OPERATIONS:
                 raise HarnessError(
-                    f"{self.name} has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+                    f"{self.name} has no operation {op!r} (in {encoding!r}): {suggest_names(op, OPERATIONS)}"
                 )
         return operations, parents
 
@@ -197,7 +197,7 @@ class NASBench1Shot1(Enumerable):
     def matrix(self, architecture: Architecture) -> tuple[NDArray[np.int64], list[str]]:
         """The published 7x7 adjacency matrix and operation list (S1 and S2 carry the dummy node 5)."""
         operations, parents = self._decode(architecture.encoding)
-        return adjacency(operations, parents)
+        return build_adjacency(operations, parents)
 
     def recorded_decoding(self, case: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         derived = self.derive([np.asarray(a) for a in case["alphas"]])
@@ -242,7 +242,7 @@ class NASBench1Shot1(Enumerable):
         cells: dict[str, Architecture] = {}
         seen: set[tuple[Any, ...]] = set()
         for parents in self.connectivities():
-            live = live_nodes(parents)
+            live = find_live_nodes(parents)
             edges = tuple((n, parents[n - 1]) for n in (*sorted(live), k + 1))
             for chosen in itertools.product(range(3), repeat=len(live)):
                 operations = [0] * k
@@ -277,7 +277,7 @@ class NASBench1Shot1(Enumerable):
         return self.architecture([int(i) for i in rng.integers(0, 3, len(self.parent_counts) - 1)], parents)
 
 
-class S1(NASBench1Shot1):
+class NASBench1Shot1S1(NASBench1Shot1):
     """Four choice blocks; nodes 3 and 4 choose two parents, the output two; node 2's parents are fixed."""
 
     name = "nasbench1shot1.s1"
@@ -285,7 +285,7 @@ class S1(NASBench1Shot1):
     distinct = 2_685
 
 
-class S2(NASBench1Shot1):
+class NASBench1Shot1S2(NASBench1Shot1):
     """Four choice blocks; node 2 chooses one parent, nodes 3 and 4 two, the output three."""
 
     name = "nasbench1shot1.s2"
@@ -293,7 +293,7 @@ class S2(NASBench1Shot1):
     distinct = 7_773
 
 
-class S3(NASBench1Shot1):
+class NASBench1Shot1S3(NASBench1Shot1):
     """Five choice blocks; nodes 2 and 3 choose one parent, nodes 4 and 5 two, the output two."""
 
     name = "nasbench1shot1.s3"

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, max_pool
-from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS, Matrix, decode, pruned_cell
+from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, pool_max
+from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS, Matrix, decode, prune_cell
 
 Cell = tuple[Matrix, tuple[int, ...]]
 """Adjacency matrix and, for each inner vertex, the index of its operation in `NB101_OPERATIONS`."""
@@ -36,7 +36,7 @@ class NASBench101Stack(StackedNetworks):
 
     @staticmethod
     def specify(architecture: Architecture) -> Cell:
-        return smallest_order(*pruned_cell(*decode(architecture.encoding)))
+        return find_smallest_order(*prune_cell(*decode(architecture.encoding)))
 
     @staticmethod
     def group(specs: Sequence[Cell], size: int) -> list[list[Cell]]:
@@ -80,7 +80,7 @@ class NASBench101Stack(StackedNetworks):
         indices = [self._index[v, op] for op in present]
         parts = Gather.apply(x, *indices)  # type: ignore[no-untyped-call]
         done = [
-            max_pool(part, *self._size, 3, 1)
+            pool_max(part, *self._size, 3, 1)
             if op == POOL
             else F.relu(self._apply_conv_bn(f"cell{stage}.{v}.{op}", part))
             for op, part in zip(present, parts, strict=True)
@@ -110,13 +110,13 @@ class NASBench101Stack(StackedNetworks):
         x = F.relu(x)
         for stage in range(STAGES):
             if stage:
-                x = max_pool(x, *self._size, 2, 2)
+                x = pool_max(x, *self._size, 2, 2)
                 self._shrink(2)
             x = self._cell(stage, x)
         return x
 
 
-def smallest_order(matrix: Matrix, operations: Sequence[str]) -> Cell:
+def find_smallest_order(matrix: Matrix, operations: Sequence[str]) -> Cell:
     """The cell with its inner vertices in that topological order whose matrix and operations are smallest, so that
     isomorphic cells are trained as one and the same network."""
     labels = [NB101_OPERATIONS.index(op) for op in operations]

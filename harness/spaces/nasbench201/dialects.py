@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.spaces.dialects import literal, unwrapped
+from harness.spaces.dialects import parse_literal, unwrap_text
 
 Cell = tuple[int, ...]
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -31,10 +31,10 @@ SIX = re.compile(r"[(\[]?\s*[0-4](?:[\s,;]*[0-4]){5}\s*,?\s*[)\]]?")
 """Six operation indices, with or without anything between them."""
 
 
-def string_of(text: str) -> str:
+def extract_string(text: str) -> str:
     """The string in `Structure(4 nodes with ..)`, in a line of a log, or with blanks; a text without any, as it is."""
-    found = STRUCTURE.fullmatch(unwrapped(text))
-    return re.sub(r"\s+", "", found[1] if found else unwrapped(text))
+    found = STRUCTURE.fullmatch(unwrap_text(text))
+    return re.sub(r"\s+", "", found[1] if found else unwrap_text(text))
 
 
 def read(text: str, to_string: Any) -> Cell | None:
@@ -43,21 +43,21 @@ def read(text: str, to_string: Any) -> Cell | None:
     Raises:
         HarnessError: it is a cell in more than one notation, and not the same in all of them.
     """
-    bare = unwrapped(text)
+    bare = unwrap_text(text)
     if marked := MARKED.fullmatch(text.strip()) or MARKED.fullmatch(bare):
-        six = _six(marked[2])
-        return six and (of_naslib(six) if marked[1] == "naslib" else six)
-    if (six := _six(bare)) is not None:
-        return _either(text, six, to_string)
-    value = literal(bare)
+        six = _read_six(marked[2])
+        return six and (convert_naslib(six) if marked[1] == "naslib" else six)
+    if (six := _read_six(bare)) is not None:
+        return _choose_notation(text, six, to_string)
+    value = parse_literal(bare)
     if isinstance(value, dict):
-        return _of_edges(value)
+        return _read_edges(value)
     if isinstance(value, list | tuple):
-        return _of_matrix(value) or _of_pairs(value)
+        return _read_matrix(value) or _read_pairs(value)
     return None
 
 
-def of_naslib(six: Sequence[int]) -> Cell:
+def convert_naslib(six: Sequence[int]) -> Cell:
     """The cell of NASLib's tuple, which counts edges and operations in another order."""
     cell = [0] * len(EDGES)
     for place, operation in zip(NASLIB_EDGES, six, strict=True):
@@ -65,13 +65,13 @@ def of_naslib(six: Sequence[int]) -> Cell:
     return tuple(cell)
 
 
-def _six(text: str) -> Cell | None:
+def _read_six(text: str) -> Cell | None:
     return tuple(map(int, re.findall(r"\d", text))) if SIX.fullmatch(text) else None
 
 
-def _either(text: str, six: Cell, to_string: Any) -> Cell:
+def _choose_notation(text: str, six: Cell, to_string: Any) -> Cell:
     """Six numbers, which two notations write alike."""
-    other = of_naslib(six)
+    other = convert_naslib(six)
     if six == other:
         return six
     shown = f"({', '.join(map(str, six))})"
@@ -82,7 +82,7 @@ def _either(text: str, six: Cell, to_string: Any) -> Cell:
     )
 
 
-def _of_edges(value: dict[Any, Any]) -> Cell | None:
+def _read_edges(value: dict[Any, Any]) -> Cell | None:
     """{'0_1': 'conv_1x1', ..} as NNI, {'1<-0': ..} as NATS-Bench's configurations, {(0, 1): ..}."""
     found: dict[tuple[int, ...], int] = {}
     for key, operation in value.items():
@@ -93,7 +93,7 @@ def _of_edges(value: dict[Any, Any]) -> Cell | None:
     return tuple(found[edge] for edge in EDGES) if len(found) == len(EDGES) else None
 
 
-def _of_matrix(value: Sequence[Any]) -> Cell | None:
+def _read_matrix(value: Sequence[Any]) -> Cell | None:
     """A matrix of nodes, [4, 4], of operation indices on one side of the diagonal, as the official API's `str2matrix`;
     or [6, 5], a row an edge with a one at its operation."""
     rows = [list(row) if isinstance(row, list | tuple) else [] for row in value]
@@ -111,7 +111,7 @@ def _of_matrix(value: Sequence[Any]) -> Cell | None:
     return below if any(below) else above
 
 
-def _of_pairs(value: Sequence[Any]) -> Cell | None:
+def _read_pairs(value: Sequence[Any]) -> Cell | None:
     """[(operation, source), ..], node by node, flat or a list for each node."""
     if len(value) == 3 and all(isinstance(node, list | tuple) for node in value):
         if [len(node) for node in value] != [1, 2, 3]:

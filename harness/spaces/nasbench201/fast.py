@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.spaces.blocks.fused import BatchNorms, Fast, Together, autocasts, average_pool, channels_last
+from harness.spaces.blocks.fused import BatchNorms, Fast, Together, average_pool, is_autocasting, make_channels_last
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import ConvolutionNorm
-from harness.spaces.nasbench201.frozen import FoldedFan, FrozenEdges, per_channel
+from harness.spaces.nasbench201.frozen import FoldedFan, FrozenEdges, expand_per_channel
 from harness.spaces.nasbench201.space import EDGES
-from harness.spaces.nasbench201.supernet import MixedCell, NASBench201Supernet, ResidualReduction
+from harness.spaces.nasbench201.supernet import NASBench201MixedCell, NASBench201Supernet, ResidualReduction
 
 TARGETS = [[target for source, target in EDGES if source == node] for node in range(3)]
 ORDER = [EDGES.index((source, target)) for source in range(3) for target in TARGETS[source]]
@@ -39,20 +39,20 @@ class FanWeights:
     pool: Sequence[Tensor]
 
 
-def fan_weights(mix: Tensor, channels: int) -> list[FanWeights]:
+def split_fan_weights(mix: Tensor, channels: int) -> list[FanWeights]:
     """Those of each source node. mix: [6, 5]."""
     rows = mix.unbind()
     stacked = torch.stack([rows[edge] for edge in ORDER], dim=1)
     _, skip, *convolutions, pool = stacked.unbind()
     sizes = [len(t) for t in TARGETS]
-    wide = [torch.split(per_channel(c, channels), [n * channels for n in sizes]) for c in convolutions]
+    wide = [torch.split(expand_per_channel(c, channels), [n * channels for n in sizes]) for c in convolutions]
     parts = zip(
         torch.split(stacked, sizes, dim=1), torch.split(skip, sizes), *wide, torch.split(pool, sizes), strict=True
     )
     return [FanWeights(rows, s.unbind(), conv1, conv3, p.unbind()) for rows, s, conv1, conv3, p in parts]
 
 
-def joined(x: Tensor, pooled: Tensor, convolved: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> list[Tensor]:
+def join_edges(x: Tensor, pooled: Tensor, convolved: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> list[Tensor]:
     """What a node x, its averages and its edges' convolutions give to each node after it, with the sums so far, if
     there are any."""
     found = []
@@ -62,11 +62,11 @@ def joined(x: Tensor, pooled: Tensor, convolved: Tensor, w: FanWeights, totals: 
     return found
 
 
-class Fan:
+class NodeFan:
     """The convolutions of the edges that leave a node, a function of ReLU's output: the weighted sum of an edge's two,
     for all of them side by side."""
 
-    def __init__(self, cell: MixedCell, node: int) -> None:
+    def __init__(self, cell: NASBench201MixedCell, node: int) -> None:
         edges: list[Any] = [cell.edges[f"{target}<-{node}"] for target in TARGETS[node]]
         self.conv3 = Together(e.nor_conv_3x3 for e in edges)
         self.conv1 = Together(e.nor_conv_1x1 for e in edges)
@@ -75,13 +75,13 @@ class Fan:
         """With the edges' weights, and batch norm in its own mode."""
         y = norms(self.conv3.norms, self.conv3.convolve(r), w.conv3, None)
         first = self.conv1.norms[0]
-        if not first.training or autocasts(r):
+        if not first.training or is_autocasting(r):
             return y + norms(self.conv1.norms, self.conv1.convolve(r), w.conv1, None)
         statistics = norms.fresh(self.conv1.norms)
         return y + ConvolutionNorm.apply(r, self.conv1.weight(), w.conv1, statistics, first.eps)  # type: ignore[no-untyped-call, no-any-return]
 
 
-Leave = Callable[[Fan, Tensor, FanWeights, Sequence[Tensor]], Sequence[Tensor]]
+Leave = Callable[[NodeFan, Tensor, FanWeights, Sequence[Tensor]], Sequence[Tensor]]
 """What a node's edges give to each node after it with the sums so far, if there are any: of the node, the mixing
 weights and those sums."""
 
@@ -92,18 +92,20 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # None: a residual reduction
-        self.fans = [[Fan(m, node) for node in range(3)] if isinstance(m, MixedCell) else None for m in self.cells]
+        self.fans = [
+            [NodeFan(m, node) for node in range(3)] if isinstance(m, NASBench201MixedCell) else None for m in self.cells
+        ]
 
     def forward(self, x: Tensor, mix: Mix) -> Tensor:
         # drop-path drops the outputs of edges one by one
         if self.reads or self.auxiliary_of_cell or (self.path_dropout and self.training):
             return NASBench201Supernet.forward(self, x, mix)
         norms = BatchNorms()
-        x = channels_last(self.stem(channels_last(x)))
+        x = make_channels_last(self.stem(make_channels_last(x)))
 
-        def leave(fan: Fan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
+        def leave(fan: NodeFan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
             # averages before ReLU: gradients are summed in the order of the operations, and with them a seed changes
-            return joined(y, average_pool(y), fan.trained(F.relu(y), w, norms), w, totals)
+            return join_edges(y, average_pool(y), fan.trained(F.relu(y), w, norms), w, totals)
 
         x = self._layers(x, mix, leave, list(self.cells))
         norms.store()
@@ -115,20 +117,20 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
         if self.auxiliary_of_cell:
             return super().frozen(x)
         folded = {fan: FoldedFan(fan.conv3, fan.conv1) for fans in self.fans if fans for fan in fans}
-        reductions = [folded_reduction(m) if isinstance(m, ResidualReduction) else m for m in self.cells]
+        reductions = [fold_reduction(m) if isinstance(m, ResidualReduction) else m for m in self.cells]
         with torch.no_grad():
-            x = channels_last(Together([self.stem]).folded()(channels_last(x)))
+            x = make_channels_last(Together([self.stem]).folded()(make_channels_last(x)))
         first, entering = next(iter(folded)), self._inside(x)
         # where gradients are asked for, many mixes are
         kept = cache(lambda: (folded[first].kept(F.relu(entering)), average_pool(entering)))
 
-        def leave(fan: Fan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
+        def leave(fan: NodeFan, y: Tensor, w: FanWeights, totals: Sequence[Tensor]) -> Sequence[Tensor]:
             if torch.is_grad_enabled() and fan is first:
                 mixed, pooled = kept()
-                return joined(y, pooled, mixed(w.conv1, w.conv3), w, totals)
-            if torch.is_grad_enabled() and not autocasts(y):
+                return join_edges(y, pooled, mixed(w.conv1, w.conv3), w, totals)
+            if torch.is_grad_enabled() and not is_autocasting(y):
                 return FrozenEdges.apply(y, w.stacked, folded[fan], *totals)  # type: ignore[no-untyped-call, no-any-return]
-            return joined(y, average_pool(y), folded[fan].convolve(F.relu(y), w.conv1, w.conv3), w, totals)
+            return join_edges(y, average_pool(y), folded[fan].convolve(F.relu(y), w.conv1, w.conv3), w, totals)
 
         def logits(mix: Mix) -> Tensor:
             y = self._layers(x, mix, leave, reductions)
@@ -148,11 +150,11 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
                 continue
             rows, channels = next(of_cells), x.shape[1] // self.partial_channels
             if mix[0].dim() == 3 or channels not in shared:
-                shared[channels] = fan_weights(rows, channels)
+                shared[channels] = split_fan_weights(rows, channels)
             x = self._cell(x, fans, shared[channels], leave)
         return x
 
-    def _cell(self, x: Tensor, fans: Sequence[Fan], weights: Sequence[FanWeights], leave: Leave) -> Tensor:
+    def _cell(self, x: Tensor, fans: Sequence[NodeFan], weights: Sequence[FanWeights], leave: Leave) -> Tensor:
         beside = self.partial_channels > 1 or self.auxiliary_skip > 0
         totals: Sequence[Tensor] = ()
         sources: Tensor | None = None
@@ -174,7 +176,7 @@ class FastNASBench201Supernet(Fast, NASBench201Supernet):
         return y + self.auxiliary_skip * sources if self.auxiliary_skip else y
 
 
-def folded_reduction(block: ResidualReduction) -> Callable[[Tensor], Tensor]:
+def fold_reduction(block: ResidualReduction) -> Callable[[Tensor], Tensor]:
     """A residual reduction with its batch norms in eval mode, as convolutions."""
     first, second = (Together([layer]).folded() for layer in (block.conv_a, block.conv_b))
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from harness.spaces.blocks.fused import Together, average_pool, average_pool_backward
 
 
-def per_channel(weights: Tensor, channels: int) -> Tensor:
+def expand_per_channel(weights: Tensor, channels: int) -> Tensor:
     """A value an edge, [edges], as one a channel of the edges' stacked outputs, [edges * channels]."""
     return weights[:, None].expand(-1, channels).flatten()
 
@@ -53,7 +53,7 @@ class FrozenEdges(torch.autograd.Function):
         """weights: [5, edges], mixing weights. totals: the nodes' sums so far; none if this node is the first."""
         _, skip, conv1, conv3, pool = weights
         r, p = F.relu(x), average_pool(x)
-        stacks = fan.convolve(r, *(per_channel(w, x.shape[1]) for w in (conv1, conv3))).chunk(len(skip), dim=1)
+        stacks = fan.convolve(r, *(expand_per_channel(w, x.shape[1]) for w in (conv1, conv3))).chunk(len(skip), dim=1)
         ctx.save_for_backward(x, r, p, weights)
         ctx.fan = fan
         if totals:
@@ -71,20 +71,33 @@ class FrozenEdges(torch.autograd.Function):
         dx, dr, dp, slopes = None, None, None, []
         for g, (weight3, bias3, weight1, bias1), w in zip(gradients, kernels, weights.unbind(dim=1), strict=True):
             none, skip, conv1, conv3, pool = w
-            back3, back1 = (transposed(g, weight, r) for weight in (weight3, weight1))
+            back3, back1 = (convolve_transposed(g, weight, r) for weight in (weight3, weight1))
             total = g.sum((0, 2, 3))
-            of_conv1, of_conv3 = dot(back1, r) + total.dot(bias1), dot(back3, r) + total.dot(bias3)
-            slopes.append(torch.stack([torch.zeros_like(none), dot(g, x), of_conv1, of_conv3, dot(g, p)]))
+            of_conv1, of_conv3 = (
+                compute_inner_product(back1, r) + total.dot(bias1),
+                compute_inner_product(back3, r) + total.dot(bias3),
+            )
+            slopes.append(
+                torch.stack(
+                    [
+                        torch.zeros_like(none),
+                        compute_inner_product(g, x),
+                        of_conv1,
+                        of_conv3,
+                        compute_inner_product(g, p),
+                    ]
+                )
+            )
             if ctx.needs_input_grad[0]:
-                dx, dp = plus(dx, g, skip), plus(dp, g, pool)
-                dr = plus(plus(dr, back3, conv3), back1, conv1)
+                dx, dp = add_scaled(dx, g, skip), add_scaled(dp, g, pool)
+                dr = add_scaled(add_scaled(dr, back3, conv3), back1, conv1)
         if dx is not None and dp is not None:
             dx += torch.ops.aten.threshold_backward(dr, r, 0)
             dx += average_pool_backward(dp, x)
         return dx, torch.stack(slopes, dim=1), None, *gradients[: len(ctx.needs_input_grad) - 3]
 
 
-def transposed(gradient: Tensor, weight: Tensor, x: Tensor) -> Tensor:
+def convolve_transposed(gradient: Tensor, weight: Tensor, x: Tensor) -> Tensor:
     """The gradient of a convolution of stride 1 over its input x."""
     side = weight.shape[-1] // 2
     found: Tensor = torch.ops.aten.convolution_backward(
@@ -93,11 +106,11 @@ def transposed(gradient: Tensor, weight: Tensor, x: Tensor) -> Tensor:
     return found
 
 
-def dot(a: Tensor, b: Tensor) -> Tensor:
+def compute_inner_product(a: Tensor, b: Tensor) -> Tensor:
     """The inner product of two images' batches, a scalar; without a copy where they are channels-last."""
     return torch.dot(*(t.permute(0, 2, 3, 1).reshape(-1) for t in (a, b)))
 
 
-def plus(total: Tensor | None, value: Tensor, weight: Tensor) -> Tensor:
+def add_scaled(total: Tensor | None, value: Tensor, weight: Tensor) -> Tensor:
     """total + weight * value, weight a scalar, written over the total."""
     return value * weight if total is None else total.addcmul_(value, weight)

@@ -16,12 +16,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.text import brief
 from harness.spaces.base import FIXED, STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
-from harness.spaces.dialects import published_index, unwrapped
+from harness.spaces.dialects import parse_index, unwrap_text
 from harness.spaces.nasbench201 import dialects
-from harness.spaces.nasbench201.dialects import read, string_of
+from harness.spaces.nasbench201.dialects import extract_string, read
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
@@ -39,8 +39,8 @@ class NASBench201(Enumerable):
 
     The argmax of a row may be `none` (as published for this space). The table key is the string itself, because
     isomorphic cells were trained separately. `canonical_key` treats a node whose inputs are all zero as zero,
-    contracts skip connections and ignores the order of sums: 4,930 classes. `published_key` is that of the official
-    code, which does not propagate zeros: 6,466 classes, of which 623 genuine ones are split.
+    contracts skip connections and ignores the order of sums: 4,930 classes. `compute_published_key` is that of the
+    official code, which does not propagate zeros: 6,466 classes, of which 623 genuine ones are split.
     """
 
     name = "nasbench201"
@@ -82,13 +82,13 @@ class NASBench201(Enumerable):
 
     def derive(self, alphas: Rows) -> Architecture:
         (alpha,) = self.check_shapes(alphas)
-        return architecture_of(tuple(int(i) for i in alpha.argmax(axis=1)))
+        return build_architecture(tuple(int(i) for i in alpha.argmax(axis=1)))
 
     def parse(self, encoding: str) -> Architecture:
-        if PATTERN.fullmatch(encoding) is None and (index := published_index(unwrapped(encoding))) is not None:
+        if PATTERN.fullmatch(encoding) is None and (index := parse_index(unwrap_text(encoding))) is not None:
             six = read(encoding, to_string) if index >= self.size else None
-            return self.at(index) if six is None else architecture_of(six)
-        return architecture_of(parse_cell(encoding))
+            return self.at(index) if six is None else build_architecture(six)
+        return build_architecture(parse_cell(encoding))
 
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         return [np.eye(len(OPERATIONS))[list(parse_cell(architecture.encoding))]]
@@ -98,35 +98,35 @@ class NASBench201(Enumerable):
 
     def enumerate(self) -> Iterator[Architecture]:
         """All strings in the official index order (the order of the published files)."""
-        return (architecture_of(cell) for cell in official_cells())
+        return (build_architecture(cell) for cell in list_official_cells())
 
     def at(self, index: int) -> Architecture:
         """The architecture of an official index."""
         if not 0 <= index < self.size:
             raise HarnessError(f"there is no architecture {index} in {self.name}: its indices are 0..{self.size - 1}")
-        return architecture_of(official_cells()[index])
+        return build_architecture(list_official_cells()[index])
 
     def index(self, encoding: str) -> int | None:
         """The official index of a string."""
-        return official_indices()[encoding]
+        return index_official_strings()[encoding]
 
     def canonical_key(self, architecture: Architecture) -> str:
-        return canonical(parse_cell(architecture.encoding))
+        return canonicalize(parse_cell(architecture.encoding))
 
     def distinct_architectures(self) -> dict[str, Architecture]:
-        return {key: architecture_of(cell) for key, cell in distinct_cells().items()}
+        return {key: build_architecture(cell) for key, cell in list_distinct_cells().items()}
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The 24 cells with another operation on one edge."""
         cell = parse_cell(architecture.encoding)
         changes = [(edge, op) for edge in range(len(EDGES)) for op in range(len(OPERATIONS)) if op != cell[edge]]
-        return [architecture_of((*cell[:edge], op, *cell[edge + 1 :])) for edge, op in changes]
+        return [build_architecture((*cell[:edge], op, *cell[edge + 1 :])) for edge, op in changes]
 
     def random(self, rng: np.random.Generator) -> Architecture:
-        return architecture_of(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))
+        return build_architecture(tuple(int(i) for i in rng.integers(0, len(OPERATIONS), len(EDGES))))
 
 
-def architecture_of(cell: Cell) -> Architecture:
+def build_architecture(cell: Cell) -> Architecture:
     """The architecture of six operation indices."""
     text = to_string(cell)
     return Architecture(text, text, tuple(OPERATIONS[i] for i in cell))
@@ -139,7 +139,7 @@ def to_string(cell: Cell) -> str:
 
 def parse_cell(encoding: str) -> Cell:
     """Six operation indices of a string, or of what else is written for one; a wrong part is named."""
-    found = PATTERN.fullmatch(encoding) or PATTERN.fullmatch(string_of(encoding))
+    found = PATTERN.fullmatch(encoding) or PATTERN.fullmatch(extract_string(encoding))
     if found is None:
         if (cell := read(encoding, to_string)) is not None:
             return cell
@@ -151,13 +151,13 @@ def parse_cell(encoding: str) -> Cell:
     for op in found.groups():
         if op not in OPERATIONS:
             raise HarnessError(
-                f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {did_you_mean(op, OPERATIONS)}"
+                f"NAS-Bench-201 has no operation {op!r} (in {encoding!r}): {suggest_names(op, OPERATIONS)}"
             )
     return tuple(OPERATIONS.index(op) for op in found.groups())
 
 
 @cache
-def official_cells() -> tuple[Cell, ...]:
+def list_official_cells() -> tuple[Cell, ...]:
     """The 15,625 cells in the official index order.
 
     The file holds, for each official index, the cell's place in the lexicographic product of the operations
@@ -171,9 +171,9 @@ def official_cells() -> tuple[Cell, ...]:
 
 
 @cache
-def official_indices() -> dict[str, int]:
+def index_official_strings() -> dict[str, int]:
     """The official index of each of the 15,625 strings."""
-    return {to_string(cell): index for index, cell in enumerate(official_cells())}
+    return {to_string(cell): index for index, cell in enumerate(list_official_cells())}
 
 
 def _expand(cell: Cell) -> list[tuple[str, ...]]:
@@ -192,7 +192,7 @@ def _expand(cell: Cell) -> list[tuple[str, ...]]:
     return nodes
 
 
-def canonical(cell: Cell) -> str:
+def canonicalize(cell: Cell) -> str:
     """The output node's expression with zeros propagated, skips contracted and sums flattened and sorted.
 
     Two cells with equal keys compute the same function when equal subexpressions share their weights and an
@@ -202,7 +202,7 @@ def canonical(cell: Cell) -> str:
     return "+".join(_expand(cell)[3]) or "#"
 
 
-def published_key(cell: Cell) -> str:
+def compute_published_key(cell: Cell) -> str:
     """The isomorphism key of the official code, `to_unique_str(True)`, including its treatment of zero nodes."""
     nodes = ["0"]
     for target in (1, 2, 3):
@@ -220,7 +220,7 @@ def published_key(cell: Cell) -> str:
     return nodes[3]
 
 
-def live_operations(cell: Cell) -> Cell:
+def keep_live_operations(cell: Cell) -> Cell:
     """The cell with `none` wherever an edge cannot influence the output (zero input, or no way to the output)."""
     ops = list(cell)
     nodes = _expand(cell)
@@ -235,11 +235,11 @@ def live_operations(cell: Cell) -> Cell:
     return tuple(ops)
 
 
-def distinct_cells(cells: Sequence[Cell] | None = None) -> dict[str, Cell]:
+def list_distinct_cells(cells: Sequence[Cell] | None = None) -> dict[str, Cell]:
     """One representative of every canonical key: the member with the fewest live operations, then the first."""
     best: dict[str, tuple[int, Cell]] = {}
     for cell in cells if cells is not None else itertools.product(range(5), repeat=6):
-        key, live = canonical(cell), live_operations(cell)
+        key, live = canonicalize(cell), keep_live_operations(cell)
         cost = sum(op != NONE for op in live) + 10 * sum(op in (CONV1, CONV3) for op in live)
         if key not in best or cost < best[key][0]:
             best[key] = (cost, live)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.base import Architecture
-from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, pooling_matrix
+from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, build_pooling_matrix
 from harness.spaces.nasbench201.space import (
     CONV1,
     CONV3,
@@ -23,9 +23,9 @@ from harness.spaces.nasbench201.space import (
     POOL,
     SKIP,
     Cell,
-    canonical,
-    distinct_cells,
-    live_operations,
+    canonicalize,
+    keep_live_operations,
+    list_distinct_cells,
     parse_cell,
 )
 
@@ -44,7 +44,7 @@ class NASBench201Stack(StackedNetworks):
 
     @staticmethod
     def specify(architecture: Architecture) -> Cell:
-        return _representatives()[canonical(parse_cell(architecture.encoding))]
+        return _list_representatives()[canonicalize(parse_cell(architecture.encoding))]
 
     @staticmethod
     def group(specs: Sequence[Cell], size: int) -> list[list[Cell]]:
@@ -52,7 +52,7 @@ class NASBench201Stack(StackedNetworks):
         return [cells[i : i + size] for i in range(0, len(cells), size)]
 
     def _build(self, specs: Sequence[Cell]) -> None:
-        live = [live_operations(cell) for cell in specs]
+        live = [keep_live_operations(cell) for cell in specs]
         # groups[edge][operation] = the networks that run it there
         self.groups: list[dict[int, list[int]]] = [
             {op: [n for n in range(self.count) if live[n][edge] == op] for op in (SKIP, CONV1, CONV3, POOL)}
@@ -79,7 +79,7 @@ class NASBench201Stack(StackedNetworks):
         }
 
     def _pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
-        return torch.matmul(pooling_matrix(*self._size, kernel, stride).to(x), x)
+        return torch.matmul(build_pooling_matrix(*self._size, kernel, stride).to(x), x)
 
     def _operation(self, stage: int, edge: int, op: int, x: Tensor) -> Tensor:
         """x: [n, channels, pixels, batch], the n networks that have this operation on this edge."""
@@ -131,5 +131,5 @@ class NASBench201Stack(StackedNetworks):
 
 
 @cache
-def _representatives() -> dict[str, Cell]:
-    return distinct_cells()
+def _list_representatives() -> dict[str, Cell]:
+    return list_distinct_cells()

@@ -17,12 +17,12 @@ Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Calls a mixed operation on an input and its weights, with what is around it."""
 
 
-def given(x: Tensor, _: Tensor) -> Tensor:
+def pass_first(x: Tensor, _: Tensor) -> Tensor:
     """x, whatever the other one is."""
     return x
 
 
-class MixedEdge(MixedOperation):
+class NASBench201MixedEdge(MixedOperation):
     """The weighted sum of the five operations of an edge; `none` contributes zero whatever its weight.
 
     Batch norm inside the operations has no affine part, as published for the search.
@@ -47,12 +47,12 @@ class MixedEdge(MixedOperation):
         return y
 
 
-class MixedCell(nn.Module):
+class NASBench201MixedCell(nn.Module):
     """Four nodes, six mixed edges; a node is the sum of its incoming edges."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.edges = nn.ModuleDict({f"{target}<-{source}": MixedEdge(channels) for source, target in EDGES})
+        self.edges = nn.ModuleDict({f"{target}<-{source}": NASBench201MixedEdge(channels) for source, target in EDGES})
 
     def forward(self, x: Tensor, mix: Tensor, around: Around) -> Tensor:
         nodes = [x]
@@ -105,7 +105,7 @@ class NASBench201Supernet(Supernet):
             width = channels * 2**stage
             if stage:
                 layers.append(ResidualReduction(width // 2, width))
-            layers.extend(MixedCell(width // self.partial_channels) for _ in range(cells))
+            layers.extend(NASBench201MixedCell(width // self.partial_channels) for _ in range(cells))
         self.cells = nn.ModuleList(layers)
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.classifier = nn.Linear(width, classes)
@@ -114,7 +114,7 @@ class NASBench201Supernet(Supernet):
         weights = iter(self.of_cells(mix[0]))
         x = self.stem(x)
         for layer in self.cells:
-            around = partial(self.around, skip=partial(given, x)) if self.auxiliary_of_cell else self.around
-            x = layer(x, next(weights), around) if isinstance(layer, MixedCell) else layer(x)
+            around = partial(self.around, skip=partial(pass_first, x)) if self.auxiliary_of_cell else self.around
+            x = layer(x, next(weights), around) if isinstance(layer, NASBench201MixedCell) else layer(x)
         logits: Tensor = self.classifier(self.last(x).mean((2, 3)))
         return logits

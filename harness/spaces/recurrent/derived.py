@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.sequences import Stretch
 from harness.spaces.recurrent.genotype import Cell, parse
-from harness.spaces.recurrent.language import ACTIVATIONS, LanguageModel, masked
+from harness.spaces.recurrent.language import ACTIVATIONS, LanguageModel, apply_mask
 
 
 class RecurrentModel(LanguageModel):
@@ -44,7 +44,7 @@ class RecurrentModel(LanguageModel):
         states = [state]
         for (operation, source), weight in zip(self.cell, self.nodes, strict=True):
             before = states[source]
-            gate, update = (masked(before, hidden_mask) @ weight).chunk(2, dim=-1)
+            gate, update = (apply_mask(before, hidden_mask) @ weight).chunk(2, dim=-1)
             states.append(before + gate.sigmoid() * (ACTIVATIONS[operation](update) - before))
         return [states[place] for place in self.put_out]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.spaces.recurrent.language import masked
+from harness.spaces.recurrent.language import apply_mask
 from harness.spaces.recurrent.supernet import RecurrentSupernet
 
 
@@ -79,6 +79,6 @@ class FastRecurrentSupernet(RecurrentSupernet):
     def mixed(self, states: Tensor, weight: Tensor, shares: Tensor, hidden_mask: Tensor | None) -> Tensor:
         if self.plain:
             return super().mixed(states, weight, shares, hidden_mask)
-        products = masked(states, hidden_mask) @ weight
+        products = apply_mask(states, hidden_mask) @ weight
         found: Tensor = NodeSum.apply(products, states, shares)  # type: ignore[no-untyped-call]
         return found

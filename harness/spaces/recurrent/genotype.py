@@ -25,12 +25,12 @@ LONGEST = 5_000
 """Characters of a text: no genotype has as many."""
 
 
-def edges(nodes: int) -> list[tuple[int, int]]:
+def list_edges(nodes: int) -> list[tuple[int, int]]:
     """(state, node) of each row of an architecture tensor."""
     return [(state, node) for node in range(nodes) for state in range(node + 1)]
 
 
-def row(state: int, node: int) -> int:
+def find_row(state: int, node: int) -> int:
     """The row of an architecture tensor that stands for the edge of a state to a node."""
     return node * (node + 1) // 2 + state
 
@@ -40,7 +40,7 @@ def write(cell: Cell) -> str:
     return f"Genotype(recurrent={list(cell)}, concat=range(1, {len(cell) + 1}))"
 
 
-def form(nodes: int) -> str:
+def describe_form(nodes: int) -> str:
     """What a genotype looks like, for an error."""
     return f"Genotype(recurrent=[('tanh', 0), ...], concat=range(1, {nodes + 1}))"
 
@@ -48,23 +48,23 @@ def form(nodes: int) -> str:
 def parse(text: str, nodes: int) -> Cell:
     """The cell of a genotype; an error says what is wrong."""
     if len(text) > LONGEST:
-        raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {form(nodes)}")
+        raise HarnessError(f"a text of {len(text):,} characters is no genotype: write it as {describe_form(nodes)}")
     try:
         call: Any = ast.parse(re.sub(r"^\s*\w+\s*=", "", text).strip(), mode="eval").body
         if call.func.id != "Genotype":
             raise ValueError("no genotype")
         values = dict(zip(("recurrent", "concat"), call.args, strict=False))
         values |= {keyword.arg: keyword.value for keyword in call.keywords}
-        concat = states_of(values.pop("concat"))
+        concat = read_states(values.pop("concat"))
         cell = ast.literal_eval(values.pop("recurrent"))
         if values:
             raise ValueError("something else")
     except (SyntaxError, ValueError, AttributeError, KeyError, TypeError, RecursionError, MemoryError):
-        raise HarnessError(f"{text!r} is no genotype of a recurrent cell: write it as {form(nodes)}") from None
+        raise HarnessError(f"{text!r} is no genotype of a recurrent cell: write it as {describe_form(nodes)}") from None
     if not (isinstance(cell, list | tuple) and len(cell) == nodes and all(map(is_edge, cell))):
         raise HarnessError(
             f"the cell of {text!r} is not a list of {nodes} pairs of an operation and a state: write it as "
-            f"{form(nodes)}"
+            f"{describe_form(nodes)}"
         )
     if concat != [*range(1, nodes + 1)]:
         raise HarnessError(f"the cell of {text!r} does not put out the mean of its states 1 to {nodes}")
@@ -74,7 +74,7 @@ def parse(text: str, nodes: int) -> Cell:
     return tuple((operation, state) for operation, state in cell)
 
 
-def states_of(written: ast.expr) -> list[int]:
+def read_states(written: ast.expr) -> list[int]:
     """Those of `range(1, 9)`, or of a list of numbers."""
     if isinstance(written, ast.Call) and getattr(written.func, "id", "") == "range":
         return [*range(*(ast.literal_eval(bound) for bound in written.args))[:LONGEST]]
@@ -87,7 +87,7 @@ def is_edge(pair: Any) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def isomorph(cell: Cell) -> Cell:
+def find_isomorph(cell: Cell) -> Cell:
     """One and the same of all cells that differ in the numbers of their nodes alone.
 
     A cell is a tree whose root is state 0: the nodes that read one state are put into the order of their subtrees, and

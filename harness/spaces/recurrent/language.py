@@ -48,7 +48,7 @@ class Masks:
         self.inside, self.hidden, self.output = drawn["inside"], drawn["hidden"], drawn["output"]
 
 
-def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+def apply_mask(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x * mask
 
 
@@ -149,16 +149,16 @@ class LanguageModel(nn.Module):
 
     def hidden_states(self, stretch: Stretch, masks: Masks, rest: Any) -> Tensor:
         """The hidden state after every row, [rows, columns, channels]; the last one is noted in the stretch."""
-        embedding = masked(self.embedding, masks.words)
-        x = masked(F.embedding(stretch.tokens, embedding, padding_idx=self.untrained_word), masks.embedded)
+        embedding = apply_mask(self.embedding, masks.words)
+        x = apply_mask(F.embedding(stretch.tokens, embedding, padding_idx=self.untrained_word), masks.embedded)
         channels = self.first.shape[0] // 2
-        from_input = masked(x, masks.inside) @ self.first[:channels]
+        from_input = apply_mask(x, masks.inside) @ self.first[:channels]
         hidden = x.new_zeros(x.shape[1:]) if stretch.state is None else stretch.state
         found = []
         for row in from_input:
-            gate, update = (row + masked(hidden, masks.hidden) @ self.first[channels:]).chunk(2, dim=-1)
+            gate, update = (row + apply_mask(hidden, masks.hidden) @ self.first[channels:]).chunk(2, dim=-1)
             state = self.first_state(hidden + gate.sigmoid() * (update.tanh() - hidden))
-            hidden = mean(self.later_states(state, masks.hidden, rest))
+            hidden = average_states(self.later_states(state, masks.hidden, rest))
             found.append(hidden)
         stretch.left = hidden.detach()
         return torch.stack(found)
@@ -167,7 +167,7 @@ class LanguageModel(nn.Module):
         """One pass over a stretch."""
         masks = self.regularization.masks(self, stretch.tokens.shape[1])
         outputs = self.hidden_states(stretch, masks, rest)
-        dropped = masked(outputs, masks.output)
+        dropped = apply_mask(outputs, masks.output)
         return Passed(F.linear(dropped.flatten(0, 1), self.embedding, self.bias), outputs, dropped)
 
     def losses(self, batch: tuple[Stretch, Tensor], rest: Any) -> tuple[Tensor, Tensor]:
@@ -178,6 +178,6 @@ class LanguageModel(nn.Module):
         return loss, loss if terms is None else loss + terms
 
 
-def mean(states: Iterable[Tensor]) -> Tensor:
+def average_states(states: Iterable[Tensor]) -> Tensor:
     """Of several states."""
     return torch.stack([*states]).mean(dim=0)

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.spaces.base import WORDS, Architecture, Choices, Networks, Preset, Rows, Space
-from harness.spaces.blocks.weights import weights_of
-from harness.spaces.recurrent.genotype import Cell, edges, isomorph, parse, row, write
+from harness.spaces.blocks.weights import compute_mixing_weights
+from harness.spaces.recurrent.genotype import Cell, find_isomorph, find_row, list_edges, parse, write
 
 NONE = "none"
 OPERATIONS = (NONE, "tanh", "relu", "sigmoid", "identity")
@@ -71,7 +71,7 @@ class RecurrentSpace(Space):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "nodes" in vars(cls):
-            pairs = edges(cls.nodes)
+            pairs = list_edges(cls.nodes)
             cls.tensors = (
                 Choices(
                     "operations",
@@ -95,7 +95,7 @@ class RecurrentSpace(Space):
         )
 
     def derive(self, alphas: Rows) -> Architecture:
-        return self.strongest([steady_weights_of(rows) for rows in self.check_shapes(alphas)])
+        return self.strongest([compute_steady_weights(rows) for rows in self.check_shapes(alphas)])
 
     def strongest(self, strengths: Rows) -> Architecture:
         (rows,) = self.check_shapes(strengths)
@@ -103,13 +103,13 @@ class RecurrentSpace(Space):
         strength[:, OPERATIONS.index(NONE)] = -np.inf
         cell = []
         for node in range(self.nodes):
-            own = strength[row(0, node) : row(0, node + 1)]
+            own = strength[find_row(0, node) : find_row(0, node + 1)]
             state = int(own.max(axis=1).argmax())
             cell.append((OPERATIONS[int(own[state].argmax())], state))
         return self.architecture(tuple(cell))
 
     def architecture(self, cell: Cell) -> Architecture:
-        return Architecture(write(cell), write(isomorph(cell)), tuple(operation for operation, _ in cell))
+        return Architecture(write(cell), write(find_isomorph(cell)), tuple(operation for operation, _ in cell))
 
     def parse(self, encoding: str) -> Architecture:
         cell = parse(encoding, self.nodes)
@@ -117,14 +117,14 @@ class RecurrentSpace(Space):
             if operation not in OPERATIONS[1:]:
                 raise HarnessError(
                     f"{self.name} has no operation {operation!r} for node {node} (in {encoding!r}): "
-                    f"{did_you_mean(operation, OPERATIONS[1:])}"
+                    f"{suggest_names(operation, OPERATIONS[1:])}"
                 )
         return self.architecture(cell)
 
     def mix(self, architecture: Architecture) -> list[NDArray[np.float64]]:
         found = np.zeros(self.alpha_shapes[0])
         for node, (operation, state) in enumerate(parse(architecture.encoding, self.nodes)):
-            found[row(state, node), OPERATIONS.index(operation)] = 1.0
+            found[find_row(state, node), OPERATIONS.index(operation)] = 1.0
         return [found]
 
     def graph(self, architecture: Architecture) -> list[tuple[int, int, str]]:
@@ -156,10 +156,10 @@ class RecurrentSpace(Space):
         if recorded != "darts_rnn":
             return super().of_record(recorded, arrays)
         alpha = next((value for key, value in arrays.items() if key.endswith("alpha/0")), None)
-        return cls() if alpha is None else of_rows(len(alpha))()
+        return cls() if alpha is None else make_space_of_rows(len(alpha))()
 
     def recorded_decoding(self, case: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-        space = of_rows(len(case["alphas"][0]))()
+        space = make_space_of_rows(len(case["alphas"][0]))()
         derived = space.derive([np.asarray(rows, dtype=np.float64) for rows in case["alphas"]])
         put_out = [*range(1, space.nodes + 1)]
         return {
@@ -179,26 +179,26 @@ class PennTreebank(RecurrentSpace):
     nodes = 8
 
 
-def steady_weights_of(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def compute_steady_weights(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Mixing weights of logits. Rows of the same numbers in another order have the same weights to the last bit, as a
     sum in that order would not give: they tie, and the first of them is taken."""
     order = rows.argsort(axis=1, kind="stable")
     found = np.empty_like(rows)
-    np.put_along_axis(found, order, weights_of(np.take_along_axis(rows, order, axis=1)), axis=1)
+    np.put_along_axis(found, order, compute_mixing_weights(np.take_along_axis(rows, order, axis=1)), axis=1)
     return found
 
 
 @cache
-def of_nodes(nodes: int) -> type[RecurrentSpace]:
+def make_space_of_nodes(nodes: int) -> type[RecurrentSpace]:
     """The space of cells of so many nodes; no registry knows it unless it is the published one."""
     if nodes == PennTreebank.nodes:
         return PennTreebank
     return type(f"Recurrent{nodes}", (RecurrentSpace,), {"nodes": nodes, "name": f"recurrent of {nodes} nodes"})
 
 
-def of_rows(rows: int) -> type[RecurrentSpace]:
+def make_space_of_rows(rows: int) -> type[RecurrentSpace]:
     """The space whose architecture tensor has so many rows."""
-    nodes = next((n for n in range(1, rows + 1) if row(0, n) >= rows), 0)
-    if row(0, nodes) != rows:
+    nodes = next((n for n in range(1, rows + 1) if find_row(0, n) >= rows), 0)
+    if find_row(0, nodes) != rows:
         raise HarnessError(f"no recurrent cell has {rows} edges: n nodes have n (n + 1) / 2")
-    return of_nodes(nodes)
+    return make_space_of_nodes(nodes)

@@ -13,8 +13,8 @@ from harness.core.errors import HarnessError
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.sequences import Stretch
 from harness.spaces.blocks.supernet import Supernet
-from harness.spaces.recurrent.genotype import row
-from harness.spaces.recurrent.language import ACTIVATIONS, PUBLISHED_NAMES, LanguageModel, Regularization, masked
+from harness.spaces.recurrent.genotype import find_row
+from harness.spaces.recurrent.language import ACTIVATIONS, PUBLISHED_NAMES, LanguageModel, Regularization, apply_mask
 from harness.spaces.recurrent.space import OPERATIONS
 
 
@@ -86,13 +86,13 @@ class RecurrentSupernet(LanguageModel, Supernet):
         """rest: the shares."""
         states = [state]
         for node, weight in enumerate(self.nodes):
-            shares = rest[row(0, node) : row(0, node + 1)]
+            shares = rest[find_row(0, node) : find_row(0, node + 1)]
             states.append(self.norm(self.mixed(torch.stack(states), weight, shares, hidden_mask)))
         return states[1:]
 
     def mixed(self, states: Tensor, weight: Tensor, shares: Tensor, hidden_mask: Tensor | None) -> Tensor:
         """The sum over earlier states [states, columns, channels] and operations of what a node takes of them."""
-        gate, update = (masked(states, hidden_mask) @ weight).chunk(2, dim=-1)
+        gate, update = (apply_mask(states, hidden_mask) @ weight).chunk(2, dim=-1)
         gate = gate.sigmoid()
         terms = []
         for place, operation in enumerate(OPERATIONS[1:]):

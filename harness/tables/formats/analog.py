@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.core.pickles import guarded, load
+from harness.core.pickles import guard_unpickling, load
 from harness.core.text import brief
 from harness.core.unpickler import Rebuilt
-from harness.spaces.nasbench201.space import CONV1, CONV3, NONE, POOL, SKIP, official_cells, to_string
+from harness.spaces.nasbench201.space import CONV1, CONV3, NONE, POOL, SKIP, list_official_cells, to_string
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
-from harness.tables.sources.source import Source
+from harness.tables.sources.source import TableSource
 from harness.tables.table import Table
 from harness.tables.write import write_table
 
@@ -51,7 +51,7 @@ class AnalogWheel(TableFormat):
     name = "analog-nasbench"
     what = "an analog_nasbench wheel"
     sources: ClassVar = {
-        "analog-nasbench": Source(
+        "analog-nasbench": TableSource(
             file="analog_nasbench-0.1.3-py3-none-any.whl",
             table="nasbench201.analog",
             title="an independent CIFAR-10 training of NAS-Bench-201's cells; not NAS-Bench-201 itself",
@@ -79,7 +79,7 @@ def convert_analog(wheel: Path, folder: Path, about: dict[str, Any]) -> Table:
             content: dict[tuple[int, ...], Any] = load(stream, f"{wheel}, {MEMBER}", ADMITTED)
             return content
 
-    content = guarded(read, wheel)
+    content = guard_unpickling(read, wheel)
     if not (isinstance(content, dict) and content):
         raise HarnessError(f"{wheel}, {MEMBER} holds no dict of architectures")
     accuracy = {}
@@ -90,7 +90,7 @@ def convert_analog(wheel: Path, folder: Path, about: dict[str, Any]) -> Table:
         if not (isinstance(value, float) and 0 <= value <= 100):
             raise HarnessError(f"{where}: its baseline_accuracy, {brief(value)}, is no percentage")
         accuracy[tuple(OPERATION[numbers[place]] for place in EDGE)] = value
-    cells = [cell for cell in official_cells() if cell in accuracy]
+    cells = [cell for cell in list_official_cells() if cell in accuracy]
     return write_table(
         folder,
         space="nasbench201",

@@ -12,7 +12,7 @@ from harness.core.download import Say
 from harness.core.registry import Registry
 from harness.spaces.base import Space
 from harness.tables.measure import Measure, Unit
-from harness.tables.sources.source import Source
+from harness.tables.sources.source import TableSource
 from harness.tables.table import Table
 
 FORMATS = Registry("formats", "harness.tables.formats")
@@ -45,7 +45,7 @@ class TableFormat(ABC):
     name: ClassVar[str] = ""
     what: ClassVar[str]
     """The files, in half a sentence, for messages."""
-    sources: ClassVar[Mapping[str, Source]] = {}
+    sources: ClassVar[Mapping[str, TableSource]] = {}
     told: ClassVar[bool] = False
 
     @abstractmethod

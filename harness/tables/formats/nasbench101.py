@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from harness.core.download import Say
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench1shot1.space import S1, S2, S3
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3
 from harness.tables.formats.base import Conversion, TableFormat
-from harness.tables.formats.tfrecord import Evaluation, parse_metrics, read_records
+from harness.tables.formats.tfrecord import EvaluationData, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
-from harness.tables.sources.source import Source
+from harness.tables.sources.source import TableSource
 from harness.tables.table import Table
 from harness.tables.write import write_table
 
@@ -47,7 +47,7 @@ class NASBench101Files(TableFormat):
     name = "nasbench101"
     what = ".tfrecord"
     sources: ClassVar = {
-        "nasbench101-only108": Source(
+        "nasbench101-only108": TableSource(
             file="nasbench_only108.tfrecord",
             table="nasbench101",
             title="NAS-Bench-101, 108 epochs",
@@ -55,10 +55,10 @@ class NASBench101Files(TableFormat):
             size="499 MB",
             licence="Apache-2.0",
             citation=NASBENCH101,
-            views=tuple(space.name for space in (S1, S2, S3)),
+            views=tuple(space.name for space in (NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3)),
             sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
         ),
-        "nasbench101-full": Source(
+        "nasbench101-full": TableSource(
             file="nasbench_full.tfrecord",
             table="nasbench101",
             title="NAS-Bench-101, 4, 12, 36 and 108 epochs",
@@ -66,7 +66,7 @@ class NASBench101Files(TableFormat):
             size="1.95 GB",
             licence="Apache-2.0",
             citation=NASBENCH101,
-            views=tuple(space.name for space in (S1, S2, S3)),
+            views=tuple(space.name for space in (NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3)),
             sha256="3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
         ),
     }
@@ -87,7 +87,7 @@ class Trainings:
         self.values: dict[int, NDArray[np.float64]] = {}
         self.count: dict[int, NDArray[np.int8]] = {}
 
-    def add(self, key: str, epochs: int, evaluations: Sequence[Evaluation], parameters: int) -> None:
+    def add(self, key: str, epochs: int, evaluations: Sequence[EvaluationData], parameters: int) -> None:
         row = self.rows.setdefault(key, len(self.rows))
         if row == len(self.parameters):
             self.parameters.append(parameters)
@@ -136,7 +136,7 @@ def read_trainings(path: Path, say: Say) -> Trainings:
     return found
 
 
-def check(key: Any, epochs: Any, evaluations: Sequence[Evaluation]) -> None:
+def check(key: Any, epochs: Any, evaluations: Sequence[EvaluationData]) -> None:
     """Refuse what no training of the benchmark can be."""
     if not (isinstance(key, str) and len(key) == 32):
         raise ValueError(f"{key!r} is no module hash")
@@ -153,7 +153,7 @@ def convert_nasbench101(source: Path, folder: Path, about: dict[str, Any], say: 
     """Write the table of all cells, looked up by module hash, and nasbench1shot1.s1, .s2, .s3 beside it."""
     found = read_trainings(source, say)
     tables = [write(found, folder, None, {key: key for key in found.rows}, about)]
-    for kind in (S1, S2, S3):
+    for kind in (NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3):
         say(f"view {kind.name}: its {kind.distinct:,} cells")
         cells = {key: cell.encoding for key, cell in kind().distinct_architectures().items()}
         view = {**about, "view": f"the cells of {kind.name} in {folder.name}, by module hash"}

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
-from harness.tables.formats.official import located, members, read_member, read_stream
+from harness.tables.formats.official import list_members, locate_error, read_member, read_stream
 from harness.tables.measure import Column, Cost
-from harness.tables.sources.source import Source
+from harness.tables.sources.source import TableSource
 from harness.tables.table import Table
 from harness.tables.write import save_npz, write_table
 
@@ -44,7 +44,7 @@ class NASBench201Files(TableFormat):
     name = "nasbench201"
     what = "a NATS-Bench archive folder, .pickle.pbz2 or .pth"
     sources: ClassVar = {
-        "nats-tss": Source(
+        "nats-tss": TableSource(
             file="NATS-tss-v1_0-3ffb9-simple.tar",
             table="nasbench201.nats-v1_0",
             title="NATS-Bench v1.0, topology space (NAS-Bench-201's cells)",
@@ -54,7 +54,7 @@ class NASBench201Files(TableFormat):
             citation=NATS,
             unpacked="NATS-tss-v1_0-3ffb9-simple",
         ),
-        "nats-tss-pickle": Source(
+        "nats-tss-pickle": TableSource(
             file="NATS-tss-v1_0-3ffb9.pickle.pbz2",
             table="nasbench201.nats-v1_0",
             title="NATS-Bench v1.0, topology space (NAS-Bench-201's cells), as one pickle",
@@ -63,7 +63,7 @@ class NASBench201Files(TableFormat):
             licence="MIT",
             citation=NATS,
         ),
-        "nasbench201-v1.0": Source(
+        "nasbench201-v1.0": TableSource(
             file="NAS-Bench-201-v1_0-e61699.pth",
             table="nasbench201.v1_0",
             title="NAS-Bench-201 v1.0",
@@ -72,7 +72,7 @@ class NASBench201Files(TableFormat):
             licence="MIT",
             citation=NASBENCH201,
         ),
-        "nasbench201-v1.1": Source(
+        "nasbench201-v1.1": TableSource(
             file="NAS-Bench-201-v1_1-096897.pth",
             table="nasbench201.v1_1",
             title="NAS-Bench-201 v1.1",
@@ -89,7 +89,7 @@ class NASBench201Files(TableFormat):
     def convert(self, job: Conversion) -> list[Table]:
         work = job.folder.with_name(f".{job.folder.name}.work")
         if job.path.is_dir():
-            members(job.path)  # an error where it is no archive folder
+            list_members(job.path)  # an error where it is no archive folder
         table = convert_nasbench201(job.path, job.folder, work=work, about=job.about, jobs=job.jobs, say=job.say)
         return [table]
 
@@ -111,9 +111,9 @@ def convert_members(source: Path, work: Path, jobs: int, say: Say) -> None:
     """Read an archive folder's files by all cores."""
     from joblib import Parallel, delayed
 
-    paths = members(source)
+    paths = list_members(source)
     groups = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
-    missing = [(g, chunk_path(work, n)) for n, g in enumerate(groups) if not chunk_path(work, n).exists()]
+    missing = [(g, name_chunk(work, n)) for n, g in enumerate(groups) if not name_chunk(work, n).exists()]
     done = len(groups) - len(missing)
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(read_chunk)(*job) for job in missing)
     for _ in results:
@@ -132,15 +132,15 @@ def convert_stream(source: Path, work: Path, _: int, say: Say) -> None:
 
     def flush() -> None:
         if entries:
-            write_chunk(entries, chunk_path(work, (seen - 1) // CHUNK))
+            write_chunk(entries, name_chunk(work, (seen - 1) // CHUNK))
             entries.clear()
             say(f"{seen} architectures")
 
     def take(content: Any) -> None:
         nonlocal seen
         seen += 1
-        if not chunk_path(work, (seen - 1) // CHUNK).exists():
-            entries.append(located(source, content))
+        if not name_chunk(work, (seen - 1) // CHUNK).exists():
+            entries.append(locate_error(source, content))
         if seen % CHUNK == 0:
             flush()
 
@@ -148,7 +148,7 @@ def convert_stream(source: Path, work: Path, _: int, say: Say) -> None:
     flush()
 
 
-def chunk_path(work: Path, number: int) -> Path:
+def name_chunk(work: Path, number: int) -> Path:
     return work / f"{number:03d}.npz"
 
 
@@ -203,7 +203,7 @@ def assemble(work: Path, folder: Path, about: dict[str, Any], source: Path) -> T
     finals, curves = grouped["final"], grouped["curve"]
     if not finals["accuracy"]:
         raise HarnessError(f"{source} holds no accuracy: none of its architectures was trained")
-    cells = official_cells()
+    cells = list_official_cells()
     return write_table(
         folder,
         space="nasbench201",

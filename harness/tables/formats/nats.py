@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.text import brief
-from harness.spaces.nasbench201.space import official_cells, to_string
+from harness.spaces.nasbench201.space import list_official_cells, to_string
 from harness.tables.measure import Column, Cost, Measure, Role
 
 SCHEDULES = ("01", "12", "90", "200", "less", "full")
@@ -65,7 +65,7 @@ def check_index(state: Mapping[str, Any]) -> int:
         raise HarnessError(
             f"it holds {brief(text)}, of NATS-Bench's size space; only the topology space is a search space here"
         )
-    cells = official_cells()
+    cells = list_official_cells()
     if not 0 <= index < len(cells) or to_string(cells[index]) != text:
         raise HarnessError(
             f"architecture {brief(index)} of it is {brief(text)}, which is not the official one of that index"
@@ -95,16 +95,16 @@ def read_result(dataset: str, trial: int, result: Mapping[str, Any], finals: Fin
     keep("accuracy", "train", result["train_acc1es"])
     keep("loss", "train", result["train_losses"])
     for quantity, field in (("accuracy", "eval_acc1es"), ("loss", "eval_losses")):
-        for split, values in by_split(result[field]).items():
+        for split, values in group_by_split(result[field]).items():
             keep(quantity, split, values)
     times = result["train_times"]
     if times and len(times) == epochs:
         finals["seconds", Column(dataset, "train", epochs, trial)] = sum(times.values())
-    for split, values in by_split(result["eval_times"]).items():
+    for split, values in group_by_split(result["eval_times"]).items():
         finals["seconds", Column(dataset, split, epochs, trial)] = sum(values.values()) / len(values)
 
 
-def by_split(values: Mapping[str, float]) -> dict[str, dict[int, float]]:
+def group_by_split(values: Mapping[str, float]) -> dict[str, dict[int, float]]:
     """{"x-valid@11": v} as {"x-valid": {11: v}}."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for name, value in values.items():

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.core.errors import HarnessError
-from harness.core.pickles import CONTAINERS, NUMPY, guarded, load
-from harness.core.unpickler import Reader, Refused
+from harness.core.pickles import CONTAINERS, NUMPY, guard_unpickling, load
+from harness.core.unpickler import Refused, SafeUnpickler
 from harness.tables.formats.nats import Entry, is_entry, read_entry
 
 ADMITTED = CONTAINERS | NUMPY
@@ -28,7 +28,7 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 BUFFER = 1 << 20
 
 
-def members(folder: Path) -> list[Path]:
+def list_members(folder: Path) -> list[Path]:
     """The architectures' files of an archive folder, in index order."""
     found = sorted((p for p in folder.iterdir() if MEMBER.fullmatch(p.name)), key=lambda p: int(p.name.split(".")[0]))
     if not found:
@@ -42,16 +42,16 @@ def read_member(path: Path) -> Entry:
     def read() -> Entry:
         with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:
             content = load(stream, path, ADMITTED)
-            drain(stream)
+            drain_stream(stream)
         if not is_entry(content):
             raise HarnessError(f"{path} holds no entry of an architecture")
-        return located(path, content)
+        return locate_error(path, content)
 
-    entry: Entry = guarded(read, path)
+    entry: Entry = guard_unpickling(read, path)
     return entry
 
 
-def located(where: Path, content: Any) -> Entry:
+def locate_error(where: Path, content: Any) -> Entry:
     """read_entry, with the file's name before what it says."""
     try:
         return read_entry(content)
@@ -68,39 +68,41 @@ def read_stream(path: Path, take: Callable[[Any], None]) -> None:
         take(done)
         return True
 
-    with opened(path) as stream:
-        guarded(lambda: Reader(stream, ADMITTED, part).load(), path)
-        guarded(lambda: drain(stream), path)
+    with open_pickle(path) as stream:
+        guard_unpickling(lambda: SafeUnpickler(stream, ADMITTED, part).load(), path)
+        guard_unpickling(lambda: drain_stream(stream), path)
 
 
-def drain(stream: IO[bytes]) -> None:
+def drain_stream(stream: IO[bytes]) -> None:
     """Read to the end, where bz2 and zip archives check their sums; little can stand behind a pickle."""
     if len(stream.read(BUFFER + 1)) > BUFFER:
         raise Refused(f"more than {BUFFER:,} bytes follow behind its content")
 
 
-def begins_with(path: Path, magic: bytes) -> bool:
+def starts_with(path: Path, magic: bytes) -> bool:
     with path.open("rb") as stream:
         return stream.read(len(magic)) == magic
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def open_pickle(path: Path) -> Iterator[IO[bytes]]:
     """The pickle of the content: inside bz2, inside torch's zip archive, or after torch's old header."""
     if path.suffix == ".pbz2":
         with bz2.open(path, "rb") as packed, io.BufferedReader(packed, BUFFER) as stream:
             yield stream
-    elif begins_with(path, b"PK"):
-        with guarded(lambda: zipfile.ZipFile(path), path) as archive:
+    elif starts_with(path, b"PK"):
+        with guard_unpickling(lambda: zipfile.ZipFile(path), path) as archive:
             pickles = [n for n in archive.namelist() if n.endswith("/data.pkl")]
             if len(pickles) != 1:
                 raise HarnessError(f"{path} holds {len(pickles)} data.pkl: it was not written by torch.save")
-            opened_member = guarded(lambda: archive.open(pickles[0]), path)
+            opened_member = guard_unpickling(lambda: archive.open(pickles[0]), path)
             with opened_member as member, io.BufferedReader(member, BUFFER) as stream:
                 yield stream
     else:
         with path.open("rb", buffering=BUFFER) as stream:
-            header = [guarded(lambda: Reader(stream, {}, lambda _: False).load(), path) for _ in range(3)]
+            header = [
+                guard_unpickling(lambda: SafeUnpickler(stream, {}, lambda _: False).load(), path) for _ in range(3)
+            ]
             if header[0] != LEGACY_MAGIC:
                 raise HarnessError(f"{path} does not begin as torch.save writes: it is no official .pth file")
             yield stream

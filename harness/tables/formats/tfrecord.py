@@ -19,16 +19,18 @@ BUFFER = 1 << 22
 MASK_DELTA = 0xA282EAD8
 
 
-def masked_crc(data: bytes) -> int:
+def compute_masked_crc(data: bytes) -> int:
     """CRC-32C, rotated and shifted, as TFRecord stores it."""
     crc = int(google_crc32c.value(data))
     return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF
 
 
-def frame(data: bytes) -> bytes:
+def frame_record(data: bytes) -> bytes:
     """A record around data."""
     length = struct.pack("<Q", len(data))
-    return b"".join((length, struct.pack("<I", masked_crc(length)), data, struct.pack("<I", masked_crc(data))))
+    return b"".join(
+        (length, struct.pack("<I", compute_masked_crc(length)), data, struct.pack("<I", compute_masked_crc(data)))
+    )
 
 
 def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -41,7 +43,7 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
             if len(head) < 12:
                 raise HarnessError(f"{where}: the file ends after {len(head)} bytes of its head: download it again")
             length, crc = struct.unpack("<QI", head)
-            if masked_crc(head[:8]) != crc:
+            if compute_masked_crc(head[:8]) != crc:
                 raise HarnessError(f"{where}: the checksum of its length is wrong: the file is damaged")
             body = stream.read(length + 4)
             if len(body) < length + 4:
@@ -49,13 +51,13 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
                     f"{where}: the file ends at byte {place + 12 + len(body):,}, inside of it: download it again"
                 )
             data = body[:-4]
-            if masked_crc(data) != int.from_bytes(body[-4:], "little"):
+            if compute_masked_crc(data) != int.from_bytes(body[-4:], "little"):
                 raise HarnessError(f"{where}: the checksum of its data is wrong: the file is damaged")
             yield number, data
             place += 16 + length
 
 
-class Evaluation(NamedTuple):
+class EvaluationData(NamedTuple):
     """One evaluation of a training (message EvaluationData, fields 1 to 5): time in seconds, accuracies in 0..1."""
 
     epoch: float
@@ -65,33 +67,33 @@ class Evaluation(NamedTuple):
     test: float
 
 
-def parse_metrics(data: bytes) -> tuple[list[Evaluation], int]:
+def parse_metrics(data: bytes) -> tuple[list[EvaluationData], int]:
     """Evaluations and number of trainable parameters of a serialized ModelMetrics message (protobuf wire format)."""
-    evaluations: list[Evaluation] = []
+    evaluations: list[EvaluationData] = []
     parameters = 0
-    for field, value in fields(data):
+    for field, value in iterate_fields(data):
         if field == 1 and isinstance(value, bytes):
-            found = {f: v for f, v in fields(value) if isinstance(v, float)}
-            evaluations.append(Evaluation(*(found.get(i, 0.0) for i in range(1, 6))))
+            found = {f: v for f, v in iterate_fields(value) if isinstance(v, float)}
+            evaluations.append(EvaluationData(*(found.get(i, 0.0) for i in range(1, 6))))
         elif field == 2 and isinstance(value, int):
             parameters = value
     return evaluations, parameters
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
+def iterate_fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     """The (number, value) of each field of a message: varint, double, and length-delimited fields."""
     place = 0
     while place < len(data):
-        tag, place = varint(data, place)
+        tag, place = read_varint(data, place)
         kind = tag & 7
         if kind == 0:
-            value, place = varint(data, place)
+            value, place = read_varint(data, place)
             yield tag >> 3, value
         elif kind == 1 and place + 8 <= len(data):
             yield tag >> 3, struct.unpack_from("<d", data, place)[0]
             place += 8
         elif kind == 2:
-            length, place = varint(data, place)
+            length, place = read_varint(data, place)
             if place + length > len(data):
                 raise ValueError("a field is longer than its message")
             yield tag >> 3, data[place : place + length]
@@ -100,7 +102,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             raise ValueError(f"field of wire type {kind}")
 
 
-def varint(data: bytes, place: int) -> tuple[int, int]:
+def read_varint(data: bytes, place: int) -> tuple[int, int]:
     """The number at a place, and the place behind it."""
     value = 0
     for shift in range(0, 64, 7):

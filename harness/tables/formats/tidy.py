@@ -14,7 +14,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.text import brief
 from harness.spaces.base import Space
-from harness.tables.embedding import embedded_tables
+from harness.tables.embedding import iterate_embedded_tables
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure, Unit
 from harness.tables.table import Table
@@ -83,8 +83,8 @@ def import_tidy(
     file.
     """
     frame = read_frame(path)
-    rows, values = read_rows(path, records_of(path, frame, dict(columns or {})), space)
-    values = in_percent(path, values, unit)
+    rows, values = read_rows(path, iterate_records(path, frame, dict(columns or {})), space)
+    values = convert_to_percent(path, values, unit)
     refuse_errors(path, rows, values, space)
     measures = sorted({c.measure for c in values})
     if test is None:
@@ -119,7 +119,7 @@ def import_tidy(
     )
 
 
-def in_percent(path: Path, values: Values, unit: Unit | None) -> Values:
+def convert_to_percent(path: Path, values: Values, unit: Unit | None) -> Values:
     """The values in %. A column without any above 1 is most likely one of fractions, or else of networks that guess:
     which one, its numbers do not say, so the user has to."""
     if unit == "fraction":
@@ -141,7 +141,7 @@ def refuse_errors(path: Path, rows: Mapping[str, int], values: Values, space: Sp
     """An error where a column is what a table that comes with the package has of the same measure, as errors: 100 minus
     it."""
     keys = {row: key for key, row in rows.items()}
-    for table in embedded_tables(space.name):
+    for table in iterate_embedded_tables(space.name):
         for column, own in values.items():
             if column.measure not in table.measures:
                 continue
@@ -159,12 +159,12 @@ NEAR = 3.0
 """Percentage points between two versions of a benchmark, at the most."""
 
 
-def records_of(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def iterate_records(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The rows of a file, with their places, as (arch, dataset, split, epochs, trial, accuracy): of a wide file one for
     each of its measures."""
     frame = frame.rename(columns=lambda name: str(name).strip())
     if lacking := [column for column in columns.values() if column not in frame.columns]:
-        raise HarnessError(f"{path} has no column {lacking[0]!r}, which --columns names: it has {shown(frame)}")
+        raise HarnessError(f"{path} has no column {lacking[0]!r}, which --columns names: it has {list_columns(frame)}")
     wide = {name: column for name, column in columns.items() if "/" in name}
     frame = frame.rename(columns={column: name for name, column in columns.items() if name not in wide})
     needed = ("arch",) if wide else COLUMNS
@@ -172,7 +172,7 @@ def records_of(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iter
     if absent:
         raise HarnessError(
             f"{path} lacks the column {absent[0]!r}: a tidy table has {', '.join(COLUMNS)}, and this file has "
-            f"{shown(frame)}; "
+            f"{list_columns(frame)}; "
             f"--columns {absent[0]}=NAME says which it is, --columns dataset/split@epochs=NAME that one holds a measure"
         )
     if unknown := [name for name in columns if name not in wide and name not in COLUMNS]:
@@ -200,7 +200,7 @@ def records_of(path: Path, frame: pd.DataFrame, columns: dict[str, str]) -> Iter
                 yield f"{word} {n}, {column}", (arch, *part, cells[column][n - first])
 
 
-def shown(frame: pd.DataFrame) -> str:
+def list_columns(frame: pd.DataFrame) -> str:
     """The first names of a file's columns."""
     names = [str(name) for name in frame.columns]
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

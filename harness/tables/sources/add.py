@@ -12,7 +12,7 @@ from harness.spaces.base import search_space
 from harness.tables.formats.base import FORMATS, Conversion, TableFormat
 from harness.tables.measure import Measure, Unit
 from harness.tables.sources.download import fetch
-from harness.tables.sources.published import identify, locate, source_of, sources
+from harness.tables.sources.published import identify, list_sources, locate, match_source
 from harness.tables.table import Table
 
 
@@ -32,7 +32,7 @@ def add_table(
     """Add the table or tables of a file, a folder, or a source's name. Returns them, or what was there before."""
     from filelock import FileLock, Timeout
 
-    known = sources().get(what)
+    known = list_sources().get(what)
     path = fetch(known, say) if known and known.by_pip else locate(what)
     kind = format_of(path)
     if kind.told and not (name and space):
@@ -41,7 +41,7 @@ def add_table(
         raise HarnessError(
             f"--space, --test, --validation, --unit and --columns are for tidy files; {path.name} says them itself"
         )
-    source = source_of(path)
+    source = match_source(path)
     name = check_name(name or (source.table if source else path.name.split(".")[0]))
     searched = search_space(space) if space else None
     tables = cache_folder() / "tables"
@@ -85,7 +85,7 @@ def format_of(path: Path) -> TableFormat:
     found = next((f for f in known if f.recognises(path)), None)
     if found is not None:
         return found
-    source = source_of(path)
+    source = match_source(path)
     if source and source.unpacked:
         raise HarnessError(f"{path} is packed: unpack it, tar xf {path}, and add the folder {source.unpacked}")
     raise HarnessError(f"{path} is nothing that can be added: {', '.join(f.what for f in known)}")

@@ -9,27 +9,27 @@ from pathlib import Path
 from harness.core.download import Say, download
 from harness.core.errors import HarnessError
 from harness.core.files import digest
-from harness.tables.sources.published import downloads
-from harness.tables.sources.source import Source
+from harness.tables.sources.published import locate_downloads
+from harness.tables.sources.source import TableSource
 
 
-def fetch(source: Source, say: Say) -> Path:
+def fetch(source: TableSource, say: Say) -> Path:
     """The source's file in the cache, downloaded where it is not there yet, and checked where a hash is published."""
-    folder = downloads()
+    folder = locate_downloads()
     if not source.by_pip:
         return download(source, folder, say)
     target = folder / source.file
     if source.sha256 and target.is_file() and digest(target, "sha256") == source.sha256:
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    by_pip(source, folder)
+    install_by_pip(source, folder)
     if source.sha256 and digest(target, "sha256") != source.sha256:
         target.unlink()
         raise HarnessError(f"{source.url} did not give the published file (another SHA-256): it was deleted")
     return target
 
 
-def by_pip(source: Source, folder: Path) -> None:
+def install_by_pip(source: TableSource, folder: Path) -> None:
     """pip knows the user's index and proxy."""
     name, version, *_ = source.file.split("-")
     command = [

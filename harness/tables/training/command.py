@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.core.arithmetic import one_thread, resolve_device
+from harness.core.arithmetic import resolve_device, use_one_thread
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
-from harness.core.text import duration
-from harness.spaces.base import Space, enumerable
+from harness.core.text import format_duration
+from harness.spaces.base import Space, require_enumerable
 from harness.spaces.blocks.stacked import Spec
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
-from harness.tables.training.recipe import DATASET, SPLITS, Recipe
-from harness.tables.training.train import stack_class, stacks, work
+from harness.tables.training.recipe import DATASET, SPLITS, TableRecipe
+from harness.tables.training.train import group_stacks, stack_class, train_missing
 from harness.tables.write import write_table
 
 
@@ -40,7 +40,7 @@ def train_table(
     target: Path | None,
 ) -> Iterator[str]:
     """Lines of progress; at the end, with `target`, the assembled table is written there."""
-    recipe = Recipe.of(space) if steps is None else dataclasses.replace(Recipe.of(space), steps=steps)
+    recipe = TableRecipe.of(space) if steps is None else dataclasses.replace(TableRecipe.of(space), steps=steps)
     try:
         wanted = parse_seeds(trials)
     except ValueError as error:
@@ -50,18 +50,18 @@ def train_table(
         raise HarnessError(f"--share {share!r} cannot be read: write K/N with 1 <= K <= N, such as 1/2")
     check_recipe(folder, space, recipe)
     began = time.monotonic()
-    with one_thread():
-        for done, total in work(
+    with use_one_thread():
+        for done, total in train_missing(
             folder, space, recipe, wanted, torch.device(resolve_device(device)), limit=limit, share=share
         ):
             left = (time.monotonic() - began) / done * (total - done)
-            yield f"{done}/{total} stacks, {duration(left)} left"
+            yield f"{done}/{total} stacks, {format_duration(left)} left"
     if target is not None:
         table = assemble(folder, space, recipe, trials=wanted, target=target, limit=limit)
         yield f"wrote {table.name}: {len(table)} architectures, {len(wanted)} trials, in {target}"
 
 
-def check_recipe(folder: Path, space: Space, recipe: Recipe) -> None:
+def check_recipe(folder: Path, space: Space, recipe: TableRecipe) -> None:
     """Refuse to mix networks of two spaces or recipes in one folder."""
     path = folder / "recipe.json"
     if path.exists() and json.loads(path.read_text()) != {"space": space.name, **recipe.describe()}:
@@ -69,11 +69,11 @@ def check_recipe(folder: Path, space: Space, recipe: Recipe) -> None:
 
 
 def assemble(
-    folder: Path, space: Space, recipe: Recipe, *, trials: list[int], target: Path, limit: int | None = None
+    folder: Path, space: Space, recipe: TableRecipe, *, trials: list[int], target: Path, limit: int | None = None
 ) -> Table:
     """The table of the finished stacks: every architecture has the curve of its distinct cell's network."""
-    whole = enumerable(space, "a trained table")
-    groups = stacks(space, recipe, limit)
+    whole = require_enumerable(space, "a trained table")
+    groups = group_stacks(space, recipe, limit)
     place = {spec: i for i, spec in enumerate(itertools.chain.from_iterable(groups))}
     specify = stack_class(space).specify
     distinct = {key: specify(a) for key, a in whole.distinct_architectures().items()}

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256, sha256_of
+from harness.core.files import hash_bytes, hash_values
 from harness.datasets.base import DATASETS, Dataset
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.blocks import Block, Blocks
 from harness.tables.measure import ACCURACY, SCALES, Column, Measure, Scale
 from harness.tables.opened import What
 from harness.tables.table import Table
-from harness.tables.training.recipe import DATASET, SPLITS, Recipe
+from harness.tables.training.recipe import DATASET, SPLITS, TableRecipe
 from harness.tables.write import save_npz
 
 SUFFIX = ".trained"
@@ -89,7 +89,7 @@ class TrainedTable(Table):
 
     @cached_property
     def fingerprint(self) -> str:  # type: ignore[override]
-        return sha256_of(self.told)
+        return hash_values(self.told)
 
     def _data(self) -> Any:
         """What is said of the images: the name of the embedded tables' own, or a name and fields."""
@@ -162,8 +162,10 @@ class StackTable(TrainedTable):
     root: holds a subfolder for each space, recipe and data set, of one file a distinct cell.
     """
 
-    def __init__(self, space: Space, root: Path, recipe: Recipe | None = None, dataset: Dataset | None = None) -> None:
-        self.recipe = recipe or Recipe.of(space)
+    def __init__(
+        self, space: Space, root: Path, recipe: TableRecipe | None = None, dataset: Dataset | None = None
+    ) -> None:
+        self.recipe = recipe or TableRecipe.of(space)
         usual: Dataset = DATASETS.build(DATASET, {})
         self.dataset = usual if dataset is None else dataset
         self.usual = self.dataset == usual
@@ -190,15 +192,15 @@ class StackTable(TrainedTable):
     def _trained(self, architecture: Architecture, key: str) -> NDArray[Any]:
         from filelock import FileLock
 
-        from harness.core.arithmetic import one_thread
+        from harness.core.arithmetic import use_one_thread
         from harness.tables.training.train import stack_class, train_stack
 
-        path = self.folder / f"{sha256(key.encode())[:32]}.npz"
+        path = self.folder / f"{hash_bytes(key.encode())[:32]}.npz"
         if not path.exists():
             kind = stack_class(self.space)
             locks = self.folder / ".locks"
             locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(locks / path.stem), one_thread():
+            with FileLock(locks / path.stem), use_one_thread():
                 if not path.exists():  # no other process trained it while this one waited
                     spec = kind.specify(architecture)
                     curves = [train_stack(kind, [spec], trial, self.recipe, self._images)[0] for trial in TRIALS]

@@ -14,7 +14,7 @@ DATASET, SPLITS = "digits100", ("x-valid", "x-test")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TableRecipe:
     """How each network of the table is trained. The pilots behind these numbers are in docs/explanation/tables.md.
 
     channels: of the first stage (doubled twice). steps: of `batch_size` fresh pairs; an epoch of the curve is
@@ -32,7 +32,7 @@ class Recipe:
     stack: int = 80
 
     @classmethod
-    def of(cls, space: Space) -> Recipe:
+    def of(cls, space: Space) -> TableRecipe:
         """The recipe of a space's table."""
         return cls(**space.recipe)
 

@@ -21,9 +21,9 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import derive_seed
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
-from harness.spaces.base import Space, enumerable
+from harness.spaces.base import Space, require_enumerable
 from harness.spaces.blocks.stacked import Spec, StackedNetworks
-from harness.tables.training.recipe import SPLITS, Recipe
+from harness.tables.training.recipe import SPLITS, TableRecipe
 from harness.tables.write import save_npz
 
 EVALUATION_BATCH = 250
@@ -41,7 +41,7 @@ def stack_class(space: Space) -> type[StackedNetworks]:
 
 
 def train_stack(
-    kind: type[StackedNetworks], specs: list[Spec], trial: int, recipe: Recipe, images: Images
+    kind: type[StackedNetworks], specs: list[Spec], trial: int, recipe: TableRecipe, images: Images
 ) -> NDArray[Any]:
     """Accuracy in % of every network after every epoch: [networks, 2 splits, epochs].
 
@@ -72,11 +72,11 @@ def train_stack(
         optimizer.step()
         done, rest = divmod((step + 1) * recipe.epochs, recipe.steps)
         if rest == 0:
-            curves[:, :, done - 1] = np.stack([accuracy(net, x, y) for x, y in held_out], axis=1)
+            curves[:, :, done - 1] = np.stack([measure_accuracy(net, x, y) for x, y in held_out], axis=1)
     return curves
 
 
-def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
+def measure_accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
     """Accuracy in % of every network, batch norm in eval mode: [networks]."""
     net.training = False
     with torch.no_grad():
@@ -87,17 +87,19 @@ def accuracy(net: StackedNetworks, x: Tensor, y: Tensor) -> NDArray[Any]:
     return values
 
 
-def stacks(space: Space, recipe: Recipe, limit: int | None = None) -> list[list[Spec]]:
+def group_stacks(space: Space, recipe: TableRecipe, limit: int | None = None) -> list[list[Spec]]:
     """The distinct cells of a space (the first `limit` of them in order) in groups that are trained together."""
     kind = stack_class(space)
-    specs = sorted(kind.specify(a) for a in enumerable(space, "a trained table").distinct_architectures().values())
+    specs = sorted(
+        kind.specify(a) for a in require_enumerable(space, "a trained table").distinct_architectures().values()
+    )
     return kind.group(specs[:limit], recipe.stack)
 
 
-def work(
+def train_missing(
     folder: Path,
     space: Space,
-    recipe: Recipe,
+    recipe: TableRecipe,
     trials: list[int],
     device: torch.device,
     *,
@@ -115,7 +117,7 @@ def work(
     jobs = [
         (trial, number, specs)
         for trial in trials
-        for number, specs in list(enumerate(stacks(space, recipe, limit)))[k - 1 :: n]
+        for number, specs in list(enumerate(group_stacks(space, recipe, limit)))[k - 1 :: n]
     ]
     for done, (trial, number, specs) in enumerate(jobs, start=1):
         path = folder / f"trial{trial}-stack{number:03d}.npz"

@@ -4,7 +4,7 @@ A family of records is one file here; which method a record is of, and how its s
 that make the method (`harness.search.naming.Recorded`), sizes and decodings by the space.
 """
 
-from harness.testing.conformance.records import TOLERANCE, Check, Record, Skipped, relative_error
-from harness.testing.conformance.replay import by_record, conform
+from harness.testing.conformance.records import TOLERANCE, QuantityCheck, Record, Skipped, compute_relative_error
+from harness.testing.conformance.replay import conform, replay_files
 
-__all__ = ["TOLERANCE", "Check", "Record", "Skipped", "by_record", "conform", "relative_error"]
+__all__ = ["TOLERANCE", "QuantityCheck", "Record", "Skipped", "compute_relative_error", "conform", "replay_files"]

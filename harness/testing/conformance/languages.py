@@ -46,25 +46,25 @@ def expect(meta: dict[str, Any], **values: Any) -> None:
             raise HarnessError(f"its {key} is {meta[key]!r}, and {value!r} alone is replayed")
 
 
-def text_of(record: Record) -> Text:
+def build_text(record: Record) -> Text:
     """The record's text."""
     parts: Any = {part: record.tensor(f"data/{part}").long() for part in PARTS}
     words = [str(number) for number in range(record.meta["ntokens"])]
     return Text(parts, words, rows=record.meta["bptt"], device=torch.device("cpu"))
 
 
-def regularization_of(meta: dict[str, Any]) -> dict[str, float]:
+def read_regularization(meta: dict[str, Any]) -> dict[str, float]:
     """The fields of what regularizes a language model."""
     return {field: meta.get(told, 0.0) for field, told in (DROPOUTS | TERMS).items()}
 
 
-def masks_of(record: Record, prefix: str) -> dict[str, list[Tensor]]:
+def read_masks(record: Record, prefix: str) -> dict[str, list[Tensor]]:
     """The dropout masks of a pass, by stream."""
     keys = {f"locked-dropout-{place}": f"{prefix}/mask/{letter}" for place, letter in MASKS.items()}
     return {stream: [record.tensor(key)] for stream, key in keys.items() if key in record.arrays}
 
 
-def queued(*queues: dict[str, list[Tensor]]) -> dict[str, list[Tensor]]:
+def queue_draws(*queues: dict[str, list[Tensor]]) -> dict[str, list[Tensor]]:
     """The random numbers of several passes, one after the other."""
     found: dict[str, list[Tensor]] = {}
     for queue in queues:
@@ -73,7 +73,7 @@ def queued(*queues: dict[str, list[Tensor]]) -> dict[str, list[Tensor]]:
     return found
 
 
-def without_gradient(meta: dict[str, Any]) -> bool:
+def lacks_gradient(meta: dict[str, Any]) -> bool:
     """Whether the last word's input embedding has no gradient, or an error where it is another word's."""
     word = meta["token_without_input_gradient"]
     if word not in (None, meta["ntokens"] - 1):

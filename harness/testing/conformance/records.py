@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.core.notation import parse_json
-from harness.search.naming import numbered
+from harness.search.naming import read_numbered
 
 TOLERANCE = 1e-9
 """Largest relative error of a conforming quantity in float64."""
@@ -26,7 +26,7 @@ UNREADABLE = (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipf
 
 
 @dataclass(frozen=True)
-class Check:
+class QuantityCheck:
     """One quantity of one record; error is relative to the quantity's largest entry (0 or inf for exact ones)."""
 
     record: str
@@ -47,7 +47,7 @@ class Skipped:
     damaged: bool = False
 
 
-class Damaged(Exception):
+class DamagedRecord(Exception):
     """A record that cannot be read."""
 
 
@@ -72,17 +72,17 @@ class Record:
 
     def group(self, prefix: str) -> list[Tensor]:
         """The tensors prefix/0, prefix/1, ... in order, or prefix alone."""
-        return [self.tensor(prefix)] if prefix in self.arrays else numbered(self.arrays, prefix)
+        return [self.tensor(prefix)] if prefix in self.arrays else read_numbered(self.arrays, prefix)
 
     def batch(self, prefix: str, images: str = "x", labels: str = "y") -> tuple[Tensor, Tensor]:
         return self.tensor(f"{prefix}/{images}"), self.tensor(f"{prefix}/{labels}")
 
-    def exactly(self, quantity: str, same: bool) -> Check:
+    def exactly(self, quantity: str, same: bool) -> QuantityCheck:
         """A quantity that has to be equal, a decision for one."""
-        return Check(self.name, quantity, 0.0 if same else float("inf"))
+        return QuantityCheck(self.name, quantity, 0.0 if same else float("inf"))
 
-    def check(self, quantity: str, ours: Any, recorded: Any) -> Check:
-        return Check(self.name, quantity, relative_error(ours, recorded))
+    def check(self, quantity: str, ours: Any, recorded: Any) -> QuantityCheck:
+        return QuantityCheck(self.name, quantity, compute_relative_error(ours, recorded))
 
 
 class Found:
@@ -94,17 +94,17 @@ class Found:
     def add(self, quantity: str, ours: Any, recorded: Any) -> None:
         """One array, or several of both."""
         pairs = zip(ours, recorded, strict=True) if isinstance(ours, list) else [(ours, recorded)]
-        worst = max((relative_error(a, b) for a, b in pairs), default=0.0)
+        worst = max((compute_relative_error(a, b) for a, b in pairs), default=0.0)
         self.errors[quantity] = max(worst, self.errors.get(quantity, 0.0))
 
     def exactly(self, quantity: str, same: bool) -> None:
         self.errors[quantity] = max(0.0 if same else float("inf"), self.errors.get(quantity, 0.0))
 
-    def checks(self) -> Iterator[Check]:
-        yield from (Check(self.record.name, quantity, error) for quantity, error in self.errors.items())
+    def checks(self) -> Iterator[QuantityCheck]:
+        yield from (QuantityCheck(self.record.name, quantity, error) for quantity, error in self.errors.items())
 
 
-def relative_error(ours: Any, recorded: Any) -> float:
+def compute_relative_error(ours: Any, recorded: Any) -> float:
     """max |ours - recorded| / max |recorded|; inf where shapes differ or a value is not finite."""
     a, b = (np.asarray(v.detach() if isinstance(v, Tensor) else v, dtype=np.float64) for v in (ours, recorded))
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -116,7 +116,7 @@ def relative_error(ours: Any, recorded: Any) -> float:
 
 
 def load(path: Path) -> Record:
-    """The content of a file; `Damaged` says what is wrong with it."""
+    """The content of a file; `DamagedRecord` says what is wrong with it."""
     try:
         if path.suffix == ".json":
             content = parse_json(path.read_bytes())
@@ -127,12 +127,12 @@ def load(path: Path) -> Record:
         meta = json.loads(str(arrays.pop("meta")))
         if not isinstance(meta, dict):
             raise ValueError("its meta data are no JSON object")
-        return Record(path.stem, meta, unstacked(arrays))
+        return Record(path.stem, meta, unstack_steps(arrays))
     except UNREADABLE as error:
-        raise Damaged(f"{path} is not a readable conformance record ({error}): fetch it again") from None
+        raise DamagedRecord(f"{path} is not a readable conformance record ({error}): fetch it again") from None
 
 
-def unstacked(arrays: dict[str, Any]) -> dict[str, Any]:
+def unstack_steps(arrays: dict[str, Any]) -> dict[str, Any]:
     """Steps one by one, of a record that has them stacked: `steps/x` becomes `step0/x`, `step1/x` and so on, and the
     logits of a step its tensors."""
     found = {}
@@ -147,6 +147,6 @@ def unstacked(arrays: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def equal(ours: Sequence[Any], recorded: Sequence[Any]) -> bool:
+def equals_exactly(ours: Sequence[Any], recorded: Sequence[Any]) -> bool:
     """Whether nested lists, tuples or arrays are equal."""
     return bool(np.array_equal(np.asarray(ours), np.asarray(recorded)))

@@ -12,7 +12,7 @@ from typing import Protocol
 from harness.core.errors import HarnessError
 from harness.core.text import brief
 from harness.testing.conformance import families
-from harness.testing.conformance.records import Check, Damaged, Record, Skipped, load
+from harness.testing.conformance.records import DamagedRecord, QuantityCheck, Record, Skipped, load
 
 SUFFIXES = (".npz", ".json")
 
@@ -20,27 +20,27 @@ SUFFIXES = (".npz", ".json")
 class Family(Protocol):
     """A module of `families`: one kind of records."""
 
-    def takes(self, record: Record) -> bool:
+    def can_replay(self, record: Record) -> bool:
         """Whether the record is of this family."""
 
-    def replay(self, record: Record) -> Iterator[Check | Skipped]:
+    def replay(self, record: Record) -> Iterator[QuantityCheck | Skipped]:
         """Every quantity of it."""
 
 
 @cache
-def known() -> tuple[Family, ...]:
+def list_families() -> tuple[Family, ...]:
     """The families, in the order of their names."""
     names = sorted(m.name for m in pkgutil.iter_modules(families.__path__))
     return tuple(importlib.import_module(f"{families.__name__}.{name}") for name in names)
 
 
-def conform(paths: list[Path]) -> Iterator[Check | Skipped]:
+def conform(paths: list[Path]) -> Iterator[QuantityCheck | Skipped]:
     """Replay every record among the paths (files, or folders searched for .npz and .json)."""
-    for found in by_record(paths):
+    for found in replay_files(paths):
         yield from found
 
 
-def by_record(paths: list[Path]) -> Iterator[list[Check | Skipped]]:
+def replay_files(paths: list[Path]) -> Iterator[list[QuantityCheck | Skipped]]:
     """The same, all of a file at a time, as soon as it is replayed."""
     for path in paths:
         if not path.exists():
@@ -49,18 +49,18 @@ def by_record(paths: list[Path]) -> Iterator[list[Check | Skipped]]:
         if not files:
             raise HarnessError(f"the folder {path} holds no conformance record (.npz or .json)")
         for file in files:
-            yield list(replayed(file))
+            yield list(replay_file(file))
 
 
-def replayed(path: Path) -> Iterator[Check | Skipped]:
+def replay_file(path: Path) -> Iterator[QuantityCheck | Skipped]:
     """The quantities of one file, or why there are none."""
     try:
         record = load(path)
-    except Damaged as error:
+    except DamagedRecord as error:
         yield Skipped(path.stem, str(error), damaged=True)
         return
     try:
-        family = next((f.replay for f in known() if f.takes(record)), None)
+        family = next((f.replay for f in list_families() if f.can_replay(record)), None)
         if family is None:
             of = f"method {brief(record.meta['method'])}" if "method" in record.meta else "a record of its kind"
             yield Skipped(record.name, f"{of} is not replayed by this version")

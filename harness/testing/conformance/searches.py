@@ -12,13 +12,13 @@ from harness.core.errors import HarnessError
 from harness.core.streams import Make, Streams
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
-from harness.search.methods import Method, method
+from harness.search.methods import Method, build_method
 from harness.search.naming import Arrays, Recorded
 from harness.search.regularizers.base import REGULARIZERS
 from harness.search.searchers.base import SEARCHERS
 from harness.search.training import Training
 from harness.spaces.base import Space
-from harness.testing.conformance.families.derivation import recorded_space
+from harness.testing.conformance.families.derivation import find_recorded_space
 from harness.testing.conformance.records import Record
 
 SETTINGS = {
@@ -54,7 +54,7 @@ class ReplayedStreams(Streams):
         return noise.to(like)
 
 
-def recorded(record: Record) -> Recorded | None:
+def find_recorded(record: Record) -> Recorded | None:
     """What the class that replays the record's method says of it."""
     classes = (c for registry in (SEARCHERS, REGULARIZERS) for c in registry.classes.values())
     known: dict[str, Recorded] = {n: own for cls in classes for n, own in vars(cls).get("records", {}).items()}
@@ -62,7 +62,7 @@ def recorded(record: Record) -> Recorded | None:
     if name in known:
         return known[name]
     parts = split_name(name.split("_"), known)
-    return combined([known[part] for part in parts]) if parts else None
+    return combine_recorded([known[part] for part in parts]) if parts else None
 
 
 def split_name(words: list[str], known: Mapping[str, Recorded]) -> list[str]:
@@ -75,7 +75,7 @@ def split_name(words: list[str], known: Mapping[str, Recorded]) -> list[str]:
     return []
 
 
-def combined(parts: list[Recorded]) -> Recorded:
+def combine_recorded(parts: list[Recorded]) -> Recorded:
     """Several methods in one search: each says its own fields, draws and quantities; of the rest, the one that differs
     from what is usual."""
 
@@ -105,17 +105,17 @@ def combined(parts: list[Recorded]) -> Recorded:
     )
 
 
-def space_of(record: Record) -> Space:
+def find_space(record: Record) -> Space:
     """The space that the record is replayed on, or an error."""
-    space: Space | None = recorded_space(str(record.meta["space"]), record)
+    space: Space | None = find_recorded_space(str(record.meta["space"]), record)
     if space is None:
         raise HarnessError(f"no space of this version is the record's {record.meta['space']!r}")
     return space
 
 
-def method_of(record: Record, own: Recorded) -> Method:
+def build_recorded_method(record: Record, own: Recorded) -> Method:
     """The method with the record's hyperparameters."""
-    return method(own.method, "official").override(own.fields(record.meta))
+    return build_method(own.method, "official").override(own.fields(record.meta))
 
 
 def search_of(record: Record, own: Recorded, space: Space, streams: Streams) -> SupernetSearch:
@@ -133,7 +133,7 @@ def search_of(record: Record, own: Recorded, space: Space, streams: Streams) -> 
     images = next(v for k, v in record.arrays.items() if k.endswith("/x"))
     search = build_search(
         space,
-        method_of(record, own),
+        build_recorded_method(record, own),
         channels=meta["C"],
         cells=meta[space.recorded_cells],
         classes=meta["classes"],

@@ -139,7 +139,7 @@ class RunClaim(Claim):
         return evidence.finished(*methods)
 
 
-def agrees(found: float, value: float, tolerance: float) -> bool:
+def agrees_with_published(found: float, value: float, tolerance: float) -> bool:
     """Whether a number is the published one, up to a tolerance (and the last bits of a mean)."""
     return bool(abs(found - value) <= tolerance + 1e-9)
 
@@ -148,11 +148,11 @@ def state_of(agreed: bool) -> State:
     return "reproduced" if agreed else "not reproduced"
 
 
-def decided(shown: bool, refuted: bool) -> State:
+def decide_state(shown: bool, refuted: bool) -> State:
     return "reproduced" if shown else "not reproduced" if refuted else "cannot be tested"
 
 
-def known_values(table: Table, measure: str) -> Floats:
+def collect_known_values(table: Table, measure: str) -> Floats:
     """A measure of every architecture, in row order; some are known at least."""
     values = table.row_values(Measure.parse(measure))
     if np.isnan(values).all():

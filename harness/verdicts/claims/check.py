@@ -10,13 +10,13 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.results.folders import load_folder
 from harness.results.load import Finished
-from harness.runs.store import Damaged
-from harness.stats.tests import Test, holm_multipliers
+from harness.runs.store import DamagedError
+from harness.stats.tests import Test, compute_holm_multipliers
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
 from harness.verdicts.claims.base import Evidence, Verdict
-from harness.verdicts.claims.files import ClaimsFile, Named
-from harness.verdicts.claims.protocol import differences, find_study
+from harness.verdicts.claims.files import ClaimsFile, NamedClaim
+from harness.verdicts.claims.protocol import describe_differences, find_study
 
 Find = Callable[[str], Finished | None]
 """The finished runs of a study by its name; None where there are none."""
@@ -24,7 +24,7 @@ Find = Callable[[str], Finished | None]
 
 @dataclass(frozen=True)
 class Checked:
-    named: Named
+    named: NamedClaim
     verdict: Verdict
 
     def row(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
 
 
-def in_folders(*roots: Path) -> Find:
+def find_in_folders(*roots: Path) -> Find:
     """Runs by their study's name, from the first of these folders that has any."""
 
     def find(study: str) -> Finished | None:
@@ -78,7 +78,7 @@ def in_folders(*roots: Path) -> Find:
             if (root / study).is_dir():
                 try:
                     return load_folder(root / study)
-                except Damaged:
+                except DamagedError:
                     raise
                 except HarnessError:  # begun, and nothing is finished
                     continue
@@ -87,28 +87,28 @@ def in_folders(*roots: Path) -> Find:
     return find
 
 
-def check_all(claims: Sequence[Named], find: Find) -> list[Checked]:
+def check_all(claims: Sequence[NamedClaim], find: Find) -> list[Checked]:
     """The verdict on every claim. A claim that has several studies is decided by the first one that has runs, at
     published size before reduced ones. All tests of one file are one family, and corrected for each other (Holm)."""
     tables: dict[str, tuple[Table | None, str]] = {}
-    runs: dict[Path, Runs] = {}
+    runs: dict[Path, EvidenceRuns] = {}
     gathered: list[Evidence] = []
     for named in claims:
         file = named.file
         if file.table is not None and file.table not in tables:
-            tables[file.table] = _table(file.table)
+            tables[file.table] = _open_table(file.table)
         table, no_table = tables.get(file.table or "", (None, ""))
         if not named.claim.needs_runs:
             gathered.append(Evidence(table, no_table))
             continue
         if named.path not in runs:
-            runs[named.path] = _runs(file, named.path.parent, find)
+            runs[named.path] = _find_runs(file, named.path.parent, find)
         found = runs[named.path]
-        gathered.append(Evidence(table, no_table, found.finished, found.none, _other_protocol(named, found)))
-    return [Checked(n, decide(n, e)) for n, e in zip(claims, in_families(claims, gathered), strict=True)]
+        gathered.append(Evidence(table, no_table, found.finished, found.none, _describe_other_protocol(named, found)))
+    return [Checked(n, decide(n, e)) for n, e in zip(claims, correct_in_families(claims, gathered), strict=True)]
 
 
-def in_families(claims: Sequence[Named], gathered: Sequence[Evidence]) -> list[Evidence]:
+def correct_in_families(claims: Sequence[NamedClaim], gathered: Sequence[Evidence]) -> list[Evidence]:
     """The evidence, each with what corrects its test for the other tests of its file."""
     tests: dict[int, Test] = {}
     for place, (named, evidence) in enumerate(zip(claims, gathered, strict=True)):
@@ -121,13 +121,13 @@ def in_families(claims: Sequence[Named], gathered: Sequence[Evidence]) -> list[E
     found = list(gathered)
     for path in {claims[place].path for place in tests}:
         places = [place for place in tests if claims[place].path == path]
-        multipliers = holm_multipliers([tests[place].p for place in places])
+        multipliers = compute_holm_multipliers([tests[place].p for place in places])
         for place, multiplier in zip(places, multipliers, strict=True):
             found[place] = replace(found[place], multiplier=multiplier, family=len(places))
     return found
 
 
-def decide(named: Named, evidence: Evidence) -> Verdict:
+def decide(named: NamedClaim, evidence: Evidence) -> Verdict:
     """The verdict on one claim; what cannot be tested says why, and what was found all the same."""
     claim = named.claim
     try:
@@ -145,7 +145,7 @@ def decide(named: Named, evidence: Evidence) -> Verdict:
     return verdict
 
 
-def _table(name: str) -> tuple[Table | None, str]:
+def _open_table(name: str) -> tuple[Table | None, str]:
     try:
         return open_table(name), ""
     except HarnessError as error:
@@ -153,7 +153,7 @@ def _table(name: str) -> tuple[Table | None, str]:
 
 
 @dataclass(frozen=True)
-class Runs:
+class EvidenceRuns:
     """The runs that decide the claims of a file. study: the file that says how they are to be made. small: whether that
     is a reduced one. none: why there are none."""
 
@@ -163,19 +163,19 @@ class Runs:
     none: str = ""
 
 
-def _runs(file: ClaimsFile, folder: Path, find: Find) -> Runs:
+def _find_runs(file: ClaimsFile, folder: Path, find: Find) -> EvidenceRuns:
     for small, names in ((False, file.studies), (True, file.small)):
         for name in names:
             if (found := find(name)) is not None:
-                return Runs(found, find_study(name, folder), small)
+                return EvidenceRuns(found, find_study(name, folder), small)
     studies = [*file.studies, *file.small]
-    return Runs(
+    return EvidenceRuns(
         None,
         none=f"no finished runs of {' or '.join(studies)}" if studies else "no study that could decide it is written",
     )
 
 
-def _other_protocol(named: Named, found: Runs) -> str:
+def _describe_other_protocol(named: NamedClaim, found: EvidenceRuns) -> str:
     """In what the runs differ from what a claim is about."""
     if found.finished is None:
         return ""
@@ -184,11 +184,11 @@ def _other_protocol(named: Named, found: Runs) -> str:
     any_size = found.small and getattr(claim, "any_size", False)
     protocol = claim.protocol.model_copy(update={"epochs": None}) if any_size else claim.protocol
     told = [f"{found.finished.name} is a reduced study"] if found.small and not any_size else []
-    if differing := differences(found.finished, found.study, protocol, methods):
+    if differing := describe_differences(found.finished, found.study, protocol, methods):
         told.append(differing)
     return ", ".join(told)
 
 
-def claims_about(found: Finished, claims: Sequence[Named]) -> list[Named]:
+def select_claims(found: Finished, claims: Sequence[NamedClaim]) -> list[NamedClaim]:
     """The claims that these runs may decide."""
     return [n for n in claims if n.claim.needs_runs and found.name in (*n.file.studies, *n.file.small)]

@@ -36,7 +36,7 @@ class ClaimsFile(BaseModel):
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedClaim:
     """A claim with its name and the file that says it."""
 
     name: str
@@ -49,17 +49,19 @@ class Named:
         return self.path.name.removesuffix(SUFFIX)
 
 
-def read_claims(path: Path) -> list[Named]:
+def read_claims(path: Path) -> list[NamedClaim]:
     """The claims of one file; a wrong one is an error that names it."""
     raw = read_toml(path, "claims")
     try:
         file = ClaimsFile.model_validate(raw)
     except ValidationError as error:
         raise HarnessError(explain(error, f"claims {path}", ClaimsFile.model_fields)) from None
-    return [Named(name, _claim(path, file, name, fields), file, path) for name, fields in file.claims.items()]
+    return [
+        NamedClaim(name, _build_claim(path, file, name, fields), file, path) for name, fields in file.claims.items()
+    ]
 
 
-def _claim(path: Path, file: ClaimsFile, name: str, fields: dict[str, Any]) -> Claim:
+def _build_claim(path: Path, file: ClaimsFile, name: str, fields: dict[str, Any]) -> Claim:
     where = f"claim {name!r} of {path}"
     content = dict(fields)
     if "kind" not in content:
@@ -74,7 +76,7 @@ def _claim(path: Path, file: ClaimsFile, name: str, fields: dict[str, Any]) -> C
     return claim
 
 
-def read_folder(folder: Path) -> list[Named]:
+def read_folder(folder: Path) -> list[NamedClaim]:
     """All claims of a folder: those that need no search first."""
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     if not paths:

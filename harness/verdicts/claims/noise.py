@@ -11,7 +11,7 @@ from harness.tables.measure import Measure
 from harness.tables.table import Table
 
 
-def noise(table: Table, measure: str) -> float | None:
+def measure_noise(table: Table, measure: str) -> float | None:
     """Standard deviation in percentage points of one network's accuracy; None where the table cannot tell.
 
     Pooled over the trials of every architecture; where the table has one trial or only a mean, over the means of
@@ -19,16 +19,16 @@ def noise(table: Table, measure: str) -> float | None:
     """
     if not table.complete:  # of one that trains what it is asked for, nothing is known beforehand
         return None
-    return _noise(table.folder.as_posix(), measure)
+    return _measure_noise(table.folder.as_posix(), measure)
 
 
 @cache
-def _noise(folder: str, text: str) -> float | None:
+def _measure_noise(folder: str, text: str) -> float | None:
     from harness.tables.catalog import open_table
 
     table, measure = open_table(folder), Measure.parse(text)
     if len(table.seeds(measure)) > 1:
-        return pooled(list(table.vector_all(measure).T))
+        return pool_deviations(list(table.vector_all(measure).T))
     if table.info["space"] is None or not isinstance(table.space, Enumerable):
         return None
     twins: dict[str, list[float]] = {}
@@ -36,10 +36,12 @@ def _noise(folder: str, text: str) -> float | None:
         key = table.space.canonical_key(table.space.parse(table.encoding(row)))
         twins.setdefault(key, []).append(float(value))
     # cells without a path to the output all guess, to the digit: no measurement of noise
-    return pooled([np.array(v) for v in twins.values() if np.unique([x for x in v if not np.isnan(x)]).size > 1])
+    return pool_deviations(
+        [np.array(v) for v in twins.values() if np.unique([x for x in v if not np.isnan(x)]).size > 1]
+    )
 
 
-def pooled(groups: list[np.ndarray]) -> float | None:
+def pool_deviations(groups: list[np.ndarray]) -> float | None:
     """Standard deviation within groups, NaN left out; None where no group has two values."""
     known = [g[~np.isnan(g)] for g in groups]
     several = [g for g in known if len(g) > 1]

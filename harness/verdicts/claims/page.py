@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from harness.core.markup import markdown
+from harness.core.markup import render_markdown_table
 from harness.verdicts.claims.check import Checked
 
 HEAD = """# Claims
@@ -21,18 +21,18 @@ that are the same network. The claims, with their sources and protocols, are `be
 """
 
 
-def page(checked: Sequence[Checked]) -> str:
+def render_page(checked: Sequence[Checked]) -> str:
     """Markdown: how many of each verdict, then a table a file of claims, those without a search first; then what is
     asked and stands in no source."""
     counts = Counter(c.verdict.state for c in checked)
     told = ", ".join(f"{counts[s]} {s}" for s in ("reproduced", "not reproduced", "cannot be tested"))
     parts = [HEAD, f"{len(checked) - counts['a question']} claims: {told}. {counts['a question']} questions.\n"]
-    parts += sections([c for c in checked if c.named.claim.quoted])
+    parts += render_sections([c for c in checked if c.named.claim.quoted])
     parts.append("# Questions\n\nNobody was quoted for these: recollections of figures, and questions of our own.\n")
-    return "\n".join(parts + sections([c for c in checked if not c.named.claim.quoted]))
+    return "\n".join(parts + render_sections([c for c in checked if not c.named.claim.quoted]))
 
 
-def sections(checked: Sequence[Checked]) -> list[str]:
+def render_sections(checked: Sequence[Checked]) -> list[str]:
     """A table a file."""
     groups: dict[str, list[Checked]] = {}
     for c in checked:
@@ -40,13 +40,13 @@ def sections(checked: Sequence[Checked]) -> list[str]:
     parts = []
     for group, members in groups.items():
         parts.append(f"## {group}\n\n{members[0].named.file.paper}\n")
-        parts.append(markdown([line(c) for c in members]) + "\n")
+        parts.append(render_markdown_table([render_line(c) for c in members]) + "\n")
         sources = dict.fromkeys(c.named.claim.source for c in members)
         parts.append("Sources: " + "; ".join(sources) + ".\n")
     return parts
 
 
-def line(checked: Checked) -> dict[str, Any]:
+def render_line(checked: Checked) -> dict[str, Any]:
     """A claim as a line of its table."""
     row = checked.row()
     return {

@@ -24,20 +24,22 @@ def find_study(name: str, claims: Path) -> Path | None:
     return next((path for folder in FOLDERS if (path := claims / folder / f"{name}.toml").is_file()), None)
 
 
-def differences(runs: Finished, study: Path | None, protocol: Protocol, methods: Sequence[str]) -> str:
+def describe_differences(runs: Finished, study: Path | None, protocol: Protocol, methods: Sequence[str]) -> str:
     """In what the runs of these methods differ from the study's file and from the claim's protocol, as a clause; empty
     where they do not. Of results that keep no configuration nothing is known, which is a difference."""
     if study is None:
         return ""
-    expected = configurations(study)
+    expected = load_configurations(study)
     told: dict[str, None] = {}
     for method in methods or tuple(expected):
-        found = [completed(m["configuration"]) for m in runs.manifests if m["method_name"] == method]
+        found = [complete_configuration(m["configuration"]) for m in runs.manifests if m["method_name"] == method]
         if not found:
             told[f"nothing is known of how {method} ran"] = None
         wanted = expected.get(method)
-        for configuration in found[:1] + [c for c in found[1:] if shape(c) != shape(found[0])]:
-            told |= dict.fromkeys(unlike(shape(configuration), wanted) if wanted else [f"{study.name} has no {method}"])
+        for configuration in found[:1] + [c for c in found[1:] if extract_shape(c) != extract_shape(found[0])]:
+            told |= dict.fromkeys(
+                list_unlike(extract_shape(configuration), wanted) if wanted else [f"{study.name} has no {method}"]
+            )
             if protocol.epochs is not None and configuration["epochs"] != protocol.epochs:
                 told[f"epochs are {configuration['epochs']}, the claim's {protocol.epochs}"] = None
     some = list(told)[:MOST_TOLD]
@@ -45,12 +47,12 @@ def differences(runs: Finished, study: Path | None, protocol: Protocol, methods:
 
 
 @cache
-def configurations(path: Path) -> dict[str, dict[str, Any]]:
+def load_configurations(path: Path) -> dict[str, dict[str, Any]]:
     """The configuration of every method of a study's file, whether its table and its data are here or not."""
-    return {run.method_name: shape(run_of(run)) for run in _loaded(path).runs}
+    return {run.method_name: extract_shape(run_of(run)) for run in _load_study(path).runs}
 
 
-def _loaded(path: Path) -> Study:
+def _load_study(path: Path) -> Study:
     try:
         return load_study(path)
     except HarnessError:  # a table that is not here
@@ -70,7 +72,7 @@ def run_of(run: Any) -> dict[str, Any]:
     }
 
 
-def completed(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def complete_configuration(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """A run's configuration with the data set's fields that it leaves out because they have their usual values."""
     dataset = configuration["dataset"]
     fields = DATASETS.find(dataset["name"]).model_fields
@@ -82,32 +84,32 @@ LOCAL = ("path", "sha256", "folder", "precision", "implementation")
 """What differs between two copies of one protocol."""
 
 
-def shape(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def extract_shape(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What a claim depends on, by dotted key."""
     sections = ("space", "dataset", "method", "epochs", "preset", "supernet", "training")
-    return dict(_flat({key: configuration[key] for key in sections if key in configuration}))
+    return dict(_flatten_values({key: configuration[key] for key in sections if key in configuration}))
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+def _flatten_values(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for key, value in values.items():
         if key in LOCAL:
             continue
-        found += _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", value)]
+        found += _flatten_values(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", value)]
     return found
 
 
-def unlike(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def list_unlike(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """A clause on each key in which a configuration is not as wanted; parts of the method must be there. A run does not
     tell of a field that it is older than."""
     both = [key for key in wanted if key in found]
     parts = {key.split(".")[1] for key in wanted if key.startswith("method.")}
     there = {key.split(".")[1] for key in found if key.startswith("method.")}
-    told = [f"{k} is {found[k]}, not {wanted[k]}" for k in both if not same(found[k], wanted[k])]
+    told = [f"{k} is {found[k]}, not {wanted[k]}" for k in both if not equals_in_value(found[k], wanted[k])]
     if parts != there:
         told.append(f"the method is {' + '.join(sorted(there))}, not {' + '.join(sorted(parts))}")
     return told
 
 
-def same(a: Any, b: Any) -> bool:
+def equals_in_value(a: Any, b: Any) -> bool:
     return bool(list(a) == list(b)) if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) else bool(a == b)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.tables.measure import Measure
 from harness.tables.table import Table
-from harness.verdicts.trace.means import Mixture, mixtures
-from harness.verdicts.trace.printed import Printed, Row
-from harness.verdicts.trace.readings import Place, Reading, place_of, places, readings
+from harness.verdicts.trace.means import Mixture, iterate_mixtures
+from harness.verdicts.trace.printed import PrintedAccuracy, Row
+from harness.verdicts.trace.readings import PrintedColumn, Reading, list_places, list_readings, place_of
 
 Bools = NDArray[np.bool_]
 AROUND = 0.5
@@ -38,11 +38,11 @@ class Explanation:
 
     kind: str
     reading: str
-    places: tuple[Place, ...]
+    places: tuple[PrintedColumn, ...]
     cells: tuple[tuple[int, ...], ...]
     chance: float
     tried: int = 1
-    unknown: tuple[Place, ...] = ()
+    unknown: tuple[PrintedColumn, ...] = ()
     note: str = ""
 
     @property
@@ -51,7 +51,7 @@ class Explanation:
 
     @property
     def by_chance(self) -> str:
-        told = told_chance(self.chance) + (f" in each of {self.tried} ways to read it" if self.tried > 1 else "")
+        told = describe_chance(self.chance) + (f" in each of {self.tried} ways to read it" if self.tried > 1 else "")
         return told + (": a coincidence" if self.coincidence else "")
 
     def row(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Explanation:
         }
 
 
-def told_chance(chance: float) -> str:
+def describe_chance(chance: float) -> str:
     return "0" if chance == 0 else f"{chance:.2g}" if chance < 10 else f"{chance:,.0f}"
 
 
@@ -103,7 +103,7 @@ class Traced:
         """The row in one sentence."""
         sure = [e for e in self.explanations if not e.coincidence and not e.unknown] or self.explanations[:1]
         told: list[str] = []
-        seen: set[Place] = set()
+        seen: set[PrintedColumn] = set()
         for each in sure:
             if not seen & set(each.places):
                 of = f" in {', '.join(map(str, each.places))}" if len(each.places) < self.columns else ""
@@ -122,13 +122,13 @@ class Tracer:
 
     def __init__(self, table: Table, columns: Sequence[str] = (), runs: int | None = None) -> None:
         self.table, self.runs = table, runs
-        self.places = places(table)
-        self.readings = readings(table)
-        self.named: tuple[Place, ...] | None = None
+        self.places = list_places(table)
+        self.readings = list_readings(table)
+        self.named: tuple[PrintedColumn, ...] | None = None
         if columns:
             found = [place_of(table, text) for text in columns]
             self.named = tuple(place for place, _ in found)
-            self.readings = [r for r in self.readings if reads(r, self.readings, [m for _, m in found])]
+            self.readings = [r for r in self.readings if reads_named(r, self.readings, [m for _, m in found])]
 
     def cell(self, row: int) -> int:
         """The published index of a row; its own place where the space has none."""
@@ -148,7 +148,7 @@ class Tracer:
             found = self.by_dataset(numbers, ways[0])
         if not any(not e.unknown and e.kind in ONE.values() for e in found) and self.named is None and len(numbers) > 1:
             found += self.any_order(numbers)
-        found = merged(found)
+        found = merge_explanations(found)
         known = [e for e in found if not e.unknown]
         found = [e for e in found if not e.unknown or not known]
         found.sort(
@@ -156,7 +156,7 @@ class Tracer:
         )
         return Traced(row, found, self.findings(numbers, ways, found))
 
-    def assignments(self, row: Row) -> list[tuple[Place, ...]]:
+    def assignments(self, row: Row) -> list[tuple[PrintedColumn, ...]]:
         """The columns that the numbers may stand in, in the order in which papers print them."""
         numbers = [n for n in row.numbers if n is not None]
         wanted = self.named if self.named is not None else tuple(self.places)
@@ -171,10 +171,12 @@ class Tracer:
             )
         return list(combinations(wanted, len(numbers)))
 
-    def explain(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> list[Explanation]:
+    def explain(
+        self, numbers: Sequence[PrintedAccuracy], ways: Sequence[tuple[PrintedColumn, ...]]
+    ) -> list[Explanation]:
         return [*self.one_cell(numbers, ways), *self.best(numbers, ways), *self.means(numbers, ways)]
 
-    def by_dataset(self, numbers: Sequence[Printed], way: tuple[Place, ...]) -> list[Explanation]:
+    def by_dataset(self, numbers: Sequence[PrintedAccuracy], way: tuple[PrintedColumn, ...]) -> list[Explanation]:
         """The explanations of parts of a row that nothing explains as a whole: of the columns of some data sets, the
         most first, as each may have been searched by itself."""
         datasets = list(dict.fromkeys(p.dataset for p in way))
@@ -189,14 +191,16 @@ class Tracer:
 
     # -- one cell ----------------------------------------------------------------------------------------------
 
-    def one_cell(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> Iterator[Explanation]:
+    def one_cell(
+        self, numbers: Sequence[PrintedAccuracy], ways: Sequence[tuple[PrintedColumn, ...]]
+    ) -> Iterator[Explanation]:
         """All numbers are one cell's: its mean, or one of its trials."""
         if any(n.deviation is not None and n.deviation > n.deviation_half for n in numbers):
             return
         for way in ways:
             for reading in self.readings:
                 known = [(n, p) for n, p in zip(numbers, way, strict=True) if p in reading.values]
-                if not known or not says(reading, way):
+                if not known or not adds_information(reading, way):
                     continue
                 hits = np.logical_and.reduce([self.fits(reading, p, n) for n, p in known])
                 if hits.any():
@@ -210,13 +214,13 @@ class Tracer:
                         tuple(p for p in way if p not in reading.values),
                     )
 
-    def any_order(self, numbers: Sequence[Printed]) -> Iterator[Explanation]:
+    def any_order(self, numbers: Sequence[PrintedAccuracy]) -> Iterator[Explanation]:
         """All numbers are one cell's, in another order of columns than papers have."""
         for reading in self.readings:
             fits = [{p: self.fits(reading, p, n) for p in reading.values} for n in numbers]
             able = np.logical_and.reduce([np.logical_or.reduce(list(own.values())) for own in fits])
             for row in np.flatnonzero(able):
-                way = matching([[p for p, hit in own.items() if hit[row]] for own in fits])
+                way = find_matching([[p for p, hit in own.items() if hit[row]] for own in fits])
                 if way is not None:
                     known = list(zip(numbers, way, strict=True))
                     orders = math.perm(len(reading.values), len(numbers))
@@ -225,14 +229,16 @@ class Tracer:
                         ONE[reading.single], reading.label, way, ((self.cell(int(row)),),), chance, orders
                     )
 
-    def best(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> Iterator[Explanation]:
+    def best(
+        self, numbers: Sequence[PrintedAccuracy], ways: Sequence[tuple[PrintedColumn, ...]]
+    ) -> Iterator[Explanation]:
         """Every number is the best of its column; or a trial of the cell that is best by the mean."""
         mean = self.readings[0]
         for way in ways:
             for reading in self.readings:
-                if not set(way) <= set(reading.values) or not says(reading, way):
+                if not set(way) <= set(reading.values) or not adds_information(reading, way):
                     continue
-                widths = [min(1.0, width(n, reading, p)) for n, p in zip(numbers, way, strict=True)]
+                widths = [min(1.0, measure_width(n, reading, p)) for n, p in zip(numbers, way, strict=True)]
                 alike = [r for r in self.readings if r.single == reading.single and r.epochs == reading.epochs]
                 chance, tried = float(np.prod(widths)), len(ways) * sum(not r.other for r in alike)
                 tops = [int(np.nanargmax(reading.values[p])) for p in way]
@@ -250,7 +256,9 @@ class Tracer:
                     note = f"whose mean is {means}, the highest"
                     yield Explanation(TRIAL_OF_BEST, reading.label, way, (cells,), chance, tried, note=note)
 
-    def means(self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]]) -> Iterator[Explanation]:
+    def means(
+        self, numbers: Sequence[PrintedAccuracy], ways: Sequence[tuple[PrintedColumn, ...]]
+    ) -> Iterator[Explanation]:
         """Means of runs that ended at no more than two cells, with the printed deviation."""
         if not any(n.deviation is not None and n.deviation > n.deviation_half for n in numbers):
             return
@@ -259,10 +267,12 @@ class Tracer:
             for reading in tried:
                 if not set(way) <= set(reading.values):
                     continue
-                for mixture in mixtures(numbers, [reading.values[p] for p in way], self.runs):
+                for mixture in iterate_mixtures(numbers, [reading.values[p] for p in way], self.runs):
                     yield self.told_mixture(mixture, reading, way, len(ways))
 
-    def told_mixture(self, mixture: Mixture, reading: Reading, way: tuple[Place, ...], ways: int) -> Explanation:
+    def told_mixture(
+        self, mixture: Mixture, reading: Reading, way: tuple[PrintedColumn, ...], ways: int
+    ) -> Explanation:
         first, second = mixture.times
         cells = tuple((self.cell(a),) * first + (self.cell(b),) * second for a, b in mixture.pairs.tolist())
         note = f"{first + second} runs, the deviation divides by {mixture.divisor}"
@@ -271,7 +281,10 @@ class Tracer:
     # -- what holds of no cell ---------------------------------------------------------------------------------
 
     def findings(
-        self, numbers: Sequence[Printed], ways: Sequence[tuple[Place, ...]], found: Sequence[Explanation]
+        self,
+        numbers: Sequence[PrintedAccuracy],
+        ways: Sequence[tuple[PrintedColumn, ...]],
+        found: Sequence[Explanation],
     ) -> list[str]:
         """Numbers above the best of their column; and, where no cell has the row, the nearest one."""
         mean = self.readings[0]
@@ -295,12 +308,12 @@ class Tracer:
         return told
 
     def distances(
-        self, reading: Reading, numbers: Sequence[Printed], way: Sequence[Place]
+        self, reading: Reading, numbers: Sequence[PrintedAccuracy], way: Sequence[PrintedColumn]
     ) -> NDArray[np.floating[Any]]:
         """[numbers, architectures]: how far each value is from what is printed, percentage points."""
         return np.stack([np.abs(reading.values[p] - n.value) for n, p in zip(numbers, way, strict=True)])
 
-    def above(self, number: Printed, place: Place) -> str:
+    def above(self, number: PrintedAccuracy, place: PrintedColumn) -> str:
         """What to say of a number that is above the best of its column."""
         mean = self.readings[0]
         best = float(np.nanmax(mean.values[place]))
@@ -321,16 +334,16 @@ class Tracer:
 
     # -- chance ------------------------------------------------------------------------------------------------
 
-    def fits(self, reading: Reading, place: Place, number: Printed) -> Bools:
+    def fits(self, reading: Reading, place: PrintedColumn, number: PrintedAccuracy) -> Bools:
         """The architectures whose value rounds to the number."""
         hits: Bools = np.abs(reading.values[place] - number.value) <= number.half + EXACT
         return hits
 
-    def chance(self, reading: Reading, known: Sequence[tuple[Printed, Place]]) -> float:
+    def chance(self, reading: Reading, known: Sequence[tuple[PrintedAccuracy, PrintedColumn]]) -> float:
         """How many cells fit by chance: those within AROUND of all numbers, times the share of that room that rounds to
         just these numbers."""
         near = np.logical_and.reduce([np.abs(reading.values[p] - n.value) <= AROUND for n, p in known])
-        return float(near.sum() * np.prod([min(1.0, width(n, reading, p) / (2 * AROUND)) for n, p in known]))
+        return float(near.sum() * np.prod([min(1.0, measure_width(n, reading, p) / (2 * AROUND)) for n, p in known]))
 
 
 ONE = {False: "one cell", True: "one trial of one cell"}
@@ -346,17 +359,17 @@ MEANS_READ = 2
 """Readings of means that are looked through for means of cells: the table's own, and its other version."""
 
 
-def width(number: Printed, reading: Reading, place: Place) -> float:
+def measure_width(number: PrintedAccuracy, reading: Reading, place: PrintedColumn) -> float:
     """The room of a number: what rounds to it, or where values are farther apart than that, their distance."""
     return max(2 * number.half, reading.step(place))
 
 
-def says(reading: Reading, way: Sequence[Place]) -> bool:
+def adds_information(reading: Reading, way: Sequence[PrintedColumn]) -> bool:
     """Whether a reading of other splits says anything of these places that the usual one does not."""
     return not reading.other or bool(reading.other & set(way))
 
 
-def reads(reading: Reading, every: Sequence[Reading], named: Sequence[Measure]) -> bool:
+def reads_named(reading: Reading, every: Sequence[Reading], named: Sequence[Measure]) -> bool:
     """Whether a reading is of the measures that were named."""
     others = [m for m in named if any(f", {m} as " in r.label for r in every)]
     return all(m.epochs == reading.epochs for m in named) and (
@@ -364,18 +377,18 @@ def reads(reading: Reading, every: Sequence[Reading], named: Sequence[Measure]) 
     )
 
 
-def matching(able: list[list[Place]]) -> tuple[Place, ...] | None:
+def find_matching(able: list[list[PrintedColumn]]) -> tuple[PrintedColumn, ...] | None:
     """A place for each number, no place twice; None where there is none."""
     if not able:
         return ()
     for place in able[0]:
-        rest = matching([[p for p in own if p != place] for own in able[1:]])
+        rest = find_matching([[p for p in own if p != place] for own in able[1:]])
         if rest is not None:
             return (place, *rest)
     return None
 
 
-def merged(found: Sequence[Explanation]) -> list[Explanation]:
+def merge_explanations(found: Sequence[Explanation]) -> list[Explanation]:
     """Explanations of one kind by the same cells told once, with all readings that give them."""
     by: dict[Any, list[Explanation]] = {}
     for each in found:

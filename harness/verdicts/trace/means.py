@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.tables.measure import Floats
-from harness.verdicts.trace.printed import Printed
+from harness.verdicts.trace.printed import PrintedAccuracy
 
 RUNS = (2, 3, 4, 5)
 """How many runs a mean may be over, where nobody says it."""
@@ -32,7 +32,9 @@ class Mixture:
     tried: int
 
 
-def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | None) -> Iterator[Mixture]:
+def iterate_mixtures(
+    numbers: Sequence[PrintedAccuracy], values: Sequence[Floats], runs: int | None
+) -> Iterator[Mixture]:
     """All pairs of cells that have every printed mean and deviation. values: [architectures] of each number.
 
     Mean m and deviation s of i runs at a and k - i at b are two equations: a = m ± s c (k - i) / k, b = m ∓ s c i / k,
@@ -45,7 +47,7 @@ def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | N
             for ddof, divisor in enumerate(DIVISORS):
                 share = np.sqrt(i * (k - i)) / k * np.sqrt(k / (k - ddof))
                 signs = (1.0,) if k == 2 * i else (1.0, -1.0)  # two cells with equal shares are interchangeable
-                asked = [Asked(numbers, values, leading, (i, k - i), share, sign) for sign in signs]
+                asked = [MeansQuestion(numbers, values, leading, (i, k - i), share, sign) for sign in signs]
                 found = np.concatenate([a.pairs(1.0) for a in asked])
                 if not len(found):
                     continue
@@ -55,11 +57,11 @@ def mixtures(numbers: Sequence[Printed], values: Sequence[Floats], runs: int | N
 
 
 @dataclass(frozen=True)
-class Asked:
+class MeansQuestion:
     """Which pairs of cells have the printed numbers. leading: the number that says where to look; times: how many runs
     ended at each cell; share: of the cells' distance that the deviation is; sign: 1 where the first cell is higher."""
 
-    numbers: Sequence[Printed]
+    numbers: Sequence[PrintedAccuracy]
     values: Sequence[Floats]
     leading: int
     times: tuple[int, int]

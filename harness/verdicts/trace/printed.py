@@ -32,7 +32,7 @@ COLUMN_MARKS = {".tex": "&", ".md": "|", ".csv": ","}
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedAccuracy:
     """An accuracy in %. half: half of its last digit; deviation: what follows ±, None where nothing does."""
 
     text: str
@@ -47,11 +47,11 @@ class Row:
     """label: the words of the row. numbers: None where a column says that it has none. line: of a file."""
 
     label: str
-    numbers: tuple[Printed | None, ...]
+    numbers: tuple[PrintedAccuracy | None, ...]
     line: int = 0
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """Without what sets it in bold, colors it or cites."""
     for pattern in (MACRO, SPAN):
         text = pattern.sub(" ", text)
@@ -60,22 +60,22 @@ def cleaned(text: str) -> str:
     return re.sub(r"[$%{}*~`\"_]|\^\S*|\\[hlmctb]*rule|†|‡", " ", text)
 
 
-def half_digit(text: str) -> float:
+def compute_half_digit(text: str) -> float:
     return 0.5 * 10.0 ** -len(text.partition(".")[2])
 
 
-def number(found: re.Match[str]) -> Printed:
+def number(found: re.Match[str]) -> PrintedAccuracy:
     value, deviation = found["value"], found["deviation"]
-    return Printed(
+    return PrintedAccuracy(
         "".join(found[0].split()),
         float(value),
-        half_digit(value),
+        compute_half_digit(value),
         None if deviation is None else float(deviation),
-        0.0 if deviation is None else min(half_digit(deviation), half_digit(value)),  # ±0 is ±0.00
+        0.0 if deviation is None else min(compute_half_digit(deviation), compute_half_digit(value)),  # ±0 is ±0.00
     )
 
 
-def numbers_of(column: str) -> list[Printed | None] | None:
+def parse_numbers(column: str) -> list[PrintedAccuracy | None] | None:
     """The numbers of a column; None where it holds words."""
     if NOTHING.match(column.strip()):
         return [None]
@@ -88,7 +88,7 @@ def read_columns(columns: list[str], line: int = 0) -> Row:
     """A row whose columns are told apart."""
     words, found = [], []
     for column in columns:
-        own = numbers_of(column)
+        own = parse_numbers(column)
         if own is None:
             words.append(" ".join(column.split()))
         else:
@@ -102,7 +102,7 @@ def read_row(text: str) -> Row:
     Raises:
         HarnessError: It holds no accuracy in %.
     """
-    plain = cleaned(text)
+    plain = clean_text(text)
     mark = next((m for m in ("&", "|") if m in plain), None)
     if mark is None:  # words and numbers are told apart by blanks, so what belongs together is joined first
         joined = re.sub(r"\s*±\s*", "±", re.sub(r"\s+\(\s*±?\s*([\d.]+)\s*\)", r"±\1", plain))
@@ -143,9 +143,9 @@ def read_file(path: Path) -> Iterator[Row]:
     for place, line in enumerate(text.splitlines(), start=1):
         if mark not in line or RULE.match(line) or line.lstrip().startswith("%"):
             continue
-        columns = cleaned(re.sub(r"(?<!\\)%.*" if mark == "&" else r"(?!)", "", line)).split(mark)
+        columns = clean_text(re.sub(r"(?<!\\)%.*" if mark == "&" else r"(?!)", "", line)).split(mark)
         columns = columns[1:-1] if mark == "|" and not columns[0].strip() else columns
-        if all(numbers_of(c) in (None, []) for c in columns):
+        if all(parse_numbers(c) in (None, []) for c in columns):
             header = columns
             continue
         headed = header if len(header) == len(columns) else [""] * len(columns)

@@ -17,7 +17,7 @@ from harness.tables.table import Table
 ORDINALS = ("first", "second", "third")
 
 
-class Place(NamedTuple):
+class PrintedColumn(NamedTuple):
     """A column of a published table: a data set, and whether it selects or judges."""
 
     dataset: str
@@ -35,12 +35,12 @@ class Reading:
 
     label: str
     epochs: int
-    values: Mapping[Place, Floats]
+    values: Mapping[PrintedColumn, Floats]
     single: bool = False
-    other: frozenset[Place] = frozenset()
+    other: frozenset[PrintedColumn] = frozenset()
 
     @cache  # noqa: B019  (a reading lives as long as a table is looked at)
-    def step(self, place: Place) -> float:
+    def step(self, place: PrintedColumn) -> float:
         """The least distance of two values: numbers that are shares of so many images lie on a grid."""
         known = np.unique(np.round(self.values[place][~np.isnan(self.values[place])], 4))
         return float(np.diff(known).min()) if len(known) > 1 else 0.0
@@ -52,16 +52,16 @@ def group(table: Table, dataset: str) -> str:
     return table.test.dataset if dataset == selects else dataset
 
 
-def places(table: Table) -> list[Place]:
+def list_places(table: Table) -> list[PrintedColumn]:
     """The columns in the order in which papers print them: validation, then test, of the data set that the table judges
     by, then of the others."""
     datasets = [table.test.dataset, *(group(table, m.dataset) for m in table.measures)]
     roles = {(group(table, m.dataset), table.role(m)) for m in table.measures}
     wanted: tuple[Role, ...] = ("validation", "test")
-    return [Place(d, role) for d in dict.fromkeys(datasets) for role in wanted if (d, role) in roles]
+    return [PrintedColumn(d, role) for d in dict.fromkeys(datasets) for role in wanted if (d, role) in roles]
 
 
-def place_of(table: Table, text: str) -> tuple[Place, Measure]:
+def place_of(table: Table, text: str) -> tuple[PrintedColumn, Measure]:
     """The place of a measure that somebody names.
 
     Raises:
@@ -70,41 +70,43 @@ def place_of(table: Table, text: str) -> tuple[Place, Measure]:
     measure = Measure.parse(text)
     if measure not in table.measures:
         raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
-    return Place(group(table, measure.dataset), table.role(measure)), measure
+    return PrintedColumn(group(table, measure.dataset), table.role(measure)), measure
 
 
-def readings(table: Table) -> list[Reading]:
+def list_readings(table: Table) -> list[Reading]:
     """All ways to read a row, the likeliest first: the longest schedule, the table's own mean, the splits that select
     and judge."""
     found = []
     for epochs in sorted({m.epochs for m in table.measures}, reverse=True):
-        plain, others = measures_of(table, epochs)
-        for label, single, values in versions(table, plain):
+        plain, others = list_measures(table, epochs)
+        for label, single, values in iterate_versions(table, plain):
             found.append(Reading(f"{epochs} epochs, {label}", epochs, values, single))
         for measure in others:
-            place = Place(group(table, measure.dataset), table.role(measure))
-            for label, single, values in versions(table, plain | {place: measure}):
+            place = PrintedColumn(group(table, measure.dataset), table.role(measure))
+            for label, single, values in iterate_versions(table, plain | {place: measure}):
                 if place in values:
                     told = f"{epochs} epochs, {label}, {measure} as {place.role}"
                     found.append(Reading(told, epochs, values, single, frozenset({place})))
-        found += mixed(table, epochs, [r for r in found if r.epochs == epochs])
+        found += iterate_mixed(table, epochs, [r for r in found if r.epochs == epochs])
     return found
 
 
-def measures_of(table: Table, epochs: int) -> tuple[dict[Place, Measure], list[Measure]]:
+def list_measures(table: Table, epochs: int) -> tuple[dict[PrintedColumn, Measure], list[Measure]]:
     """The measure of each place, and the further ones that stand for a place as well."""
-    plain: dict[Place, Measure] = {}
+    plain: dict[PrintedColumn, Measure] = {}
     others = []
     judged = sorted(table.measures, key=lambda m: m.dataset != group(table, m.dataset))
     for measure in (m for m in judged if m.epochs == epochs and table.role(m) in ("validation", "test")):
-        place = Place(group(table, measure.dataset), table.role(measure))
+        place = PrintedColumn(group(table, measure.dataset), table.role(measure))
         if place in plain:
             others.append(measure)
         plain.setdefault(place, measure)
     return plain, others
 
 
-def versions(table: Table, measures: Mapping[Place, Measure]) -> Iterator[tuple[str, bool, dict[Place, Floats]]]:
+def iterate_versions(
+    table: Table, measures: Mapping[PrintedColumn, Measure]
+) -> Iterator[tuple[str, bool, dict[PrintedColumn, Floats]]]:
     """The means and trials of some measures: (label, whether single, values)."""
     yield "mean", False, {p: table.row_values(m) for p, m in measures.items()}
     kept = {t: None for m in measures.values() for t in table.trials(m) if isinstance(t, str) and t != "mean"}
@@ -132,14 +134,14 @@ def versions(table: Table, measures: Mapping[Place, Measure]) -> Iterator[tuple[
             yield f"mean of trials {chosen[0]} and {chosen[1]}", False, own
 
 
-def mixed(table: Table, epochs: int, plain: list[Reading]) -> Iterator[Reading]:
+def iterate_mixed(table: Table, epochs: int, plain: list[Reading]) -> Iterator[Reading]:
     """Test as the mean of its two halves, where the source has a split that mixes validation and test."""
     datasets = [key.partition("/")[0] for key, role in table.info.get("roles", {}).items() if role == "validation+test"]
     for reading in plain:
         both = {
-            d: (Place(d, "validation"), Place(d, "test"))
+            d: (PrintedColumn(d, "validation"), PrintedColumn(d, "test"))
             for d in datasets
-            if {Place(d, "validation"), Place(d, "test")} <= set(reading.values)
+            if {PrintedColumn(d, "validation"), PrintedColumn(d, "test")} <= set(reading.values)
         }
         if both and not reading.other:
             halves = {t: (reading.values[v] + reading.values[t]) / 2 for v, t in both.values()}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.core.files import write_atomically
-from harness.results.exporters.base import Exporter, runs_of, tidy
+from harness.results.exporters.base import Exporter, iterate_runs, tabulate_epochs
 from harness.results.frames import Results
 
 
@@ -14,6 +14,8 @@ class Lines(Exporter):
 
     def write(self, results: Results, study: str, to: str | None) -> str:
         path = Path(to or f"{study}.txt")
-        told = [f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in runs_of(tidy(results))]
+        told = [
+            f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in iterate_runs(tabulate_epochs(results))
+        ]
         write_atomically(path, ("\n".join(told) + "\n").encode())
         return str(path)

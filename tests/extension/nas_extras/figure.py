@@ -5,7 +5,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 
 
 class Margins(Figure):
@@ -15,7 +15,7 @@ class Margins(Figure):
     needs = "the probe margin"
     legend = True
 
-    def data(self, source: Source) -> Content:
+    def data(self, source: PlotSource) -> Content:
         epochs = source.results.epochs
         if "margin" not in epochs:
             raise HarnessError("no margins were measured: add [probes.margin] to the study and run it")

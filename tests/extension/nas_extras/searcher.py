@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from harness.search.naming import Named
+from harness.search.naming import NamedUse
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
@@ -15,7 +15,7 @@ class SignDARTS(SoftmaxSearcher):
 
     name = "sign"
     paper = "an example"
-    methods: ClassVar = {"sign-darts": Named({"strength": 0.5})}
+    methods: ClassVar = {"sign-darts": NamedUse({"strength": 0.5})}
     strength: float = 1.0
 
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:

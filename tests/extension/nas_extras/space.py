@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, suggest_names
 from harness.spaces.base import Architecture, Choices, Enumerable, Networks
 
 OPERATIONS = ("zero", "identity", "convolution")
@@ -37,7 +37,7 @@ class Triangle(Enumerable):
         names = encoding.split("/")
         for name in names:
             if name not in OPERATIONS:
-                raise HarnessError(f"triangle has no operation {name!r}: {did_you_mean(name, OPERATIONS)}")
+                raise HarnessError(f"triangle has no operation {name!r}: {suggest_names(name, OPERATIONS)}")
         if len(names) != len(EDGES):
             raise HarnessError(
                 f"{encoding!r} is no triangle: write three operations, such as zero/identity/convolution"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.signals import Stopped, stoppable
+from harness.core.signals import Stopped, raise_on_signals
 from harness.runs.execute import Outcome, Planned, plan
 from harness.runs.executors.base import EXECUTORS
 from harness.runs.prepare import prepare
@@ -74,7 +74,7 @@ def test_a_signal_leaves_no_half_made_dask(monkeypatch: pytest.MonkeyPatch) -> N
         made.append(options["n_workers"])
 
     monkeypatch.setattr("distributed.LocalCluster", slowly)
-    with pytest.raises(Stopped), stoppable(), EXECUTORS.build("dask", {}).open(["cpu"]):
+    with pytest.raises(Stopped), raise_on_signals(), EXECUTORS.build("dask", {}).open(["cpu"]):
         pass
     assert made == [1]
 

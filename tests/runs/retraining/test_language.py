@@ -12,11 +12,11 @@ import torch
 from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS, Dataset
 from harness.datasets.digits import Digits
-from harness.runs.retraining.fit import costs, fit_of, train
+from harness.runs.retraining.fit import fit_of, measure_costs, train
 from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.language import LanguageRecipe
 from harness.runs.retraining.language_fit import LanguageFit
-from harness.runs.retraining.recipe import recipe, recipes
+from harness.runs.retraining.recipe import build_recipe, list_recipes
 from harness.runs.retraining.table import RetrainedTable
 from harness.runs.rows import lookup_records
 from harness.spaces.blocks.sequences import Stretch
@@ -168,14 +168,14 @@ def test_a_table_of_perplexities(tmp_path: Path) -> None:
 
 
 def test_recipes_of_the_papers() -> None:
-    assert set(recipes(SPACE)) == {"published", "small", "ptb", "wikitext-2"}
-    assert recipe("ptb", {}, SPACE) == LanguageRecipe()
-    assert recipe("wikitext-2", {}, SPACE).channels == 700
-    assert recipe("ptb", {}, SPACE).average_lags
-    assert not recipe("small", {}, SPACE).average_lags
+    assert set(list_recipes(SPACE)) == {"published", "small", "ptb", "wikitext-2"}
+    assert build_recipe("ptb", {}, SPACE) == LanguageRecipe()
+    assert build_recipe("wikitext-2", {}, SPACE).channels == 700
+    assert build_recipe("ptb", {}, SPACE).average_lags
+    assert not build_recipe("small", {}, SPACE).average_lags
     with pytest.raises(HarnessError, match="unknown recipe 'ptb'"):
-        recipe("ptb", {}, S4())
-    told = costs(Retraining(SPACE, CELL, data(), LanguageRecipe(), 0), fit().images)
+        build_recipe("ptb", {}, S4())
+    told = measure_costs(Retraining(SPACE, CELL, data(), LanguageRecipe(), 0), fit().images)
     assert told["parameters_M"] == pytest.approx((816 * 850 + 4 * 850**2 + 16 * 850**2 + 816) / 1e6)
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.datasets.digits import Digits
-from harness.plots.source import Source
+from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
 from harness.report.publish import publish
 from harness.results.folders import load_folder
@@ -27,16 +27,16 @@ from harness.runs.price import measure
 from harness.runs.retraining import fit
 from harness.runs.retraining.fit import Fit, train
 from harness.runs.retraining.job import Retraining
-from harness.runs.retraining.recipe import RECIPES, Recipe, recipe
+from harness.runs.retraining.recipe import RECIPES, RetrainingRecipe, build_recipe
 from harness.runs.retraining.table import RetrainedTable
-from harness.runs.store import Damaged, RunFolder
+from harness.runs.store import DamagedError, RunFolder
 from harness.runs.study import load_study
-from harness.spaces.darts.space import S2, S4
+from harness.spaces.darts.space import DARTSS2, S4
 
 CPU = torch.device("cpu")
 TINY = {"channels": 2, "cells": 3, "epochs": 6, "steps_per_epoch": 2, "batch_size": 8, "auxiliary": 0, "cutout": 0.5}
 SET = [word for field, value in TINY.items() for word in ("--set", f"recipe.{field}={value}")]
-CELL = S2().random(np.random.default_rng(0)).encoding
+CELL = DARTSS2().random(np.random.default_rng(0)).encoding
 STUDY = """
 name = "trained"
 space = "darts.s2"
@@ -58,7 +58,9 @@ steps_per_epoch = 2
 
 def job(seed: int = 0, **changes: Any) -> Retraining:
     space = S4()  # noise has to be drawn anew, too
-    return Retraining(space, space.random(np.random.default_rng(5)), Digits(), Recipe(**(TINY | changes)), seed)
+    return Retraining(
+        space, space.random(np.random.default_rng(5)), Digits(), RetrainingRecipe(**(TINY | changes)), seed
+    )
 
 
 def rows(one: Retraining, root: Path) -> bytes:
@@ -100,10 +102,10 @@ def test_a_damaged_training_says_what_to_do(tmp_path: Path) -> None:
     folder = one.folder(tmp_path)
     train(one, folder, CPU)
     (folder.final / "epochs.parquet").write_bytes(b"")
-    with pytest.raises(Damaged, match=f"its SHA-256 differs: delete {folder.final}, and it is trained again"):
+    with pytest.raises(DamagedError, match=f"its SHA-256 differs: delete {folder.final}, and it is trained again"):
         folder.tables()
     with pytest.raises(HarnessError, match="weight_decay = 1e\\+300 is not usable"):
-        recipe("small", {"weight_decay": 1e300})
+        build_recipe("small", {"weight_decay": 1e300})
 
 
 def test_what_the_rows_depend_on(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_a_study_that_trains_what_it_derives(tmp_path: Path, monkeypatch: pytest
         assert read.results.table.fingerprint == again.fingerprint
         errors = read.results.error_by_epoch()["error_pct"]
         assert errors.isna().tolist() == [True, True, False]
-        assert Trajectory().data(Source.of(read.results)).reference == {}
+        assert Trajectory().data(PlotSource.of(read.results)).reference == {}
     assert "percentile" not in Results.of_runs(planned, study.table).final()
     small = {"channels": 2, "cells": 3, "epochs": 2, "steps_per_epoch": 2}
     words = [word for field, value in small.items() for word in ("--set", f"recipe.{field}={value}")]

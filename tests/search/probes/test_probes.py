@@ -11,22 +11,31 @@ import torch
 from scipy import stats
 
 from harness.core.errors import HarnessError
-from harness.measures.hessian import KRYLOV, Products, ends, flat, hessian, lanczos, slopes_of, spectrum
+from harness.measures.hessian import (
+    KRYLOV,
+    Products,
+    compute_hessian,
+    compute_spectrum,
+    compute_spectrum_ends,
+    differentiate_loss,
+    flatten_tensors,
+    run_lanczos,
+)
 from harness.measures.ranking import rank_agreement
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.search.loop import SupernetSearch
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.probes.base import PROBES
 from harness.search.probes.discretisation import recalibrate
-from harness.search.probes.ranking import stratified
-from harness.spaces.blocks.mix import kept_buffers
-from harness.spaces.nasbench1shot1.space import S1
+from harness.search.probes.ranking import draw_stratified
+from harness.spaces.blocks.mix import keep_buffers
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
-from harness.testing.contracts import small_search, state_of
+from harness.testing.contracts import make_small_search, state_of
 
-SPACE_LIST = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": S1()}
+SPACE_LIST = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": NASBench1Shot1S1()}
 SMALL: dict[str, dict[str, Any]] = {
     "spectrum": {"batches": 2},
     "sensitivity": {"draws": 3, "radii": (0.1, 0.3)},
@@ -37,7 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def prepared(table: str) -> SupernetSearch:
-    search = small_search(method("darts"), SPACE_LIST[table])
+    search = make_small_search(build_method("darts"), SPACE_LIST[table])
     search.train_epoch(0, lambda: None)
     return search
 
@@ -64,7 +73,7 @@ def test_probes_leave_the_search_as_it_was(name: str, table: str) -> None:
 
 def test_spectrum_is_that_of_the_matrix() -> None:
     matrix = torch.diag(torch.tensor([3.0, -5.0, 1.0], dtype=torch.float64))
-    assert spectrum(matrix) == pytest.approx({"largest": 3, "smallest": -5, "norm": 5, "trace": -1})
+    assert compute_spectrum(matrix) == pytest.approx({"largest": 3, "smallest": -5, "norm": 5, "trace": -1})
 
 
 def test_spectrum_of_one_batch_is_the_published_quantity() -> None:
@@ -74,8 +83,8 @@ def test_spectrum_of_one_batch_is_the_published_quantity() -> None:
     again = prepared("nasbench201.digits")
     again.net.train()
     batch = PROBES.build("spectrum", {}).batch(again)
-    with kept_buffers(again.net):
-        matrix = hessian(lambda a: again.loss_at(a, batch), again.alphas, ridge=1e-3)
+    with keep_buffers(again.net):
+        matrix = compute_hessian(lambda a: again.loss_at(a, batch), again.alphas, ridge=1e-3)
     assert row["hessian_largest"] == pytest.approx(float(torch.linalg.eigvalsh(matrix)[-1]), rel=1e-5)
     assert np.isnan(row["hessian_largest_sd"])
     mix = PROBES.build("spectrum", {"batches": 1, "of": "mix"}).measure(prepared("nasbench201.digits"), None)
@@ -139,7 +148,7 @@ def test_rank_agreement_is_scipy_s() -> None:
 
 def test_strata_are_drawn_evenly() -> None:
     values = np.append(np.random.default_rng(0).normal(size=1_000), np.nan)
-    rows = stratified(values, 55, 10, np.random.default_rng(1))
+    rows = draw_stratified(values, 55, 10, np.random.default_rng(1))
     assert len(set(rows.tolist())) == 55
     assert not np.isnan(values[rows]).any()
     slices = np.searchsorted(np.quantile(values[:-1], np.arange(0.1, 1, 0.1)), values[rows])
@@ -200,13 +209,13 @@ def test_products_of_matrices(n: int) -> None:
         matrix = basis @ torch.diag(values) @ basis.T
         loss = partial(quadratic, matrix)
         start = torch.randn(n, generator=draw)
-        found = ends(loss, point, start, tolerance=1e-4, ridge=0.25)
-        exact = spectrum(hessian(loss, point, ridge=0.25))
+        found = compute_spectrum_ends(loss, point, start, tolerance=1e-4, ridge=0.25)
+        exact = compute_spectrum(compute_hessian(loss, point, ridge=0.25))
         assert found == pytest.approx({key: exact[key] for key in found}, rel=1e-4)
 
 
 def quadratic(matrix: torch.Tensor, parts: list[torch.Tensor]) -> torch.Tensor:
-    return flat(parts) @ matrix @ flat(parts) / 2
+    return flatten_tensors(parts) @ matrix @ flatten_tensors(parts) / 2
 
 
 def test_no_product_is_computed_twice() -> None:
@@ -216,8 +225,8 @@ def test_no_product_is_computed_twice() -> None:
     for values, most in ((alone, KRYLOV + 1), (torch.linspace(0, 1e-3, n, dtype=torch.float64) - 1, n)):
         basis = torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64))[0]
         loss = partial(quadratic, basis @ torch.diag(values) @ basis.T)
-        products = Products(*slopes_of(loss, [torch.randn(n, generator=draw, dtype=torch.float64)]))
-        found = lanczos(products, torch.randn(n, generator=draw).double().numpy(), 1e-9)
+        products = Products(*differentiate_loss(loss, [torch.randn(n, generator=draw, dtype=torch.float64)]))
+        found = run_lanczos(products, torch.randn(n, generator=draw).double().numpy(), 1e-9)
         assert found == pytest.approx([float(values.min()), float(values.max())], rel=1e-8)
         assert len(products.basis) <= most
 

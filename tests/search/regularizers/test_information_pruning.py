@@ -6,28 +6,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.search.loop import SupernetSearch, cross_entropy
-from harness.search.methods import Method, method
+from harness.search.loop import SupernetSearch, compute_cross_entropy
+from harness.search.methods import Method, build_method
 from harness.search.regularizers import information_pruning
 from harness.search.regularizers.information_pruning import (
     InformationPruning,
-    information,
-    pixel_information,
-    shrunk,
+    compute_information,
+    compute_pixel_information,
+    drop_largest,
 )
-from harness.spaces.blocks.mix import evaluation_mode, kept_buffers
+from harness.spaces.blocks.mix import keep_buffers, use_evaluation_mode
 from harness.spaces.darts.space import FullNone
-from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.space import NASBench201
-from harness.spaces.nasbench201.supernet import MixedEdge
-from harness.testing.contracts import small_search
+from harness.spaces.nasbench201.supernet import NASBench201MixedEdge
+from harness.testing.contracts import make_small_search
 
 SPACE = NASBench201()
 
 
 def searching(space: Any = SPACE, epochs: int = 3, **fields: Any) -> tuple[InformationPruning, SupernetSearch]:
     part = InformationPruning(**fields)
-    return part, small_search(Method(method("darts").searcher, (part,)), space, epochs=epochs)
+    return part, make_small_search(Method(build_method("darts").searcher, (part,)), space, epochs=epochs)
 
 
 def defined(y: Tensor) -> Tensor:
@@ -38,10 +38,10 @@ def defined(y: Tensor) -> Tensor:
 
 def test_information_of_a_pixel_is_by_its_channels_alone() -> None:
     y = torch.randn(2, 5, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(pixel_information(y), defined(y), rtol=1e-12)
+    assert torch.allclose(compute_pixel_information(y), defined(y), rtol=1e-12)
     y[1, :, 2, 3] = 0.7
-    assert pixel_information(y).isnan().nonzero().tolist() == [[1, 2, 3]]
-    assert pixel_information(y[:, :1]).isnan().all()
+    assert compute_pixel_information(y).isnan().nonzero().tolist() == [[1, 2, 3]]
+    assert compute_pixel_information(y[:, :1]).isnan().all()
 
 
 def test_information_is_that_of_the_outputs_of_operations() -> None:
@@ -50,11 +50,11 @@ def test_information_is_that_of_the_outputs_of_operations() -> None:
     search.train_epoch(0, lambda: None)
     buffers = [b.clone() for b in search.net.buffers()]
     mix = [torch.full((6, 5), 0.2)]
-    found = information(search, mix)[0]
+    found = compute_information(search, mix)[0]
     assert all(torch.equal(a, b) for a, b in zip(buffers, search.net.buffers(), strict=True))
     assert search.net.training and search.net.evaluates == "all"
 
-    cells = [[m for m in cell.modules() if isinstance(m, MixedEdge)] for cell in search.net.cells]
+    cells = [[m for m in cell.modules() if isinstance(m, NASBench201MixedEdge)] for cell in search.net.cells]
     heard: dict[tuple[int, int, int], list[Tensor]] = {}
     handles = []
     for cell, edges in enumerate(c for c in cells if c):
@@ -63,7 +63,7 @@ def test_information_is_that_of_the_outputs_of_operations() -> None:
                 own = heard.setdefault((cell, row, option), [])
                 handles.append(operation.register_forward_hook(lambda _m, _x, y, own=own: own.append(defined(y))))
     images = torch.cat([search.images.evaluation(part)[0] for part in ("train", "valid")])
-    with torch.no_grad(), evaluation_mode(search.net), kept_buffers(search.net), search.net.readable():
+    with torch.no_grad(), use_evaluation_mode(search.net), keep_buffers(search.net), search.net.readable():
         for edge in (edge for c in cells for edge in c):
             edge.train()
         for part in images.split(search.training.batch_size):
@@ -84,21 +84,21 @@ def test_the_largest_are_taken_out_and_enough_rows_stay() -> None:
     for _ in range(50):
         values = torch.rand(4, 3, generator=draws)
         candidates = [(row, option) for row in range(4) for option in range(3)]
-        few = shrunk(candidates, values, 2, 5)
+        few = drop_largest(candidates, values, 2, 5)
         taken = [c for c in candidates if c not in few]
         assert len(few) == 7 and min(values[c] for c in taken) >= max(values[c] for c in few)
-        last = shrunk(few, values, 2, 5)
+        last = drop_largest(few, values, 2, 5)
         assert len(last) == len({row for row, _ in last}) == 2
     tied = torch.full((1, 3), float("inf"))
-    assert shrunk([(0, 0), (0, 1), (0, 2)], tied, 1, 1) == [(0, 1), (0, 2)]
-    assert shrunk([(0, 0), (1, 0), (1, 1)], torch.tensor([[9.0, 0], [1, 2]]), 2, 1) == [(0, 0), (1, 0)]
+    assert drop_largest([(0, 0), (0, 1), (0, 2)], tied, 1, 1) == [(0, 1), (0, 2)]
+    assert drop_largest([(0, 0), (1, 0), (1, 1)], torch.tensor([[9.0, 0], [1, 2]]), 2, 1) == [(0, 0), (1, 0)]
 
 
 @pytest.mark.parametrize(
     ("space", "fields", "counts"),
     [
         (SPACE, {}, [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]),
-        (S1(), {}, [3, 3, 2, 2, 1, 1, 1, 1, 1, 1]),
+        (NASBench1Shot1S1(), {}, [3, 3, 2, 2, 1, 1, 1, 1, 1, 1]),
         (FullNone(), {"shrinks": 7, "interval": 1}, [16, 16, 14, 12, 10, 8, 6, 4, 2, 2]),
         (FullNone(), {"shrinks": 7, "interval": 1, "at_once": True}, [16, 16, 2, 2, 2, 2, 2, 2, 2, 2]),
     ],
@@ -110,12 +110,14 @@ def test_shrinks_are_as_published(
     """How many candidates the first choice, or the first node, has after each of ten epochs; all have their 1 / K."""
     draws = torch.Generator().manual_seed(0)
     drawn = {t: torch.rand(space.alpha_shapes[t], generator=draws) for t in space.operation_tensors()}
-    monkeypatch.setattr(information_pruning, "information", lambda *_: drawn)
+    monkeypatch.setattr(information_pruning, "compute_information", lambda *_: drawn)
     part, search = searching(space, 10, **fields)
     rows, options = [0, 1] if space.tensors[0].keeps else [0], space.alpha_shapes[0][1]
     for epoch, count in enumerate(counts):
         part.after_epoch(search, search.moment(epoch))
-        mix = search.constrained(information_pruning.equal(search.searcher.relax(search.alphas), [0]))[0][rows]
+        mix = search.constrained(information_pruning.equalize_operations(search.searcher.relax(search.alphas), [0]))[0][
+            rows
+        ]
         assert (mix > 0).sum() == count
         assert torch.allclose(mix[mix > 0], torch.tensor(1 / options))
         best = drawn[0][rows].masked_fill(mix == 0, 9).argmin(dim=1)
@@ -138,9 +140,9 @@ def test_both_halves_train_the_weights_at_equal_mixing_weights() -> None:
     batches = search.batches(0)
     mix = [torch.full((6, 5), 0.2)]
     expected = [torch.zeros_like(w) for w in search.weights]
-    with kept_buffers(search.net):
+    with keep_buffers(search.net):
         for batch in batches:
-            slopes = torch.autograd.grad(cross_entropy(search.net, mix, batch), search.weights)
+            slopes = torch.autograd.grad(compute_cross_entropy(search.net, mix, batch), search.weights)
             expected = [e + s / 2 for e, s in zip(expected, slopes, strict=True)]
     norm = torch.cat([e.flatten() for e in expected]).norm()
     alphas = [a.detach().clone() for a in search.alphas]

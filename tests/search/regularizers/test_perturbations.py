@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from harness.core.streams import Streams
 from harness.search.regularizers.adversarial import AdversarialPerturbation
 from harness.search.regularizers.auxiliary_skip import AuxiliarySkip
-from harness.search.regularizers.base import Regularizer, onto_simplex
+from harness.search.regularizers.base import Regularizer, project_onto_simplex
 from harness.search.regularizers.beta_decay import BetaDecay
 from harness.search.regularizers.cutout import Cutout
 from harness.search.regularizers.drop_path import DropPath
 from harness.search.regularizers.mean_shift import MeanShift
 from harness.search.regularizers.random_smoothing import RandomSmoothing
-from harness.search.schedules import from_the_first_epoch, until_the_end, until_the_last_epoch
+from harness.search.schedules import interpolate_from_first_epoch, interpolate_until_end, interpolate_until_last_epoch
 from harness.search.steps import Moment, WeightStep
 from harness.spaces.blocks.build import build_supernet
-from harness.spaces.nasbench1shot1.space import S2
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S2
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import RegularizerContract, small_step
+from harness.testing.contracts import RegularizerContract, make_small_step
 
 ROWS = st.lists(st.floats(-2, 2, allow_nan=False, width=32), min_size=2, max_size=7)
 
@@ -44,37 +44,37 @@ class TestAdversarial(RegularizerContract):
 
 
 class TestAdversarialOn1Shot1(RegularizerContract):
-    space = S2()
+    space = NASBench1Shot1S2()
     regularizer = AdversarialPerturbation(random_start=False)
     neutral = AdversarialPerturbation(epsilon=0, epsilon_start=0, random_start=False)
 
 
 @given(ROWS)
 def test_projection_lands_on_the_simplex_and_stays(row: list[float]) -> None:
-    once = onto_simplex(torch.tensor([row], dtype=torch.float64))
+    once = project_onto_simplex(torch.tensor([row], dtype=torch.float64))
     assert once.min() >= 0
     assert once.sum().item() == pytest.approx(1)
-    assert torch.allclose(onto_simplex(once), once)
+    assert torch.allclose(project_onto_simplex(once), once)
 
 
 def test_projection_clamps_before_it_divides() -> None:
     rows = torch.tensor([[0.5, 1.5, -1.0], [-0.3, -0.1, -0.2]], dtype=torch.float64)
     expected = torch.tensor([[1 / 3, 2 / 3, 0], [0, 1, 0]], dtype=torch.float64)
-    assert torch.allclose(onto_simplex(rows), expected)
+    assert torch.allclose(project_onto_simplex(rows), expected)
 
 
 def test_schedule_is_the_published_one() -> None:
-    assert until_the_end(0.03, 0.3, moment(0, 100)) == 0.03
-    assert until_the_end(0.03, 0.3, moment(99, 100)) == pytest.approx(0.2973)
-    assert until_the_last_epoch(0.03, 0.3, moment(99, 100)) == pytest.approx(0.3)
-    assert from_the_first_epoch(0.0, 1.0, moment(0, 4)) == 0.25
+    assert interpolate_until_end(0.03, 0.3, moment(0, 100)) == 0.03
+    assert interpolate_until_end(0.03, 0.3, moment(99, 100)) == pytest.approx(0.2973)
+    assert interpolate_until_last_epoch(0.03, 0.3, moment(99, 100)) == pytest.approx(0.3)
+    assert interpolate_from_first_epoch(0.0, 1.0, moment(0, 4)) == 0.25
 
 
 def test_attack_ascends() -> None:
     """The attacked loss is never below the clean one, and far above what random noise of that size does."""
     gains = []
     for seed in range(6):
-        mix, step = small_step(NASBench201(), seed=seed)
+        mix, step = make_small_step(NASBench201(), seed=seed)
         attacked = AdversarialPerturbation().perturb(mix, step)
         noisy = RandomSmoothing().perturb(mix, step)
         step.net.eval()
@@ -87,7 +87,7 @@ def test_attack_ascends() -> None:
 
 
 def test_attack_that_lowers_the_loss_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    mix, step = small_step(NASBench201())
+    mix, step = make_small_step(NASBench201())
     real = torch.Tensor.sign
     monkeypatch.setattr(torch.Tensor, "sign", lambda self: -real(self))  # a descending attacker
     attacked = AdversarialPerturbation(random_start=False).perturb(mix, step)
@@ -95,7 +95,7 @@ def test_attack_that_lowers_the_loss_is_discarded(monkeypatch: pytest.MonkeyPatc
 
 
 def test_perturbation_before_the_division_is_inside_the_ball() -> None:
-    mix, step = small_step(NASBench201(), epoch=0)  # epsilon 0.03: no entry can leave by clamping alone
+    mix, step = make_small_step(NASBench201(), epoch=0)  # epsilon 0.03: no entry can leave by clamping alone
     (attacked,) = AdversarialPerturbation(random_start=False, steps=1).perturb(mix, step)
     # one sign step is 2 epsilon long and is cut to epsilon; dividing by the row's sum moves it by less than 5 x 0.03
     assert (attacked - mix[0]).abs().max() <= 0.03 * 2.2
@@ -131,21 +131,21 @@ def test_mean_shift_climbs_or_descends_the_loss_by_its_variant() -> None:
     changes = {"official": [], "true": []}  # type: dict[str, list[float]]
     for seed in range(8):
         for variant, found in changes.items():
-            mix, step = small_step(NASBench201(), seed=seed)
+            mix, step = make_small_step(NASBench201(), seed=seed)
             step.net.eval()
             scaled = replace(step, frozen_loss=partial(clearer, step))
             shift = MeanShift(variant=variant, samples=12, epsilon=0.2, epsilon_start=0.2)  # type: ignore[arg-type]
             with torch.no_grad():
-                moved = step.loss([onto_simplex(m) for m in shift.perturb(mix, scaled)])
+                moved = step.loss([project_onto_simplex(m) for m in shift.perturb(mix, scaled)])
                 found.append(float(moved - step.loss(mix)))
     assert sum(changes["official"]) > 0 > sum(changes["true"])
 
 
 def test_one_sample_of_mean_shift_is_a_random_walk() -> None:
     """With one sample the weights cancel, and two rounds add two draws."""
-    mix, step = small_step(NASBench201())
+    mix, step = make_small_step(NASBench201())
     (moved,) = MeanShift(samples=1, epsilon=0.1, epsilon_start=0.1).perturb(mix, step)
-    _, again = small_step(NASBench201())
+    _, again = make_small_step(NASBench201())
     first, second = (again.moment.streams.uniform("alpha-noise", mix[0], -0.1, 0.1) for _ in range(2))
     assert torch.allclose(moved, mix[0] + first + second)
 

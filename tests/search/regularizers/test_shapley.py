@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from harness.search.loop import SupernetSearch
-from harness.search.methods import Method, method
-from harness.search.regularizers.shapley import Shapley, standardised
+from harness.search.methods import Method, build_method
+from harness.search.regularizers.shapley import Shapley, standardize
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import small_search
+from harness.testing.contracts import make_small_search
 
 SPACE = NASBench201()
 
 
 def searching(**fields: Any) -> tuple[Shapley, SupernetSearch]:
     part = Shapley(**fields)
-    return part, small_search(Method(method("darts").searcher, (part,)), SPACE, epochs=4)
+    return part, make_small_search(Method(build_method("darts").searcher, (part,)), SPACE, epochs=4)
 
 
 def test_of_an_additive_accuracy_they_are_its_terms(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_of_an_additive_accuracy_they_are_its_terms(monkeypatch: pytest.MonkeyPa
     part.after_epoch(search, search.moment(1))
     z = (terms - terms.mean()) / terms.std()
     assert torch.allclose(search.alphas[0] - before, 0.5 * z, atol=1e-4)
-    assert standardised(torch.ones(2, 3)).abs().max() == 0
+    assert standardize(torch.ones(2, 3)).abs().max() == 0
 
 
 def test_losses_of_an_order_sum_to_what_there_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.searchers.balenas import BaLeNAS
 from harness.search.state import DROPPED
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import small_search
+from harness.testing.contracts import make_small_search
 from tests.search.searchers.test_darts import Quadratic, step_of
 
 ALPHA = torch.tensor([[0.3, -0.2, 0.9, 0.1]], dtype=torch.float64)
@@ -32,7 +32,7 @@ def test_without_a_width_it_is_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     adam = torch.optim.Adam([theirs], lr=RATE, betas=BETAS, eps=0)
     for _ in range(20):
         searcher.move(step, searcher.gradient(step), optimizer)
-        (theirs.grad,) = method("darts").searcher.gradient(step_of(Quadratic(), [theirs], "train", "valid"))
+        (theirs.grad,) = build_method("darts").searcher.gradient(step_of(Quadratic(), [theirs], "train", "valid"))
         adam.step()
         assert torch.allclose(ours, theirs, rtol=1e-9)
     assert not torch.allclose(ours.detach(), ALPHA, atol=0.05)
@@ -80,7 +80,7 @@ def test_the_gradient_is_that_at_the_draw_and_weights_are_trained_at_the_mean() 
     a = (ALPHA + noise)[0].softmax(dim=0)
     assert torch.allclose(found[0], (torch.diag(a) - torch.outer(a, a)) @ net.c, rtol=1e-12)
 
-    search = small_search(method("balenas"), NASBench201())
+    search = make_small_search(build_method("balenas"), NASBench201())
     search.net.train()
     search.advance(0, 0.01)
     assert torch.equal(search.last_mix[0], search.alphas[0].detach().softmax(dim=-1))

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from harness.core.streams import Streams
 from harness.search.searchers.base import ArchitectureStep, Moment
 from harness.search.searchers.darts import DARTS
-from harness.search.steps import cross_entropy
+from harness.search.steps import compute_cross_entropy
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.supernet import Supernet
-from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.space import NASBench201
 
 
@@ -96,7 +96,7 @@ def test_penalty_is_added() -> None:
 def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool) -> None:
     """Against automatic differentiation through one optimiser step, with a difference step so small that no ReLU or
     pooling maximum changes sides (the published one of 0.01 does cross some in a network this small)."""
-    space, streams = S1(), Streams(1)
+    space, streams = NASBench1Shot1S1(), Streams(1)
     net = build_supernet(space, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64)
     alphas = [
         torch.randn(s, generator=streams["alpha"], dtype=torch.float64).requires_grad_() for s in space.alpha_shapes
@@ -108,14 +108,14 @@ def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool) -> Non
     mix = DARTS().relax(alphas)
     names = [n for n, _ in net.named_parameters()]
     weights = dict(net.named_parameters())
-    loss = cross_entropy(net, mix, train)
+    loss = compute_cross_entropy(net, mix, train)
     gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
     moved = {n: weights[n] - 0.02 * (g + 3e-4 * weights[n]) for n, g in zip(names, gradients, strict=True)}
     logits = torch.func.functional_call(net, moved, (valid[0], mix))
     exact = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, valid[1]), alphas)
     buffers = [b.clone() for b in net.buffers()]
     options = {
-        "loss": cross_entropy,
+        "loss": compute_cross_entropy,
         "learning_rate": 0.02,
         "weight_decay": 3e-4,
         "momentum_buffers": [None] * len(names),
@@ -132,4 +132,4 @@ def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool) -> Non
 
 
 def test_official_preset_moves_the_statistics() -> None:
-    assert S1().presets["official"].finite_difference_moves_bn
+    assert NASBench1Shot1S1().presets["official"].finite_difference_moves_bn

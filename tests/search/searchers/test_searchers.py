@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.search.schedules import until_the_last_epoch
+from harness.search.schedules import interpolate_until_last_epoch
 from harness.search.searchers.a2m import A2M
 from harness.search.searchers.amended import AmendedDARTS
 from harness.search.searchers.base import Moment
@@ -125,7 +125,7 @@ def test_gumbel_gradient_is_straight_through() -> None:
 
 
 def test_temperature_falls_linearly() -> None:
-    assert [until_the_last_epoch(10, 0.1, moment(e, 5)) for e in (0, 2, 4)] == pytest.approx([10, 5.05, 0.1])
+    assert [interpolate_until_last_epoch(10, 0.1, moment(e, 5)) for e in (0, 2, 4)] == pytest.approx([10, 5.05, 0.1])
 
 
 def test_drnas_draws_from_its_dirichlet() -> None:

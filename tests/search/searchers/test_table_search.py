@@ -6,24 +6,24 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
-from harness.search.searchers.bohb import BOHB, choices, of_choices, to_choices
+from harness.search.searchers.bohb import BOHB, build_from_choices, list_choices, to_choices
 from harness.search.searchers.evolution import RegularizedEvolution
 from harness.search.searchers.hyperband import Hyperband
 from harness.search.searchers.local_search import LocalSearch
-from harness.search.searchers.random_search import RandomSearch
+from harness.search.searchers.random_search import RandomSearcher
 from harness.search.searchers.reinforce import Reinforce, score
 from harness.search.searchers.table_search import TableSearch, TableSearcher
 from harness.spaces.base import Space
-from harness.spaces.nasbench1shot1.space import S1
+from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
 from harness.tables.measure import Column, Measure
 from harness.tables.table import Table
 from harness.tables.write import write_table
-from harness.testing.contracts import through_a_file
+from harness.testing.contracts import pass_through_file
 
-TABLES = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": S1()}
-SEARCHERS = (RandomSearch(), RegularizedEvolution(), LocalSearch(), Reinforce(), Hyperband(), BOHB())
+TABLES = {"nasbench201.digits": NASBench201(), "nasbench1shot1.s1.digits": NASBench1Shot1S1()}
+SEARCHERS = (RandomSearcher(), RegularizedEvolution(), LocalSearch(), Reinforce(), Hyperband(), BOHB())
 
 
 def start(searcher: TableSearcher, name: str = "nasbench201.digits", seed: int = 0) -> TableSearch:
@@ -58,7 +58,7 @@ def test_resumed_is_uninterrupted(searcher: TableSearcher) -> None:
     whole, first, second = (start(searcher) for _ in range(3))
     run(whole, 40)
     run(first, 15)
-    second.load_state_dict(through_a_file(first.state_dict()))
+    second.load_state_dict(pass_through_file(first.state_dict()))
     run(second, 25)
     assert second.state_dict() == whole.state_dict()
 
@@ -146,9 +146,9 @@ def on_clock(searcher: TableSearcher, table: Table, epochs: int) -> TableSearch:
 
 
 def test_an_evaluation_costs_its_training_and_one_pass(timed: Table) -> None:
-    search = on_clock(RandomSearch(schedule=12), timed, 9)
+    search = on_clock(RandomSearcher(schedule=12), timed, 9)
     assert (search.spent_s, search.spent_epochs) == (10 * 121, 10 * 12)
-    search = on_clock(RandomSearch(), timed, 9)
+    search = on_clock(RandomSearcher(), timed, 9)
     assert (search.spent_s, search.spent_epochs) == (10 * 2001, 10 * 200)
 
 
@@ -204,11 +204,11 @@ def test_impossible_budgets_are_explained(timed: Table) -> None:
     with pytest.raises(
         HarnessError, match="has no seconds of digits100/x-valid@4: random-search can be given budget_ep"
     ):
-        RandomSearch(budget_s=100).start(space, digits, Streams(0))
+        RandomSearcher(budget_s=100).start(space, digits, Streams(0))
     with pytest.raises(HarnessError, match="does not pay for a single evaluation"):
-        RandomSearch(budget_epochs=3).start(space, digits, Streams(0))
+        RandomSearcher(budget_epochs=3).start(space, digits, Streams(0))
     with pytest.raises(HarnessError, match="has no digits100/x-valid@12"):
-        RandomSearch(schedule=12).start(space, digits, Streams(0))
+        RandomSearcher(schedule=12).start(space, digits, Streams(0))
 
 
 # -- policies and models -------------------------------------------------------------------------------------------
@@ -246,11 +246,11 @@ def test_policy_of_reinforce_settles_on_what_it_is_paid_for(timed: Table) -> Non
 
 @pytest.mark.parametrize("space", TABLES.values(), ids=lambda s: s.name)
 def test_choices_describe_an_architecture(space: Space) -> None:
-    options = choices(space)
+    options = list_choices(space)
     for seed in range(20):
         architecture = space.random(np.random.default_rng(seed))
         taken = {name: options[name][i] for name, i in to_choices(space, architecture, options).items()}
-        assert of_choices(space, taken) == architecture
+        assert build_from_choices(space, taken) == architecture
 
 
 def test_bohb_draws_better_candidates_than_chance() -> None:

@@ -10,11 +10,11 @@ from torch.distributions import MixtureSameFamily, MultivariateNormal
 from torch.distributions.categorical import Categorical
 
 from harness.core.streams import Streams
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.searchers.base import Moment
-from harness.search.searchers.zarts import ZARTS, guided_mean
+from harness.search.searchers.zarts import ZARTS, compute_guided_mean
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import small_search, state_of
+from harness.testing.contracts import make_small_search, state_of
 from tests.search.searchers.test_darts import Quadratic, step_of
 
 SPACE = NASBench201()
@@ -42,9 +42,9 @@ def test_the_mean_is_that_of_the_density_of_the_losses(plain: float) -> None:
     searcher, spread = ZARTS(plain=plain), 0.8
     moves, b = proposals(searcher, spread), torch.tensor([-0.2, 0.1, -0.5], dtype=torch.float64)
     losses = (moves - b).square().sum(dim=1) / 2 / 0.3
-    mean = guided_mean(moves, losses, searcher.log_density(moves, SLOPE, spread))
+    mean = compute_guided_mean(moves, losses, searcher.log_density(moves, SLOPE, spread))
     assert torch.allclose(mean, b, atol=0.02)
-    assert not torch.allclose(guided_mean(moves, losses, torch.zeros(DRAWS)), b, atol=0.05)
+    assert not torch.allclose(compute_guided_mean(moves, losses, torch.zeros(DRAWS)), b, atol=0.05)
 
 
 def test_proposals_are_drawn_from_the_mixture() -> None:
@@ -124,7 +124,7 @@ def test_alpha_rests_and_the_spread_falls() -> None:
 
 def test_an_architecture_step_leaves_the_weights_and_the_other_streams_alone() -> None:
     """The streams of data order and augmentation are where a search by DARTS has them."""
-    search, plain = (small_search(method(name), SPACE) for name in ("zarts", "darts"))
+    search, plain = (make_small_search(build_method(name), SPACE) for name in ("zarts", "darts"))
     for each in (search, plain):
         each.net.train()
     before = [v.clone() for v in state_of(search)[1:]]

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
-from harness.spaces.blocks.derived import Derived, build_derived, size
+from harness.spaces.blocks.derived import Derived, build_derived, measure_size
 from harness.spaces.darts.genotype import Genotype, parse
-from harness.spaces.darts.space import S1, S4, Full
+from harness.spaces.darts.space import DARTSS1, S4, DARTSFull
 from harness.spaces.nasbench201.space import NASBench201
 
 V1 = (
@@ -32,7 +32,7 @@ V2 = (
 @pytest.mark.parametrize(("genotype", "weights", "millions"), [(V1, 3_169_414, 501), (V2, 3_349_342, 528)])
 def test_published_sizes(genotype: str, weights: int, millions: int) -> None:
     """What DARTS' code prints of its own cells ("param size"), and the multiply-adds that papers give of them."""
-    found = size(Full(), Full().parse(genotype), channels=36, cells=20, classes=10, shape=(3, 32, 32))
+    found = measure_size(DARTSFull(), DARTSFull().parse(genotype), channels=36, cells=20, classes=10, shape=(3, 32, 32))
     assert (found[0], round(found[1] / 1e6)) == (weights, millions)
 
 
@@ -94,8 +94,8 @@ def published(net: Any, genotype: Genotype, x: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_published_function(seed: int) -> None:
     """With the cells of the key, whose nodes may be numbered otherwise."""
-    cell = Full().random(np.random.default_rng(seed))
-    net = build(Full(), cell.encoding)
+    cell = DARTSFull().random(np.random.default_rng(seed))
+    net = build(DARTSFull(), cell.encoding)
     x = torch.randn(2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for ours, theirs in zip(net.train()(x), published(net, parse(cell.key), x), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
@@ -108,7 +108,7 @@ def test_cells_that_are_numbered_otherwise_are_one_network() -> None:
     swapped = "('sep_conv_3x3', 2), ('skip_connect', 3), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1)"
     form = "Genotype(normal=[{0}], normal_concat=range(2, 6), reduce=[{0}], reduce_concat=range(2, 6))"
     pair = [form.format(", ".join([*one, rest])), form.format(", ".join([*one[::-1], swapped]))]
-    nets = [build(Full(), text, auxiliary=False).eval() for text in pair]
+    nets = [build(DARTSFull(), text, auxiliary=False).eval() for text in pair]
     x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
     assert torch.equal(*(net(x)[0] for net in nets))
 
@@ -117,7 +117,7 @@ def test_drop_path_drops_all_but_identities() -> None:
     """With all dropped that can be, a cell of identities is left as it was, and one of convolutions is nothing."""
     form = "Genotype(normal=[{0}], normal_concat=range(2, 6), reduce=[{0}], reduce_concat=range(2, 6))"
     for op, kept in (("skip_connect", True), ("max_pool_3x3", False)):
-        net: Any = build(Full(), form.format(", ".join(f"('{op}', {i % 2})" for i in range(8)))).train()
+        net: Any = build(DARTSFull(), form.format(", ".join(f"('{op}', {i % 2})" for i in range(8)))).train()
         net.drop_path = 0.5
         net.draw = lambda _, make: torch.zeros_like(make(torch.Generator()))  # below 0.5: every image
         x = torch.randn(2, 48 // 4, 8, 8, dtype=torch.float64)
@@ -133,14 +133,14 @@ def test_noise_is_drawn_from_a_stream() -> None:
     net.draw = lambda name, make: (asked.append(name), make(torch.Generator().manual_seed(0)))[1]
     assert torch.isfinite(net(torch.randn(1, 3, 32, 32, dtype=torch.float64))[0]).all()
     assert set(asked) == {"noise"}
-    assert size(S4(), cell, channels=4, cells=6, classes=10, shape=(3, 8, 8))[0] > 0
+    assert measure_size(S4(), cell, channels=4, cells=6, classes=10, shape=(3, 8, 8))[0] > 0
 
 
 @pytest.mark.parametrize(
     ("space", "changes", "message"),
     [
-        (S1(), {"shape": (3, 16, 16)}, "made for images of 32 x 32 pixels, not 16 x 16: set recipe.auxiliary=0"),
-        (S1(), {"cells": 2}, "a network of darts.s1 needs at least 3 cells, not 2: set recipe.cells"),
+        (DARTSS1(), {"shape": (3, 16, 16)}, "made for images of 32 x 32 pixels, not 16 x 16: set recipe.auxiliary=0"),
+        (DARTSS1(), {"cells": 2}, "a network of darts.s1 needs at least 3 cells, not 2: set recipe.cells"),
         (NASBench201(), {}, "space nasbench201 names no network to train one architecture with"),
     ],
 )

@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from harness.search.methods import method
+from harness.search.methods import build_method
 from harness.search.regularizers.base import DROPPED
-from harness.search.regularizers.staged_dropping import derived
-from harness.spaces.darts.space import S1, S2, S3, S4
-from harness.testing.contracts import MethodContract, small_search
+from harness.search.regularizers.staged_dropping import derive_limited
+from harness.spaces.darts.space import DARTSS1, DARTSS2, DARTSS3, S4
+from harness.testing.contracts import MethodContract, make_small_search
 
 CHOSEN = [
     ("darts", S4()),
     ("sdarts-adv", S4()),
-    ("darts-minus", S1()),
-    ("pc-darts + sdarts-rs", S2()),
+    ("darts-minus", DARTSS1()),
+    ("pc-darts + sdarts-rs", DARTSS2()),
     ("r-darts-dp", S4()),
-    ("p-darts", S3()),
-    ("lambda-darts", S1()),
-    ("oles", S1()),
-    ("gdas", S3()),
-    ("ms-darts", S2()),
+    ("p-darts", DARTSS3()),
+    ("lambda-darts", DARTSS1()),
+    ("oles", DARTSS1()),
+    ("gdas", DARTSS3()),
+    ("ms-darts", DARTSS2()),
 ]
 
 
@@ -32,7 +32,7 @@ class TestChosenMethods(MethodContract):
 
 def test_noise_has_a_stream_of_its_own() -> None:
     """Draws of another purpose do not move it."""
-    plain, other = (small_search(method(m), S4()) for m in ("darts", "sdarts-rs"))
+    plain, other = (make_small_search(build_method(m), S4()) for m in ("darts", "sdarts-rs"))
     for search in (plain, other):
         search.train_epoch(0, lambda: None)
     assert "alpha-noise" in other.streams.state_dict()
@@ -41,9 +41,9 @@ def test_noise_has_a_stream_of_its_own() -> None:
 
 def test_a_cell_of_nothing_but_skips_has_an_end() -> None:
     """Where every other operation is dropped, there are as many skips as edges, whatever the limit."""
-    space = S2()
+    space = DARTSS2()
     skip = [[options.index(str(space.skip)) for options in choices.options] for choices in space.tensors]
     alphas = [np.full(shape, DROPPED) for shape in space.alpha_shapes]
     for alpha, places in zip(alphas, skip, strict=True):
         alpha[range(len(places)), places] = 0.0
-    assert derived(space, alphas, [2, None]).operations.count(str(space.skip)) == 16
+    assert derive_limited(space, alphas, [2, None]).operations.count(str(space.skip)) == 16

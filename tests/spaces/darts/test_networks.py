@@ -8,12 +8,12 @@ import torch
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
-from harness.measures.hessian import hessian
+from harness.measures.hessian import compute_hessian
 from harness.spaces.base import SPACES
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.blocks.saving import ConvolutionNorm
 from harness.spaces.blocks.supernet import Supernet
-from harness.spaces.darts.depthwise import apart, depthwise, plain, together
+from harness.spaces.darts.depthwise import convolve_depthwise, convolve_plainly, put_together, take_apart
 from tests.spaces.both import Both
 
 SPACE_LIST = ["darts.s1", "darts.s2", "darts.s3", "darts.s4", "darts.full-none", "darts.nasp"]
@@ -40,7 +40,7 @@ def test_same_numbers(name: str, options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["darts.s1", "darts.s2"])
 def test_same_curvature(name: str) -> None:
     pair = both(name)
-    found = [hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
+    found = [compute_hessian(lambda mix, net=net: pair.loss(net, mix), pair.mix) for net in pair.nets]  # type: ignore[misc]
     torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
 
 
@@ -122,11 +122,11 @@ def test_depthwise_gradients_are_those_of_torch(kernel: int, dilation: int, size
     weight = torch.randn(4, 1, kernel, kernel, generator=g, dtype=torch.float64, requires_grad=True)
     found = [
         torch.autograd.grad(y.sin().sum(), (x, weight))
-        for y in (depthwise(x, weight, dilation), plain(x, weight, dilation=dilation))
+        for y in (convolve_depthwise(x, weight, dilation), convolve_plainly(x, weight, dilation=dilation))
     ]
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-13)
-    assert torch.autograd.gradgradcheck(lambda x, w: depthwise(x, w, dilation), (x[:1, :, :2, :2], weight))
+    assert torch.autograd.gradgradcheck(lambda x, w: convolve_depthwise(x, w, dilation), (x[:1, :, :2, :2], weight))
 
 
 def test_a_dilated_convolution_is_an_undilated_one_of_the_quarters() -> None:
@@ -134,5 +134,7 @@ def test_a_dilated_convolution_is_an_undilated_one_of_the_quarters() -> None:
     x = torch.randn(3, 4, 8, 6, generator=g, dtype=torch.float64)
     for kernel in (3, 5):
         weight = torch.randn(4, 1, kernel, kernel, generator=g, dtype=torch.float64)
-        quarters = plain(apart(x), weight, dilation=1)
-        torch.testing.assert_close(together(quarters), plain(x, weight, dilation=2), rtol=1e-12, atol=1e-13)
+        quarters = convolve_plainly(take_apart(x), weight, dilation=1)
+        torch.testing.assert_close(
+            put_together(quarters), convolve_plainly(x, weight, dilation=2), rtol=1e-12, atol=1e-13
+        )

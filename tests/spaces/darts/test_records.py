@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.search.build import build_search
-from harness.testing.conformance import Check, conform, searches
+from harness.testing.conformance import QuantityCheck, conform, searches
 
 RECORDS = {
     "s1": ("darts1", "sdarts_rs"),
@@ -38,4 +38,4 @@ def test_record_by_the_readable_network(records: Path, name: str, monkeypatch: p
 
 def test_decodings(records: Path) -> None:
     (check,) = conform([records / "darts_derivation.json"])
-    assert check == Check("darts_derivation", "architectures of 200 cases", 0.0)
+    assert check == QuantityCheck("darts_derivation", "architectures of 200 cases", 0.0)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.spaces.base import SPACES, enumerable
-from harness.spaces.darts.genotype import Genotype, in_order, isomorph, parse
+from harness.spaces.base import SPACES, require_enumerable
+from harness.spaces.darts.genotype import Genotype, find_isomorph, order_edges, parse
 from harness.spaces.darts.nasp import CHANNELS, NASPCells
-from harness.spaces.darts.operations import operation
-from harness.spaces.darts.space import S1, S2, S3, S4, DARTSSpace, Full, FullNone
+from harness.spaces.darts.operations import build_operation
+from harness.spaces.darts.space import DARTSS1, DARTSS2, DARTSS3, S4, DARTSFull, DARTSSpace, FullNone
 from harness.testing.contracts import SpaceContract
 
 PUBLISHED = (
@@ -22,21 +22,21 @@ PUBLISHED = (
     "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
 )
 """The cell that DARTS' paper trains, as its code writes it."""
-RECORDED = {"darts_s1": S1, "darts_s2": S2, "darts_s3": S3, "darts_s4": S4, "darts_s5": Full}
+RECORDED = {"darts_s1": DARTSS1, "darts_s2": DARTSS2, "darts_s3": DARTSS3, "darts_s4": S4, "darts_s5": DARTSFull}
 
 
 class TestS1(SpaceContract):
-    space = S1()
+    space = DARTSS1()
     probe = 30
 
 
 class TestS2(SpaceContract):
-    space = S2()
+    space = DARTSS2()
     probe = 30
 
 
 class TestS3(SpaceContract):
-    space = S3()
+    space = DARTSS3()
     probe = 30
 
 
@@ -46,7 +46,7 @@ class TestS4(SpaceContract):
 
 
 class TestFull(SpaceContract):
-    space = Full()
+    space = DARTSFull()
     probe = 30
 
 
@@ -62,7 +62,7 @@ class TestNASPCells(SpaceContract):
 
 def test_weights_are_counted_as_the_operations_have_them() -> None:
     for name, count in NASPCells.weights.items():
-        made = operation(name, CHANNELS, 1, affine=False)
+        made = build_operation(name, CHANNELS, 1, affine=False)
         assert sum(weight.numel() for weight in made.parameters()) == count, name
 
 
@@ -84,16 +84,16 @@ def test_two_hundred_published_decodings(records: Path) -> None:
     assert len(cases) == 200
     for case in cases:
         found = RECORDED[case["space"]]().derive([np.asarray(a) for a in case["alphas"]])
-        cells = (in_order(tuple((op, source) for op, source in case[kind])) for kind in ("normal", "reduce"))
+        cells = (order_edges(tuple((op, source) for op, source in case[kind])) for kind in ("normal", "reduce"))
         assert found.encoding == str(Genotype(*cells))
 
 
 def test_a_pasted_cell_is_read() -> None:
-    found = Full().parse(PUBLISHED)
+    found = DARTSFull().parse(PUBLISHED)
     assert found.encoding.startswith("Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0)")
     assert "('skip_connect', 0), ('sep_conv_3x3', 1), ('skip_connect', 0), ('dil_conv_3x3', 2)" in found.encoding
     assert found.operations.count("skip_connect") == 5
-    assert Full().parse(found.encoding) == FullNone().parse(PUBLISHED) == found
+    assert DARTSFull().parse(found.encoding) == FullNone().parse(PUBLISHED) == found
 
 
 def test_numbers_of_inner_nodes_do_not_matter() -> None:
@@ -103,9 +103,9 @@ def test_numbers_of_inner_nodes_do_not_matter() -> None:
     moved = ("sep_conv_5x5", 3), ("skip_connect", 2), ("max_pool_3x3", 0), ("dil_conv_5x5", 2)
     other = ("sep_conv_5x5", 3), ("skip_connect", 2), ("max_pool_3x3", 0), ("dil_conv_5x5", 3)
     one, same, another = (*pairs[0], *pairs[1], *after), (*pairs[1], *pairs[0], *moved), (*pairs[1], *pairs[0], *other)
-    assert isomorph(one) == isomorph(same) != isomorph(another)
-    assert isomorph(isomorph(one)) == isomorph(one)
-    keys = [Full().architecture(Genotype(in_order(c), one)).key for c in (one, same, another)]
+    assert find_isomorph(one) == find_isomorph(same) != find_isomorph(another)
+    assert find_isomorph(find_isomorph(one)) == find_isomorph(one)
+    keys = [DARTSFull().architecture(Genotype(order_edges(c), one)).key for c in (one, same, another)]
     assert keys[0] == keys[1] != keys[2]
 
 
@@ -124,14 +124,14 @@ def test_isomorphs_are_those_of_every_order() -> None:
     rng = np.random.default_rng(0)
     sizes = []
     for _ in range(200):
-        same = renumbered(parse(S2().random(rng).encoding).normal)
+        same = renumbered(parse(DARTSS2().random(rng).encoding).normal)
         sizes.append(len(same))
-        assert {isomorph(cell) for cell in same} == {min(same)}
+        assert {find_isomorph(cell) for cell in same} == {min(same)}
     assert {1, 2} < {*sizes}
 
 
 def test_a_cell_as_mixing_weights_keeps_two_edges_a_node() -> None:
-    for rows in Full().mix(Full().parse(PUBLISHED)):
+    for rows in DARTSFull().mix(DARTSFull().parse(PUBLISHED)):
         assert [rows[a:b].sum() for a, b in ((0, 2), (2, 5), (5, 9), (9, 14))] == [2, 2, 2, 2]
 
 
@@ -141,19 +141,19 @@ def test_none_takes_part_in_the_softmax_alone() -> None:
     for rows in alphas:
         rows[:, 2] = 0.1
         rows[2, 0] = 5.0
-    found = parse(S3().derive(alphas).encoding)
+    found = parse(DARTSS3().derive(alphas).encoding)
     assert found.normal[2:4] == (("sep_conv_3x3", 1), ("sep_conv_3x3", 2))
 
 
 def test_neighbours_are_counted() -> None:
     """Of a node with n inputs and 7 operations: either edge, exchanged for one of 7 (n - 1) - 1."""
-    found = Full().neighbours(Full().parse(PUBLISHED))
+    found = DARTSFull().neighbours(DARTSFull().parse(PUBLISHED))
     assert len(found) == 2 * sum(2 * (7 * (n - 1) - 1) for n in (2, 3, 4, 5))
 
 
 def test_random_cells_are_uniform_over_the_pairs_of_a_node() -> None:
     rng = np.random.default_rng(0)
-    drawn = [parse(S2().random(rng).encoding).normal[2:4] for _ in range(3000)]
+    drawn = [parse(DARTSS2().random(rng).encoding).normal[2:4] for _ in range(3000)]
     counts = [drawn.count(pair) for pair in {*drawn}]
     assert len(counts) == 12
     assert min(counts) > 200
@@ -162,7 +162,7 @@ def test_random_cells_are_uniform_over_the_pairs_of_a_node() -> None:
 
 def test_what_needs_every_cell_is_refused() -> None:
     with pytest.raises(HarnessError, match=r"a census needs every architecture of its space, and darts\.full has too"):
-        enumerable(Full(), "a census")
+        require_enumerable(DARTSFull(), "a census")
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_what_needs_every_cell_is_refused() -> None:
 def test_wrong_genotypes_are_explained(change: tuple[str, str], message: str) -> None:
     assert change[0] in PUBLISHED
     with pytest.raises(HarnessError, match=message):
-        Full().parse(PUBLISHED.replace(*change))
+        DARTSFull().parse(PUBLISHED.replace(*change))
 
 
 def test_an_operation_of_another_edge_is_refused() -> None:
     """S1 has other operations on every edge."""
-    space: DARTSSpace = S1()
+    space: DARTSSpace = DARTSS1()
     found = space.random(np.random.default_rng(0)).encoding
     with pytest.raises(HarnessError, match=r"darts\.s1 has no operation '\w+' between the nodes"):
         space.parse(found.replace("dil_conv_5x5", "dil_conv_3x3").replace("avg_pool", "max_pool").replace("sep", "dil"))

@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
-from harness.measures.hessian import hessian
+from harness.measures.hessian import compute_hessian
 from harness.spaces.blocks.build import build_supernet
-from harness.spaces.blocks.derived import on_meta
+from harness.spaces.blocks.derived import build_on_meta
 from harness.spaces.blocks.sequences import Stretch
-from harness.spaces.recurrent.space import PennTreebank, of_nodes
+from harness.spaces.recurrent.space import PennTreebank, make_space_of_nodes
 from tests.spaces.recurrent.test_space import PUBLISHED
 
-SPACE = of_nodes(4)()
+SPACE = make_space_of_nodes(4)()
 DROPOUT = {
     "words": 0.1,
     "embedded": 0.2,
@@ -83,7 +83,7 @@ def test_same_curvature() -> None:
         net, given = network(implementation), batch()
         with net.readable():
             found.append(
-                hessian(lambda m, net=net, given=given: F.cross_entropy(net(given[0], m), given[1]), [mixing()])
+                compute_hessian(lambda m, net=net, given=given: F.cross_entropy(net(given[0], m), given[1]), [mixing()])
             )
     torch.testing.assert_close(found[0], found[1], rtol=1e-10, atol=1e-12)
 
@@ -138,5 +138,5 @@ def test_a_network_of_several_cells_is_refused() -> None:
 @pytest.mark.parametrize(("words", "channels", "weights"), [(10_000, 850, 22_960_000), (33_278, 700, 33_127_878)])
 def test_published_numbers_of_weights(words: int, channels: int, weights: int) -> None:
     space = PennTreebank()
-    net = on_meta(space, space.parse(PUBLISHED), channels=channels, classes=words)
+    net = build_on_meta(space, space.parse(PUBLISHED), channels=channels, classes=words)
     assert sum(w.numel() for w in net.parameters()) == weights

@@ -13,7 +13,7 @@ from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.base import DATASETS
-from harness.datasets.texts import Text, random_text
+from harness.datasets.texts import Text, draw_text
 from harness.results.frames import Results
 from harness.runs.check import check_study
 from harness.runs.execute import plan, run_all
@@ -21,22 +21,22 @@ from harness.runs.run import execute
 from harness.runs.store import RunFolder
 from harness.runs.study import load_study
 from harness.search.build import build_search
-from harness.search.methods import fits, method, methods
+from harness.search.methods import build_method, fits_space, list_methods
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import Preset
-from harness.spaces.recurrent.space import PennTreebank, of_nodes
-from harness.testing.contracts import state_of, through_a_file
+from harness.spaces.recurrent.space import PennTreebank, make_space_of_nodes
+from harness.testing.contracts import pass_through_file, state_of
 
 CPU = torch.device("cpu")
 SPACE = PennTreebank()
 FITTING = [
     name
-    for name, entry in methods().items()
+    for name, entry in list_methods().items()
     if name != "awd"
     and not entry.alias
-    and isinstance(method(name).searcher, SupernetSearcher)
-    and fits(method(name), SPACE)
+    and isinstance(build_method(name).searcher, SupernetSearcher)
+    and fits_space(build_method(name), SPACE)
 ]
 REFUSED = {
     "pc-darts": "'partial-channels' needs images",
@@ -57,14 +57,14 @@ TRAINING = {
 
 
 def text(rows: int = 5) -> Text:
-    return random_text({"train": 300, "valid": 200, "test": 90}, 9, rows, CPU)
+    return draw_text({"train": 300, "valid": 200, "test": 90}, 9, rows, CPU)
 
 
 def small_search(expression: str, preset: str = "official", **training: Any) -> Any:
-    space = of_nodes(3)()
+    space = make_space_of_nodes(3)()
     search = build_search(
         space,
-        method(expression),
+        build_method(expression),
         channels=4,
         cells=1,
         classes=9,
@@ -90,7 +90,7 @@ def test_searches_resumably(name: str, steps: int | None) -> None:
     """Also where an epoch ends in the middle of the text, and the next one reads on with the state that it left."""
     settings = {"steps_per_epoch": steps}
     whole = train(small_search(f"{name} + awd", **settings), 0, 1)
-    kept = through_a_file(whole.state_dict())
+    kept = pass_through_file(whole.state_dict())
     before = [alpha.detach().clone() for alpha in whole.alphas]
     train(whole, 1, 3)
     resumed = small_search(f"{name} + awd", **settings)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.spaces.recurrent.genotype import isomorph, write
-from harness.spaces.recurrent.space import PennTreebank, of_nodes, of_rows
+from harness.spaces.recurrent.genotype import find_isomorph, write
+from harness.spaces.recurrent.space import PennTreebank, make_space_of_nodes, make_space_of_rows
 from harness.testing.contracts import SpaceContract
 
 PUBLISHED = (
@@ -30,10 +30,10 @@ def test_cells_that_are_numbered_otherwise_are_one() -> None:
     """A node and its successors change places with another one that reads the same state."""
     one = (("tanh", 0), ("relu", 0), ("sigmoid", 1))
     other = (("relu", 0), ("tanh", 0), ("sigmoid", 2))
-    assert isomorph(one) == isomorph(other)
-    assert isomorph(one) != isomorph((("tanh", 0), ("relu", 0), ("sigmoid", 2)))
-    space = of_nodes(3)()
-    assert {space.parse(write(cell)).key for cell in (one, other)} == {write(isomorph(one))}
+    assert find_isomorph(one) == find_isomorph(other)
+    assert find_isomorph(one) != find_isomorph((("tanh", 0), ("relu", 0), ("sigmoid", 2)))
+    space = make_space_of_nodes(3)()
+    assert {space.parse(write(cell)).key for cell in (one, other)} == {write(find_isomorph(one))}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -63,7 +63,7 @@ def test_an_error_says_what_is_wrong_with_a_genotype(text: str, says: str) -> No
 def test_rows_of_the_same_numbers_tie_and_the_first_is_taken() -> None:
     """Whatever the order in which a softmax adds them up."""
     rng = np.random.default_rng(0)
-    space = of_nodes(2)()
+    space = make_space_of_nodes(2)()
     for _ in range(200):
         row = rng.normal(size=5)
         alphas = np.stack([row, row, rng.permutation(row)])
@@ -74,7 +74,7 @@ def test_rows_of_the_same_numbers_tie_and_the_first_is_taken() -> None:
 
 
 def test_how_many_nodes_follows_from_the_edges() -> None:
-    assert of_rows(36) is PennTreebank
-    assert of_rows(15).nodes == 5
+    assert make_space_of_rows(36) is PennTreebank
+    assert make_space_of_rows(15).nodes == 5
     with pytest.raises(HarnessError, match="no recurrent cell has 35 edges"):
-        of_rows(35)
+        make_space_of_rows(35)

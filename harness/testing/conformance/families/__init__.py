@@ -1,1 +1,1 @@
-"""The families of records: a module has `takes(record)` and `replay(record)`."""
+"""The families of records: a module has `can_replay(record)` and `replay(record)`."""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.search.methods import Method, method
+from harness.search.methods import Method, build_method
 from harness.search.searchers.hyperband import Hyperband
 from harness.search.searchers.table_search import TableSearch
 from harness.spaces.base import Space
 from harness.tables.measure import Measure
-from harness.testing.conformance.families.derivation import recorded_space
-from harness.testing.conformance.records import Check, Found, Record
+from harness.testing.conformance.families.derivation import find_recorded_space
+from harness.testing.conformance.records import Found, QuantityCheck, Record
 
 EVOLUTION = "regularized-evolution"
 RUN = ("actions", "log_prob", "reward", "total_cost", "baseline", "alpha_after", "hyper", "best_step", "init/alpha/0")
@@ -44,7 +44,7 @@ class Answers:
         return self.accuracies[len(self.asked) - 1]
 
 
-class Draws:
+class RecordedDraws:
     """A generator that hands out recorded numbers, each from a range of the size that was drawn from."""
 
     def __init__(self, draws: Sequence[Sequence[Any]]) -> None:
@@ -73,28 +73,30 @@ class Actions:
         return 1e9 * np.eye(size[1])[next(self.left)]
 
 
-def takes(record: Record) -> bool:
-    return kind(record) is not None
+def can_replay(record: Record) -> bool:
+    return find_replay(record) is not None
 
 
-def kind(record: Record) -> Any:
+def find_replay(record: Record) -> Any:
     """What replays the record."""
     if record.has("run0/actions"):
-        return policy
+        return replay_policy
     content = record.content if isinstance(record.content, dict) else {}
     first = next(iter(content.get("runs") or content.get("cases") or [{}]))
     if not isinstance(first, dict):
         return None
-    return evolution if "draws" in first else brackets if "max_SH_iter" in first else None
+    return replay_evolution if "draws" in first else replay_brackets if "max_SH_iter" in first else None
 
 
-def replay(record: Record) -> Iterator[Check]:
+def replay(record: Record) -> Iterator[QuantityCheck]:
     found = Found(record)
-    kind(record)(record, found)
+    find_replay(record)(record, found)
     yield from found.checks()
 
 
-def asked(space: Space, chosen: Method, answers: Answers, rng: Any, look: Any = lambda search: None) -> TableSearch:
+def run_table_search(
+    space: Space, chosen: Method, answers: Answers, rng: Any, look: Any = lambda search: None
+) -> TableSearch:
     """A search until its budget is spent; `look` at it after each evaluation."""
     table: Any = answers
     search = TableSearch(chosen.searcher, space, table, rng)
@@ -107,30 +109,30 @@ def asked(space: Space, chosen: Method, answers: Answers, rng: Any, look: Any = 
     return search
 
 
-def evolution(record: Record, found: Found) -> None:
+def replay_evolution(record: Record, found: Found) -> None:
     """Architectures are recorded by the operation of each edge."""
-    space = recorded_space("nasbench201", record)
+    space = find_recorded_space("nasbench201", record)
     choices = np.eye(len(record.meta["ops"]))
     for run in record.content["runs"]:
         told = run["evaluated"]
         fields = {"population": run["population"], "sample": run["sample_size"], "budget_s": run["time_budget"]}
-        chosen = method(EVOLUTION, "official").override({EVOLUTION: fields})
+        chosen = build_method(EVOLUTION, "official").override({EVOLUTION: fields})
         answers = Answers([e["accuracy"] for e in told], [e["cost"] for e in told])
         best: list[str] = []
-        draws: Any = Draws(run["draws"])
-        asked(space, chosen, answers, draws, lambda s, best=best: best.append(s.incumbent.encoding))
+        draws: Any = RecordedDraws(run["draws"])
+        run_table_search(space, chosen, answers, draws, lambda s, best=best: best.append(s.incumbent.encoding))
         names = [space.derive([choices[e["arch"]]]).encoding for e in told]
         found.exactly("architectures asked for", answers.asked == names and not draws.left)
         numbers = [[*np.base_repr(number, len(choices)).zfill(len(told[0]["arch"]))] for number in run["best_so_far"]]
         found.exactly("best so far", best == [space.derive([choices[[int(d) for d in n]]]).encoding for n in numbers])
 
 
-def policy(record: Record, found: Found) -> None:
+def replay_policy(record: Record, found: Found) -> None:
     for number in range(record.meta["runs"]):
         kept = {key: record.arrays[f"run{number}/{key}"] for key in RUN}
-        hyper, space = json.loads(str(kept["hyper"])), recorded_space(record.meta["space"], record)
+        hyper, space = json.loads(str(kept["hyper"])), find_recorded_space(record.meta["space"], record)
         fields = {"rate": hyper["lr"], "decay": hyper["ema_momentum"], "budget_s": hyper["time_budget"]}
-        chosen = method(record.meta["method"], "official").override({record.meta["method"]: fields})
+        chosen = build_method(record.meta["method"], "official").override({record.meta["method"]: fields})
         costs = np.diff(kept["total_cost"], prepend=0.0)
         answers = Answers(kept["reward"], costs)
         logits, steps = [kept["init/alpha/0"]], list[float]()
@@ -141,7 +143,7 @@ def policy(record: Record, found: Found) -> None:
             logits.append(np.array(own["logits"]).reshape(logits[0].shape))
 
         rng = Actions(kept["actions"], logits[0], chosen.searcher.initial)
-        search = asked(space, chosen, answers, rng, look)
+        search = run_table_search(space, chosen, answers, rng, look)
         found.add("baselines", np.array(steps), kept["baseline"])
         found.add("alpha after each step", np.array(logits[1:]), kept["alpha_after"])
         logs = np.array(logits[:-1]) - np.log(np.exp(logits[:-1]).sum(axis=-1, keepdims=True))
@@ -151,7 +153,7 @@ def policy(record: Record, found: Found) -> None:
         found.exactly("best architecture", search.derive().encoding == best)
 
 
-def brackets(record: Record, found: Found) -> None:
+def replay_brackets(record: Record, found: Found) -> None:
     for case in record.content["cases"]:
         own = Hyperband(eta=case["eta"])
         budgets = own.budgets(case["min_budget"], case["max_budget"])

@@ -9,15 +9,15 @@ import torch
 
 from harness.datasets.texts import cut_into_columns, number_words, split_words, stretch_of
 from harness.testing.conformance.languages import PARTS, refuse_unknown
-from harness.testing.conformance.records import Check, Found, Record, Skipped
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     cases = record.content.get("cases") if isinstance(record.content, dict) else None
     return isinstance(cases, list) and all(isinstance(c, dict) and "files" in c for c in cases[:1] or [None])
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
     refuse_unknown(record.meta, ("source", "torch", "space", "seed"))
     found = Found(record)
     for case in record.content["cases"]:
@@ -26,11 +26,11 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
         found.exactly("words", words == case["words"])
         found.exactly("their numbers", {part: n.tolist() for part, n in numbers.items()} == case["ids"])
         for told in case["batches"]:
-            columns(found, numbers[told["split"]], told)
+            check_columns(found, numbers[told["split"]], told)
     yield from found.checks()
 
 
-def columns(found: Found, tokens: torch.Tensor, told: dict[str, Any]) -> None:
+def check_columns(found: Found, tokens: torch.Tensor, told: dict[str, Any]) -> None:
     """A text that is cut into columns, and some stretches of it."""
     rows = cut_into_columns(tokens, told["batch"])
     found.exactly("columns", rows.tolist() == told["rows"])

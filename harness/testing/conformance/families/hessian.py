@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.measures.hessian import hessian, largest_eigenvalue
-from harness.testing.conformance.families.steps import Replay
-from harness.testing.conformance.records import Check, Record, Skipped
-from harness.testing.conformance.searches import recorded
+from harness.measures.hessian import compute_hessian, compute_largest_eigenvalue
+from harness.testing.conformance.families.steps import StepReplay
+from harness.testing.conformance.records import QuantityCheck, Record, Skipped
+from harness.testing.conformance.searches import find_recorded
 
 
-def takes(record: Record) -> bool:
-    return record.has("hessian") and recorded(record) is not None
+def can_replay(record: Record) -> bool:
+    return record.has("hessian") and find_recorded(record) is not None
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
-    replayed = Replay(record)
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
+    replayed = StepReplay(record)
     replayed.forward()
     search, batch = replayed.search, record.batch("step0", "xs", "ys")
     search.net.train()
     with search.net.readable():
-        matrix = hessian(lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=record.meta["arch_wd"])
+        matrix = compute_hessian(
+            lambda alphas: search.loss_at(alphas, batch), search.alphas, ridge=record.meta["arch_wd"]
+        )
     replayed.found.add("Hessian", matrix, record.arrays["hessian/matrix"])
-    replayed.found.add("largest eigenvalue", largest_eigenvalue(matrix), record.arrays["hessian/max_eig"])
+    replayed.found.add("largest eigenvalue", compute_largest_eigenvalue(matrix), record.arrays["hessian/max_eig"])
     yield from replayed.found.checks()

@@ -16,7 +16,7 @@ from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method
 from harness.search.regularizers.base import REGULARIZERS
-from harness.search.schedules import until_the_end
+from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.products import FINITE_DIFFERENCE
 from harness.search.steps import Moment
 from harness.search.training import Training
@@ -27,17 +27,23 @@ from harness.testing.conformance.languages import (
     TERMS,
     add_pass,
     add_statistics,
+    build_text,
     expect,
-    masks_of,
-    queued,
+    lacks_gradient,
+    queue_draws,
+    read_masks,
+    read_regularization,
     refuse_unknown,
-    regularization_of,
     stretch_at,
-    text_of,
-    without_gradient,
 )
-from harness.testing.conformance.records import Check, Found, Record, Skipped
-from harness.testing.conformance.searches import SETTINGS, ReplayedStreams, method_of, recorded, space_of
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
+from harness.testing.conformance.searches import (
+    SETTINGS,
+    ReplayedStreams,
+    build_recorded_method,
+    find_recorded,
+    find_space,
+)
 
 TOLD = (
     "source",
@@ -65,13 +71,13 @@ PERTURBED = {"none": (), "random": ("epsilon",), "pgd_linf": ("epsilon", "steps"
 """The fields of what perturbs the mixing weights, by what records call it."""
 
 
-def takes(record: Record) -> bool:
-    return "ntokens" in record.meta and "bptt" in record.meta and recorded(record) is not None
+def can_replay(record: Record) -> bool:
+    return "ntokens" in record.meta and "bptt" in record.meta and find_recorded(record) is not None
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
     refuse_unknown(record.meta, (*TOLD, *READ))
-    replayed = Replay(record)
+    replayed = LanguageReplay(record)
     replayed.forward()
     for number in range(record.meta["steps"]):
         replayed.step(number)
@@ -79,28 +85,28 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
     yield from replayed.found.checks()
 
 
-class Replay:
+class LanguageReplay:
     """A search that is being replayed."""
 
     def __init__(self, record: Record) -> None:
         self.record, self.streams, self.found = record, ReplayedStreams(), Found(record)
-        self.space = space_of(record)
-        self.text = text_of(record)
+        self.space = find_space(record)
+        self.text = build_text(record)
         self.search = self.search_of(self.space)
         self.search.bind(self.text)
         self.epoch = 0
 
     def method(self) -> Method:
         """The record's method with its settings."""
-        meta, own = self.record.meta, recorded(self.record)
+        meta, own = self.record.meta, find_recorded(self.record)
         assert own is not None
         expect(meta, unrolled=meta["method"].endswith("2") if meta["perturb_alpha"] == "none" else meta["unrolled"])
-        chosen = method_of(self.record, own)
+        chosen = build_recorded_method(self.record, own)
         chosen = chosen.override({chosen.searcher.name: {"order": 2 if meta["unrolled"] else 1}})
         fields = {name for part in chosen.regularizers for name in type(part).model_fields}
         if not {*PERTURBED[meta["perturb_alpha"]]} <= fields or bool(fields) != (meta["perturb_alpha"] != "none"):
             raise HarnessError(f"its method {meta['method']!r} does not perturb by {meta['perturb_alpha']!r}")
-        part = REGULARIZERS.build("awd", regularization_of(meta))
+        part = REGULARIZERS.build("awd", read_regularization(meta))
         return Method(chosen.searcher, (*chosen.regularizers, part))
 
     def search_of(self, space: Space) -> SupernetSearch:
@@ -119,7 +125,7 @@ class Replay:
         )
         settings: dict[str, Any] = {ours: meta[theirs] for ours, theirs in SETTINGS.items()}
         preset = space.presets["official"].model_copy(
-            update={"clip_counts_alpha": meta["clip_includes_alpha"], "last_word_untrained": without_gradient(meta)}
+            update={"clip_counts_alpha": meta["clip_includes_alpha"], "last_word_untrained": lacks_gradient(meta)}
         )
         search = build_search(
             space,
@@ -151,7 +157,7 @@ class Replay:
         """The single train-mode pass at the initial state, which is put back; and the derived cell."""
         record, search, net = self.record, self.search, self.search.net
         before = {name: value.clone() for name, value in net.state_dict().items()}
-        self.streams.queues = masks_of(record, "forward")
+        self.streams.queues = read_masks(record, "forward")
         net.train()
         stretch, rows = stretch_at(record, "forward"), record.tensor("forward/y")
         passed = net.passed(stretch, net.shares(search.searcher.relax(search.alphas)))  # type: ignore[operator]
@@ -168,14 +174,14 @@ class Replay:
             self.epoch = epoch
             search.feed.begin_epoch()
         passes = [f"{prefix}/{part}" for part in ("arch", *(f"unrolled/{p}" for p in UNROLLED))]
-        architecture = queued(*(masks_of(record, each) for each in passes))
+        architecture = queue_draws(*(read_masks(record, each) for each in passes))
         self.streams.queues = {"lengths": [record.tensor(f"{prefix}/bptt_draw")]}
         train, valid = self.batches(prefix)
         if record.meta["unrolled"]:
-            self.streams.queues = queued(architecture)
+            self.streams.queues = queue_draws(architecture)
             self.unrolled(prefix, train, valid)
         noise = {"alpha-noise": record.group(f"{prefix}/noise")}
-        self.streams.queues = queued(architecture, noise, masks_of(record, f"{prefix}/weight"))
+        self.streams.queues = queue_draws(architecture, noise, read_masks(record, f"{prefix}/weight"))
         attack = Attack(search)
         moment = search.moment(epoch - 1)
         self.radius(prefix, moment)
@@ -227,7 +233,7 @@ class Replay:
         """The radius of the perturbation."""
         for part in self.search.regularizers:
             if hasattr(part, "epsilon") and f"{prefix}/epsilon" in self.record.arrays:
-                ours = until_the_end(part.epsilon_start, part.epsilon, moment)  # type: ignore[attr-defined]
+                ours = interpolate_until_end(part.epsilon_start, part.epsilon, moment)  # type: ignore[attr-defined]
                 self.found.add("radii", ours, self.record.arrays[f"{prefix}/epsilon"])
 
     def unrolled(self, prefix: str, train: Any, valid: Any) -> None:

@@ -8,22 +8,22 @@ from typing import get_args
 
 import torch
 
-from harness.search.searchers.fairdarts import FairDARTS, Parsing, parsed
-from harness.testing.conformance.families.derivation import space_of_operations
-from harness.testing.conformance.records import Check, Found, Record, Skipped
+from harness.search.searchers.fairdarts import FairDARTS, Parsing, parse_sigmoids
+from harness.testing.conformance.families.derivation import find_space_of_operations
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
 
 RULES = get_args(Parsing)
 """The first is that of the spaces."""
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     cases = record.content.get("cases") if isinstance(record.content, dict) else None
     return isinstance(cases, list) and all(isinstance(c, dict) and "op_threshold" in c for c in cases[:1] or [None])
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
     names = record.meta["ops"]
-    space = space_of_operations(record)
+    space = find_space_of_operations(record)
     if isinstance(space, Skipped):
         yield space
         return
@@ -32,7 +32,7 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
         alphas = {kind: torch.tensor(case[f"alpha_{kind}"]).double() for kind in ("normal", "reduce")}
         for how in RULES:
             for kind, alpha in alphas.items():
-                ours = parsed(alpha.sigmoid(), names, case["op_threshold"], how)
+                ours = parse_sigmoids(alpha.sigmoid(), names, case["op_threshold"], how)
                 found.exactly(f"cells by {how}", ours == [tuple(edge) for edge in case[how][kind]])
         derived = searcher.derive(space, [a.numpy() for a in alphas.values()])
         told = space.recorded_encoding(json.dumps(case[RULES[0]]))

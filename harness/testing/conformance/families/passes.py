@@ -20,13 +20,13 @@ from harness.testing.conformance.languages import (
     add_pass,
     add_statistics,
     expect,
-    masks_of,
+    lacks_gradient,
+    read_masks,
     refuse_unknown,
     stretch_at,
-    without_gradient,
 )
-from harness.testing.conformance.records import Check, Found, Record, Skipped
-from harness.testing.conformance.searches import ReplayedStreams, space_of
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
+from harness.testing.conformance.searches import ReplayedStreams, find_space
 
 KNOWN = (
     *("source", "torch", "space", "ops", "nodes", "concat", "ntokens", "nhid", "batch", "bptt", "seed", "bn_eps"),
@@ -36,13 +36,13 @@ COUNTED = re.compile(r"(search|derived \((\d+) nodes\)), (\d+) words, (\d+)")
 """How a record names the network whose weights it counts."""
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     return "genotypes" in record.meta and record.has("search")
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
     refuse_unknown(record.meta, KNOWN)
-    found, space = Found(record), space_of(record)
+    found, space = Found(record), find_space(record)
     expect(record.meta, ops=list(space.operations), concat=record.meta["nodes"])
     modes = sorted({key.split("/")[1] for key in record.arrays if re.match(r"search/\w+/loss$", key)})
     for mode in modes:
@@ -50,28 +50,30 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
     for name in record.meta["genotypes"]:
         modes = sorted({k.split("/")[2] for k in record.arrays if re.match(rf"derived/{re.escape(name)}/\w+/loss$", k)})
         for mode in modes:
-            derived_pass(found, name, mode)
+            replay_derived_pass(found, name, mode)
     for told, count in record.meta["parameters"].items():
-        found.exactly("numbers of weights", counted(space, told) == count)
+        found.exactly("numbers of weights", count_weights(space, told) == count)
     yield from found.checks()
 
 
-def probabilities(record: Record, mode: str) -> dict[str, float]:
+def read_probabilities(record: Record, mode: str) -> dict[str, float]:
     """The probabilities of dropout in a pass."""
     told = record.meta["dropout_probabilities"]
     return {field: told[key] for field, key in DROPOUTS.items()} if mode == "dropout" else {}
 
 
-def ready(net: Any, record: Record, prefix: str, mode: str) -> ReplayedStreams:
+def prepare_network(net: Any, record: Record, prefix: str, mode: str) -> ReplayedStreams:
     """Fill a network with recorded weights, and let it take its random numbers from the record."""
     streams = ReplayedStreams()
-    streams.queues = masks_of(record, f"{prefix}/{mode}")
+    streams.queues = read_masks(record, f"{prefix}/{mode}")
     net.draw = lambda name, make: streams.draw(name, make, torch.device("cpu"))
-    net.load_state_dict({name: record.tensor(f"{prefix}/weights/{told(name)}") for name in net.state_dict()})
+    net.load_state_dict(
+        {name: record.tensor(f"{prefix}/weights/{name_published_weight(name)}") for name in net.state_dict()}
+    )
     return streams
 
 
-def told(name: str) -> str:
+def name_published_weight(name: str) -> str:
     """What the published code calls a weight."""
     for pattern, replacement in PUBLISHED_NAMES:
         name = re.sub(pattern, replacement, name)
@@ -81,24 +83,24 @@ def told(name: str) -> str:
 def search_pass(found: Found, space: Space, mode: str) -> None:
     """A pass of the one-shot cell, at its logits or at given mixing weights."""
     record = found.record
-    preset = space.presets["official"].model_copy(update={"last_word_untrained": without_gradient(record.meta)})
-    net: Any = one_shot(
-        space, record.meta["nhid"], record.meta["ntokens"], probabilities(record, mode), preset
+    preset = space.presets["official"].model_copy(update={"last_word_untrained": lacks_gradient(record.meta)})
+    net: Any = build_one_shot(
+        space, record.meta["nhid"], record.meta["ntokens"], read_probabilities(record, mode), preset
     ).double()
     expect(record.meta, bn_eps=net.norm.eps, bn_momentum=net.norm.momentum)
-    streams = ready(net, record, "search", mode)
+    streams = prepare_network(net, record, "search", mode)
     net.train(not mode.startswith("eval"))
     given = mode.endswith("given_mixing")
     start = record.tensor("search/mixing/0" if given else "search/alpha/0").requires_grad_()
     stretch, rows = stretch_at(record, "search"), record.tensor("search/y")
     passed = net.passed(stretch, net.shares([start if given else start.softmax(dim=-1)]))
-    add_pass(found, net, passed, stretch, rows, prefix=f"search/{mode}", told=told, alphas=[start])
+    add_pass(found, net, passed, stretch, rows, prefix=f"search/{mode}", told=name_published_weight, alphas=[start])
     if record.has(f"search/{mode}/bn_after"):
         add_statistics(found, "search: batch-norm statistics", net, f"search/{mode}/bn_after")
     found.exactly("all random numbers are used", not any(streams.queues.values()))
 
 
-def derived_pass(found: Found, name: str, mode: str) -> None:
+def replay_derived_pass(found: Found, name: str, mode: str) -> None:
     """A pass of a derived cell; without dropout in eval mode, too, which has to give the same."""
     record, genotype = found.record, found.record.meta["genotypes"][name]
     cell = tuple((str(operation), int(state)) for operation, state in genotype["recurrent"])
@@ -107,19 +109,19 @@ def derived_pass(found: Found, name: str, mode: str) -> None:
         channels=record.meta["nhid"],
         classes=record.meta["ntokens"],
         put_out=genotype["concat"],
-        last_word_untrained=without_gradient(record.meta),
-        regularization=probabilities(record, mode),
+        last_word_untrained=lacks_gradient(record.meta),
+        regularization=read_probabilities(record, mode),
     ).double()
     rows, prefix = record.tensor(f"derived/{name}/y"), f"derived/{name}"
     for training in (True, False) if mode != "dropout" else (True,):
-        streams = ready(net, record, prefix, mode)
+        streams = prepare_network(net, record, prefix, mode)
         stretch = stretch_at(record, prefix)
         passed = net.train(training).passed(stretch, None)
-        add_pass(found, net, passed, stretch, rows, prefix=f"{prefix}/{mode}", told=told, alphas=[])
+        add_pass(found, net, passed, stretch, rows, prefix=f"{prefix}/{mode}", told=name_published_weight, alphas=[])
         found.exactly("all random numbers are used", not any(streams.queues.values()))
 
 
-def one_shot(space: Space, channels: int, words: int, dropout: dict[str, float], preset: Any) -> Supernet:
+def build_one_shot(space: Space, channels: int, words: int, dropout: dict[str, float], preset: Any) -> Supernet:
     """The one-shot network of a space, uninitialised."""
     net: Supernet = space.networks().readable(
         channels=channels, cells=1, classes=words, image_channels=0, regularization=dropout, **preset.network_options()
@@ -127,14 +129,14 @@ def one_shot(space: Space, channels: int, words: int, dropout: dict[str, float],
     return net
 
 
-def counted(space: Space, told: str) -> int:
+def count_weights(space: Space, told: str) -> int:
     """The weights of the network that a record names."""
     named = COUNTED.match(told)
     if named is None:
         raise HarnessError(f"its {told!r} names no network whose weights can be counted")
     words, channels = int(named[3]), int(named[4])
     with torch.device("meta"):
-        net: nn.Module = one_shot(space, channels, words, {}, space.presets["official"])
+        net: nn.Module = build_one_shot(space, channels, words, {}, space.presets["official"])
         if named[2]:
             net = RecurrentModel(((space.operations[1], 0),) * int(named[2]), channels=channels, classes=words)
     return sum(math.prod(weight.shape) for weight in net.parameters())

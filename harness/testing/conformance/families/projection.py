@@ -9,25 +9,27 @@ import numpy as np
 from torch import Tensor
 
 from harness.search.regularizers.perturbation_selection import PerturbationSelection
-from harness.testing.conformance.families.steps import Replay
-from harness.testing.conformance.records import Check, Record
-from harness.testing.conformance.searches import recorded
+from harness.testing.conformance.families.steps import StepReplay
+from harness.testing.conformance.records import QuantityCheck, Record
+from harness.testing.conformance.searches import find_recorded
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     runs = record.content.get("runs") if isinstance(record.content, dict) else None
-    return (record.has("projection") and recorded(record) is not None) or bool(runs and "stats_acc_loss" in runs[0])
+    return (record.has("projection") and find_recorded(record) is not None) or bool(
+        runs and "stats_acc_loss" in runs[0]
+    )
 
 
-def replay(record: Record) -> Iterator[Check]:
-    return decisions(record) if record.content is not None else whole(record)
+def replay(record: Record) -> Iterator[QuantityCheck]:
+    return replay_decisions(record) if record.content is not None else replay_whole(record)
 
 
-def whole(record: Record) -> Iterator[Check]:
-    replayed, kept = Replay(record), record.arrays
+def replay_whole(record: Record) -> Iterator[QuantityCheck]:
+    replayed, kept = StepReplay(record), record.arrays
     search, found = replayed.search, replayed.found
     (selection,) = (r for r in search.regularizers if isinstance(r, PerturbationSelection))
-    train, valid = (_batches(record, part) for part in ("train", "valid"))
+    train, valid = (_read_batches(record, part) for part in ("train", "valid"))
     rate, taken = selection.rate, iter(range(len(kept["tune/loss"])))
 
     def tune() -> None:
@@ -51,11 +53,11 @@ def whole(record: Record) -> Iterator[Check]:
     yield from found.checks()
 
 
-def _batches(record: Record, part: str) -> list[tuple[Tensor, Tensor]]:
+def _read_batches(record: Record, part: str) -> list[tuple[Tensor, Tensor]]:
     return list(zip(record.tensor(f"{part}/x"), record.tensor(f"{part}/y"), strict=True))
 
 
-def decisions(record: Record) -> Iterator[Check]:
+def replay_decisions(record: Record) -> Iterator[QuantityCheck]:
     """Made-up accuracies and losses, with many ties."""
     runs: list[dict[str, Any]] = record.content["runs"]
     same = []

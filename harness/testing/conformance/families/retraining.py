@@ -12,17 +12,17 @@ from torch import Tensor
 from harness.runs.retraining.language import BEYOND, LEAST, SPREAD, LanguageRecipe
 from harness.runs.retraining.language_fit import LanguageFit
 from harness.spaces.recurrent.derived import RecurrentModel
-from harness.testing.conformance.families.passes import told
+from harness.testing.conformance.families.passes import name_published_weight
 from harness.testing.conformance.languages import (
+    build_text,
     expect,
-    masks_of,
-    queued,
+    lacks_gradient,
+    queue_draws,
+    read_masks,
+    read_regularization,
     refuse_unknown,
-    regularization_of,
-    text_of,
-    without_gradient,
 )
-from harness.testing.conformance.records import Check, Found, Record, Skipped
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
 from harness.testing.conformance.searches import ReplayedStreams
 
 KNOWN = (
@@ -33,14 +33,14 @@ KNOWN = (
 )
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     return "nonmono" in record.meta and record.has("step0")
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
     refuse_unknown(record.meta, KNOWN)
     expect(record.meta, length_sd=SPREAD, length_min=LEAST, max_seq_len_delta=BEYOND, asgd={"t0": 0, "lambd": 0.0})
-    replayed = Replay(record)
+    replayed = RetrainingReplay(record)
     number = 0
     for epoch in range(1, record.meta["epochs"] + 1):
         number = replayed.epoch(epoch, number)
@@ -49,7 +49,7 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
     yield from replayed.found.checks()
 
 
-class Replay:
+class RetrainingReplay:
     """A training that is being replayed."""
 
     def __init__(self, record: Record) -> None:
@@ -63,8 +63,8 @@ class Replay:
             weight_decay=meta["wdecay"],
             gradient_clip=meta["clip"],
             patience=meta["nonmono"],
-            last_word_untrained=without_gradient(meta),
-            **regularization_of(meta),
+            last_word_untrained=lacks_gradient(meta),
+            **read_regularization(meta),
         )
         net = RecurrentModel(
             tuple((str(operation), int(state)) for operation, state in meta["genotype"]["recurrent"]),
@@ -74,9 +74,11 @@ class Replay:
             last_word_untrained=recipe.last_word_untrained,
             regularization=recipe.regularization(),
         ).double()
-        net.load_state_dict({name: record.tensor(f"init/weights/{told(name)}") for name in net.state_dict()})
+        net.load_state_dict(
+            {name: record.tensor(f"init/weights/{name_published_weight(name)}") for name in net.state_dict()}
+        )
         columns = {"valid": meta["eval_batch"], "test": meta["test_batch"]}
-        self.fit = LanguageFit(net, recipe, text_of(record), self.streams, columns)
+        self.fit = LanguageFit(net, recipe, build_text(record), self.streams, columns)
         self.saved: list[int] = []
 
     def epoch(self, epoch: int, number: int) -> int:
@@ -108,7 +110,7 @@ class Replay:
             "lengths": [record.tensor(f"{prefix}/bptt_draw")],
             "spread": [record.tensor(f"{prefix}/length_draw")],
         }
-        return queued(lengths, masks_of(record, prefix))
+        return queue_draws(lengths, read_masks(record, prefix))
 
     def watch(self, prefix: str) -> None:
         """Compare the next step's stretch, and what it leaves, with the recorded ones."""
@@ -145,7 +147,7 @@ class Replay:
 
     def weights(self, quantity: str, values: dict[str, Tensor], prefix: str) -> None:
         for name, value in values.items():
-            self.found.add(quantity, value, self.record.arrays[f"{prefix}/{told(name)}"])
+            self.found.add(quantity, value, self.record.arrays[f"{prefix}/{name_published_weight(name)}"])
 
     def final(self) -> None:
         kept = self.record.arrays

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.search.regularizers.sequential_decisions import SequentialDecisions, empty, strengths
+from harness.search.regularizers.sequential_decisions import SequentialDecisions, compute_strengths, make_empty_memory
 from harness.spaces.base import Space
-from harness.testing.conformance.families.derivation import space_of_operations
-from harness.testing.conformance.records import Check, Found, Record, Skipped
+from harness.testing.conformance.families.derivation import find_space_of_operations
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
 
 KINDS = ("normal", "reduce")
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     runs = record.content.get("runs") if isinstance(record.content, dict) else None
     return isinstance(runs, list) and all(isinstance(r, dict) and "decision_freq" in r for r in runs[:1] or [None])
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
-    space = space_of_operations(record)
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
+    space = find_space_of_operations(record)
     if isinstance(space, Skipped):
         yield space
         return
@@ -35,7 +35,10 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
 
 def search(found: Found, run: dict[str, Any], space: Space) -> None:
     """One run. The logits of decided rows go on moving here, which in a search they do not."""
-    rule, memories = SequentialDecisions(criterion=run["criterion"], history=run["history_size"]), [empty(), empty()]
+    rule, memories = (
+        SequentialDecisions(criterion=run["criterion"], history=run["history_size"]),
+        [make_empty_memory(), make_empty_memory()],
+    )
     for row, *paths in zip(run["rows"], *(run["alpha"][kind] for kind in KINDS), strict=True):
         alphas, since = [torch.tensor(path).double() for path in paths], row["epoch"] - run["warmup_dec_epoch"]
         for kind, choices, alpha, memory in zip(KINDS, space.tensors, alphas, memories, strict=True):
@@ -49,6 +52,6 @@ def search(found: Found, run: dict[str, Any], space: Space) -> None:
             found.exactly("decisions", selected == told["selected"])
             found.exactly("open choices", [r not in taken for r in range(len(alpha))] == told["candidates"])
         every = zip(alphas, (memory["taken"] for memory in memories), space.tensors, strict=True)
-        derived = space.strongest([strengths(*one, space.zero).numpy() for one in every])
+        derived = space.strongest([compute_strengths(*one, space.zero).numpy() for one in every])
         found.exactly("cells", derived.encoding == space.recorded_encoding(json.dumps(row["genotype_force"])))
     found.exactly("last cells", derived.encoding == space.recorded_encoding(json.dumps(run["genotype"])))

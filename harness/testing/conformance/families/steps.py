@@ -9,24 +9,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.datasets.base import Batch
-from harness.testing.conformance.records import Check, Found, Record, Skipped
-from harness.testing.conformance.searches import ReplayedStreams, recorded, search_of, space_of
+from harness.testing.conformance.records import Found, QuantityCheck, Record, Skipped
+from harness.testing.conformance.searches import ReplayedStreams, find_recorded, find_space, search_of
 
 BATCHES = 5
 """Dimensions of images where a step has several batches."""
 NORMS = ("grad_norm", "weight_grad_norm")
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     return (
         any(map(record.has, ("step0", "steps", "forward")))
         and not record.has("hessian")
-        and recorded(record) is not None
+        and find_recorded(record) is not None
     )
 
 
-def replay(record: Record) -> Iterator[Check | Skipped]:
-    replayed = Replay(record)
+def replay(record: Record) -> Iterator[QuantityCheck | Skipped]:
+    replayed = StepReplay(record)
     replayed.more("forward")
     replayed.forward()
     for number in range(record.meta["steps"]):
@@ -35,14 +35,14 @@ def replay(record: Record) -> Iterator[Check | Skipped]:
     yield from replayed.found.checks()
 
 
-class Replay:
+class StepReplay:
     """A record that is being replayed."""
 
     def __init__(self, record: Record) -> None:
-        own = recorded(record)
+        own = find_recorded(record)
         assert own is not None
         self.record, self.own, self.streams, self.found = record, own, ReplayedStreams(), Found(record)
-        self.search = search_of(record, own, space_of(record), self.streams)
+        self.search = search_of(record, own, find_space(record), self.streams)
         self.space = self.search.space
 
     def draws(self, prefix: str) -> dict[str, list[Tensor]]:

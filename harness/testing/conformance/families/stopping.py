@@ -7,24 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from harness.search.clipping import norm_and_scale
-from harness.search.regularizers.operation_stopping import OperationStopping, empty, recorded_fields
-from harness.testing.conformance.records import Check, Found, Record
+from harness.search.clipping import compute_norm_and_scale
+from harness.search.regularizers.operation_stopping import OperationStopping, make_empty_memory, read_recorded_fields
+from harness.testing.conformance.records import Found, QuantityCheck, Record
 
 
-def takes(record: Record) -> bool:
+def can_replay(record: Record) -> bool:
     return record.has("train_grad") and record.has("arch_grad")
 
 
-def replay(record: Record) -> Iterator[Check]:
+def replay(record: Record) -> Iterator[QuantityCheck]:
     """Each step: the validation gradients against the training gradients of the last one, a decision, and new training
     gradients, of which those of operations that are not frozen are clipped together."""
-    (fields,) = recorded_fields(record.meta).values()
+    (fields,) = read_recorded_fields(record.meta).values()
     rule = OperationStopping(**fields, late=True)
     names = [str(name) for name in record.arrays["params"]]
     owners = [int(name.split(".")[0]) for name in names]
     train, valid = ({name: record.tensor(f"{kind}_grad/{name}") for name in names} for kind in ("train", "arch"))
-    memory, found = empty(len(record.arrays["ops"])), Found(record)
+    memory, found = make_empty_memory(len(record.arrays["ops"])), Found(record)
     last: dict[str, torch.Tensor] = {}
     for step in range(record.meta["steps"]):
         groups = [
@@ -33,7 +33,7 @@ def replay(record: Record) -> Iterator[Check]:
         ]
         rule.note(memory, [[(valid[n][step], last[n]) for n in group if n in last] for group in groups])
         new = {n: train[n][step] for n, owner in zip(names, owners, strict=True) if not memory["frozen"][owner]}
-        norm, scale = norm_and_scale(list(new.values()), record.meta["grad_clip"])
+        norm, scale = compute_norm_and_scale(list(new.values()), record.meta["grad_clip"])
         last = {n: g * scale for n, g in new.items()}
         found.add("gradient norms", norm, record.arrays["grad_norm"][step])
         for quantity, ours, theirs in (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.core.errors import did_you_mean
+from harness.core.errors import suggest_names
 from harness.results.load import Finished
 from harness.spaces.base import Space
-from harness.stats.intervals import Floats, mean_of_next
+from harness.stats.intervals import Floats, predict_mean
 from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, state_of
 from harness.verdicts.claims.kinds.final import FEWEST_RUNS
 
@@ -34,19 +34,19 @@ class AtEpoch(RunClaim):
 
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
-        values = at_epoch(runs, self.method, self.quantity, self.epoch)
+        values = collect_at_epoch(runs, self.method, self.quantity, self.epoch)
         n, found = len(values), float(values.mean())
         told = f"{n} run{'s' * (n > 1)} of {runs.name}, after epoch {self.epoch}"
         if n < FEWEST_RUNS:
             few = f"{told}: {found:.4g}; how far one run lies from the next is not known from so few"
             return Verdict("cannot be tested", few, found, n)
-        interval = mean_of_next(values, 1)
+        interval = predict_mean(values, 1)
         inside = interval.low <= self.value <= interval.high
         why = f"{told}: one further run is to be expected between {interval.low:.4g} and {interval.high:.4g}"
         return Verdict(state_of(inside), why, found, n, interval)
 
 
-def at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:
+def collect_at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:
     """A quantity of every seed after an epoch."""
     rows = runs.results.epochs
     rows = rows[(rows["method"] == method) & (rows["epoch"] == epoch)].sort_values("seed")
@@ -55,9 +55,9 @@ def at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:
     if quantity.startswith(WEIGHT):
         if runs.results.space is None:
             raise Undecided(f"the space of {runs.name} is not known")
-        return np.array([weight_of(runs.results.space, a, quantity.removeprefix(WEIGHT)) for a in rows["alphas"]])
+        return np.array([compute_weight(runs.results.space, a, quantity.removeprefix(WEIGHT)) for a in rows["alphas"]])
     if quantity not in rows:
-        raise Undecided(f"{runs.name} has no quantity {quantity!r}: {did_you_mean(quantity, map(str, rows.columns))}")
+        raise Undecided(f"{runs.name} has no quantity {quantity!r}: {suggest_names(quantity, map(str, rows.columns))}")
     values: Floats = rows[quantity].to_numpy(dtype=float)
     if np.isnan(values).any():
         raise Undecided(f"{runs.name} has no {quantity!r} after epoch {epoch}")
@@ -67,7 +67,7 @@ def at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:
 WEIGHT = "weight of "
 
 
-def weight_of(space: Space, logits: Floats, operation: str) -> float:
+def compute_weight(space: Space, logits: Floats, operation: str) -> float:
     """Mean softmax of an operation over all choices of operations. logits: all tensors, flat."""
     if operation not in space.operations:
         raise Undecided(f"the space {space.name} has no operation {operation!r}")

@@ -7,15 +7,15 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from harness.core.text import told_p
-from harness.results.endpoints import endpoints
+from harness.core.text import format_p
+from harness.results.endpoints import compute_endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
 from harness.stats.shift import Shift, shift_of
 from harness.stats.tests import Test
-from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decided
-from harness.verdicts.claims.kinds.final import noise_of
-from harness.verdicts.compare import Pair, compare_two, told_interval
+from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decide_state
+from harness.verdicts.claims.kinds.final import measure_test_noise
+from harness.verdicts.compare import Pair, compare_two, format_interval
 
 
 class LowerError(RunClaim):
@@ -32,7 +32,7 @@ class LowerError(RunClaim):
 
     def pair(self, evidence: Evidence) -> Pair:
         runs = self.decided_by(evidence, self.method, self.against)
-        found = endpoints(runs.results, runs.declared)
+        found = compute_endpoints(runs.results, runs.declared)
         names = (self.method, self.against)
         return compare_two(
             found, runs.declared, names, self.endpoint, multiplier=evidence.multiplier, pairs=evidence.family
@@ -43,10 +43,15 @@ class LowerError(RunClaim):
 
     def check(self, evidence: Evidence) -> Verdict:
         pair = self.pair(evidence)
-        state = decided(pair.state == "lower", pair.state == "higher")
+        state = decide_state(pair.state == "lower", pair.state == "higher")
         runs = self.decided_by(evidence)
         return Verdict(
-            state, pair.verdict, pair.interval.estimate, min(pair.n), pair.interval, noise_of(runs.results.table)
+            state,
+            pair.verdict,
+            pair.interval.estimate,
+            min(pair.n),
+            pair.interval,
+            measure_test_noise(runs.results.table),
         )
 
 
@@ -70,11 +75,11 @@ class QuantityRises(RunClaim):
     def shift(self, evidence: Evidence) -> Shift:
         """From first to last, or from the other method to this one."""
         runs = self.decided_by(evidence, *(m for m in (self.method, self.against) if m))
-        ends = measured(runs, self.method, self.column, "last")
+        ends = collect_measured(runs, self.method, self.column, "last")
         if self.against is None:
-            begins = measured(runs, self.method, self.column, "first")
+            begins = collect_measured(runs, self.method, self.column, "first")
             return shift_of([ends[s] for s in ends], [begins[s] for s in ends], paired=True)
-        others = measured(runs, self.against, self.column, "last")
+        others = collect_measured(runs, self.against, self.column, "last")
         common = sorted(set(ends) & set(others))
         if runs.declared.paired is False or 2 * len(common) < max(len(ends), len(others)):
             return shift_of(list(ends.values()), list(others.values()), paired=False)
@@ -89,7 +94,7 @@ class QuantityRises(RunClaim):
         interval = shift.interval(self.level / evidence.multiplier)
         claimed = "higher" if self.against is None else "lower"
         shown = p <= self.level
-        state = decided(shown and shift.direction == claimed, shown and shift.direction != claimed)
+        state = decide_state(shown and shift.direction == claimed, shown and shift.direction != claimed)
         first, last = np.median(shift.base), np.median(shift.new)
         told = (
             f"goes from {first:.3g} to {last:.3g}"
@@ -98,7 +103,7 @@ class QuantityRises(RunClaim):
         )
         n = min(shift.test.n)
         unit = "runs" if self.against is None else "pairs of runs" if shift.paired else "runs each"
-        moved = f"shift {told_interval(interval, digits=3)}, two-sided {told_p(p)}"
+        moved = f"shift {format_interval(interval, digits=3)}, two-sided {format_p(p)}"
         why = f"{self.column} {told} (medians of {n} {unit}), {moved}"
         if evidence.family > 1:
             why += f" among {evidence.family} tests"
@@ -107,7 +112,7 @@ class QuantityRises(RunClaim):
         return Verdict(state, why, float(last), n)
 
 
-def measured(runs: Finished, method: str, column: str, when: Literal["first", "last"]) -> dict[int, float]:
+def collect_measured(runs: Finished, method: str, column: str, when: Literal["first", "last"]) -> dict[int, float]:
     """A quantity of every seed where it was measured first, or last."""
     rows = runs.results.epochs
     if column not in rows:

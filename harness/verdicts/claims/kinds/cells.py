@@ -8,8 +8,18 @@ from pydantic import Field, field_validator
 from harness.core.seeds import derive_seed
 from harness.stats.intervals import Floats
 from harness.tables.measure import Measure
-from harness.verdicts.claims.base import COMMON, ROUNDING, Claim, Evidence, State, Undecided, Verdict, agrees, state_of
-from harness.verdicts.claims.noise import noise
+from harness.verdicts.claims.base import (
+    COMMON,
+    ROUNDING,
+    Claim,
+    Evidence,
+    State,
+    Undecided,
+    Verdict,
+    agrees_with_published,
+    state_of,
+)
+from harness.verdicts.claims.noise import measure_noise
 
 
 class MeanOfCells(Claim):
@@ -38,14 +48,14 @@ class MeanOfCells(Claim):
         if np.isnan(values).any():
             raise Undecided(f"table {table.name} does not know {self.measure} of all of these cells")
         mean = float(values.mean())
-        agreed = agrees(mean, self.value, self.tolerance)
+        agreed = agrees_with_published(mean, self.value, self.tolerance)
         told = ", ".join(f"#{c} {v:.2f}" for c, v in dict(zip(self.cells, values, strict=True)).items())
         if self.deviation is not None:
             spread = {d: float(values.std(ddof=k)) for k, d in enumerate(DIVISORS) if len(values) > k}
-            fits = {d: agrees(s, self.deviation, self.tolerance) for d, s in spread.items()}
+            fits = {d: agrees_with_published(s, self.deviation, self.tolerance) for d, s in spread.items()}
             agreed = agreed and fits.get(self.protocol.std, any(fits.values()))
             told += "; standard deviation " + " or ".join(f"{s:.2f} ({d})" for d, s in spread.items())
-        spread_of_one, state = noise(table, self.measure), state_of(agreed)
+        spread_of_one, state = measure_noise(table, self.measure), state_of(agreed)
         off = abs(mean - self.value)
         if self.trial is None and self.tolerance < off <= FAR * (spread_of_one or np.inf):
             state, told = (
@@ -107,7 +117,7 @@ class OneCell(Claim):
             alone = ", ".join(f"{n} have {text}" for text, n in each.items())
             nearest = float(np.nanmin(np.where(known.all(axis=0), off.max(axis=0), np.nan)))
             why = f"no cell has all of these values; alone: {alone}; the nearest is {nearest:.2f} away in one of them"
-        spread = noise(table, next(iter(self.values)))
+        spread = measure_noise(table, next(iter(self.values)))
         state: State = "cannot be tested" if len(rows) and not sure else state_of(agreed)
         common = self.share_by_chance(np.stack(list(vectors.values())))
         if not len(rows) and nearest <= FAR * (spread or np.inf):

@@ -8,23 +8,23 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.seeds import derive_seed
-from harness.results.endpoints import endpoints
+from harness.results.endpoints import compute_endpoints
 from harness.runs.preregistration import Failure
-from harness.stats.intervals import Interval, mean_of_next, rate
+from harness.stats.intervals import Interval, predict_mean, rate
 from harness.tables.measure import Measure
 from harness.tables.table import Table
-from harness.verdicts.claims.base import COMMON, Evidence, RunClaim, Undecided, Verdict, decided
-from harness.verdicts.claims.noise import noise
-from harness.verdicts.collapse import base_rate
+from harness.verdicts.claims.base import COMMON, Evidence, RunClaim, Undecided, Verdict, decide_state
+from harness.verdicts.claims.noise import measure_noise
+from harness.verdicts.collapse import compute_base_rate
 
 FEWEST_RUNS = 3
 """From so many runs on there is an interval of further ones that says something."""
 DRAWS = 10_000
 
 
-def noise_of(table: Table | None) -> float | None:
+def measure_test_noise(table: Table | None) -> float | None:
     """The noise of a table's test; None where it is unknown."""
-    return None if table is None else noise(table, str(table.test))
+    return None if table is None else measure_noise(table, str(table.test))
 
 
 class FinalAccuracy(RunClaim):
@@ -52,25 +52,25 @@ class FinalAccuracy(RunClaim):
         if table is None:
             raise Undecided(f"the runs of {runs.name} were looked up in no table")
         measure = Measure.parse(self.measure)
-        found = endpoints(runs.results, runs.declared, measure)
+        found = compute_endpoints(runs.results, runs.declared, measure)
         values = runs.results.scale.value_of(found.values(self.method, "final"))
         n, published = len(values), self.protocol.seeds or 1
         if n < FEWEST_RUNS:
             raise Undecided(f"{n} runs end at {values.mean():.2f} on average: a prediction takes {FEWEST_RUNS}")
-        interval = mean_of_next(values, published)
+        interval = predict_mean(values, published)
         inside = interval.low <= self.value <= interval.high
-        common = share_of_random_means(table, measure, published, interval)
+        common = compute_share_of_random_means(table, measure, published, interval)
         why = (
             f"{n} runs of {runs.name} end at {values.mean():.2f} on average, so that the mean of {published} further "
             f"ones is to be expected between {interval.low:.2f} and {interval.high:.2f}"
         )
         if inside and common > COMMON:
             why += f"; so is that of random cells in {100 * common:.0f} % of all cases, which says nothing of a method"
-        state = decided(inside and common <= COMMON, not inside)
-        return Verdict(state, why, interval.estimate, n, interval, noise(table, self.measure))
+        state = decide_state(inside and common <= COMMON, not inside)
+        return Verdict(state, why, interval.estimate, n, interval, measure_noise(table, self.measure))
 
 
-def share_of_random_means(table: Table, measure: Measure, cells: int, interval: Interval) -> float:
+def compute_share_of_random_means(table: Table, measure: Measure, cells: int, interval: Interval) -> float:
     """How often the mean of so many random cells of a table lies in an interval."""
     values = table.row_values(measure)
     known = values[~np.isnan(values)]
@@ -100,14 +100,14 @@ class CollapsedShare(RunClaim):
         runs = self.decided_by(evidence, self.method)
         changes = {"failure": self.failure, "parameter_free": self.parameter_free, "skips": self.skips}
         declared = runs.declared.model_copy(update=changes)
-        failed, n = endpoints(runs.results, declared).failures(self.method)
+        failed, n = compute_endpoints(runs.results, declared).failures(self.method)
         if not n:
             return Verdict("cannot be tested", f"whether the runs of {runs.name} have collapsed is not known")
         interval = rate(failed, n)
         above, below = interval.low > self.value, interval.high < self.value
-        common = base_rate(runs.results, declared)
+        common = compute_base_rate(runs.results, declared)
         as_random = common.cells > self.value if self.relation == "more than" else common.cells < self.value
-        state = decided(*((above, below) if self.relation == "more than" else (below, above)))
+        state = decide_state(*((above, below) if self.relation == "more than" else (below, above)))
         why = f"{failed} of {n} runs of {runs.name} have collapsed ({self.failure})"
         if state == "cannot be tested":
             why += f", which leaves {100 * interval.low:.0f} to {100 * interval.high:.0f} %"

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from harness.core.text import told_p
-from harness.results.doses import dose_among, ends_of, trend_in, with_doses
+from harness.core.text import format_p
+from harness.results.doses import add_doses, choose_dose, tabulate_ends, test_trend
 from harness.results.load import Finished
 from harness.stats.tests import Test
 from harness.stats.trend import Trend
-from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decided
+from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decide_state
 
 
 class TrendWithDose(RunClaim):
@@ -38,13 +38,13 @@ class TrendWithDose(RunClaim):
         return f"{self.direction} with {self.dose}"
 
     def trend(self, runs: Finished) -> Trend:
-        ends, by = ends_of(runs.results, self.skips), "eigenvalue"
+        ends, by = tabulate_ends(runs.results, self.skips), "eigenvalue"
         if self.dose != "eigenvalue":
-            named, by = dose_among(ends["method"]), "dose"
-            ends = with_doses(ends, self.dose)
+            named, by = choose_dose(ends["method"]), "dose"
+            ends = add_doses(ends, self.dose)
             if ends.empty:
                 raise Undecided(f"the methods of {runs.name} do not say {self.dose!r} in their names, but {named!r}")
-        trend = trend_in(ends[(self.lowest <= ends[by]) & (ends[by] <= self.highest)], self.quantity, by)
+        trend = test_trend(ends[(self.lowest <= ends[by]) & (ends[by] <= self.highest)], self.quantity, by)
         if trend is None:
             raise Undecided(f"{runs.name} has {self.quantity} of fewer than two values of {self.dose}")
         return trend
@@ -58,11 +58,11 @@ class TrendWithDose(RunClaim):
         p = min(1.0, evidence.multiplier * trend.test.p)
         direction = "falls" if trend.gamma < 0 else "rises"
         shown = p <= self.level
-        state = decided(shown and direction == self.direction, shown and direction != self.direction)
+        state = decide_state(shown and direction == self.direction, shown and direction != self.direction)
         many = f"the epoch from which there are {self.skips} skips or more"
         what = {"skips": "skips of the last cell", "onset": many, "eigenvalue": "the largest eigenvalue"}[self.quantity]
         told = f"{what}, by {self.dose}, in {trend.n} runs of {runs.name}"
-        why = f"{told}: gamma = {trend.gamma:.2f}, two-sided {told_p(p)}"
+        why = f"{told}: gamma = {trend.gamma:.2f}, two-sided {format_p(p)}"
         if evidence.family > 1:
             why += f" among {evidence.family} tests"
         return Verdict(state, why, trend.gamma, trend.n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.stats.random_search import chance_of_best
+from harness.stats.random_search import compute_chance_of_best
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 from harness.verdicts.claims.base import (
@@ -14,11 +14,11 @@ from harness.verdicts.claims.base import (
     Evidence,
     Undecided,
     Verdict,
-    agrees,
-    known_values,
+    agrees_with_published,
+    collect_known_values,
     state_of,
 )
-from harness.verdicts.claims.noise import noise
+from harness.verdicts.claims.noise import measure_noise
 
 
 class BestValue(Claim):
@@ -48,16 +48,16 @@ class BestValue(Claim):
     def _verdict(self, found: float, cell: int | None, known: int, table: Table) -> Verdict:
         """The best of a part is a lower bound of the best of all: it can refute a lower value alone."""
         every = table.of_space or len(table)
-        agreed = agrees(found, self.value, self.tolerance) and (self.cell is None or cell == self.cell)
+        agreed = agrees_with_published(found, self.value, self.tolerance) and (self.cell is None or cell == self.cell)
         where = "" if cell is None else f" (#{cell})"
         why, state = f"the best of {known:,} known cells is {found:.4f}{where}", state_of(agreed)
         if known < every:
             state = "not reproduced" if self.value < found - self.tolerance else "cannot be tested"
             why += f"; {every - known:,} are not known, and one of them may be better"
-        return Verdict(state, why, found, known, noise=noise(table, self.measure))
+        return Verdict(state, why, found, known, noise=measure_noise(table, self.measure))
 
 
-class RandomSearch(Claim):
+class RandomSearchClaim(Claim):
     """What random search ends at: mean and standard deviation of `judge` of the best by `select` among `draws` cells.
 
     Computed, not sampled: of cells drawn with replacement, the best has a value of `select` of at most v with
@@ -81,23 +81,25 @@ class RandomSearch(Claim):
 
     def check(self, evidence: Evidence) -> Verdict:
         table = evidence.asked_table()
-        select, judge = known_values(table, self.select), known_values(table, self.judge)
+        select, judge = collect_known_values(table, self.select), collect_known_values(table, self.judge)
         if np.isnan(select).any() or np.isnan(judge).any():
             raise Undecided(f"table {table.name} does not know {self.select} and {self.judge} of every cell")
-        mean, deviation = expected(select, judge, self.draws)
-        agreed = agrees(mean, self.value, self.tolerance)
+        mean, deviation = compute_expected(select, judge, self.draws)
+        agreed = agrees_with_published(mean, self.value, self.tolerance)
         if self.deviation is not None:
-            agreed = agreed and agrees(deviation, self.deviation, self.deviation_tolerance)
-        others = ", ".join(f"{expected(select, judge, n)[0]:.2f} for {n}" for n in (self.draws // 2, self.draws * 2))
+            agreed = agreed and agrees_with_published(deviation, self.deviation, self.deviation_tolerance)
+        others = ", ".join(
+            f"{compute_expected(select, judge, n)[0]:.2f} for {n}" for n in (self.draws // 2, self.draws * 2)
+        )
         why = f"the best by {self.select} of {self.draws} draws has {mean:.2f}±{deviation:.2f} ({others})"
         if not self.draws_published:
             why += "; how many were drawn is not published, and this number was chosen to fit"
         state = state_of(agreed) if self.draws_published else "cannot be tested"
-        return Verdict(state, why, mean, len(table), noise=noise(table, self.judge))
+        return Verdict(state, why, mean, len(table), noise=measure_noise(table, self.judge))
 
 
-def expected(select: np.ndarray, judge: np.ndarray, draws: int) -> tuple[float, float]:
+def compute_expected(select: np.ndarray, judge: np.ndarray, draws: int) -> tuple[float, float]:
     """Mean and standard deviation of `judge` where `select` is highest among so many architectures drawn."""
-    chance = chance_of_best(select, draws)
+    chance = compute_chance_of_best(select, draws)
     mean = float((chance * judge).sum())
     return mean, float(np.sqrt((chance * (judge - mean) ** 2).sum()))
