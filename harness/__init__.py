@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from harness.api.loaded import Runs, load
     from harness.api.studies import plan, run
     from harness.api.verdicts import compare, gate, ledger, plot, rank, report
-    from harness.core.errors import HarnessError
+    from harness.core.errors import HarnessError, InvalidStudyError, MissingDataError
+    from harness.runs.store import DamagedError
     from harness.spaces.base import search_space
     from harness.tables.catalog import open_table
 
 __all__ = [
+    "DamagedError",
     "HarnessError",
+    "InvalidStudyError",
+    "MissingDataError",
     "Runs",
     "__version__",
     "compare",
@@ -44,7 +48,10 @@ __all__ = [
 ]
 
 HOMES = {
+    "DamagedError": "harness.runs.store",
     "HarnessError": "harness.core.errors",
+    "InvalidStudyError": "harness.core.errors",
+    "MissingDataError": "harness.core.errors",
     "Runs": "harness.api.loaded",
     "compare": "harness.api.verdicts",
     "gate": "harness.api.verdicts",

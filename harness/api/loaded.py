@@ -86,11 +86,13 @@ class Runs:
         """
         return self.results.error_by_epoch(measure_of(measure))
 
-    def compare(self, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
+    def compare(
+        self, baseline: str | None = None, endpoint: str | None = None, measure: str | None = None
+    ) -> pd.DataFrame:
         """One row a pair of methods: see `harness.compare`."""
         from harness.api.verdicts import compare
 
-        return compare(self, baseline=baseline, endpoint=endpoint)
+        return compare(self, baseline=baseline, endpoint=endpoint, measure=measure)
 
     def plot(self, name: str = "trajectory", **options: Any) -> Any:
         """A figure: see `harness.plot`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.loaded import Runs
-from harness.core.arguments import check_count, check_path, check_text, check_texts
+from harness.core.arguments import check_count, check_path, check_text, spell_seeds, spell_settings
 from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def plan(
     study: str | Path | Mapping[str, Any],
     *,
-    seeds: str | None = None,
-    settings: Sequence[str] = (),
+    seeds: str | int | Iterable[int] | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
     out: str | Path = DEFAULT_OUT,
 ) -> pd.DataFrame:
     """The runs of a study and which are missing; runs nothing.
 
     Args:
         study: the path of a study file, or a mapping with the same keys.
-        seeds: instead of the study's: "0..9", "3" or "0,2,5..7".
-        settings: changes, each "a.b=value", as `--set` takes them.
+        seeds: instead of the study's: "0..9", 3, range(10) or [0, 2, 5].
+        settings: changes by key, {"training.batch_size": 32}, or as `--set` takes them, ["training.batch_size=32"].
         out: the folder of all studies' runs.
 
     Returns:
@@ -51,8 +51,8 @@ def plan(
 def run(
     study: str | Path | Mapping[str, Any],
     *,
-    seeds: str | None = None,
-    settings: Sequence[str] = (),
+    seeds: str | int | Iterable[int] | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
     out: str | Path = DEFAULT_OUT,
     jobs: int | None = None,
     device: str = "auto",
@@ -61,8 +61,8 @@ def run(
 
     Args:
         study: the path of a study file, or a mapping with the same keys.
-        seeds: instead of the study's: "0..9", "3" or "0,2,5..7".
-        settings: changes, each "a.b=value", as `--set` takes them.
+        seeds: instead of the study's: "0..9", 3, range(10) or [0, 2, 5].
+        settings: changes by key, {"training.batch_size": 32}, or as `--set` takes them, ["training.batch_size=32"].
         out: the folder of all studies' runs; runs that are finished there are kept, interrupted ones go on.
         jobs: runs at a time; one a core, if not said.
         device: "auto", "cpu", "cuda:N", "cuda:0..3" or "cuda:all".
@@ -84,6 +84,6 @@ def resolve_study(study: Any, settings: Any, seeds: Any) -> Study:
     """The study of these arguments."""
     from harness.runs.study import load_study
 
-    changes = check_texts(settings, "settings", "['training.batch_size=32']")
-    chosen = None if seeds is None else check_text(seeds, "seeds", "'0..9'")
+    changes = spell_settings(settings, "settings")
+    chosen = None if seeds is None else spell_seeds(seeds, "seeds")
     return load_study(study if isinstance(study, Mapping) else check_path(study, "study"), changes, chosen)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.api.loaded import Runs, load, measure_of
-from harness.core.arguments import check_path, check_text, check_texts
+from harness.core.arguments import check_names, check_path, check_text
 from harness.core.errors import HarnessError, suggest_names
 from harness.runs.preregistration import Endpoint
 
@@ -23,13 +23,16 @@ def load_runs(source: Source) -> Runs:
     return source if isinstance(source, Runs) else load(check_path(source, "source"))
 
 
-def compare(source: Source, *, baseline: str | None = None, endpoint: str | None = None) -> pd.DataFrame:
+def compare(
+    source: Source, *, baseline: str | None = None, endpoint: str | None = None, measure: str | None = None
+) -> pd.DataFrame:
     """Compare methods with a baseline: one shift with its interval and exact test, effect size, a sentence.
 
     Args:
         source: runs, or a folder of them.
         baseline: the method that all others are compared with; what the study declared, if not said.
         endpoint: "final", "selected", "oracle" or "area"; what the study declared, if not said.
+        measure: "dataset/split@epochs" of the table; its test, if not said.
 
     Returns:
         One row a pair, one number a column; `verdict` is the sentence, `attrs["standing"]` says whether the comparison
@@ -53,17 +56,20 @@ def compare(source: Source, *, baseline: str | None = None, endpoint: str | None
     if baseline is not None:
         changes["pairs"] = ()
     declared = found.declared.model_copy(update=changes)
-    frame = pd.DataFrame([p.numbers() for p in compare_methods(compute_endpoints(found.results, declared), declared)])
+    ends = compute_endpoints(found.results, declared, measure_of(measure))
+    changed |= measure is not None and measure_of(measure) != (found.results.table and found.results.table.test)
+    frame = pd.DataFrame([p.numbers() for p in compare_methods(ends, declared)])
     frame.attrs["standing"] = "exploratory: not what was declared" if changed else found.standing
     return frame
 
 
-def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
+def gate(source: Source, against: str | Path, *, only: str | Sequence[str] = (), **margins: float) -> pd.DataFrame:
     """Whether runs moved from those of a baseline file beyond margins: one row a quantity of each method.
 
     Args:
         source: runs, or a folder of them.
         against: a baseline that `harness gate STUDY --write` wrote.
+        only: these methods and quantities alone, such as ["darts", "error"]; all of them, if not said.
         margins: error, failure, onset, eigenvalue, level, as `harness gate --help` explains them.
 
     Returns:
@@ -79,7 +85,8 @@ def gate(source: Source, against: str | Path, **margins: float) -> pd.DataFrame:
     found = load_runs(source).found
     check_code(found.manifests, found.name)
     baseline = read_baseline(check_path(against, "against"))
-    checks = check(found.results, baseline, build_margins(margins), found.declared)
+    names = check_names(only, "only", "['darts', 'error']")
+    checks = check(found.results, baseline, build_margins(margins), found.declared, names)
     frame = pd.DataFrame([c.numbers() for c in checks])
     frame.attrs["changes"] = list_changes(found.manifests, baseline)
     return frame
@@ -136,7 +143,7 @@ def plot(
     source: Source,
     name: str = "trajectory",
     *,
-    methods: Sequence[str] = (),
+    methods: str | Sequence[str] = (),
     measure: str | None = None,
     to: str | Path | None = None,
     **options: Any,
@@ -163,7 +170,7 @@ def plot(
 
     found = load_runs(source).found
     figure = FIGURES.build(check_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
-    chosen = check_texts(methods, "methods", "['darts', 'gdas']")
+    chosen = check_names(methods, "methods", "['darts', 'gdas']")
     judge = measure_of(measure)
     content = figure.content(
         Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=chosen, measure=judge)

@@ -3,8 +3,11 @@ rest."""
 
 from __future__ import annotations
 
+import json
+import math
+import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,48 @@ def check_texts(value: Any, argument: str, example: str) -> list[str]:
     if found is None or not all(isinstance(each, str) for each in found):
         raise HarnessError(f"{argument} = {brief(value)} is no list of texts: write one, such as {example}")
     return found
+
+
+def check_names(value: Any, argument: str, example: str) -> list[str]:
+    """A list of texts, of one or of anything that gives them."""
+    return [value] if isinstance(value, str) else check_texts(value, argument, example)
+
+
+def spell_seeds(value: Any, argument: str) -> str:
+    """Seeds as a study's file has them: of a text, a whole number, a range, or anything that gives whole numbers."""
+    if isinstance(value, str):
+        return value
+    try:
+        numbers = [operator.index(each) for each in (value if isinstance(value, Iterable) else [value])]
+    except TypeError:
+        numbers = []
+    if not numbers or isinstance(value, bool | bytes):
+        raise HarnessError(f"{argument} = {brief(value)} names no seeds: write '0..9', 3, range(10) or [0, 2, 5]")
+    return ",".join(map(str, numbers))
+
+
+def spell_settings(value: Any, argument: str) -> list[str]:
+    """Changes of a study as `--set` takes them: of such texts, or of a dictionary, nested or with dotted keys."""
+    if not isinstance(value, Mapping):
+        return check_names(value, argument, "{'training.batch_size': 32}")
+    found = []
+    for key, each in value.items():
+        check_text(key, f"a key of {argument}", "'training.batch_size'")
+        if isinstance(each, Mapping) and each:
+            found += [f"{key}.{rest}" for rest in spell_settings(each, argument)]
+            continue
+        plain = each.item() if hasattr(each, "item") else each  # a number of numpy's
+        if not is_setting(plain):
+            raise HarnessError(f"{argument}[{key!r}] is no setting: write a text, number, truth value or list")
+        found.append(f"{key}={json.dumps(plain)}")
+    return found
+
+
+def is_setting(value: Any) -> bool:
+    """Whether a value can stand in a study's file as it stands in JSON."""
+    if isinstance(value, list | tuple):
+        return all(is_setting(each) for each in value)
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def check_count(value: Any, argument: str) -> int:

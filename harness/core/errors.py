@@ -6,12 +6,16 @@ import difflib
 from collections.abc import Iterable
 
 
-class HarnessError(Exception):
+class HarnessError(ValueError):
     """Bad input or a bad environment. The command line prints the sentence and exits with code 2."""
 
 
-class NotHere(HarnessError):
+class MissingDataError(HarnessError):
     """What is published was not fetched yet; the sentence says how."""
+
+
+class InvalidStudyError(HarnessError):
+    """A study that cannot be run as it is written; the sentence names the key."""
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:

@@ -24,6 +24,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         if len(raw) > LARGEST:
             raise HarnessError(f"{path} has more than {LARGEST:,} bytes and is no {what}: check the path")
         return parse_toml(raw.decode())
+    except HarnessError:
+        raise
     except FileNotFoundError:
         raise HarnessError(f"no {what} file at {path}: check the path") from None
     except IsADirectoryError:

@@ -76,6 +76,8 @@ class NpzImages(Dataset):
                 if own and f"{own}_labels" not in archive.files:
                     raise HarnessError(f"{self.path} has {own}_images without {own}_labels: give both, or neither")
                 content = {name: archive[name] for name in wanted}
+        except HarnessError:
+            raise
         except FileNotFoundError:
             raise HarnessError(f"no image file at {self.path}: check the path") from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from harness.core.download import PublishedFile, Say, download
-from harness.core.errors import HarnessError, NotHere, suggest_names
+from harness.core.errors import HarnessError, MissingDataError, suggest_names
 from harness.core.files import cache_folder, digest, digest_once, explain_disk_errors
 from harness.datasets.base import DATASETS, Data, Dataset, Images, Part, StoredImages
 from harness.datasets.pickled import split_halves
@@ -79,11 +79,13 @@ class OfficialDataset(Dataset):
         packed = next(a.file for a in self.archives if name in a.files)
         fetched = f"'harness datasets fetch {self.name}'"
         if self.root:
-            raise NotHere(
-                f"no {name} in {self.root}: name the folder that holds the files of {packed}, or leave out root and "
-                f"get the data by {fetched}"
+            raise MissingDataError(
+                f"no {name} in {self.root}: name the folder that holds the files of {packed}, or leave out root "
+                f"and get the data by {fetched}"
             )
-        raise NotHere(f"no {name} in {self.folder}: get the data by {fetched}, or put the files of {packed} there")
+        raise MissingDataError(
+            f"no {name} in {self.folder}: get the data by {fetched}, or put the files of {packed} there"
+        )
 
     def describe(self) -> dict[str, Any]:
         """The files by their content: `md5` is over their names and MD5s. Those that are not here, where runs are only

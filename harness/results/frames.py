@@ -230,6 +230,8 @@ def read_design(study: Mapping[str, Any]) -> Design | None:
     """The design of a published study, by what its manifest says of it; None where it says nothing."""
     try:
         return Randomness.model_validate(study["randomness"]).laid_out(study["seeds"])
+    except HarnessError:
+        raise
     except (KeyError, ValueError, TypeError):
         return None
 
@@ -300,6 +302,8 @@ def open_named_table(named: dict[str, Any] | None, what: str) -> Table | None:
     if named.get("trained") is not None:
         try:
             return TrainedTable.of_manifest(named)
+        except HarnessError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise HarnessError(f"{what} name a trained table whose description is damaged ({error!r:.100})") from None
     table = open_table(named["name"])

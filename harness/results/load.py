@@ -66,6 +66,8 @@ class Finished:
         if seeds is not None:
             try:
                 results = results.of_seeds(parse_seeds(seeds))
+            except HarnessError:
+                raise
             except ValueError as error:
                 raise HarnessError(str(error)) from None
             if told_seeds := describe_other_runs(name_runs(self.results), name_runs(results)):

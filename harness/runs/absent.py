@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from harness.core.errors import HarnessError, NotHere
+from harness.core.errors import HarnessError, MissingDataError
 from harness.datasets.base import Data, Dataset
 from harness.datasets.official import OfficialDataset
 from harness.runs.retraining.table import build_trained_table
@@ -36,7 +36,7 @@ def load_priceable(
     absent = []
     try:
         study = load_study(source, settings, seeds)
-    except NotHere as missing:
+    except MissingDataError as missing:
         absent.append(str(missing))
         try:
             study = load_study(source, [*settings, f"table={NO_TABLE}"], seeds)
@@ -47,7 +47,7 @@ def load_priceable(
         try:
             for file in dataset.published():
                 dataset.path(file)
-        except NotHere as missing:
+        except MissingDataError as missing:
             absent.append(str(missing))
             noise, table, space = AbsentDataset(of=dataset), study.table, study.runs[0].space
             if isinstance(table, TrainedTable):  # it judges by the same images

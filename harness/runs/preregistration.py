@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.core.errors import HarnessError
 from harness.core.files import explain_disk_errors, write_atomically
 from harness.core.settings import Settings
 
@@ -124,6 +125,8 @@ def read_kept(folder: Path) -> Kept | None:
             return Kept(Declared.model_validate(content["comparison"]))
         runs = {(m, int(seed)): str(name) for m, ids in content["runs"].items() for seed, name in ids.items()}
         return Kept(Declared.model_validate(content["comparison"]), runs)
+    except HarnessError:
+        raise
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
 

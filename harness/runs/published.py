@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.core.errors import HarnessError
 from harness.core.files import hash_bytes, read_file
 from harness.runs.schema import TABLES, Unfit, check_types, check_values
 from harness.runs.store import ANEW, DamagedError, read_first_line
@@ -26,6 +27,8 @@ def read_published_tables(folder: Path, manifest: dict[str, Any]) -> dict[str, p
             if manifest.get("files", {}).get(path.name) not in (None, hash_bytes(content)):
                 raise DamagedError(path, "is not what was published, its SHA-256 differs", ANEW)
             tables[name] = pq.ParquetFile(pa.BufferReader(content)).read()
+        except HarnessError:
+            raise
         except (OSError, ValueError, pa.ArrowException) as error:
             told = error.strerror if isinstance(error, OSError) and error.strerror else read_first_line(error)
             raise DamagedError(path, f"cannot be read ({told})", ANEW) from None

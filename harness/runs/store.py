@@ -337,6 +337,8 @@ def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
     """What a manifest says, sealed or not; `DamagedError` where it says nothing."""
     try:
         content = parse_json(read_file(path))
+    except HarnessError:
+        raise
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else error
         raise DamagedError(path, f"cannot be read ({told})", again) from None
@@ -344,6 +346,8 @@ def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
         raise DamagedError(path, "is no manifest", again)
     try:
         check_manifest(content)
+    except HarnessError:
+        raise
     except ValueError as error:
         of_run = "configuration" in content or "retraining" in content
         raise DamagedError(path, str(error), again if of_run else ANEW) from None

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, InvalidStudyError, MissingDataError
 from harness.core.files import DEFAULT_OUT, hash_bytes, hash_values, serialize_values
 from harness.core.notation import read_toml
 from harness.core.registry import explain
@@ -29,7 +29,7 @@ from harness.runs.code import digest_foreign_code
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import Design, Point, Randomness
 from harness.runs.retraining.table import RetrainingRequest, open_study_table
-from harness.runs.store import RUNNING
+from harness.runs.store import RUNNING, DamagedError
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
@@ -282,11 +282,16 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
-        raise HarnessError(explain(error, f"study {path}", list_known_keys(error))) from None
+        raise InvalidStudyError(explain(error, f"study {path}", list_known_keys(error))) from None
     options = [word for setting in settings for word in ("--set", setting)]
     options += [] if seeds is None else ["--seeds", seeds]
     changes = None if isinstance(source, Mapping) else tuple(options)
-    return replace(expand(file, path), changes=changes)
+    try:
+        return replace(expand(file, path), changes=changes)
+    except (MissingDataError, DamagedError):
+        raise
+    except HarnessError as error:
+        raise InvalidStudyError(str(error)) from error
 
 
 def copy_plain_values(study: Mapping[str, Any]) -> dict[str, Any]:
@@ -363,6 +368,8 @@ def expand(file: StudyFile, source: Path) -> Study:
     else:
         try:
             points = file.randomness.laid_out(file.seeds).points
+        except HarnessError:
+            raise
         except ValueError as error:
             raise HarnessError(f"study {source}: {error}") from None
         runs = tuple(run.at(point) for point in points for run in first.values())

@@ -64,6 +64,8 @@ def parse_literal(text: str) -> Any:
         raise HarnessError(f"a text of {len(text):,} characters is no cell: name one cell")
     try:
         return _evaluate_node(ast.parse(text.strip(), mode="eval").body)
+    except HarnessError:
+        raise
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
     try:  # numbers with spaces between them, as numpy prints them

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from harness.core.arguments import check_path
-from harness.core.errors import HarnessError, NotHere, suggest_names
+from harness.core.errors import HarnessError, MissingDataError, suggest_names
 from harness.core.files import cache_folder
 from harness.spaces.base import SPACES
 from harness.tables.embedding import list_embedded_folders
@@ -51,7 +51,7 @@ def open_table(name: str | Path) -> Table:
     ]:
         told = f"harness tables fetch {makers[0]}, then harness tables add {makers[0]}"
         others = f" (or of {', '.join(makers[1:])})" if len(makers) > 1 else ""
-        raise NotHere(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
+        raise MissingDataError(f"table {name!r} is not here yet; it is made of published files: {told}{others}")
     raise HarnessError(
         f"unknown table {name!r}: {suggest_names(name, known)}; add one with 'harness tables add', "
         f"or name SPACE{SUFFIX} to train what is asked for"

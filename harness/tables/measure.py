@@ -65,6 +65,10 @@ class Measure(NamedTuple):
         return cls(*given)
 
 
+AnyMeasure = Measure | str | tuple[str, str, int]
+"""A measure, as `Measure.of` reads it."""
+
+
 class Column(NamedTuple):
     """One measured column; trial is a seed, or "mean" where the source gives its own mean over trials."""
 

@@ -38,6 +38,8 @@ class OpenedFolder:
             self.test = Measure(*self.info["test"])
             self.name: str = self.info["name"]
             self.fingerprint: str = self.info["fingerprint"]
+        except HarnessError:
+            raise
         except (FileNotFoundError, NotADirectoryError):
             raise HarnessError(f"{folder} holds no table.json: it is no table, or was not fully written") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -22,6 +22,7 @@ from harness.spaces.base import Architecture
 from harness.tables.blocks import find_on_schedule, make_no_trial_error
 from harness.tables.measure import (
     ACCURACY,
+    AnyMeasure,
     Column,
     Cost,
     Floats,
@@ -56,17 +57,20 @@ class Table(OpenedFolder):
     def measures(self) -> list[Measure]:
         return list(self._blocks.of("accuracy").by_measure)
 
-    def trials(self, measure: Measure) -> list[Trial]:
+    def trials(self, measure: AnyMeasure) -> list[Trial]:
         """The trials that the table holds of a measure (an architecture may lack some)."""
+        measure = Measure.of(measure)
         return list(self._blocks.place(measure, "accuracy").of)
 
-    def seeds(self, measure: Measure) -> list[int]:
+    def seeds(self, measure: AnyMeasure) -> list[int]:
         """The single trials among them: means that the source gives are none."""
+        measure = Measure.of(measure)
         return [t for t in self.trials(measure) if isinstance(t, int)]
 
-    def knows_all(self, measure: Measure, trial: Trial = "mean") -> bool:
+    def knows_all(self, measure: AnyMeasure, trial: Trial = "mean") -> bool:
         """Whether the table holds this measure of every architecture of its space: the best of a part is only a lower
         bound, and a share of a part says nothing of the space."""
+        measure = Measure.of(measure)
         return (
             self.complete
             and measure in self.measures
@@ -74,8 +78,9 @@ class Table(OpenedFolder):
             and not np.isnan(self.row_values(measure, trial)).any()
         )
 
-    def role(self, measure: Measure) -> Role:
+    def role(self, measure: AnyMeasure) -> Role:
         """train, validation or test; "validation+test" where the source mixes both."""
+        measure = Measure.of(measure)
         return find_role(measure, self.info.get("roles", {}))
 
     def missing(self) -> dict[Column, int]:
@@ -128,7 +133,7 @@ class Table(OpenedFolder):
     def lookup(
         self,
         what: What,
-        measure: Measure | str | tuple[str, str, int],
+        measure: AnyMeasure,
         trial: Trial | Literal["all"] = "mean",
         *,
         at: int | None = None,
@@ -165,7 +170,7 @@ class Table(OpenedFolder):
 
     def vector(
         self,
-        measure: Measure | str | tuple[str, str, int],
+        measure: AnyMeasure,
         trial: Trial = "mean",
         *,
         at: int | None = None,
@@ -202,9 +207,10 @@ class Table(OpenedFolder):
         return names if None in indices or not indices else np.array(indices, dtype=np.intp)
 
     def row_values(
-        self, measure: Measure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
+        self, measure: AnyMeasure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"
     ) -> Floats:
         """The same as an array in the order of the table's rows, which are no published indices."""
+        measure = Measure.of(measure)
         array, places = self._blocks.find(measure, at, quantity)
         if trial in places.of:
             one: Floats = array[places.of[trial]]
@@ -213,8 +219,9 @@ class Table(OpenedFolder):
             raise make_no_trial_error(self.name, trial, measure, list(places.of))
         return average_known(array[places.seeds])
 
-    def vector_all(self, measure: Measure) -> Floats:
+    def vector_all(self, measure: AnyMeasure) -> Floats:
         """Accuracy in % of every single trial: [seeds, architectures], in row order."""
+        measure = Measure.of(measure)
         array, places = self._blocks.find(measure, None, "accuracy")
         return array[places.seeds]
 
@@ -232,12 +239,13 @@ class Table(OpenedFolder):
         row = self.row(what)
         return list(zip(self.columns, self._blocks.of("accuracy").array[:, row].tolist(), strict=True))
 
-    def optimum(self, measure: Measure, trial: Trial = "mean") -> Optimum:
+    def optimum(self, measure: AnyMeasure, trial: Trial = "mean") -> Optimum:
         """The best accuracy of a measure: of the architectures of which it is known (`knows_all`)."""
+        measure = Measure.of(measure)
         row, accuracy = self._best(measure, trial)
         return Optimum(accuracy, row, self.encoding(row), self.index(row))
 
-    def _best(self, measure: Measure, trial: Trial = "mean") -> tuple[int, float]:
+    def _best(self, measure: AnyMeasure, trial: Trial = "mean") -> tuple[int, float]:
         """The row of the optimum, and its accuracy: without its name, for which an enumerable space is listed."""
         values = self.row_values(measure, trial)
         if np.isnan(values).all():
@@ -245,40 +253,48 @@ class Table(OpenedFolder):
         row = int(np.nanargmin(self.scale.places_of(values)))
         return row, float(values[row])
 
-    def random_median(self, measure: Measure, trial: Trial = "mean") -> float:
+    def random_median(self, measure: AnyMeasure, trial: Trial = "mean") -> float:
         """Median accuracy over the table's architectures: what drawing one at random gives in half of the cases, where
         the table knows all of them (`knows_all`)."""
+        measure = Measure.of(measure)
         values = self.row_values(measure, trial)
         return float(np.median(values[~np.isnan(values)])) if not np.isnan(values).all() else float("nan")
 
-    def references(self, measure: Measure) -> dict[str, float]:
+    def references(self, measure: AnyMeasure) -> dict[str, float]:
         """What a result is to be seen against: the measure's optimum and random median, as error in %; {} where the
         table knows the measure of a part of its space, whose best is no optimum and whose median no random level."""
+        measure = Measure.of(measure)
         if not self.knows_all(measure):
             return {}
         (_, best), median = self._best(measure), self.random_median(measure)
         optimum, drawn = self.scale.error_of(best), self.scale.error_of(median)
         return {"table optimum": optimum, "random architecture (median)": drawn}
 
-    def percentile(self, what: What, measure: Measure, trial: Trial = "mean") -> float:
+    def percentile(self, what: What, measure: AnyMeasure, trial: Trial = "mean") -> float:
         """Share in % of the table's measured architectures that are worse, ties counting half; NaN if missing."""
+        measure = Measure.of(measure)
         places = self.scale.places_of(self.row_values(measure, trial))
         return compute_percentile(-places, -float(places[self.row(what)]))
 
-    def curve_epochs(self, measure: Measure) -> Sequence[int]:
+    def curve_epochs(self, measure: AnyMeasure) -> Sequence[int]:
         """The epochs of a schedule's training curves, ascending."""
+        measure = Measure.of(measure)
         return self._blocks.curve_epochs(measure.epochs)
 
-    def timed(self, measure: Measure) -> bool:
+    def timed(self, measure: AnyMeasure) -> bool:
         """Whether the source gives the seconds of the trainings of a measure."""
+        measure = Measure.of(measure)
         listed = (self.info.get("more") or {}).get("seconds") or []
         return (measure.dataset, "train", measure.epochs) in {Column(*c).measure for c in listed}
 
-    def training_seconds(self, what: What, measure: Measure, trial: Trial = "mean", *, at: int | None = None) -> float:
+    def training_seconds(
+        self, what: What, measure: AnyMeasure, trial: Trial = "mean", *, at: int | None = None
+    ) -> float:
         """Simulated cost of asking for a measure: training until epoch `at` (None: to the end), and one evaluation.
 
         Epochs are taken to be equally long where the source gives no time of that epoch.
         """
+        measure = Measure.of(measure)
         dataset, split, epochs = measure
         train = Measure(dataset, "train", epochs)
         if at is not None and (train, at) in self._blocks.timed:

@@ -101,6 +101,8 @@ def read_baseline(path: Path) -> pd.DataFrame:
         for column in ("seed", "epoch"):  # a row without would be one of no run, and compared with none
             if not (rows[column] % 1 == 0).all():
                 raise ValueError(f"its column {column} holds what is no whole number")
+    except HarnessError:
+        raise
     except FileNotFoundError:
         raise HarnessError(
             f"there is no baseline at {path}: write one with harness gate STUDY --write {path}"

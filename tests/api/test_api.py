@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -180,11 +181,11 @@ def test_an_argument_that_is_none_is_named(odd: Any, tmp_path: Path, monkeypatch
 
 def test_arguments_that_are_named() -> None:
     nothing: Any = None
-    text: Any = "epochs=1"
+    number: Any = 5
     for call, told in (
         (lambda: harness.run(STUDY, jobs=0), "jobs = 0 is no count: write a whole number from 1"),
         (lambda: harness.load(nothing), "folder = None is no path: write a text or a pathlib.Path"),
-        (lambda: harness.plan(STUDY, settings=text), "settings = 'epochs=1' is no list of texts"),
+        (lambda: harness.plan(STUDY, settings=number), "settings = 5 is no list of texts"),
         (lambda: harness.plan(STUDY | {"methods": (m for m in ())}), "study methods = <generator"),
         (lambda: harness.open_table(nothing), "name = None is no path"),
     ):
@@ -207,3 +208,79 @@ def test_a_public_name_is_no_folder() -> None:
 
     assert callable(harness.report) and harness.report.__name__ == "report"
     assert sys.modules["harness.report.build"].build is not None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "names"),
+    [
+        (3, [3]),
+        (range(2), [0, 1]),
+        ([0, 5], [0, 5]),
+        (np.array([4, 7]), [4, 7]),
+        (np.int64(2), [2]),
+        ("0,2..3", [0, 2, 3]),
+    ],
+)
+def test_seeds_are_said_in_any_form(seeds: Any, names: list[int], tmp_path: Path) -> None:
+    study = tomllib.loads(SMALL_STUDY) | {"methods": ["darts"]}
+    assert harness.plan(study, seeds=seeds, out=tmp_path)["seed"].tolist() == names
+
+
+@pytest.mark.parametrize("seeds", [True, [], None.__class__, [0.5], b"0", {"a": 1}])
+def test_what_names_no_seeds_is_refused(seeds: Any, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"seeds = .* names no seeds: write '0..9', 3, range"):
+        harness.plan(tomllib.loads(SMALL_STUDY), seeds=seeds, out=tmp_path)
+
+
+def test_settings_are_a_dictionary_or_texts(tmp_path: Path) -> None:
+    study = tomllib.loads(SMALL_STUDY) | {"methods": ["darts"]}
+    texts = ["training.batch_size=6", 'dataset.name="digits100"', "methods.darts.darts.order=2", "epochs=3"]
+    nested = {
+        "training": {"batch_size": np.int64(6)},
+        "dataset.name": "digits100",
+        "methods": {"darts": {"darts": {"order": 2}}},
+    }
+    plans = [harness.plan(study, settings=s, out=tmp_path) for s in (texts, nested | {"epochs": 3}, "epochs=3")]
+    assert plans[0]["folder"].tolist() == plans[1]["folder"].tolist() != plans[2]["folder"].tolist()
+    with pytest.raises(
+        HarnessError, match=r"settings\['epochs'\] is no setting: write a text, number, truth value or list"
+    ):
+        harness.plan(study, settings={"epochs": None}, out=tmp_path)
+
+
+def test_errors_are_value_errors_of_their_own_kinds(tmp_path: Path) -> None:
+    study = tomllib.loads(SMALL_STUDY)
+    with pytest.raises(harness.InvalidStudyError, match="has no key 'epoch': did you mean 'epochs'"):
+        harness.plan(study | {"epoch": 3})
+    with pytest.raises(harness.InvalidStudyError, match="'dartz'"):
+        harness.plan(study | {"methods": ["dartz"]})
+    with pytest.raises(harness.MissingDataError, match="is not here yet"):
+        harness.open_table("nasbench1shot1.s1")
+    assert issubclass(harness.HarnessError, ValueError)
+    for kind in (harness.DamagedError, harness.InvalidStudyError, harness.MissingDataError):
+        assert issubclass(kind, harness.HarnessError)
+
+
+def test_a_measure_is_a_text_wherever_one_is_taken() -> None:
+    table = harness.open_table("nasbench201.digits")
+    text, parts = str(table.test), tuple(table.test)
+    best = table.optimum(text)
+    assert best == table.optimum(table.test) == table.optimum(parts)
+    assert table.random_median(text) == table.random_median(table.test)
+    assert table.percentile(np.int64(7), text) == table.percentile(7, table.test)
+    assert table.lookup(best.encoding, text) == pytest.approx(best.accuracy_pct)
+    assert table.trials(text) == table.trials(table.test) and table.seeds(text) == table.seeds(table.test)
+    assert table.references(text) == table.references(table.test) and table.knows_all(text)
+    assert (table.row_values(text) == table.row_values(table.test)).all()
+    assert table.role(text) == table.role(table.test) and table.timed(text) == table.timed(table.test)
+    with pytest.raises(HarnessError, match="is no measure: write dataset/split@epochs"):
+        table.optimum("x-test")
+
+
+def test_comparisons_take_a_measure_and_gates_a_part(tmp_path: Path) -> None:
+    runs = harness.load(PUBLISHED)
+    assert runs.table is not None
+    usual = runs.compare()
+    other = runs.compare(measure=str(runs.table.validation))
+    assert not usual["shift"].equals(other["shift"]) and other.attrs["standing"].startswith("exploratory")
+    assert runs.compare(measure=str(runs.table.test)).equals(usual)

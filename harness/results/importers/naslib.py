@@ -171,6 +171,8 @@ def is_log(path: Path) -> bool:
     """Whether a file holds NASLib's lists."""
     try:
         return len(read_parts(path)[1]) > 0
+    except HarnessError:
+        raise
     except (OSError, EOFError, ValueError, TypeError, KeyError, StopIteration):
         return False
 
@@ -216,6 +218,8 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         told, log = read_parts(path)
         log = log | {"arch_eval": log.get("arch_eval") or []}
         lengths = {len(log[k]) for k in ("arch_eval", *LISTS) if log.get(k)}
+    except HarnessError:
+        raise
     except StopIteration:
         raise HarnessError(f"{path} has no list 'arch_eval': it names no architecture to look up") from None
     except (OSError, EOFError, ValueError, TypeError, AttributeError) as error:

@@ -59,6 +59,8 @@ def read_cells(value: dict[Any, Any]) -> dict[str, Any] | None:
         if any(pattern.fullmatch(key) for key in keys):
             try:
                 return reader({key: given[key] for key in keys})
+            except HarnessError:
+                raise
             except (KeyError, ValueError, TypeError, IndexError):
                 return None
     return None

@@ -59,6 +59,8 @@ def parse(text: str, nodes: int) -> Cell:
         cell = ast.literal_eval(values.pop("recurrent"))
         if values:
             raise ValueError("something else")
+    except HarnessError:
+        raise
     except (SyntaxError, ValueError, AttributeError, KeyError, TypeError, RecursionError, MemoryError):
         raise HarnessError(f"{text!r} is no genotype of a recurrent cell: write it as {describe_form(nodes)}") from None
     if not (isinstance(cell, list | tuple) and len(cell) == nodes and all(map(is_edge, cell))):

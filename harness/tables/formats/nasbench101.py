@@ -127,6 +127,8 @@ def read_trainings(path: Path, say: Say) -> Trainings:
             evaluations, parameters = parse_metrics(base64.b64decode(packed, validate=True))
             check(key, epochs, evaluations)
             found.add(key, epochs, evaluations[1:], parameters)
+        except HarnessError:
+            raise
         except (ValueError, TypeError, binascii.Error) as error:
             raise HarnessError(f"{path}, record {number}: it is no training of NAS-Bench-101 ({error})") from None
         if number % REPORT_EVERY == 0:

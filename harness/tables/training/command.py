@@ -122,6 +122,8 @@ def load_trial(folder: Path, groups: list[list[Spec]], trial: int) -> NDArray[np
                 if content["specs"].tolist() != [json.dumps(spec) for spec in stack]:
                     raise HarnessError(f"{path} holds other cells than stack {number}: train into an empty folder")
                 parts.append(content["curves"])
+        except HarnessError:
+            raise
         except FileNotFoundError:
             raise HarnessError(f"{path} is not trained yet: run every share first") from None
         except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:

@@ -20,7 +20,7 @@ from harness.core.files import hash_bytes, hash_values
 from harness.datasets.base import DATASETS, Dataset
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.blocks import Block, Blocks
-from harness.tables.measure import ACCURACY, SCALES, Column, Measure, Scale
+from harness.tables.measure import ACCURACY, SCALES, AnyMeasure, Column, Measure, Scale
 from harness.tables.opened import What
 from harness.tables.table import Table
 from harness.tables.training.recipe import DATASET, SPLITS, TableRecipe
@@ -122,7 +122,7 @@ class TrainedTable(Table):
     def encoding(self, row: int) -> str:
         return self._known[row]
 
-    def references(self, measure: Measure) -> dict[str, float]:
+    def references(self, measure: AnyMeasure) -> dict[str, float]:
         """Nothing: the optimum is unknown."""
         return {}
 
