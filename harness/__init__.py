@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 from harness.core.version import __version__
 
 if TYPE_CHECKING:
-    from harness.api.loaded import Runs, load
+    from harness.api.runs import Runs, compare, gate, ledger, load, plot, rank, report
     from harness.api.studies import plan, run
-    from harness.api.verdicts import compare, gate, ledger, plot, rank, report
     from harness.core.errors import HarnessError, InvalidStudyError, MissingDataError
     from harness.runs.store import DamagedError
     from harness.spaces.base import search_space
@@ -52,16 +51,16 @@ HOMES = {
     "HarnessError": "harness.core.errors",
     "InvalidStudyError": "harness.core.errors",
     "MissingDataError": "harness.core.errors",
-    "Runs": "harness.api.loaded",
-    "compare": "harness.api.verdicts",
-    "gate": "harness.api.verdicts",
-    "ledger": "harness.api.verdicts",
-    "load": "harness.api.loaded",
+    "Runs": "harness.api.runs",
+    "compare": "harness.api.runs",
+    "gate": "harness.api.runs",
+    "ledger": "harness.api.runs",
+    "load": "harness.api.runs",
     "open_table": "harness.tables.catalog",
     "plan": "harness.api.studies",
-    "plot": "harness.api.verdicts",
-    "rank": "harness.api.verdicts",
-    "report": "harness.api.verdicts",
+    "plot": "harness.api.runs",
+    "rank": "harness.api.runs",
+    "report": "harness.api.runs",
     "run": "harness.api.studies",
     "search_space": "harness.spaces.base",
 }

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from harness.core.files import digest
 from harness.plots.distribution import save_distribution
+from harness.spaces.nasbench201.cell import canonicalize, keep_live_operations, list_official_cells, to_string
 from harness.spaces.nasbench201.size import count_flops, count_parameters
-from harness.spaces.nasbench201.space import canonicalize, keep_live_operations, list_official_cells, to_string
 from harness.tables.formats.nasbench201 import NASBENCH201, NATS
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION
 from harness.tables.measure import Column, Cost, Measure

@@ -38,7 +38,7 @@ def warm(*, verbs: bool = True) -> None:
     import torch
 
     from benchmarks.reliability.damage import called_here
-    from harness.spaces.nasbench201.space import list_official_cells
+    from harness.spaces.nasbench201.cell import list_official_cells
 
     torch.set_num_threads(1)
     list_official_cells()

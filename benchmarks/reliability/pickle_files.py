@@ -18,7 +18,7 @@ MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def cell() -> str:
-    from harness.spaces.nasbench201.space import list_official_cells, to_string
+    from harness.spaces.nasbench201.cell import list_official_cells, to_string
 
     return to_string(list_official_cells()[INDEX])
 

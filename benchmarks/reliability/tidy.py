@@ -84,7 +84,7 @@ def named() -> Iterator[Case]:
 
 
 def every() -> list[str]:
-    from harness.spaces.nasbench201.space import list_official_cells, to_string
+    from harness.spaces.nasbench201.cell import list_official_cells, to_string
 
     return [to_string(c) for c in list_official_cells()]
 

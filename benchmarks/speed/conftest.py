@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, read_entry
 from harness.tables.table import Table
 from harness.tables.write import write_table

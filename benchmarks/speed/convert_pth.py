@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 
 TOTAL = 15_625
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.table import Table
 
 pytest.importorskip("pytest_benchmark")

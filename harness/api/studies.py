@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.loaded import Runs
+from harness.api.runs import Runs
 from harness.core.arguments import check_count, check_path, check_text, spell_seeds, spell_settings
 from harness.core.files import DEFAULT_OUT
 

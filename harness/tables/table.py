@@ -226,10 +226,22 @@ class Table(OpenedFolder):
         return array[places.seeds]
 
     def to_frame(self) -> pd.DataFrame:
-        """Everything at the end of training, one row an architecture."""
-        from harness.tables.frame import to_frame
+        """Everything at the end of training, one row an architecture; missing is NaN.
 
-        return to_frame(self)
+        The frame's index is the published one, in its order, where the space has one. `architecture` is the encoding
+        (without a space: the key). Then there is a column for each measure and trial, accuracy in %, named
+        "dataset/split@epochs:trial" ("cifar10/ori-test@200:mean"), and one for each cost, named "dataset:name", or
+        "dataset@epochs:name" where the source measured each schedule's networks.
+        """
+        import pandas as pd
+
+        rows = range(len(self))
+        content: dict[str, Any] = {"architecture": [self.encoding(row) for row in rows]}
+        content |= {str(c): self.row_values(c.measure, c.trial) for c in self.columns}
+        content |= {str(cost): values for cost, values in self.all_costs}
+        indices = [self.index(row) for row in rows]
+        numbered = bool(indices) and None not in indices
+        return pd.DataFrame(content, index=pd.Index(indices, name="index") if numbered else None).sort_index()
 
     def all_values(self, what: What) -> list[tuple[Column, float]]:
         """Every column's final accuracy of one architecture; NaN where the table, which holds a part of its space, does

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.api.loaded import join_finished
+from harness.api.runs import join_finished
 from harness.core.errors import HarnessError
 from tests.conftest import ROOT, SMALL_STUDY
 

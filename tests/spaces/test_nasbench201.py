@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import (
+from harness.spaces.nasbench201.cell import (
     EDGES,
-    NASBench201,
     canonicalize,
     compute_published_key,
     keep_live_operations,
@@ -20,6 +19,7 @@ from harness.spaces.nasbench201.space import (
     parse_cell,
     to_string,
 )
+from harness.spaces.nasbench201.space import NASBench201
 from harness.testing.contracts import SpaceContract
 
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)

@@ -7,7 +7,7 @@ from harness.core.streams import Streams
 from harness.spaces.base import SPACES, Space
 from harness.spaces.blocks.build import build_supernet
 from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
-from harness.spaces.nasbench201.space import CONV1, CONV3, EDGES, POOL, SKIP
+from harness.spaces.nasbench201.cell import CONV1, CONV3, EDGES, POOL, SKIP
 from harness.spaces.nasbench201.supernet import NASBench201MixedCell, NASBench201Supernet
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]

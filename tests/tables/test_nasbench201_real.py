@@ -19,8 +19,9 @@ from harness.report.datasheet import measure_noise
 from harness.results.endpoints import estimate_trial_noise
 from harness.results.frames import Results, open_named_table
 from harness.runs.study import load_study
+from harness.spaces.nasbench201.cell import list_official_cells, parse_cell, to_string
 from harness.spaces.nasbench201.size import count_flops, count_parameters
-from harness.spaces.nasbench201.space import NASBench201, list_official_cells, parse_cell, to_string
+from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import open_table
 from harness.tables.formats.official import read_member
 from harness.tables.measure import Column, Cost, Measure

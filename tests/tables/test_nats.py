@@ -18,7 +18,7 @@ from nas_201_api import NASBench201API
 
 from harness.cli.listing import list_measures
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.formats.nasbench201 import convert_nasbench201
 from harness.tables.formats.nats import read_entry
 from harness.tables.formats.official import read_stream

@@ -12,7 +12,8 @@ import pytest
 
 from harness.core import files
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import NASBench201, list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
+from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.catalog import list_table_folders, open_table
 from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Column, Measure

@@ -6,7 +6,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
-from harness.spaces.nasbench201.space import NASBench201, list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
+from harness.spaces.nasbench201.space import NASBench201
 from harness.tables.formats.tidy import import_tidy
 from harness.tables.measure import Measure
 

@@ -14,7 +14,8 @@ from harness.report.datasheet import correct_for_trials, correlate_measurements,
 from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S3
 from harness.spaces.nasbench1shot1.stack import NASBench101Stack
-from harness.spaces.nasbench201.space import EDGES, NASBench201, canonicalize, keep_live_operations, list_official_cells
+from harness.spaces.nasbench201.cell import EDGES, canonicalize, keep_live_operations, list_official_cells
+from harness.spaces.nasbench201.space import NASBench201
 from harness.spaces.nasbench201.stack import NASBench201Stack
 from harness.tables.catalog import open_table
 from harness.tables.training.command import train_table

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from harness.spaces.blocks.fused import BatchNorms, Fast, Together, average_pool, is_autocasting, make_channels_last
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.saving import ConvolutionNorm
+from harness.spaces.nasbench201.cell import EDGES
 from harness.spaces.nasbench201.frozen import FoldedFan, FrozenEdges, expand_per_channel
-from harness.spaces.nasbench201.space import EDGES
 from harness.spaces.nasbench201.supernet import NASBench201MixedCell, NASBench201Supernet, ResidualReduction
 
 TARGETS = [[target for source, target in EDGES if source == node] for node in range(3)]

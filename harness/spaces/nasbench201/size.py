@@ -8,7 +8,7 @@ convolutions and of the classifier (with its bias); pooling and batch norm count
 
 from __future__ import annotations
 
-from harness.spaces.nasbench201.space import CONV1, CONV3, Cell
+from harness.spaces.nasbench201.cell import CONV1, CONV3, Cell
 
 STEM, CELLS, STAGES = 16, 5, 3
 AREA = {CONV1: 1, CONV3: 9}

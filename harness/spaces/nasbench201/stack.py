@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness.spaces.base import Architecture
 from harness.spaces.blocks.stacked import STAGES, Gather, Scatter, StackedNetworks, build_pooling_matrix
-from harness.spaces.nasbench201.space import (
+from harness.spaces.nasbench201.cell import (
     CONV1,
     CONV3,
     EDGES,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.supernet import MixedOperation, ReluConvBn, Supernet
-from harness.spaces.nasbench201.space import EDGES
+from harness.spaces.nasbench201.cell import EDGES
 
 Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Calls a mixed operation on an input and its weights, with what is around it."""

@@ -16,6 +16,9 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 
+NONE = "none"
+OPERATIONS = (NONE, "tanh", "relu", "sigmoid", "identity")
+
 Edge = tuple[str, int]
 """An operation and the state that it reads."""
 Cell = tuple[Edge, ...]

@@ -16,10 +16,7 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError, suggest_names
 from harness.spaces.base import WORDS, Architecture, Choices, Networks, Preset, Rows, Space
 from harness.spaces.blocks.weights import compute_mixing_weights
-from harness.spaces.recurrent.genotype import Cell, find_isomorph, find_row, list_edges, parse, write
-
-NONE = "none"
-OPERATIONS = (NONE, "tanh", "relu", "sigmoid", "identity")
+from harness.spaces.recurrent.genotype import NONE, OPERATIONS, Cell, find_isomorph, find_row, list_edges, parse, write
 
 
 class RecurrentPreset(Preset):

@@ -13,9 +13,8 @@ from harness.core.errors import HarnessError
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.sequences import Stretch
 from harness.spaces.blocks.supernet import Supernet
-from harness.spaces.recurrent.genotype import find_row
+from harness.spaces.recurrent.genotype import OPERATIONS, find_row
 from harness.spaces.recurrent.language import ACTIVATIONS, PUBLISHED_NAMES, LanguageModel, Regularization, apply_mask
-from harness.spaces.recurrent.space import OPERATIONS
 
 
 class RecurrentSupernet(LanguageModel, Supernet):

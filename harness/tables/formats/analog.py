@@ -17,7 +17,7 @@ from harness.core.errors import HarnessError
 from harness.core.pickles import guard_unpickling, load
 from harness.core.text import brief
 from harness.core.unpickler import Rebuilt
-from harness.spaces.nasbench201.space import CONV1, CONV3, NONE, POOL, SKIP, list_official_cells, to_string
+from harness.spaces.nasbench201.cell import CONV1, CONV3, NONE, POOL, SKIP, list_official_cells, to_string
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.measure import Column, Measure
 from harness.tables.sources.source import TableSource

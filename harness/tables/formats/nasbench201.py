@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.formats.base import Conversion, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.formats.official import list_members, locate_error, read_member, read_stream

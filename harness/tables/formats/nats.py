@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.text import brief
-from harness.spaces.nasbench201.space import list_official_cells, to_string
+from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.measure import Column, Cost, Measure, Role
 
 SCHEDULES = ("01", "12", "90", "200", "less", "full")
