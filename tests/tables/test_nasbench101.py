@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.nasbench101 import NB101_OPERATIONS
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3
@@ -261,3 +263,26 @@ def test_fuzzed_metrics_never_crash(cells: list[dict[str, str]]) -> None:
             parse_metrics(content)
         except ValueError:
             continue
+
+
+def verify(table: Table, path: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["tables", "verify", str(table.folder), "--against", str(path), *options])
+
+
+def test_cells_are_held_against_nasbench_pytorch(
+    cells: list[dict[str, str]], tables: list[Table], tmp_path: Path
+) -> None:
+    path = tables[0].folder.parent / "nasbench_only108.tfrecord"
+    done = verify(tables[0], path, "--sample", "40")
+    assert done.exit_code == 0, done.output
+    assert "80 numbers of 40 of 30,001 architectures beside the package's" in done.stdout
+    wrong = [row | {"trainable_parameters": str(int(row["trainable_parameters"]) + 1)} for row in cells[:3]]
+    other_path = write(tmp_path / "wrong.tfrecord", wrong, (108,), 1)
+    done = verify(convert(other_path, tmp_path / "wrong")[0], path := other_path)
+    assert done.exit_code == 1, done.output
+    assert "3 differ" in done.stdout
+    # the table of the right numbers against them
+    right = convert(write(tmp_path / "right.tfrecord", cells[:3], (108,), 1), tmp_path / "right")[0]
+    assert verify(right, path).exit_code == 0
+    view = verify(tables[1], path)
+    assert view.exit_code == 2 and "is a view of NAS-Bench-101: name the table of all cells" in view.stderr

@@ -14,9 +14,11 @@ import nats_bench
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from nas_201_api import NASBench201API
 
 from harness.cli.listing import list_measures
+from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.formats.nasbench201 import convert_nasbench201
@@ -371,3 +373,60 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
         else:
             out[place:place] = rng.randbytes(rng.randrange(1, 20))
     return bytes(out)
+
+
+# -- verify --against ------------------------------------------------------------------------------------------------
+
+
+def verify(table: Table, path: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["tables", "verify", str(table.folder), "--against", str(path), *options])
+
+
+@pytest.mark.parametrize("form", ["archive", "NATS-tss-v1_0-3ffb9.pickle.pbz2", "v1_1-zip.pth", "v1_0-legacy.pth"])
+def test_a_table_is_held_against_the_official_package(
+    form: str, archive: Path, table: Table, contents: dict[int, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / form
+    if form == "archive":
+        path = archive
+    elif form.endswith("pbz2"):
+        single_pickle(path, contents)
+    else:
+        pth(path, contents, legacy="legacy" in form)
+    done = verify(table, path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "582 numbers of all 3 architectures beside the package's of" in done.stdout
+    assert done.stdout.endswith(": all the same\n")
+
+
+def test_the_first_number_that_differs_is_named(
+    archive: Path, table: Table, contents: dict[int, Any], tmp_path: Path
+) -> None:
+    wrong = copy.deepcopy(contents)
+    result = wrong[284]["200"]["all_results"]["cifar100", 777]
+    result["eval_acc1es"]["x-test@199"] += 1e-6
+    other = convert(single_pickle(tmp_path / "wrong.pickle.pbz2", wrong), tmp_path / "wrong")
+    done = verify(other, archive)
+    assert done.exit_code == 1
+    assert "2 differ, the first is architecture 284, cifar100, 200 epochs, x-test, trial 777, accuracy: " in done.stdout
+    sampled = verify(other, archive, "--sample", "1")
+    assert "numbers of 1 of 3 architectures" in sampled.stdout
+    assert verify(other, archive, "--sample", "1").stdout == sampled.stdout  # the same ones again
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--against", "FILE"], "--against holds one table against one file: name the table"),
+        (["nasbench201.digits", "--sample", "3"], "--sample is of --against FILE"),
+        (["nasbench201.digits", "--against", "TIDY"], "no official package reads"),
+        (["nasbench201.digits", "--against", "BROKEN"], "the official package cannot read"),
+    ],
+)
+def test_what_cannot_be_held_against_is_said(words: list[str], message: str, tmp_path: Path) -> None:
+    files = {"FILE": "a.pth", "TIDY": "a.csv", "BROKEN": "b.pth"}
+    for name in files.values():
+        (tmp_path / name).write_text("arch,dataset\n")
+    given = [str(tmp_path / files[word]) if word in files else word for word in words]
+    done = CliRunner().invoke(main, ["tables", "verify", *given])
+    assert done.exit_code == 2 and message in done.stderr, done.output

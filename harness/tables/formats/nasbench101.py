@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3
-from harness.tables.formats.base import Conversion, TableFormat
+from harness.tables.formats.base import Conversion, Held, TableFormat
 from harness.tables.formats.tfrecord import EvaluationData, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.sources.source import TableSource
@@ -76,6 +76,13 @@ class NASBench101Files(TableFormat):
 
     def convert(self, job: Conversion) -> list[Table]:
         return convert_nasbench101(job.path, job.folder, job.about, job.say)
+
+    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[Held]:
+        from harness.tables.formats.package101 import hold_against_package
+
+        if table.info["space"] is not None:
+            raise HarnessError(f"{table.name} is a view of NAS-Bench-101: name the table of all cells, nasbench101")
+        return hold_against_package(table, path, set(choose(len(table))))
 
 
 class Trainings:

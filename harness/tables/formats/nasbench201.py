@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.cell import list_official_cells, to_string
-from harness.tables.formats.base import Conversion, TableFormat
+from harness.tables.formats.base import Conversion, Held, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.formats.official import list_members, locate_error, read_member, read_stream
 from harness.tables.measure import Column, Cost
@@ -92,6 +92,12 @@ class NASBench201Files(TableFormat):
             list_members(job.path)  # an error where it is no archive folder
         table = convert_nasbench201(job.path, job.folder, work=work, about=job.about, jobs=job.jobs, say=job.say)
         return [table]
+
+    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[Held]:
+        from harness.tables.formats.package201 import hold_against_package
+
+        known = sorted(index for row in range(len(table)) if (index := table.index(row)) is not None)
+        return hold_against_package(table, path, [known[place] for place in choose(len(known))])
 
 
 def convert_nasbench201(source: Path, folder: Path, *, work: Path, about: dict[str, Any], jobs: int, say: Say) -> Table:
