@@ -35,6 +35,12 @@ class Runs:
         table: the table that was asked, or None.
         space: what was searched.
         manifests: the configuration and environment of every run; empty for imported logs.
+
+    Example:
+        >>> import harness
+        >>> runs = harness.load("results/published/ten-seeds")
+        >>> len(runs), runs.table.name, int(runs.epochs["epoch"].max())
+        (40, 'nasbench201.digits', 20)
     """
 
     def __init__(self, found: Finished) -> None:
@@ -117,8 +123,21 @@ def load(*folders: str | Path) -> Runs:
         folders: a study's folder of runs, one run's folder, or a folder of published or imported results; several are
             read as one, and then must be of one space and table.
 
+    Returns:
+        The runs.
+
     Raises:
         HarnessError: a folder holds no finished runs, or is damaged, or folders do not fit together.
+
+    Example:
+        >>> import harness
+        >>> runs = harness.load("results/published/ten-seeds")
+        >>> runs
+        <Runs ten-seeds: 40 runs; methods darts, sdarts-rs, sdarts-adv, r-darts-l2>
+        >>> runs.final()[["method", "n", "final_error_pct"]].head(2).round(2)
+              method   n  final_error_pct
+        0      darts  10            56.65
+        1  sdarts-rs  10            53.48
     """
     if not folders:
         raise HarnessError("harness.load needs a folder of runs, such as results/runs/digits")
@@ -180,7 +199,16 @@ def compare(
         was declared before the first run.
 
     Raises:
-        HarnessError: there is nothing to compare, or no such method or endpoint.
+        HarnessError: there is nothing to compare, or no such method, endpoint or measure.
+
+    Example:
+        >>> import harness
+        >>> pairs = harness.compare("results/published/ten-seeds", baseline="darts")
+        >>> pairs[["method", "n", "shift", "p_holm", "state"]].round(2)
+               method   n  shift  p_holm state
+        0   sdarts-rs  10  -0.37    0.77  open
+        1  sdarts-adv  10  -9.70    0.19  open
+        2  r-darts-l2  10 ...
     """
     import pandas as pd
 
@@ -215,6 +243,18 @@ def gate(source: Source, against: str | Path, *, only: str | Sequence[str] = (),
 
     Returns:
         The checks; `attrs["changes"]` says what differs in the configuration and in what the runs were made with.
+
+    Raises:
+        HarnessError: there is no baseline, or none of its methods has runs; no such margin.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import harness
+        >>> from harness.verdicts.baseline import write_baseline
+        >>> before = harness.load("results/published/ten-seeds")
+        >>> write_baseline(before.results, Path("baseline.parquet"))
+        >>> set(harness.gate(before, "baseline.parquet", only="darts")["verdict"])
+        {'stable: identical'}
     """
     import pandas as pd
 
@@ -245,6 +285,12 @@ def ledger(source: Source) -> pd.DataFrame:
 
     Raises:
         HarnessError: nothing varies by itself, or a run of the design has no value.
+
+    Example:
+        >>> import harness
+        >>> parts = harness.ledger("results/published/cifar10-8-ledger")
+        >>> parts[parts["method"] == "darts"].set_index("part")["share"].round(2).dropna().to_dict()
+        {'weights': 0.01, 'logits': 0.0, 'order': 0.11, 'implementation': 0.0, 'together': 0.88}
     """
     import pandas as pd
 
@@ -269,6 +315,15 @@ def rank(*sources: Source) -> pd.DataFrame:
 
     Raises:
         HarnessError: there are fewer than two tasks, or fewer than three methods that all have.
+
+    Example:
+        >>> import harness
+        >>> tasks = ["results/published/ten-seeds", "results/published/digits-1shot1"]
+        >>> harness.rank(*tasks)[["method", "tasks", "rank"]]
+               method  tasks  rank
+        0  sdarts-adv      2  1.00
+        1   sdarts-rs      2  2.25
+        2       darts      2  2.75
     """
     import pandas as pd
 
@@ -304,6 +359,11 @@ def plot(
 
     Raises:
         HarnessError: there is no such figure or method, or the runs have no numbers for it.
+
+    Example:
+        >>> import harness
+        >>> figure = harness.plot("results/published/ten-seeds", "trajectory", methods=["darts", "sdarts-rs"])
+        >>> figure.savefig("trajectory.svg")
     """
     from harness.plots.base import FIGURES
     from harness.plots.content import save
@@ -323,7 +383,23 @@ def plot(
 
 
 def report(source: Source, to: str | Path) -> Path:
-    """Write one HTML page, which opens offline. Returns its path."""
+    """Write one HTML page that opens offline: figures, comparisons, a checklist, every number.
+
+    Args:
+        source: runs, or a folder of them.
+        to: the page's file.
+
+    Returns:
+        Its path.
+
+    Raises:
+        HarnessError: there are no finished runs, or the page cannot be written there.
+
+    Example:
+        >>> import harness
+        >>> harness.report("results/published/ten-seeds", "page.html").name
+        'page.html'
+    """
     from harness.report.build import build
 
     return build(load_runs(source).found, check_path(to, "to"))

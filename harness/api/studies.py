@@ -35,7 +35,20 @@ def plan(
         One row a run: method, seed, state, folder.
 
     Raises:
-        HarnessError: the study cannot be run; the sentence says why.
+        InvalidStudyError: the study cannot be run as it is written; the sentence says why.
+        MissingDataError: its table or data set was not fetched yet.
+        HarnessError: something else is in the way.
+
+    Example:
+        >>> import harness
+        >>> study = {"name": "mine", "space": "nasbench201", "dataset": "digits100", "table": "nasbench201.digits",
+        ...          "methods": ["darts", "sdarts-rs"], "seeds": "0..1", "epochs": 2}
+        >>> harness.plan(study, settings={"supernet.channels": 4})[["method", "seed", "state"]]
+              method  seed      state
+        0      darts     0  not begun
+        1  sdarts-rs     0  not begun
+        2      darts     1  not begun
+        3  sdarts-rs     1  not begun
     """
     import pandas as pd
 
@@ -67,8 +80,21 @@ def run(
         jobs: runs at a time; one a core, if not said.
         device: "auto", "cpu", "cuda:N", "cuda:0..3" or "cuda:all".
 
+    Returns:
+        All of its finished runs.
+
     Raises:
-        HarnessError: the study cannot be run, or a run did not finish; the others are kept.
+        InvalidStudyError: the study cannot be run as it is written; the sentence says why.
+        MissingDataError: its table or data set was not fetched yet.
+        HarnessError: a run did not finish; the others are kept.
+
+    Example:
+        >>> import harness
+        >>> study = {"name": "asks", "space": "nasbench201", "dataset": "digits100", "table": "nasbench201.digits",
+        ...          "methods": ["random-search"], "epochs": 3}
+        >>> runs = harness.run(study, seeds=[0, 1], jobs=1)
+        >>> runs.final()["n"].tolist()
+        [2]
     """
     from harness.results.load import load_study_runs
     from harness.runs.prepare import run_study

@@ -56,7 +56,24 @@ RUN_NAME = re.compile(r"_seed\d+_[0-9a-f]{12}$")
 
 
 class DamagedError(HarnessError):
-    """A file of a finished run is not what was written. how: what is wrong with it. again: what computes it anew."""
+    """A file of a finished run is not what was written.
+
+    Args:
+        path: the file.
+        how: what is wrong with it.
+        again: what computes it anew.
+
+    Example:
+        >>> import harness, shutil
+        >>> copy = shutil.copytree("results/published/ten-seeds", "copy")
+        >>> open("copy/epochs.parquet", "ab").write(b"!")
+        1
+        >>> try:
+        ...     harness.load("copy")
+        ... except harness.DamagedError as error:
+        ...     print(error.path.name, error.how[:14])
+        epochs.parquet cannot be read
+    """
 
     def __init__(self, path: Path, how: str, again: str = RECOMPUTE) -> None:
         super().__init__(f"{path} {how}: {again}")

@@ -273,8 +273,17 @@ def search_space(name: str) -> Space:
     Args:
         name: as `harness list spaces` has it, such as "nasbench201".
 
+    Returns:
+        The space.
+
     Raises:
         HarnessError: there is no space of that name; the sentence suggests the closest ones.
+
+    Example:
+        >>> import harness
+        >>> space = harness.search_space("nasbench201")
+        >>> space.parse("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|").operations[:2]
+        ('nor_conv_3x3', 'none')
     """
     space: Space = SPACES.find(name)()
     return space

@@ -30,7 +30,27 @@ def list_table_folders() -> dict[str, Path]:
 
 
 def open_table(name: str | Path) -> Table:
-    """The table of a name, or of a folder's path; NAME@FINGERPRINT (its first digits) is an earlier version of it."""
+    """The table of a name, or of a folder's path.
+
+    Args:
+        name: as `harness tables list` has it, or the path of a table's folder; NAME@FINGERPRINT (its first digits) is
+            an earlier version of it.
+
+    Returns:
+        The table, opened without being read.
+
+    Raises:
+        MissingDataError: it is made of published files that were not fetched yet; the sentence says how.
+        HarnessError: there is no such table, or its folder is damaged.
+
+    Example:
+        >>> import harness
+        >>> table = harness.open_table("nasbench201")
+        >>> table.lookup(6111, "cifar10/ori-test@200")
+        94.373333
+        >>> table.optimum("cifar10/ori-test@200").index
+        6111
+    """
     if not isinstance(name, str) or name.startswith("~"):
         name = str(check_path(name, "name").absolute())
     if "\0" in name:

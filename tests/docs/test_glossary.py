@@ -7,6 +7,8 @@ import pytest
 import harness
 from harness.search import steps
 from harness.spaces import base
+from harness.tables.measure import Measure
+from harness.tables.table import Table
 from tests.conftest import ROOT
 
 GLOSSARY = (ROOT / "docs" / "explanation" / "glossary.md").read_text()
