@@ -45,6 +45,8 @@ VERBS = frozenset(
 SHORT = 60
 """Lines below which a file is short."""
 RAISES = ("Args", "Returns", "Raises")
+REPLAY = r"recorded|^of_record$"
+"""Names of functions that only a replay of records calls."""
 
 
 def iterate_modules(root: Path) -> Iterator[tuple[str, Path, ast.Module]]:
@@ -93,13 +95,9 @@ def describe_house(root: Path) -> dict[str, str]:
                 classes[node.name] += 1
             if isinstance(node, ast.FunctionDef):
                 functions.append((node.name, is_command(node)))
-                if (
-                    "record" in node.name
-                    and "conformance" not in str(path)
-                    and re.search(r"recorded_|_recorded", node.name)
-                ):
-                    replay += (node.end_lineno or node.lineno) - node.lineno + 1
         for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and "testing" not in path.parts and re.search(REPLAY, node.name):
+                replay += (node.end_lineno or node.lineno) - node.lineno + 1
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
                 documents.append(text)
                 if not node.name.startswith("_"):

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.core.streams import Streams
-from harness.search.naming import Meta, NamedUse, Recorded
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer, project_onto_simplex
-from harness.search.regularizers.random_smoothing import SMOOTHDARTS, read_recorded_radius
+from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SIMPLEX
 from harness.search.steps import WeightStep
@@ -19,11 +19,6 @@ from harness.spaces.blocks.mix import Mix
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    attack = {"steps": meta.get("pgd_steps", 7), "random_start": meta.get("pgd_random_start", False)}
-    return {"adversarial": read_recorded_radius(meta) | attack}
 
 
 class AdversarialPerturbation(Regularizer):
@@ -42,7 +37,6 @@ class AdversarialPerturbation(Regularizer):
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     recipes: ClassVar = SMOOTHDARTS
     methods: ClassVar = {"sdarts-adv": NamedUse()}
-    records: ClassVar = {"sdarts_adv": Recorded("sdarts-adv", read_recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from harness.search.naming import Arrays, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.steps import Moment
 from harness.spaces.base import NO_WAY_AROUND
@@ -19,33 +17,6 @@ if TYPE_CHECKING:
 
 DECAYS = {"linear": "linear", "cosine": "cosine", "slow_cosine": "slow-cosine", None: "none"}
 """Our names of the published decays."""
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    fade = {"decay": DECAYS[meta["decay"]], "start": meta["skip_beta"], "length": meta["decay_max_epoch"]}
-    return {"auxiliary-skip": fade}
-
-
-def restore_recorded_state(net: Supernet, arrays: Arrays, prefix: str) -> None:
-    """The factor that a recorded pass was made with, which need not be that of the first epoch."""
-    if f"{prefix}/beta" in arrays:
-        net.auxiliary_skip = float(arrays[f"{prefix}/beta"])
-
-
-def read_recorded_factors(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The factor of a step, and every published schedule."""
-    (own,) = (r for r in search.regularizers if isinstance(r, AuxiliarySkip))
-    if prefix != "forward":
-        key = f"{prefix}/beta"
-        return {"skip factors": (search.net.auxiliary_skip, arrays[key])} if key in arrays else {}
-    told = json.loads(str(arrays.get("beta_schedules", "{}")))
-    if not told:
-        return {}
-    fades = [own.model_copy(update={"decay": DECAYS[None if name == "None" else name]}) for name in told]
-    ours = [
-        [fade.factor(epoch, 1) for epoch in range(len(betas))] for fade, betas in zip(fades, told.values(), strict=True)
-    ]
-    return {"skip factors of every schedule": (np.asarray(ours), np.asarray(list(told.values())))}
 
 
 class AuxiliarySkip(Regularizer):
@@ -65,15 +36,6 @@ class AuxiliarySkip(Regularizer):
     asks = (NO_WAY_AROUND,)
     recipes: ClassVar = {"": SearchRecipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
     methods: ClassVar = {"darts-minus": NamedUse()}
-    records: ClassVar = {
-        "dartsminus": Recorded(
-            "darts-minus",
-            read_recorded_fields,
-            epochs=lambda meta: meta["decay_max_epoch"],
-            quantities=read_recorded_factors,
-            prepare=restore_recorded_state,
-        ),
-    }
     status = "conforms"
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     later = ("decay", "length", "source")

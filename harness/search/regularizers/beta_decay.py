@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import DARTS_CODE, Arrays, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import interpolate_until_end
 from harness.search.searchers.base import SOFTMAX
@@ -17,17 +17,6 @@ from harness.search.steps import Moment
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_penalty(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    if prefix != "forward":
-        return {}
-    mean = average_logsumexp(search.alphas)
-    (slope,) = torch.autograd.grad(mean, search.alphas)
-    return {
-        "penalty": (mean, arrays["forward/beta_loss"]),
-        "its gradient": (slope, arrays["forward/grad_beta_loss"]),
-    }
 
 
 class BetaDecay(Regularizer):
@@ -45,7 +34,6 @@ class BetaDecay(Regularizer):
         )
     }
     methods: ClassVar = {"beta-darts": NamedUse(official={"length": 100})}
-    records: ClassVar = {"beta_darts": Recorded("beta-darts", epochs=lambda meta: 7, quantities=read_recorded_penalty)}
     status = "conforms"
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.measures.alignment import compute_layer_alignment, copy_for_each_cell, differentiate_by_cell, put_in
-from harness.search.naming import DARTS_CODE, Arrays, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer
 from harness.search.schedules import interpolate_until_last_epoch
 from harness.search.searchers.products import scale_to_distance
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.spaces.blocks.supernet import Supernet
-
-
-def read_recorded_agreement(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The cells' agreement of recorded slopes, and the directions that raise it."""
-    key = f"{prefix}/cell_grads"
-    shape = (-1, *search.alphas[0].shape)
-    slopes = torch.from_numpy(arrays[key]).reshape(shape)
-    (direction,) = differentiate_agreement({0: slopes}).values()
-    total = arrays.get(f"{prefix}/correlation", arrays.get(f"{prefix}/correlation_train"))
-    unit = direction / torch.linalg.vector_norm(direction)
-    recorded = torch.from_numpy(arrays[f"{prefix}/perturbations"]).reshape(shape)
-    return {
-        "agreement of the cells": (compute_layer_alignment(slopes), total),
-        "its direction": (unit, recorded / torch.linalg.vector_norm(recorded)),
-    }
 
 
 class LayerAlignment(Regularizer):
@@ -61,14 +46,6 @@ class LayerAlignment(Regularizer):
         ),
     }
     methods: ClassVar = {"lambda-darts": NamedUse(official={"moves_bn": True})}
-    records: ClassVar = {
-        "lambda_darts": Recorded(
-            "lambda-darts",
-            lambda meta: {"layer-alignment": {"strength": meta["lambda_"], "distance": meta["epsilon_0"]}},
-            epochs=lambda meta: meta["total_epochs"],
-            quantities=read_recorded_agreement,
-        )
-    }
     status = "conforms"
     whole = True
     counts = "stale"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.core.streams import Streams
-from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer, project_onto_simplex
 from harness.search.schedules import interpolate_until_end
@@ -19,11 +19,6 @@ from harness.spaces.blocks.mix import Mix
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    radius = {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
-    return {"mean-shift": radius | {k: meta[k] for k in ("rounds", "samples", "bandwidth")}}
 
 
 class MeanShift(Regularizer):
@@ -51,7 +46,6 @@ class MeanShift(Regularizer):
         "ms-darts": NamedUse(),
         "ms-darts-true": NamedUse({"variant": "true"}),
     }
-    records: ClassVar = {"msdarts": Recorded("ms-darts", read_recorded_fields)}
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"

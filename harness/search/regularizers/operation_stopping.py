@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, NamedUse, Recorded
+from harness.search.naming import NamedUse
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
 from harness.search.state import SearchState
@@ -19,27 +18,6 @@ from harness.spaces.blocks.mix import Mix, keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    return {"operation-stopping": {"threshold": meta["threshold"], "window": meta["window"]}}
-
-
-def read_recorded_decisions(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """What is recorded of the operations that are followed, in the order of the record."""
-    if f"{prefix}/frozen" not in arrays:
-        return {}
-    net, (own,) = search.net, (r for r in search.regularizers if isinstance(r, OperationStopping))
-    names = {id(w): net.published_name(name) for name, w in net.named_parameters()}
-    # a group's weights share what stands in front of the module's own names
-    operations = [names[id(group[0])].split(".op.")[0] for group in net.candidates()]
-    places = [operations.index(str(name)) for name in arrays["tracked"]]
-    memory = search.memory[own.name]
-    return {
-        "agreement so far": (np.asarray(memory["totals"])[places], arrays[f"{prefix}/accumulated"]),
-        "number of comparisons": (np.asarray(memory["counts"])[places], arrays[f"{prefix}/count"]),
-        "frozen operations": (np.asarray(memory["frozen"])[places], arrays[f"{prefix}/frozen"]),
-    }
 
 
 class OperationStopping(Regularizer):
@@ -62,7 +40,6 @@ class OperationStopping(Regularizer):
     decisions = ("decision_oles",)
     revision = 2
     methods: ClassVar = {"oles": NamedUse(official={"late": True})}
-    records: ClassVar = {"oles": Recorded("oles", read_recorded_fields, quantities=read_recorded_decisions)}
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"threshold": -1}
     status = "conforms"

@@ -6,14 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.alpha_warmup import AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.spaces.base import IMAGES
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    return {"partial-channels": {"k": meta["partial_channels"]}}
 
 
 class PartialChannels(Regularizer):
@@ -46,9 +42,6 @@ class PartialChannels(Regularizer):
         ),
     }
     methods: ClassVar = {"pc-darts": NamedUse()}
-    records: ClassVar = {
-        "pcdarts": Recorded("pc-darts", read_recorded_fields),
-    }
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
     k: int = Field(4, ge=1)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.datasets.base import Batch, evaluate_scores
-from harness.search.naming import DARTS_CODE, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.alpha_warmup import NEVER, AlphaWarmup
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
@@ -22,18 +22,6 @@ from harness.spaces.blocks.mix import Mix, keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    criterion = {"acc": "accuracy", "loss": "loss"}[meta["proj_crit"]]
-    return {
-        "perturbation-selection": {
-            "tune_epochs": meta["proj_intv"],
-            "rate": meta["lr_in_projection"],
-            "criterion": criterion,
-        },
-        "alpha-warmup": {"length": NEVER if meta["search_method"].startswith("blank") else 0},
-    }
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,6 @@ class PerturbationSelection(Regularizer):
             beside=(AlphaWarmup(length=NEVER),), official={"augmented": True, "moves_bn": True, "early": True}
         ),
     }
-    records: ClassVar = {"darts_pt": Recorded("darts-pt-fixed", read_recorded_fields)}
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from harness.search.naming import DARTS_CODE, RNN_CODE, Meta, NamedUse, Recipes, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, RNN_CODE, NamedUse, Recipes, SearchRecipe
 from harness.search.regularizers.awd import AWD
 from harness.search.regularizers.base import Regularizer, project_onto_simplex
 from harness.search.regularizers.mean_shift import MeanShift
@@ -30,13 +30,6 @@ SMOOTHDARTS: Recipes = {
 """How the code of SmoothDARTS trains every method in it."""
 
 
-def read_recorded_radius(meta: Meta) -> dict[str, float]:
-    """The fields of a radius that a record says: one that stays, or one that grows."""
-    if "eps" in meta:
-        return {"epsilon": meta["eps"], "epsilon_start": meta["eps"]}
-    return {"epsilon": meta["epsilon_max"], "epsilon_start": meta["epsilon_start"]}
-
-
 class RandomSmoothing(Regularizer):
     """Take the weight step at a + U(-epsilon, epsilon), independently for every mixing weight, put on the simplex.
 
@@ -51,9 +44,6 @@ class RandomSmoothing(Regularizer):
         "sdarts-rs": NamedUse(),
         # of the same standard deviation as what MS-DARTS' published code does: its control
         "ms-darts-control": NamedUse({"epsilon": 0.204, "epsilon_start": 0.0204}, recipes=MeanShift.recipes),
-    }
-    records: ClassVar = {
-        "sdarts_rs": Recorded("sdarts-rs", lambda meta: {"random-smoothing": read_recorded_radius(meta)})
     }
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}

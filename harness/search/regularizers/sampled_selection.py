@@ -10,33 +10,15 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.datasets.base import Batch, evaluate_scores
-from harness.search.naming import AUTODL, Arrays, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import AUTODL, NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer
-from harness.search.searchers.uniform_path import UniformPath, read_recorded_path, read_recorded_paths
+from harness.search.searchers.uniform_path import UniformPath
 from harness.search.state import SearchState
 from harness.spaces.base import IMAGES, Architecture
 from harness.spaces.blocks.mix import convert_to_mix, use_evaluation_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_selection(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The recorded selection, which follows the last step."""
-    if f"step{int(prefix.removeprefix('step')) + 1}/x" in arrays if prefix.startswith("step") else True:
-        return {}
-    batches = [
-        (torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(arrays["select/x"], arrays["select/y"], strict=True)
-    ]
-    mixes = [[read_recorded_path(row, arrays)] for row in arrays["select/archs"]]
-    with use_evaluation_mode(search.net):
-        logits = [search.net(batches[i % len(batches)][0], mix) for i, mix in enumerate(mixes)]
-    scores = measure_shared_accuracies(search, mixes, batches, running=True)
-    return {
-        "logits of the selection": (torch.stack(logits), arrays["select/logits"]),
-        "accuracies of the selection": (np.asarray(scores, np.float32), arrays["select/acc"]),
-        "selected": (int(np.argmax(scores)), arrays["select/best_index"]),
-    }
 
 
 def measure_shared_accuracies(
@@ -77,9 +59,6 @@ class SampledSelection(Regularizer):
     }
     methods: ClassVar = {
         "random-nas": NamedUse(beside=(UniformPath(),), official={"batches": "next", "statistics": "running"})
-    }
-    records: ClassVar = {
-        "randomnas": Recorded("random-nas", draws=read_recorded_paths, quantities=read_recorded_selection)
     }
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"

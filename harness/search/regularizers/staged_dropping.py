@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.core.lazy import torch
 from harness.search.clipping import compute_norm_and_scale
-from harness.search.naming import DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.base import Regularizer, keep_only
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SOFTMAX
 from harness.search.state import DROPPED, SearchState
 from harness.search.steps import Moment
 from harness.spaces.base import IMAGES, Architecture, Choices, Space
-from harness.spaces.blocks.mix import SKIP_DROPOUT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,25 +25,6 @@ if TYPE_CHECKING:
 
 FALL = 0.2
 """Rate at which the dropout of skips falls, per epoch, once logits move."""
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    """One stage, of which records say that logits begin to move in its epoch 10."""
-    fields = {"kept": (), "dropout": (meta["dropout"],), "clip": meta["arch_grad_clip"]}
-    return {"staged-dropping": fields | {"frozen": 10 / meta["total_epochs"]}}
-
-
-def read_recorded_masks(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
-    """What is drawn for each skip in the order of the calls: kept where it is above any probability."""
-    key = f"{prefix.split('/', maxsplit=1)[0]}/dropout_call_order"
-    names = json.loads(str(arrays[key])) if key in arrays else []
-    masks = [arrays.get(f"{prefix}/mask/{name}") for name in names]
-    return {SKIP_DROPOUT: [torch.from_numpy(mask).double() for mask in masks if mask is not None]}
-
-
-def read_recorded_schedule(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    key = f"{prefix}/p"
-    return {"dropout of skips": (search.net.skip_dropout, arrays[key])} if key in arrays else {}
 
 
 class StagedDropping(Regularizer):
@@ -83,16 +61,6 @@ class StagedDropping(Regularizer):
     }
     revision = 2
     methods: ClassVar = {"p-darts": NamedUse()}
-    records: ClassVar = {
-        "pdarts": Recorded(
-            "p-darts",
-            read_recorded_fields,
-            epochs=lambda meta: meta["total_epochs"],
-            draws=read_recorded_masks,
-            quantities=read_recorded_schedule,
-            renamed=lambda name: name.replace("._ops.", ".m_ops.").replace(".m_ops.", ".cell_ops.", 1),
-        )
-    }
     needs = (SOFTMAX, ARCHITECTURE_STEPS)
     neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0, "clip": None, "skips": None}
     status = "adapted"

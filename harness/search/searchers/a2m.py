@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from harness.core.errors import HarnessError
 from harness.core.lazy import torch
-from harness.search.naming import Meta, NamedUse, Recorded
-from harness.search.regularizers.auxiliary_skip import read_recorded_factors, restore_recorded_state
+from harness.search.naming import NamedUse
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep
 
@@ -19,19 +17,6 @@ if TYPE_CHECKING:
 
 FADING = re.compile(r"linear from (\d+) to 0 over (\d+) epochs")
 """How a record says how its auxiliary skip fades."""
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    own = {"rho": 0.0}
-    if meta["sam"]:
-        own = {"rho": meta["rho_alpha"], "epsilon": meta["epsilon"], "ascents": meta["k"], "path_rate": meta["arch_lr"]}
-    skip: dict[str, Any] = {"source": "cell", "start": 0.0, "length": 1}
-    if meta["auxiliary_skip"]:
-        found = FADING.fullmatch(meta["auxiliary_decay"])
-        if found is None:
-            raise HarnessError(f"the auxiliary skip's decay {meta['auxiliary_decay']!r} is not replayed")
-        skip |= {"start": float(found[1]), "length": int(found[2])}
-    return {"a2m": own, "beta-decay": {"strength": 50.0 if meta["betadecay"] else 0.0}, "auxiliary-skip": skip}
 
 
 class A2M(SoftmaxSearcher):
@@ -46,16 +31,6 @@ class A2M(SoftmaxSearcher):
     name = "a2m"
     paper = "Gambella, Pittorino & Roveri (2503.10404)"
     methods: ClassVar = {"a2m": NamedUse(), "sam-darts": NamedUse(alias=True)}
-    records: ClassVar = dict.fromkeys(
-        ("a2m", "dartsminus_of_a2m"),
-        Recorded(
-            "a2m + beta-darts + darts-minus",
-            read_recorded_fields,
-            epochs=lambda meta: max(meta.get("epochs_of_steps", [1])) + 1,
-            quantities=read_recorded_factors,
-            prepare=restore_recorded_state,
-        ),
-    )
     role = "estimator"
     status = "conforms"
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, NamedUse, Recorded, SearchRecipe, read_numbered
+from harness.search.naming import AUTODL, DARTS_CODE, RNN_CODE, NamedUse, SearchRecipe
 from harness.search.regularizers.awd import AWD
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, differentiate_along_weights, keep_weights
@@ -51,13 +51,6 @@ class DARTS(SoftmaxSearcher):
         "nasbench201": SearchRecipe("AutoDL-Projects configs/nas-benchmark/algos/DARTS.config", AUTODL, 16, 50),
     }
     methods: ClassVar = {"darts": NamedUse(), "darts-2nd": NamedUse({"order": 2})}
-    records: ClassVar = {
-        "darts1": Recorded("darts"),
-        "darts2": Recorded("darts-2nd"),
-        "hessian": Recorded("darts"),
-        # of a space whose operations draw noise of their own
-        "forward": Recorded("darts", draws=lambda arrays, prefix: {"noise": read_numbered(arrays, f"{prefix}/noise")}),
-    }
     role = "estimator"
     status = "conforms"
     later = ("distance",)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import F, torch
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.steps import Moment
 from harness.search.training import Training
@@ -39,36 +39,6 @@ def make_pathwise_sampler() -> Any:
     return Pathwise.apply
 
 
-def read_recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
-    key = f"{prefix}/sample"
-    return {"dirichlet": [torch.from_numpy(arrays[key])]} if key in arrays else {}
-
-
-def read_recorded_derivatives(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The derivative of a recorded sample, and the divergences."""
-    if prefix != "forward":
-        return {}
-    alpha = torch.from_numpy(arrays["pathwise/alpha"]).requires_grad_()
-    sample = make_pathwise_sampler()(F.elu(alpha) + 1, torch.from_numpy(arrays["pathwise/sample"]))
-    (slope,) = torch.autograd.grad(sample, alpha, torch.from_numpy(arrays["pathwise/grad_sample"]))
-    return {
-        "pathwise derivative": (slope, arrays["pathwise/grad_alpha"]),
-        "divergence": (compute_divergence(search.alphas), arrays["forward/kl_per_edge"].sum()),
-    }
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    prunes = meta["prune_before_step"] is not None
-    return {
-        "drnas": {"anchor": meta["reg_type"], "strength": meta["reg_scale"]},
-        "partial-channels": {"k": meta["partial_channels"]},
-        "progressive-pruning": {
-            "kept": (meta["prune_keep"],) if prunes else (),
-            "at": (meta["prune_before_step"],) if prunes else (),
-        },
-    }
-
-
 class DrNAS(SoftmaxSearcher):
     """Mixing weights drawn from Dirichlet(elu(alpha) + 1), with pathwise gradients (paper, equation 4).
 
@@ -81,15 +51,6 @@ class DrNAS(SoftmaxSearcher):
     paper = "Chen et al., ICLR 2021 (2006.10355)"
     recipes: ClassVar = {
         "nasbench201": SearchRecipe("xiangning-chen/DrNAS 201-space/train_search.py", DARTS_CODE, 16, 100)
-    }
-    records: ClassVar = {
-        "drnas": Recorded(
-            "drnas-progressive",
-            read_recorded_fields,
-            draws=read_recorded_draws,
-            epochs=lambda meta: meta["steps"],
-            quantities=read_recorded_derivatives,
-        )
     }
     status = "conforms"
     role = "relaxation"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import DARTS_CODE, Arrays, Meta, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SupernetSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
@@ -52,30 +51,6 @@ def parse_sigmoids(strengths: Tensor, names: Sequence[str], threshold: float, ho
     return found
 
 
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    fields = {"strength": meta["aux_loss_weight"], "kind": meta["sep_loss"].upper()}
-    return {"fairdarts": fields | {"levels": "one" if meta["single_level"] else "two"}}
-
-
-def read_recorded_terms(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The zero-one term, where the logits are still those that it was recorded at."""
-    own, key = search.searcher, f"{prefix}/loss_zero_one"
-    if key not in arrays or (prefix != "forward" and own.levels == "one"):
-        return {}
-    return {"zero-one terms": (own.zero_one(search.alphas) / own.strength, arrays[key])}
-
-
-def read_recorded_cells(search: Any, genotype: str, meta: Meta) -> bool:
-    """Whether the published parsing of the logits gives the recorded cells."""
-    told, threshold = json.loads(genotype), meta["op_threshold"]
-    cells = zip(search.alphas, search.space.tensors, told.values(), strict=False)
-    return all(
-        parse_sigmoids(alpha.detach().sigmoid(), tensor.options[0], threshold, meta["parse_method"])
-        == list(map(tuple, cell))
-        for alpha, tensor, cell in cells
-    )
-
-
 class FairDARTS(SupernetSearcher):
     """Each operation has a sigmoid of its own, so that operations do not compete; the validation loss has a zero-one
     term that drives them to 0 or 1: -strength mean((sigmoid(alpha) - 1/2)^2) (`L2`, the code's default), or
@@ -107,11 +82,6 @@ class FairDARTS(SupernetSearcher):
         )
     }
     revision = 2
-    records: ClassVar = {
-        "fairdarts": Recorded(
-            "fairdarts", read_recorded_fields, quantities=read_recorded_terms, genotype=read_recorded_cells
-        )
-    }
     status = "conforms"
     offers = (ARCHITECTURE_STEPS,)
     strength: float = Field(10.0, ge=0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.search.clipping import compute_norm_and_scale
-from harness.search.naming import DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
 from harness.search.steps import ArchitectureStep
@@ -19,32 +19,6 @@ from harness.spaces.base import Architecture, Rows, Space
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    fields = {
-        "rate": meta["arch_lr"],
-        "floor": meta["clamp_min"],
-        "entropy": meta["entropic_reg"],
-        "clip": meta["arch_grad_clip"],
-        "zero": True,
-    }
-    return {"gaea": fields | ({"edge_rate": meta["edge_lr"]} if meta["learn_edges"] else {})}
-
-
-def read_recorded_logits(values: Tensor, arrays: Arrays) -> Tensor:
-    edges = torch.from_numpy(arrays["init/edge_weights"])
-    return values.log() + (edges.log()[:, None] if any(key.endswith("grad_edges") for key in arrays) else 0.0)
-
-
-def read_recorded_values(logits: Tensor, meta: Meta) -> Tensor:
-    mix = logits.exp()
-    return mix / mix.sum(dim=-1, keepdim=True) if meta["learn_edges"] else mix
-
-
-def read_recorded_edges(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    key = f"{prefix}/edge_weights_after"
-    return {"edge weights": (search.alphas[0].exp().sum(dim=-1), arrays[key])} if key in arrays else {}
 
 
 class GAEA(SoftmaxSearcher):
@@ -64,16 +38,6 @@ class GAEA(SoftmaxSearcher):
     }
     revision = 2
     methods: ClassVar = {"gaea": NamedUse(), "gaea-edges": NamedUse({"edge_rate": 0.1})}
-    records: ClassVar = {
-        "gaea_edarts": Recorded(
-            "gaea",
-            read_recorded_fields,
-            epochs=lambda meta: meta["total_epochs"],
-            logits=read_recorded_logits,
-            values=read_recorded_values,
-            quantities=read_recorded_edges,
-        )
-    }
     status = "conforms"
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Meta, NamedUse, Recorded
+from harness.search.naming import NamedUse
 from harness.search.schedules import interpolate_until_last_epoch
 from harness.search.searchers import gaea
-from harness.search.searchers.gumbel import pass_straight_through, read_recorded_draws, sample_gumbel_softmax
+from harness.search.searchers.gumbel import pass_straight_through, sample_gumbel_softmax
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.blocks.mix import Evaluated
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    (fields,) = gaea.read_recorded_fields(meta).values()
-    warmup = {"warmup": meta["warmup_epochs"]}
-    return {"gaea-gumbel": fields | warmup | {"temperature": meta["max_tau"], "temperature_end": meta["min_tau"]}}
 
 
 class GAEAGumbel(gaea.GAEA):
@@ -36,16 +30,6 @@ class GAEAGumbel(gaea.GAEA):
 
     name = "gaea-gumbel"
     methods: ClassVar = {"gaea-gdas": NamedUse(official={"clamped_last": True, "bare": True})}
-    records: ClassVar = {
-        "gaea_egdas": Recorded(
-            "gaea-gdas",
-            read_recorded_fields,
-            epochs=lambda meta: meta["total_epochs"],
-            draws=read_recorded_draws,
-            logits=lambda values, arrays: values.log(),
-            values=lambda logits, meta: logits.exp(),
-        )
-    }
     temperature: float = Field(10.0, gt=0)
     temperature_end: float = Field(0.1, gt=0)
     warmup: int = Field(0, ge=0)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.lazy import torch
 from harness.search.clipping import compute_norm_and_scale
-from harness.search.naming import AUTODL, DARTS_CODE, Arrays, Meta, NamedUse, Recorded, SearchRecipe, read_numbered
+from harness.search.naming import AUTODL, DARTS_CODE, NamedUse, SearchRecipe
 from harness.search.schedules import interpolate_until_end, interpolate_until_last_epoch
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.steps import ArchitectureStep, Moment
@@ -37,27 +37,6 @@ def pass_straight_through(soft: Tensor) -> Tensor:
 def invert_gumbel_noise(noise: Tensor) -> Tensor:
     """The uniform numbers whose Gumbel noise this is."""
     return torch.exp(-torch.exp(-noise))
-
-
-def read_recorded_draws(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
-    """The noise of a recorded pass: one draw for all cells, or cell by cell, gumbel/CELL/TENSOR."""
-    if f"{prefix}/gumbel" in arrays:
-        return {"gumbel": [invert_gumbel_noise(torch.from_numpy(arrays[f"{prefix}/gumbel"]))]}
-    cells: list[list[Tensor]] = []
-    while found := read_numbered(arrays, f"{prefix}/gumbel/{len(cells)}"):
-        cells.append(found)
-    return {"gumbel": [invert_gumbel_noise(torch.stack(tensor)) for tensor in zip(*cells, strict=True)]}
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, object]]:
-    return {
-        "gumbel": {
-            "temperature": meta["tau_max"],
-            "temperature_end": meta["tau_min"],
-            "clip": meta.get("arch_grad_clip"),
-            **({"draws": "cell", "others": "omitted", "reaches_end": False} if "arch_grad_clip" in meta else {}),
-        }
-    }
 
 
 class Gumbel(SoftmaxSearcher):
@@ -88,15 +67,6 @@ class Gumbel(SoftmaxSearcher):
         "gdas-1shot1": NamedUse(
             {"variant": "hard", "others": "omitted", "draws": "cell", "reaches_end": False, "clip": 5.0}
         ),
-    }
-    records: ClassVar = {
-        "gdas": Recorded(
-            "gdas",
-            read_recorded_fields,
-            lambda meta: {"nesterov": meta["nesterov"]},
-            lambda meta: meta["epochs"],
-            read_recorded_draws,
-        )
     }
     role = "relaxation"
     counts = "stale"

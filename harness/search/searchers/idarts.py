@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, NamedUse, Recorded, SearchRecipe
+from harness.search.naming import NamedUse, SearchRecipe
 from harness.search.searchers.base import SoftmaxSearcher
 from harness.search.searchers.products import FINITE_DIFFERENCE, scale_to_distance, shift_weights
 from harness.search.steps import ArchitectureStep
@@ -17,15 +17,6 @@ from harness.spaces.blocks.mix import keep_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    return {"idarts": {"terms": meta["K"]}}
-
-
-def read_recorded_gradient(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    key = f"{prefix}/hypergradient"
-    return {"hypergradients": (search.alphas[0].grad, arrays[key])} if key in arrays else {}
 
 
 class IDARTS(SoftmaxSearcher):
@@ -52,7 +43,6 @@ class IDARTS(SoftmaxSearcher):
     methods: ClassVar = {
         "idarts": NamedUse(official={"products": "differences", "drifts": True, "steps_on_copy": True}),
     }
-    records: ClassVar = {"idarts": Recorded("idarts", read_recorded_fields, quantities=read_recorded_gradient)}
     role = "estimator"
     status = "conforms"
     replays = False

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.errors import HarnessError
 from harness.core.lazy import torch
-from harness.search.naming import Arrays, Meta, NamedUse, Recorded, read_numbered
+from harness.search.naming import NamedUse
 from harness.search.regularizers.random_smoothing import SMOOTHDARTS
 from harness.search.searchers.base import ARCHITECTURE_STEPS, SIMPLEX, SoftmaxSearcher
 from harness.search.state import DROPPED, drop_zero
@@ -36,17 +36,6 @@ def find_nearest_vertex(alpha: Tensor, choices: Choices) -> Tensor:
     return found
 
 
-def read_recorded_fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    """Records of NASP's own code have the term for size, SmoothDARTS' do not."""
-    return {"nasp": {"softened": False, "clip": "architecture", "l2": meta["l2"]}} if "l2" in meta else {}
-
-
-def read_recorded_points(search: Any, arrays: Arrays, prefix: str) -> dict[str, tuple[Any, Any]]:
-    """The one-hot points of the weight step."""
-    told = read_numbered(arrays, f"{prefix}/weight/binarized")
-    return {} if search.searcher.softened or not told else {"one-hot points": (search.last_mix, told)}
-
-
 class NASP(SoftmaxSearcher):
     """Proximal steps: the network runs at the one-hot point nearest to alpha, its gradient moves the continuous alpha,
     which is then clipped to [0, 1] (paper, algorithm 2). Alpha begins at `begin`. The operation that gives nothing is
@@ -65,9 +54,6 @@ class NASP(SoftmaxSearcher):
     methods: ClassVar = {
         "nasp": NamedUse(),
         "nasp-1shot1": NamedUse({"softened": True, "clip": "weights"}, recipes=SMOOTHDARTS),
-    }
-    records: ClassVar[dict[str, Recorded]] = {
-        "nasp": Recorded("nasp-1shot1", read_recorded_fields, quantities=read_recorded_points)
     }
     revision = 3
     decisions = ("decision_nasp_proximal",)

@@ -6,30 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.core.lazy import F, torch
+from harness.core.lazy import torch
 from harness.measures.hessian import flatten_tensors, unflatten_vector
-from harness.search.naming import Arrays
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import ArchitectureStep, Moment
 from harness.spaces.blocks.mix import Evaluated
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def read_recorded_paths(arrays: Arrays, prefix: str) -> dict[str, list[Tensor]]:
-    """The recorded operation of each choice, one after the other, as one-hot rows."""
-    key = f"{prefix}/arch"
-    if key not in arrays:
-        return {}
-    return {"paths": [read_recorded_path(arrays[key], arrays).flatten()]}
-
-
-def read_recorded_path(operations: NDArray[np.int64], arrays: Arrays) -> Tensor:
-    """Mixing weights [choices, options] of the operation of each choice."""
-    return F.one_hot(torch.from_numpy(np.asarray(operations)), len(arrays["ops"])).double()
 
 
 class UniformPath(SupernetSearcher):

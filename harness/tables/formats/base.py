@@ -40,7 +40,7 @@ class Conversion:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-class Held(NamedTuple):
+class HeldNumber(NamedTuple):
     """A number of a table beside the one that an official package reads in the same file; NaN: not there."""
 
     what: str
@@ -72,7 +72,7 @@ class TableFormat(ABC):
     def convert(self, job: Conversion) -> list[Table]:
         """Write the table or tables; an error says what is wrong with the file."""
 
-    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[Held]:
+    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[HeldNumber]:
         """Numbers of a table beside what an official package reads in the file that it was made of.
 
         Args:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1, NASBench1Shot1S2, NASBench1Shot1S3
-from harness.tables.formats.base import Conversion, Held, TableFormat
+from harness.tables.formats.base import Conversion, HeldNumber, TableFormat
 from harness.tables.formats.tfrecord import EvaluationData, parse_metrics, read_records
 from harness.tables.measure import Column, Cost, Measure
 from harness.tables.sources.source import TableSource
@@ -77,7 +77,7 @@ class NASBench101Files(TableFormat):
     def convert(self, job: Conversion) -> list[Table]:
         return convert_nasbench101(job.path, job.folder, job.about, job.say)
 
-    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[Held]:
+    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[HeldNumber]:
         from harness.tables.formats.package101 import hold_against_package
 
         if table.info["space"] is not None:

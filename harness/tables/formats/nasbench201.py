@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
 from harness.spaces.nasbench201.cell import list_official_cells, to_string
-from harness.tables.formats.base import Conversion, Held, TableFormat
+from harness.tables.formats.base import Conversion, HeldNumber, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
 from harness.tables.formats.official import list_members, locate_error, read_member, read_stream
 from harness.tables.measure import Column, Cost
@@ -93,7 +93,7 @@ class NASBench201Files(TableFormat):
         table = convert_nasbench201(job.path, job.folder, work=work, about=job.about, jobs=job.jobs, say=job.say)
         return [table]
 
-    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[Held]:
+    def hold(self, table: Table, path: Path, choose: Callable[[int], Sequence[int]]) -> Iterator[HeldNumber]:
         from harness.tables.formats.package201 import hold_against_package
 
         known = sorted(index for row in range(len(table)) if (index := table.index(row)) is not None)

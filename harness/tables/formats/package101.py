@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.tables.formats.base import Held
+from harness.tables.formats.base import HeldNumber
 from harness.tables.formats.tfrecord import read_records
 from harness.tables.table import Table
 
@@ -17,7 +17,7 @@ INPUT, OUTPUT = -1, -2
 """Labels of the ends of a cell in the package's hash."""
 
 
-def hold_against_package(table: Table, path: Path, chosen: Collection[int]) -> Iterator[Held]:
+def hold_against_package(table: Table, path: Path, chosen: Collection[int]) -> Iterator[HeldNumber]:
     """Of these cells of a file, by the order in which they come: the hash by which the package files them beside the
     file's (0: equal), and the weights of the package's network beside the table's, in millions."""
     from nasbench_pytorch.model.graph_util import hash_module
@@ -35,10 +35,10 @@ def hold_against_package(table: Table, path: Path, chosen: Collection[int]) -> I
         size = len(adjacency) and int(len(adjacency) ** 0.5)
         matrix, names = np.array([int(c) for c in adjacency]).reshape(size, size), operations.split(",")
         labels = [INPUT, *(OPERATIONS.index(name) for name in names[1:-1]), OUTPUT]
-        yield Held(f"cell {key}, its hash", 0.0, float(hash_module(matrix, labels) != key))
+        yield HeldNumber(f"cell {key}, its hash", 0.0, float(hash_module(matrix, labels) != key))
         parts = Network(ModelSpec(matrix, names), num_labels=10).modules()
         # its placeholders hold a number each that nothing reads
         used = (p for part in parts if not isinstance(part, Placeholder) for p in part.parameters(recurse=False))
         weights = sum(p.numel() for p in used)
         ours = table.costs(key, "cifar10", epochs)["parameters_M"]
-        yield Held(f"cell {key}, weights in millions", ours, weights / 1e6)
+        yield HeldNumber(f"cell {key}, weights in millions", ours, weights / 1e6)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from harness.core.errors import HarnessError
-from harness.tables.formats.base import Held
+from harness.tables.formats.base import HeldNumber
 from harness.tables.measure import Quantity
 from harness.tables.table import Table
 
@@ -48,7 +48,7 @@ def open_package(path: Path) -> Any:
         raise HarnessError(f"the official package cannot read {path} ({type(error).__name__}: {said})") from None
 
 
-def hold_against_package(table: Table, path: Path, indices: Sequence[int]) -> Iterator[Held]:
+def hold_against_package(table: Table, path: Path, indices: Sequence[int]) -> Iterator[HeldNumber]:
     """Each number at the end of the trainings of these architectures: accuracies and losses of every data set, split
     and trial, their means, seconds, and costs; ours beside the package's."""
     api = open_package(path)
@@ -57,7 +57,7 @@ def hold_against_package(table: Table, path: Path, indices: Sequence[int]) -> It
             for dataset in SPLITS:
                 where = f"architecture {index}, {dataset}, {epochs} epochs"
                 for what, ours, theirs in hold_trainings(table, api, index, schedule, dataset):
-                    yield Held(f"{where}, {what}", ours, float(theirs))
+                    yield HeldNumber(f"{where}, {what}", ours, float(theirs))
 
 
 def hold_trainings(table: Table, api: Any, index: int, schedule: str, dataset: str) -> Iterator[tuple[str, float, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core.download import Say
 from harness.core.seeds import derive_seed
-from harness.tables.formats.base import Held
+from harness.tables.formats.base import HeldNumber
 from harness.tables.sources.add import format_of
 from harness.tables.table import Table
 
@@ -26,7 +26,7 @@ class Holding:
     architectures: str
     numbers: int
     different: int
-    first: Held | None
+    first: HeldNumber | None
 
     @property
     def told(self) -> str:

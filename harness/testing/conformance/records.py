@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.core.notation import parse_json
-from harness.search.naming import read_numbered
+from harness.testing.conformance.recorded import read_numbered
 
 TOLERANCE = 1e-9
 """Largest relative error of a conforming quantity in float64."""

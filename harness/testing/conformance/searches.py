@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,12 +16,11 @@ from harness.core.streams import Make, Streams
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import Method, build_method
-from harness.search.naming import Arrays, Recorded
-from harness.search.regularizers.base import REGULARIZERS
-from harness.search.searchers.base import SEARCHERS
 from harness.search.training import Training
 from harness.spaces.base import Space
+from harness.testing.conformance import adapters
 from harness.testing.conformance.families.derivation import find_recorded_space
+from harness.testing.conformance.recorded import Arrays, Recorded
 from harness.testing.conformance.records import Record
 
 SETTINGS = {
@@ -54,10 +56,17 @@ class ReplayedStreams(Streams):
         return noise.to(like)
 
 
+@cache
+def list_recorded() -> dict[str, Recorded]:
+    """How each method is replayed, by the name of the method in its records: what all adapters say."""
+    names = sorted(module.name for module in pkgutil.iter_modules(adapters.__path__))
+    modules = [importlib.import_module(f"{adapters.__name__}.{name}") for name in names]
+    return {name: own for module in modules for name, own in getattr(module, "RECORDS", {}).items()}
+
+
 def find_recorded(record: Record) -> Recorded | None:
-    """What the class that replays the record's method says of it."""
-    classes = (c for registry in (SEARCHERS, REGULARIZERS) for c in registry.classes.values())
-    known: dict[str, Recorded] = {n: own for cls in classes for n, own in vars(cls).get("records", {}).items()}
+    """What the adapter of the record's method says of it."""
+    known = list_recorded()
     name = str(record.meta.get("method"))
     if name in known:
         return known[name]

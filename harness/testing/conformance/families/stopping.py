@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from harness.search.clipping import compute_norm_and_scale
-from harness.search.regularizers.operation_stopping import OperationStopping, make_empty_memory, read_recorded_fields
+from harness.search.regularizers.operation_stopping import OperationStopping, make_empty_memory
+from harness.testing.conformance.adapters.operation_stopping import read_recorded_fields
 from harness.testing.conformance.records import Found, QuantityCheck, Record
 
 
