@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,5 +78,9 @@ def resolve_device(name: str) -> str:
 
 
 def count_default_jobs(device: str) -> int:
-    """One single-threaded process a core; one process on an accelerator."""
-    return len(os.sched_getaffinity(0)) if device == "cpu" and hasattr(os, "sched_getaffinity") else 1
+    """One single-threaded process a core, as many as the system lets this process use; one on an accelerator."""
+    if device != "cpu":
+        return 1
+    from joblib import cpu_count
+
+    return int(cpu_count())

@@ -182,15 +182,6 @@ def refuse_unfit(expression: str, chosen: Method, space: Space) -> None:
                 )
 
 
-def fits_space(chosen: Method, space: Space) -> bool:
-    """Whether the networks of a space have all that a method asks for."""
-    try:
-        refuse_unfit("", chosen, space)
-    except HarnessError:
-        return False
-    return True
-
-
 def refuse_senseless(expression: str, searcher: SupernetSearcher, regularizers: Sequence[Regularizer]) -> None:
     """An error for a combination that would run and mean nothing."""
     for regularizer in regularizers:

@@ -79,7 +79,7 @@ def test_runs_and_what_is_derived_of_them_can_be_compared(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ("pt", "error: the policy 'pt' takes operations out of the trained network and trains it on, and runs keep"),
+        ("pt", "error: unknown policy 'pt'"),
         ("argmx", "error: unknown policy 'argmx': did you mean 'argmax'"),
     ],
 )

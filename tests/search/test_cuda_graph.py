@@ -19,7 +19,7 @@ from harness.core.streams import Streams
 from harness.datasets.base import StoredImages
 from harness.search.cuda_graph import Replayed
 from harness.search.loop import SupernetSearch
-from harness.search.methods import build_method, fits_space, list_methods
+from harness.search.methods import build_method, list_methods
 from harness.search.regularizers.cutout import Cutout
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
@@ -27,6 +27,7 @@ from harness.spaces.base import SPACES
 from harness.spaces.nasbench201 import NASBench201
 from harness.testing.contracts import make_small_search, state_of
 from tests.conftest import often
+from tests.support.methods import fits_space
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
 SUPERNET_METHODS = [

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.registry import Registry
 from harness.measures.alignment import compute_layer_alignment
 from harness.search.loop import SupernetSearch, compute_cross_entropy
-from harness.search.methods import Method, build_method, fits_space, list_methods
+from harness.search.methods import Method, build_method, list_methods
 from harness.search.regularizers.base import DROPPED, REGULARIZERS, Regularizer
 from harness.search.regularizers.random_smoothing import RandomSmoothing
 from harness.search.regularizers.sequential_decisions import compute_scores
@@ -25,6 +25,7 @@ from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
 from harness.spaces.nasbench201.space import NASBench201
 from harness.testing.contracts import MethodContract, make_small_search, make_small_step, state_of
 from tests.conftest import often
+from tests.support.methods import fits_space
 
 SPACE_LIST = (NASBench201(), NASBench1Shot1S1())
 COMBINED = (

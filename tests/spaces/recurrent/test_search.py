@@ -21,12 +21,13 @@ from harness.runs.run import execute
 from harness.runs.store import RunFolder
 from harness.runs.study import load_study
 from harness.search.build import build_search
-from harness.search.methods import build_method, fits_space, list_methods
+from harness.search.methods import build_method, list_methods
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import Preset
 from harness.spaces.recurrent.space import PennTreebank, make_space_of_nodes
 from harness.testing.contracts import pass_through_file, state_of
+from tests.support.methods import fits_space
 
 CPU = torch.device("cpu")
 SPACE = PennTreebank()
