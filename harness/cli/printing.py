@@ -39,7 +39,7 @@ class Card(Protocol):
         """As a page has room for it."""
 
     def numbers(self) -> dict[str, Any]:
-        """The same, in full."""
+        """Every number of it, as a row for JSON and CSV."""
 
 
 def emit(rows: Sequence[dict[str, Any]], form: Format, title: str = "") -> None:

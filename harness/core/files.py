@@ -250,8 +250,8 @@ def digest(path: Path, algorithm: str) -> str:
 
 
 def digest_once(path: Path, algorithm: str) -> str:
-    """The same; of a large file it is computed once for each state of it (size and time of change), and kept in the
-    cache for other processes."""
+    """The digest of a file; of a large one it is computed once for each state of it (size and time of
+    change), and kept in the cache for other processes."""
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
         raise HarnessError(f"{path} is no file: name one")

@@ -67,7 +67,7 @@ def escape_for_markdown(value: Any) -> str:
 
 
 def render_markdown_table(rows: Sequence[dict[str, Any]]) -> str:
-    """A pipe table."""
+    """The rows as a pipe table of Markdown."""
     if not rows:
         return ""
     marks = ["---:" if is_number(v) else "---" for v in rows[0].values()]

@@ -40,7 +40,7 @@ def group_by_method(configurations: Iterable[tuple[str, Mapping[str, Any]]]) -> 
 
 
 def collect_settings(runs: Iterable[Described]) -> dict[str, Settings]:
-    """The same of runs, of which the first of each method alone is asked what it is."""
+    """The settings of each method of these runs, of which the first of each method alone is asked what it is."""
     first: dict[str, Described] = {}
     for run in runs:
         first.setdefault(run.method_name, run)

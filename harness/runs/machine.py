@@ -73,7 +73,7 @@ def list_libraries() -> list[str]:
 
 
 def describe_environment(device: torch.device, precision: str) -> dict[str, Any]:
-    """What computes here."""
+    """What a run is computed with: processor, libraries, threads and versions, as its manifest has it."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "harness": __version__,

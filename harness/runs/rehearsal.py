@@ -76,7 +76,7 @@ class Watched(Streams):
         super().load_state_dict(state)
 
     def drawn(self) -> set[str]:
-        """Their names."""
+        """The names of the streams that were drawn from."""
         beginnings = {name: torch.Generator().manual_seed(self.derived(name)) for name in self.state_dict()}
         moved = {name for name, s in self.state_dict().items() if not torch.equal(s, beginnings[name].get_state())}
         return self.put_back | moved

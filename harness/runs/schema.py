@@ -91,7 +91,7 @@ class Configuration(ManifestPart):
 
 
 class Environment(ManifestPart):
-    """What computed a run."""
+    """What a run was computed with, as far as a manifest says it."""
 
     harness: Text
     device: Text

@@ -263,7 +263,7 @@ class RunFolder:
         self.check(lambda: check_values({name: add_owner(table, method, seed) for name, table in tables.items()}))
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The same as DataFrames."""
+        """The tables of a finished run as DataFrames, by name."""
         return {name: rows.to_pandas() for name, rows in self.rows(self.manifest()).items()}
 
     def damage(self) -> list[DamagedError]:

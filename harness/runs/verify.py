@@ -96,7 +96,7 @@ def verify_run(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
 
 
 def verify_published(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
-    """The same of published results."""
+    """What is damaged in a folder of published results."""
     damage = []
     for name, sum_ in manifest.get("files", {}).items():
         try:

@@ -103,13 +103,13 @@ def compute_cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
 
 
 def make_frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
-    """The same in eval mode as a function of the mixing weights, differentiable in them alone."""
+    """The loss of a batch in eval mode as a function of the mixing weights, differentiable in them alone."""
     logits = net.frozen(batch[0])
     return lambda mix: F.cross_entropy(logits(net.constrained(mix)), batch[1])
 
 
 def make_batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
-    """The same with the batch norm of train mode, whose running statistics stay, and without dropout."""
+    """The loss of a batch with the batch norm of train mode, whose running statistics stay, and without dropout."""
 
     def loss(mix: Mix) -> Tensor:
         with net.steady():

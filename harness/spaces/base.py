@@ -59,7 +59,7 @@ class Choices:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(choices, options)."""
+        """Its size, (choices, options)."""
         return len(self.options), len(self.options[0])
 
 

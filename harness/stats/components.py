@@ -202,7 +202,7 @@ def compute_effects(values: Floats) -> dict[Axes, Floats]:
 
 
 def _compute_effects(values: Floats, count: int) -> dict[Axes, Floats]:
-    """The same, with the mean as the effect of no axis."""
+    """What each set of the last axes adds, as in `compute_effects`, with the mean as the effect of no axis."""
     first = values.ndim - count
     found: dict[Axes, Floats] = {}
     for size in range(count + 1):

@@ -49,7 +49,7 @@ class Shift:
 
     @property
     def kind(self) -> str:
-        """How it is tested."""
+        """The name of the test."""
         return "paired by seed, signed-rank" if self.paired else "unpaired, rank-sum"
 
     def test_at(self, shift: float, most: int = MOST) -> Test:
@@ -82,7 +82,7 @@ class Shift:
 
     @cached_property
     def estimate(self) -> float:
-        """Hodges and Lehmann's."""
+        """The shift as Hodges and Lehmann estimate it."""
         return float(np.median(self.candidates))
 
     def interval(self, level: float) -> Interval:

@@ -114,8 +114,8 @@ def count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, in
 
 
 def _approximate_test(above: float, variance: float, smallest: float, n: tuple[int, int]) -> Test:
-    """The same of so many ranks that their sum is normal. above: observed minus mean, in doubled ranks, of which most
-    neighbouring sums are two apart."""
+    """The signed-rank test of so many ranks that their sum is normal. above: observed minus mean,
+    in doubled ranks, of which most neighboring sums are two apart."""
     if not variance:
         return Test(1.0, 1.0, 1.0, smallest, n)
     deviation = variance**0.5

@@ -288,7 +288,7 @@ def find_phases(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
 
 
 def correlate_with_time(values: Floats) -> float:
-    """Rank correlation with time."""
+    """The rank correlation of values with the order in which they came."""
     return rank_correlation(values, np.arange(len(values), dtype=float))
 
 

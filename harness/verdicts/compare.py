@@ -155,7 +155,7 @@ class Pair:
 
     @property
     def told_needed(self) -> str:
-        """The same in words."""
+        """How many runs would be needed, as a clause."""
         if np.isinf(self.needed):
             return "no number of runs finds what was seen"
         unit = "pairs" if self.paired else "runs of each"
@@ -200,7 +200,7 @@ class Pair:
         return max(self.fewest, self.shift.to_notice(CLEAR, self.level / self.pairs))
 
     def row(self) -> dict[str, object]:
-        """What a page has room for."""
+        """The columns that a terminal or a page has room for."""
         return {
             "method": self.new,
             "against": self.base,

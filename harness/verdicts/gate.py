@@ -89,12 +89,12 @@ class GateCheck:
     lacking: str = ""
 
     def row(self) -> dict[str, object]:
-        """What a page has room for."""
+        """The columns that a terminal or a page has room for."""
         told = {"p moved": round_p(self.moved, 2), "p stable": round_p(self.equivalent, 2)}
         return self.numbers() | told
 
     def numbers(self) -> dict[str, object]:
-        """The same, with every p a number."""
+        """The row of a terminal with every p as a number, for JSON and CSV."""
         return {
             "method": self.method,
             "quantity": f"{self.quantity} (margin {self.margin})",

@@ -106,7 +106,7 @@ class Ledger:
         return all(part.share.low < LEAST and part.share.high > 1 - LEAST for part in self.parts.values())
 
     def row(self) -> dict[str, object]:
-        """What a page has room for: shares in % with intervals."""
+        """The columns that a terminal or a page has room for: shares in % with intervals."""
         row: dict[str, object] = {"method": self.method, "n": self.n}
         if self.together is not None:
             row[f"sd ({self.unit})"] = format_interval([end**0.5 for end in self.total], 1)
@@ -139,7 +139,7 @@ LEAST = 0.005
 
 
 def format_interval(ends: Sequence[float], digits: int = 0) -> str:
-    """31 [12, 55]."""
+    """A number with its interval: 31 [12, 55]."""
     estimate, low, high = (f"{end:.{digits}f}" for end in ends)
     return f"{estimate} [{low}, {high}]"
 

@@ -186,8 +186,8 @@ def find_by_fixed_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[di
 
 
 def find_by_sequential_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[dict[int, float], dict[int, float]]:
-    """The same of studies that are looked at after every pair, by the most pairs that they may have; and the mean
-    number at which they stop, whatever they find."""
+    """The share of studies that find a shift where they are looked at after every pair, by the most pairs
+    that they may have; and the mean number at which they stop, whatever they find."""
 
     def first(shift: Shift, towards: int, at: float) -> float:
         over = (

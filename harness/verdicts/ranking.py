@@ -33,7 +33,7 @@ class Ranked:
     medians: tuple[float, ...]
 
     def row(self) -> dict[str, object]:
-        """What a page has room for."""
+        """The columns that a terminal or a page has room for."""
         estimate, low, high = self.rank
         return {
             "method": self.method,
@@ -44,7 +44,7 @@ class Ranked:
         }
 
     def numbers(self) -> dict[str, object]:
-        """Everything."""
+        """Every number of a method, as a row for JSON and CSV."""
         row: dict[str, object] = {"method": self.method, "tasks": self.tasks, "rank": self.rank.estimate}
         row |= {"rank_low": self.rank.low, "rank_high": self.rank.high}
         row |= {"not_told_apart": "; ".join(self.alike), "not_told_apart_nemenyi": "; ".join(self.alike_nemenyi)}

@@ -166,7 +166,7 @@ class State:
 
 @dataclass
 class Piece:
-    """What one process wrote."""
+    """The part of a log that one process wrote."""
 
     path: Path
     told: dict[str, str] = field(default_factory=dict)

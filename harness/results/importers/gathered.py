@@ -69,7 +69,7 @@ class Gathered:
         self._places.append(self._cells[row["architecture"]])
 
     def tables(self) -> dict[str, pd.DataFrame | Iterator[pa.Table]]:
-        """The three tables."""
+        """The epochs, lookups and timing that were gathered, as tables."""
         import pandas as pd
 
         place = {name: self.epochs[name] for name in ("method", "seed", "epoch")}

@@ -139,7 +139,7 @@ class Slurm(Executor):
         return {key: value for key, value in (wanted | self.other).items() if value is not None}
 
     def _options(self, at_a_time: int) -> dict[str, Any]:
-        """The same as submitit takes them."""
+        """The options of a job, as submitit takes them."""
         options = self._sbatch()
         known = {key: options.pop(key) for key in NAMED & options.keys()}
         return known | {

@@ -59,7 +59,7 @@ class Regularizer(Plugin):
         return (0, 0)
 
     def settings(self, training: Training) -> Training:
-        """The training settings, changed."""
+        """The training settings as this regularizer changes them."""
         return training
 
     def supernet_options(self) -> dict[str, Any]:

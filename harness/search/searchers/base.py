@@ -76,7 +76,7 @@ class SupernetSearcher(Plugin):
         return list(alphas)
 
     def settings(self, training: Training) -> Training:
-        """The training settings, changed."""
+        """The training settings as this searcher changes them."""
         return training
 
     @abstractmethod
@@ -110,7 +110,7 @@ class SupernetSearcher(Plugin):
         """Change the logits once both steps of a minibatch have been taken."""
 
     def derive(self, space: Space, logits: Rows) -> Architecture:
-        """The architecture of logits."""
+        """The architecture that these logits stand for."""
         return space.derive(logits)
 
     @abstractmethod

@@ -24,7 +24,7 @@ def convolve_plainly(x: Tensor, weight: Tensor, *, dilation: int) -> Tensor:
 
 
 def convolve_depthwise(x: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
-    """The same, differentiated as this module says."""
+    """The depthwise convolution of x, differentiated as this module says."""
     if x.device.type != "cpu" or is_autocasting(x):
         return convolve_plainly(x, weight, dilation=dilation)
     found: Tensor = Depthwise.apply(x, weight, dilation)  # type: ignore[no-untyped-call]

@@ -120,7 +120,7 @@ weights [14, operations], all inboxes, and the noise that edges have drawn."""
 
 
 class FastDARTSSupernet(Fast, DARTSSupernet):
-    """See the module."""
+    """DARTS' one-shot network, computed as this module says."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -188,7 +188,7 @@ class FastDARTSSupernet(Fast, DARTSSupernet):
                 inboxes[edge.target].add(self.auxiliary_skip * skip(x), "skips")
 
     def _received(self, inbox: Inbox) -> Tensor:
-        """A node."""
+        """The sum of what a node has received."""
         y = inbox.mixed()
         if self.partial_channels > 1:
             y = make_channels_last(self.shuffled(torch.cat([y, inbox.sums["beside"]], dim=1)))

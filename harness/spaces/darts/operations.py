@@ -17,7 +17,7 @@ from harness.spaces.blocks.supernet import ReluConvBn, Skip
 
 
 class Zero(nn.Module):
-    """Nothing."""
+    """The operation that gives nothing: zeros of the output's shape."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def build_operation(name: str, channels: int, stride: int, *, affine: bool) -> n
 
 
 def build_mixed_operation(name: str, channels: int, stride: int) -> nn.Module:
-    """The same in a search: batch norm without scales and shifts, and one after every pooling too."""
+    """The operation of a name as a search has it: batch norm without scales and shifts, also after every pooling."""
     if name == "skip_connect" and stride == 1:
         return Skip()
     found = build_operation(name, channels, stride, affine=False)

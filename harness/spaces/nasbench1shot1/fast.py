@@ -31,7 +31,7 @@ class FastBlock:
         self.conv3, self.conv1 = Together([block.conv3x3]), Together([block.conv1x1])
 
     def max_pool(self, x: Tensor, w: Tensor) -> Tensor:
-        """Times a scalar."""
+        """The 3x3 maximum of each pixel's surroundings, times the mixing weight of the pooling."""
         found: Tensor = MaxPool.apply(x, w)  # type: ignore[no-untyped-call]
         return found
 
@@ -61,7 +61,7 @@ class FastCell:
 
 
 class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
-    """See the module."""
+    """NAS-Bench-1Shot1's one-shot network, computed as this module says."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -115,7 +115,7 @@ class FastNASBench1Shot1Supernet(Fast, NASBench1Shot1Supernet):
         return self.pool(x) if index in self.reductions else x
 
     def _cell(self, cell: FastCell, x: Tensor, mix: Mix, run: Run, max_pool: MaxPooling) -> Tensor:
-        """As `ChoiceCell.forward`."""
+        """One cell, as `ChoiceCell.forward` reads."""
         operations, output, *rows = mix
         parents = {node: row[0] for node, row in zip(self.inner_nodes, rows, strict=True)}
         one = output.new_ones(())

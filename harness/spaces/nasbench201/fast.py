@@ -87,7 +87,7 @@ weights and those sums."""
 
 
 class FastNASBench201Supernet(Fast, NASBench201Supernet):
-    """See the module."""
+    """NAS-Bench-201's one-shot network, computed as this module says."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

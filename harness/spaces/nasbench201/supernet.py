@@ -18,7 +18,7 @@ Around = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def pass_first(x: Tensor, _: Tensor) -> Tensor:
-    """x, whatever the other one is."""
+    """The first of two tensors: the input of a cell, in place of that of an edge."""
     return x
 
 

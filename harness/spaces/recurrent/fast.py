@@ -64,7 +64,7 @@ class NodeSum(torch.autograd.Function):
 
 
 class FastRecurrentSupernet(RecurrentSupernet):
-    """The same function of the same weights."""
+    """The recurrent one-shot network, the same function of the same weights as the readable one, computed faster."""
 
     plain = False
 

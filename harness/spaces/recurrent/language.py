@@ -179,5 +179,5 @@ class LanguageModel(nn.Module):
 
 
 def average_states(states: Iterable[Tensor]) -> Tensor:
-    """Of several states."""
+    """The mean of several states."""
     return torch.stack([*states]).mean(dim=0)

@@ -47,7 +47,7 @@ def expect(meta: dict[str, Any], **values: Any) -> None:
 
 
 def build_text(record: Record) -> Text:
-    """The record's text."""
+    """The text that a record holds, as a data set."""
     parts: Any = {part: record.tensor(f"data/{part}").long() for part in PARTS}
     words = [str(number) for number in range(record.meta["ntokens"])]
     return Text(parts, words, rows=record.meta["bptt"], device=torch.device("cpu"))

@@ -61,7 +61,7 @@ class Record:
     content: Any = None
 
     def with_arrays(self, **arrays: Any) -> Record:
-        """The same with more arrays."""
+        """The record with more arrays."""
         return replace(self, arrays=self.arrays | arrays)
 
     def has(self, prefix: str) -> bool:

@@ -24,7 +24,7 @@ class Family(Protocol):
         """Whether the record is of this family."""
 
     def replay(self, record: Record) -> Iterator[QuantityCheck | Skipped]:
-        """Every quantity of it."""
+        """Replay every quantity of a record."""
 
 
 @cache
@@ -41,7 +41,7 @@ def conform(paths: list[Path]) -> Iterator[QuantityCheck | Skipped]:
 
 
 def replay_files(paths: list[Path]) -> Iterator[list[QuantityCheck | Skipped]]:
-    """The same, all of a file at a time, as soon as it is replayed."""
+    """Every quantity of the files, all of a file at a time, as soon as it is replayed."""
     for path in paths:
         if not path.exists():
             raise HarnessError(f"no conformance record at {path}: name a .npz or .json file or a folder of them")

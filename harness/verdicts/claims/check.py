@@ -28,7 +28,7 @@ class Checked:
     verdict: Verdict
 
     def row(self) -> dict[str, Any]:
-        """What a page has room for."""
+        """The columns that a terminal or a page has room for."""
         v = self.verdict
         return {
             "claim": f"{self.named.group}: {self.named.name}",

@@ -33,7 +33,7 @@ def render_page(checked: Sequence[Checked]) -> str:
 
 
 def render_sections(checked: Sequence[Checked]) -> list[str]:
-    """A table a file."""
+    """The tables of the page, one for each file of claims."""
     groups: dict[str, list[Checked]] = {}
     for c in checked:
         groups.setdefault(c.named.group, []).append(c)

@@ -71,7 +71,7 @@ class Explanation:
         }
 
     def numbers(self) -> dict[str, Any]:
-        """The same, in full."""
+        """The explanation as a row of JSON or CSV, with every cell and reading."""
         return {
             "explanation": self.kind,
             "read_as": self.reading,
