@@ -126,14 +126,14 @@ def draw(found: Seen | Asked, reference: Seen) -> Page:
 
 
 def draw_seen(ax: Any, found: Seen, reference: Seen) -> None:
-    for i, (name, colour) in enumerate(zip(found.names, COLOURS, strict=True)):
+    for i, (name, color) in enumerate(zip(found.names, COLOURS, strict=True)):
         if found is not reference:
-            ax.plot(reference.lines[:, i], color=colour, linewidth=2.5, alpha=0.22, solid_capstyle="butt")
+            ax.plot(reference.lines[:, i], color=color, linewidth=2.5, alpha=0.22, solid_capstyle="butt")
         ax.plot(
             np.arange(len(found.dots)) + 0.5, found.dots[:, i], linestyle="none", marker="o", markersize=1.6,
-            markeredgewidth=0, color=colour, alpha=0.6,
+            markeredgewidth=0, color=color, alpha=0.6,
         )  # fmt: skip
-        ax.plot(found.lines[:, i], color=colour, linewidth=1.3, label=name)
+        ax.plot(found.lines[:, i], color=color, linewidth=1.3, label=name)
     last = len(found.lines) - 1
     if found.derived is not None:
         ax.plot(

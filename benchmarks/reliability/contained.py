@@ -28,7 +28,7 @@ MEMORY = 1 << 30
 NOBODY = 65534
 LONGEST = 2000
 """Characters that a sentence may have."""
-SIGNALLED = 128
+SIGNALED = 128
 
 
 def warm(*, verbs: bool = True) -> None:
@@ -68,8 +68,8 @@ class Ended:
             return "hang"
         if "Traceback (most recent call last)" in self.err + self.out:
             return "traceback: " + self.err.strip().splitlines()[-1][:300]
-        if self.code >= SIGNALLED:
-            return f"ended by signal {self.code - SIGNALLED}"
+        if self.code >= SIGNALED:
+            return f"ended by signal {self.code - SIGNALED}"
         if self.code not in codes:
             return f"exit code {self.code}: {self.err[-300:]}"
         if self.code == 2 and not ("error: " in self.err or "Error: " in self.err):
@@ -162,7 +162,7 @@ def _wait(child: int, until: float) -> int | None:
         time.sleep(0.005)
     if os.WIFSIGNALED(status):
         killed = os.WTERMSIG(status)
-        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALLED + killed
+        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALED + killed
     return os.WEXITSTATUS(status)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.reliability.case import Case
-from benchmarks.reliability.contained import SIGNALLED, Ended, command
+from benchmarks.reliability.contained import SIGNALED, Ended, command
 from benchmarks.reliability.damage import finished
 
 LONG = "a" * 5000
@@ -213,7 +213,7 @@ def of_pipe(folder: Path, root: Path, words: Words, read: int) -> str | None:
     code = program.wait(120)
     if "Traceback" in said or "Exception ignored" in said or "BrokenPipe" in said:
         return f"a closed pipe: {said[-300:]}"
-    return None if code in (0, 1, SIGNALLED + 13) else f"a closed pipe: exit code {code}"
+    return None if code in (0, 1, SIGNALED + 13) else f"a closed pipe: exit code {code}"
 
 
 def named(root: Path) -> Iterator[Case]:

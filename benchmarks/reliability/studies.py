@@ -92,7 +92,7 @@ def cheap(study: dict[str, Any] | None, runs: list[Any]) -> bool:
 
 
 def named() -> Iterator[Case]:
-    """The values that once ended in a traceback or a hang, and their neighbours."""
+    """The values that once ended in a traceback or a hang, and their neighbors."""
     long, markup = "a" * 300, "[/red]"
     values: dict[str, dict[str, Any]] = {
         "betas 2 and 3": {"training__alpha_betas": [2, 3]},

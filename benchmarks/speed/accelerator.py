@@ -29,7 +29,7 @@ from harness.datasets.npz import NpzImages
 EPOCH = 390
 
 
-def synchronise(device: str) -> None:
+def synchronize(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
 
@@ -57,11 +57,11 @@ def seconds(who: str, precision: Any, method: str, options: dict[str, Any]) -> f
 
     for _ in range(min(3, steps)):
         step()
-    synchronise(device)
+    synchronize(device)
     began = time.perf_counter()
     for _ in range(steps):
         step()
-    synchronise(device)
+    synchronize(device)
     return (time.perf_counter() - began) * EPOCH / steps
 
 
@@ -74,7 +74,7 @@ def profile(options: dict[str, Any]) -> str:
     cuda = options["device"].startswith("cuda")
     with profiled(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as found:
         pair.step()
-        synchronise(options["device"])
+        synchronize(options["device"])
     return found.key_averages().table(sort_by="self_cuda_time_total" if cuda else "self_cpu_time_total", row_limit=25)
 
 

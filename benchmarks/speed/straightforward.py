@@ -209,7 +209,7 @@ class Search:
         return torch.stack(rows)
 
     def attack(self, mix: list[Tensor], x: Tensor, y: Tensor, steps: int = 7) -> list[Tensor]:
-        """Seven steps up the training loss inside the ball from its centre, batch norm in eval mode."""
+        """Seven steps up the training loss inside the ball from its center, batch norm in eval mode."""
         self.net.eval()
         mix = [m.detach() for m in mix]
         before = F.cross_entropy(self.net(x, mix), y)

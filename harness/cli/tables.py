@@ -89,7 +89,7 @@ def lookup(name: str, architecture: str, only_costs: bool, form: Any) -> None:
 @tables.command()
 @click.argument("name")
 @click.argument("architecture")
-@click.option("--to", "other", metavar="ARCHITECTURE", help="Show the ways to this one  [default: its neighbourhood]")
+@click.option("--to", "other", metavar="ARCHITECTURE", help="Show the ways to this one  [default: its neighborhood]")
 @click.option("--measure", help="dataset/split@epochs  [default: the table's test]")
 @click.option(
     "--radius", type=click.IntRange(0), default=3, show_default=True, help="Choices that may differ, at most."
@@ -110,13 +110,13 @@ def flatness(name: str, architecture: str, other: str | None, measure: str | Non
     from harness.tables.measure import Measure
 
     table = open_table(name)
-    chosen, centre = Measure.parse(measure) if measure else table.test, find_architecture(table, architecture)
+    chosen, center = Measure.parse(measure) if measure else table.test, find_architecture(table, architecture)
     if chosen not in table.measures:
         raise HarnessError(f"table {table.name} has no {chosen}: it has {', '.join(map(str, table.measures))}")
-    ways = find_path(table, centre, find_architecture(table, other), chosen) if other else None
-    levels = ways.levels if ways else describe_neighborhood(table, centre, chosen, radius)
+    ways = find_path(table, center, find_architecture(table, other), chosen) if other else None
+    levels = ways.levels if ways else describe_neighborhood(table, center, chosen, radius)
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(level).items()} for level in levels]
-    emit(rows, form, f"{table.name}, {chosen}: {'ways from' if ways else 'around'} {centre.encoding}")
+    emit(rows, form, f"{table.name}, {chosen}: {'ways from' if ways else 'around'} {center.encoding}")
     if ways:
         click.echo(f"barrier: {ways.barrier:.4f} percentage points", err=form != "table")
 

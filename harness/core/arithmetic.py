@@ -46,7 +46,7 @@ def use_precision(precision: Precision, device: torch.device) -> Iterator[None]:
     for backend in backends:
         backend.allow_tf32 = precision == "tf32"
     try:
-        # without the cache, which would keep rounded weights from before the optimiser's step
+        # without the cache, which would keep rounded weights from before the optimizer's step
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False):
             yield
     finally:

@@ -134,7 +134,7 @@ class Images(Data):
 
     @abstractmethod
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images [n, channels, height, width] (float, normalised, augmented as for training) and labels [n]."""
+        """Images [n, channels, height, width] (float, normalized, augmented as for training) and labels [n]."""
 
     @abstractmethod
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
@@ -251,7 +251,7 @@ class Dataset(Plugin):
 
 
 class StoredImages(Images):
-    """Items held as tensors: uint8 images with optional pad-and-crop and horizontal flip, normalised on the way out.
+    """Items held as tensors: uint8 images with optional pad-and-crop and horizontal flip, normalized on the way out.
 
     parts: (uint8 images [n, channels, height, width], labels [n]) of each part. mean, std: per channel, of
     images scaled to [0, 1]. pad: pixels of zero padding before the random crop (0: no crop).
@@ -281,21 +281,21 @@ class StoredImages(Images):
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
         index = send_to_device(index, images.device)
-        return self._normalise(augment(images[index], self.pad, self.flip, generator)), labels[index]
+        return self._normalize(augment(images[index], self.pad, self.flip, generator)), labels[index]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
-        return self._normalise(images), labels
+        return self._normalize(images), labels
 
-    def _normalise(self, images: Tensor) -> Tensor:
+    def _normalize(self, images: Tensor) -> Tensor:
         return (images.float() / 255 - self.mean) / self.std
 
 
 def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tensor:
     """Random crop of the zero-padded image and random horizontal flip, each image on its own.
 
-    x: [n, channels, height, width], before normalisation, so that the border is black as in the published transforms
-    (pad, crop, flip, normalise).
+    x: [n, channels, height, width], before normalization, so that the border is black as in the published transforms
+    (pad, crop, flip, normalize).
     """
     n, _, height, width = x.shape
     if not pad and not flip:
@@ -315,16 +315,16 @@ def augment(x: Tensor, pad: int, flip: bool, generator: torch.Generator) -> Tens
 
 
 def cut_out(x: Tensor, side: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
-    """Set a square of each image, or of a share of them, to zero, at a random centre, cut off at the border
-    (DeVries & Taylor 2017, arXiv 1708.04552). x: [n, channels, height, width], normalised. side: in pixels."""
+    """Set a square of each image, or of a share of them, to zero, at a random center, cut off at the border
+    (DeVries & Taylor 2017, arXiv 1708.04552). x: [n, channels, height, width], normalized. side: in pixels."""
     count, _, height, width = x.shape
-    centres = send_to_device(torch.rand(3, count, generator=generator), x.device)
+    centers = send_to_device(torch.rand(3, count, generator=generator), x.device)
     inside = []
     for place, length in ((0, height), (1, width)):
-        low = (centres[place] * length).floor()[:, None] - side // 2
+        low = (centers[place] * length).floor()[:, None] - side // 2
         position = torch.arange(length, device=x.device)
         inside.append((position >= low) & (position < low + side))
-    square = inside[0][:, :, None] & inside[1][:, None, :] & (centres[2] < share)[:, None, None]
+    square = inside[0][:, :, None] & inside[1][:, None, :] & (centers[2] < share)[:, None, None]
     return x.masked_fill(square[:, None], 0.0)
 
 

@@ -38,10 +38,10 @@ def differentiate_vector(vector: Tensor, leaves: Sequence[Tensor]) -> Tensor:
 
 
 def compute_hessian(loss: Callable[[list[Tensor]], Tensor], alphas: Sequence[Tensor], *, ridge: float = 0.0) -> Tensor:
-    """d^2 loss / d alpha^2 over all entries of all tensors, in their order: [n, n], symmetrised, exact.
+    """d^2 loss / d alpha^2 over all entries of all tensors, in their order: [n, n], symmetrized, exact.
 
     loss: of logits shaped like `alphas`. ridge: added to the diagonal; published code (RobustDARTS, SmoothDARTS) adds
-    the architecture optimiser's L2 factor, 1e-3.
+    the architecture optimizer's L2 factor, 1e-3.
     """
     return symmetrize(differentiate_vector(*differentiate_loss(loss, alphas)), ridge)
 

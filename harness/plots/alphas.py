@@ -55,8 +55,8 @@ class Alphas(Figure):
 
         part = content.of(panel)
         rows = part[["choice", "option"]].drop_duplicates()
-        grid = part.assign(colour=np.log2(part["times_equal"])).pivot(
-            index=["choice", "option"], columns="epoch", values="colour"
+        grid = part.assign(color=np.log2(part["times_equal"])).pivot(
+            index=["choice", "option"], columns="epoch", values="color"
         )
         grid = grid.loc[list(rows.itertuples(index=False, name=None))]
         most = self._most(content)
@@ -121,7 +121,7 @@ class Alphas(Figure):
 
     @staticmethod
     def _most(content: Content) -> float:
-        """Half of the colour scale, in powers of two: all but the most extreme hundredth of the weights."""
+        """Half of the color scale, in powers of two: all but the most extreme hundredth of the weights."""
         return max(float(np.log2(content.rows["times_equal"]).abs().quantile(0.99)), 0.05)
 
 

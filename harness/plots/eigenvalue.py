@@ -60,10 +60,10 @@ class Eigenvalue(Figure):
         line = content.look[name]
         by_epoch = part.pivot(index="epoch", columns="seed", values="value")
         for seed in by_epoch:
-            ax.plot(by_epoch.index, by_epoch[seed], color=line.colour, linewidth=0.6, alpha=0.5)
+            ax.plot(by_epoch.index, by_epoch[seed], color=line.color, linewidth=0.6, alpha=0.5)
         low, middle, high = (by_epoch.quantile(q, axis=1) for q in (0.25, 0.5, 0.75))
-        ax.fill_between(by_epoch.index, low, high, color=line.colour, alpha=0.18, linewidth=0)
-        ax.plot(by_epoch.index, middle, color=line.colour, linewidth=1.8)
+        ax.fill_between(by_epoch.index, low, high, color=line.color, alpha=0.18, linewidth=0)
+        ax.plot(by_epoch.index, middle, color=line.color, linewidth=1.8)
         ax.axhline(1, color="0.3", linewidth=0.7, linestyle=":")
         n, start = by_epoch.shape[1], part.groupby("seed")["start"].first().median()
         ax.set_title(f"{content.look.label(name)} (n = {n})\nfrom {start:.3g}", fontsize="medium")
@@ -84,9 +84,9 @@ class Eigenvalue(Figure):
         found = content.by_method(ENDS)
         for place, (name, part) in enumerate(found):
             line = content.look[name]
-            ax.plot([place] * len(part), part["value"], linestyle="", marker="o", color=line.colour, markersize=2.8)
+            ax.plot([place] * len(part), part["value"], linestyle="", marker="o", color=line.color, markersize=2.8)
             middle = part["value"].median()
-            ax.plot([place - 0.3, place + 0.3], [middle, middle], color=line.colour, linewidth=1.8)
+            ax.plot([place - 0.3, place + 0.3], [middle, middle], color=line.color, linewidth=1.8)
         ax.set_xticks(range(len(found)), [content.look.label(n) for n, _ in found], rotation=50, ha="right")
         ax.tick_params(axis="x", labelsize="x-small")
         ax.set_ylabel(f"last {content.value}")

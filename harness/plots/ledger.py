@@ -12,7 +12,7 @@ from harness.verdicts.ledger import TOGETHER, TRIALS, compute_ledgers, name_of
 
 LEAST = 0.06
 """The least share that has room for its number."""
-GREYS = {TOGETHER: "0.72", TRIALS: "0.88"}
+GRAYS = {TOGETHER: "0.72", TRIALS: "0.88"}
 """Of what is no kind of draws by itself."""
 BAR = 0.68
 BARS_INCHES, AROUND_INCHES = 0.42, 1.0
@@ -25,7 +25,7 @@ class LedgerFigure(Figure):
     name = "ledger"
     needs: ClassVar[str] = "a study that varies kinds of draws by themselves ([randomness])"
     see: ClassVar[str] = (
-        "A bar is one method's variance, and a color what one kind of draws makes of it alone. Grey is what kinds have "
+        "A bar is one method's variance, and a color what one kind of draws makes of it alone. Gray is what kinds have "
         "only together: no one of them is to blame, and only another seed of all averages it out. Intervals are in "
         "`harness ledger`: few levels leave wide ones."
     )
@@ -54,7 +54,7 @@ class LedgerFigure(Figure):
 
         methods = content.by_method()
         names = list(dict.fromkeys(content.rows["part"]))
-        colors = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True)) | GREYS
+        colors = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True)) | GRAYS
         labels = []
         for place, (method, part) in enumerate(methods):
             left = 0.0
@@ -62,7 +62,7 @@ class LedgerFigure(Figure):
                 label = name_of(name) if place == 0 else None
                 ax.barh(place, share, BAR, left=left, color=colors[name], edgecolor="white", linewidth=0.6, label=label)
                 if share >= LEAST:
-                    dark = name in GREYS
+                    dark = name in GRAYS
                     told = f"{100 * share:.0f}"
                     color = "0.15" if dark else "white"
                     ax.text(left + share / 2, place, told, ha="center", va="center", color=color, fontsize="small")

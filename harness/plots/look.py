@@ -29,14 +29,14 @@ class FigureLook:
         own: Iterable[str] = (),
         appearance: Appearance | None = None,
     ) -> FigureLook:
-        """The baseline (where it is not said, the first of several) is grey, own methods are strong, others between."""
+        """The baseline (where it is not said, the first of several) is gray, own methods are strong, others between."""
         chosen = appearance or Appearance()
         own = set(own) if chosen.own is None else set(chosen.own)
         if baseline is None and len(methods) > 1 and methods[0] not in own:
             baseline = methods[0]
         check_colours(chosen.colours)
         strong = [LOUD, *COLOURS] if own else [*COLOURS, LOUD]
-        # own methods are asked first, so that the first of them has the strongest colour whatever its place
+        # own methods are asked first, so that the first of them has the strongest color whatever its place
         ranked = sorted((m for m in methods if m != baseline), key=lambda m: m not in own)
         colours = {m: strong[i % len(strong)] for i, m in enumerate(ranked)} | {baseline: QUIET} | chosen.colours
         lines = {
@@ -64,13 +64,13 @@ def check_colours(colours: Mapping[str, str]) -> None:
     """Raise an error that names the first that is none."""
     from matplotlib.colors import get_named_colors_mapping, is_color_like
 
-    for method, colour in colours.items():
-        if not is_color_like(colour):
-            close = get_close_matches(colour, get_named_colors_mapping(), n=2)
+    for method, color in colours.items():
+        if not is_color_like(color):
+            close = get_close_matches(color, get_named_colors_mapping(), n=2)
             hint = (
                 "did you mean " + " or ".join(map(repr, close)) + "?" if close else "write a name, or one as '#D55E00'"
             )
-            raise HarnessError(f"figures.colours.{method} = {colour!r} is no colour of matplotlib's: {hint}")
+            raise HarnessError(f"figures.colours.{method} = {color!r} is no color of matplotlib's: {hint}")
 
 
 def describe_unknown_names(appearance: Appearance, methods: Collection[str]) -> list[str]:

@@ -59,7 +59,7 @@ class Onset(Figure):
         for place, (name, part) in enumerate(found):
             line = content.look[name]
             ax.plot(
-                part["epoch"], part["share"], color=line.colour, linestyle=line.dash, linewidth=line.width,
+                part["epoch"], part["share"], color=line.color, linestyle=line.dash, linewidth=line.width,
                 drawstyle="steps-post", label=content.look.label(name), transform=shift_line(ax, place, len(found)),
             )  # fmt: skip
         ax.xaxis.get_major_locator().set_params(integer=True)

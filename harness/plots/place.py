@@ -46,12 +46,12 @@ class PlaceFigure(Figure):
         for place, (name, part) in enumerate(found):
             line = content.look[str(name)]
             ax.plot(
-                part["error_pct"], part["share"], linestyle="", marker=line.marker, color=line.colour, alpha=0.85,
+                part["error_pct"], part["share"], linestyle="", marker=line.marker, color=line.color, alpha=0.85,
                 markersize=5, markeredgecolor="white", markeredgewidth=0.4, label=content.look.label(str(name)),
             )  # fmt: skip
             # the same errors again as a row of ticks, where no method hides another
             ax.plot(
-                part["error_pct"], [-8 - 7 * place] * len(part), linestyle="", marker="|", color=line.colour,
+                part["error_pct"], [-8 - 7 * place] * len(part), linestyle="", marker="|", color=line.color,
                 markersize=5, markeredgewidth=1.2,
             )  # fmt: skip
         ax.set(ylim=(-7 - 7 * len(found), 102), yticks=range(0, 101, 20))

@@ -50,7 +50,7 @@ class Profile(Figure):
         for place, (name, part) in enumerate(found):
             line = content.look[name]
             sns.ecdfplot(
-                x=part["error_pct"], ax=ax, color=line.colour, linestyle=line.dash, linewidth=line.width,
+                x=part["error_pct"], ax=ax, color=line.color, linestyle=line.dash, linewidth=line.width,
                 label=content.look.label(name), transform=shift_line(ax, place, len(found)),
             )  # fmt: skip
         for (label, level), dash in zip(content.reference.items(), ("-", ":"), strict=False):

@@ -46,7 +46,7 @@ class RankingFigure(Figure):
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         part, line = content.of(panel), content.look[str(panel)]
         x, y = "supernet_accuracy_pct", "table_accuracy_pct"
-        ax.plot(part[x], part[y], ".", color=line.colour, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
+        ax.plot(part[x], part[y], ".", color=line.color, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
         each = [rank_agreement(p[x], p[y])["kendall"] for _, p in part.groupby("seed")]
         ax.set_title(f"{content.look.label(str(panel))}\n$\\tau$ = {sum(each) / len(each):+.2f}", fontsize="medium")
         ax.set_xlabel("shared weights (%)")

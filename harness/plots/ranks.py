@@ -50,7 +50,7 @@ class Ranks(Figure):
             level = below - (place if better else count - 1 - place)
             side = left if better else count + 1 - left
             line = content.look[name]
-            ax.plot([rank, rank, side], [0, level, level], color=line.colour, linewidth=line.width)
+            ax.plot([rank, rank, side], [0, level, level], color=line.color, linewidth=line.width)
             told = f"{content.look.label(name)}  {rank:.2f}"
             ax.annotate(
                 told, (side, level), (-3 if better else 3, 0), textcoords="offset points", va="center",

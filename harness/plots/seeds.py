@@ -53,7 +53,7 @@ class Seeds(Figure):
             )  # fmt: skip
             at = [place + SPREAD * (i / max(1, len(values) - 1) - 0.5) for i in range(len(values))]
             line = content.look[name]
-            ax.plot(at, values, linestyle="", marker=line.marker, color=line.colour, markersize=3.5, alpha=0.85)
+            ax.plot(at, values, linestyle="", marker=line.marker, color=line.color, markersize=3.5, alpha=0.85)
             counts.append(f"{content.look.label(name)}\nn = {len(values)}")
         draw_reference(content, ax)
         longest = max(len(line) for c in counts for line in c.splitlines())

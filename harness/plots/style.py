@@ -1,4 +1,4 @@
-"""One theme for every figure: colour-blind-safe, at the width of a page, with fonts that a publisher takes.
+"""One theme for every figure: color-blind-safe, at the width of a page, with fonts that a publisher takes.
 
 The user's own settings of matplotlib stay as they are: a figure is made, drawn and written inside of `use_theme`.
 """
@@ -16,11 +16,11 @@ from matplotlib.transforms import ScaledTranslation, Transform
 WIDTH_INCHES = 6.75
 """Two columns of a conference page; one has 3.25."""
 QUIET = "0.45"
-"""Colour of a baseline."""
+"""Color of a baseline."""
 LOUD = "#D55E00"
-"""Colour of a user's own method."""
+"""Color of a user's own method."""
 COLOURS = ("#0173B2", "#029E73", "#CC78BC", "#DE8F05", "#56B4E9", "#7A4E2D")
-"""Of the others, in turn: seaborn's colour-blind palette without its pale ones."""
+"""Of the others, in turn: seaborn's color-blind palette without its pale ones."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1.5, 1.5)), (0, (3, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -28,7 +28,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 class LineStyle(NamedTuple):
     """How a method is drawn."""
 
-    colour: Any
+    color: Any
     dash: Any
     marker: str
     width: float = 1.4

@@ -48,7 +48,7 @@ def join_looks(looks: Sequence[FigureLook], names: Sequence[str]) -> FigureLook:
     for study, (look, name) in enumerate(zip(looks, names, strict=True)):
         dash, marker = DASHES[study % len(DASHES)], MARKERS[study % len(MARKERS)]
         for method, line in look.lines.items():
-            color = next(each.lines[method] for each in looks if method in each.lines).colour
-            lines[f"{method} ({name})"] = line._replace(colour=color, dash=dash, marker=marker)
+            color = next(each.lines[method] for each in looks if method in each.lines).color
+            lines[f"{method} ({name})"] = line._replace(color=color, dash=dash, marker=marker)
             labels[f"{method} ({name})"] = f"{look.label(method)} ({name})"
     return FigureLook(lines, labels, looks[0].limits)

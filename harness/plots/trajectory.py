@@ -40,7 +40,7 @@ class Trajectory(Figure):
     name = "trajectory"
     see: ClassVar[str] = (
         "A thick line is the median over seeds, the band its quartiles; thin lines are single runs. At the right "
-        "of a panel of one method stands where each of its runs ends; the grey line is the baseline's median. A line "
+        "of a panel of one method stands where each of its runs ends; the gray line is the baseline's median. A line "
         "that rises again and stays above the random level got worse while the search went on."
     )
     row_height: ClassVar[float] = 2.6
@@ -141,9 +141,9 @@ class Trajectory(Figure):
             line = content.look[str(method)]
             if few if self.runs is None else self.runs:
                 self._draw_runs(content, ax, axis, str(method))
-            ax.fill_between(part["x"], part["low"], part["high"], color=line.colour, alpha=0.15, linewidth=0)
+            ax.fill_between(part["x"], part["low"], part["high"], color=line.color, alpha=0.15, linewidth=0)
             ax.plot(
-                part["x"], part["median"], color=line.colour, linestyle=line.dash, linewidth=line.width,
+                part["x"], part["median"], color=line.color, linestyle=line.dash, linewidth=line.width,
                 marker=line.marker, markevery=max(1, len(part) // 8), markersize=3.5,
                 label=f"{content.look.label(str(method))} (n = {part['n'].iloc[0]})",
             )  # fmt: skip
@@ -164,7 +164,7 @@ class Trajectory(Figure):
         end = rows["x"].max()
         ax.set_title(f"{content.look.label(method)} (n = {part['n'].iloc[0]})", fontsize="medium")
         for name in rows["method"].unique():
-            if content.look[str(name)].colour == QUIET and name != method:
+            if content.look[str(name)].color == QUIET and name != method:
                 base = rows[rows["method"] == name]
                 told = f"median of {content.look.label(str(name))}"
                 ax.plot(
@@ -172,13 +172,13 @@ class Trajectory(Figure):
                 )
         if self.runs is not False:
             self._draw_runs(content, ax, "epoch", method)
-        ax.fill_between(part["x"], part["low"], part["high"], color=line.colour, alpha=0.15, linewidth=0)
-        ax.plot(part["x"], part["median"], color=line.colour, linewidth=line.width + 0.4)
+        ax.fill_between(part["x"], part["low"], part["high"], color=line.color, alpha=0.15, linewidth=0)
+        ax.plot(part["x"], part["median"], color=line.color, linewidth=line.width + 0.4)
         seeds = content.more["seeds"]
         own = seeds[seeds["method"] == method].sort_values("epoch").groupby("seed").last().sort_values("value")
         places = end * (1 + STRIP * (0.4 + 0.5 * (np.arange(len(own)) % 3) / 2))
         ax.plot(
-            places, own["value"], linestyle="", marker="o", color=line.colour, markersize=2.8, alpha=0.8,
+            places, own["value"], linestyle="", marker="o", color=line.color, markersize=2.8, alpha=0.8,
             markeredgewidth=0, clip_on=False,
         )  # fmt: skip
         draw_reference(content, ax)
@@ -203,7 +203,7 @@ class Trajectory(Figure):
         line = content.look[method]
         for _, run in seeds[seeds["method"].eq(method)].groupby("seed"):
             style = "steps-post" if axis == "seconds" else "default"
-            ax.plot(run[axis], run["value"], color=line.colour, alpha=0.45, linewidth=0.6, drawstyle=style)
+            ax.plot(run[axis], run["value"], color=line.color, alpha=0.45, linewidth=0.6, drawstyle=style)
 
 
 def draw_ends(content: Content, ax: Any) -> None:
@@ -215,9 +215,9 @@ def draw_ends(content: Content, ax: Any) -> None:
         ax.plot(range(len(methods)), run, color="0.75", linewidth=0.7, zorder=1)
     for place, method in enumerate(methods):
         line, values = content.look[method], ends[method].dropna()
-        ax.plot([place] * len(values), values, linestyle="", marker=line.marker, color=line.colour, markersize=4)
+        ax.plot([place] * len(values), values, linestyle="", marker=line.marker, color=line.color, markersize=4)
         middle = values.median()
-        ax.plot([place - 0.18, place + 0.18], [middle, middle], color=line.colour, linewidth=2)
+        ax.plot([place - 0.18, place + 0.18], [middle, middle], color=line.color, linewidth=2)
     draw_reference(content, ax)
     ax.set_xticks(range(len(methods)), [f"{content.look.label(m)}\nn = {ends[m].count()}" for m in methods])
     ax.set_xlim(-0.5, len(methods) - 0.5)

@@ -12,7 +12,7 @@ COLOURS: dict[str, str] = {
     "zero": "0.75", "skip": "#B86F00", "free": "#A1489A", "weights": "#0173B2", "none": "0.35"
 }  # fmt: skip
 RISE = 0.3
-"""Height of an arc over a distance of 1, which is that of neighbouring nodes."""
+"""Height of an arc over a distance of 1, which is that of neighboring nodes."""
 MARGIN, ROOM = 0.45, 0.22
 """Beside the outer nodes, and above and below the arcs."""
 
@@ -82,7 +82,7 @@ class Layout(NamedTuple):
 
 
 def lay_out_cell(edges: Sequence[Edge]) -> Layout:
-    """Where everything stands, in units of the distance between neighbouring nodes."""
+    """Where everything stands, in units of the distance between neighboring nodes."""
     at: dict[int, tuple[float, float]] = {}
     side: dict[tuple[int, int], int] = {}
     low, high, right = 0.0, 0.0, 0.0
@@ -109,14 +109,14 @@ def draw_cell(edges: Sequence[Edge], ax: Any, size: float = 5.5) -> None:
             _draw_edge(edge, place, ax, radius, size)
     sources, targets = ({e[i] for e in edges if e.source != e.target} for i in (0, 1))
     for node, (x, y) in place.at.items():
-        colour = COLOURS[own[node].role] if node in own else "0.3"
+        color = COLOURS[own[node].role] if node in own else "0.3"
         ax.plot(
-            [x], [y], marker="o", markersize=2 * radius, color="white", markeredgecolor=colour, zorder=3, clip_on=False
+            [x], [y], marker="o", markersize=2 * radius, color="white", markeredgecolor=color, zorder=3, clip_on=False
         )
         first = min(n for n, (_, level) in place.at.items() if level == y)
         name = "in" if node not in targets else "out" if node not in sources else str(node - first)
         told = own[node].told.replace(" ", "\n") if node in own else name
-        ax.text(x, y, told, ha="center", va="center", fontsize=size, color=colour, zorder=4, linespacing=0.9)
+        ax.text(x, y, told, ha="center", va="center", fontsize=size, color=color, zorder=4, linespacing=0.9)
     ax.set(aspect="equal", xlim=(-MARGIN, place.right), ylim=(place.low, place.high))
     ax.set_axis_off()
 
@@ -124,9 +124,9 @@ def draw_cell(edges: Sequence[Edge], ax: Any, size: float = 5.5) -> None:
 def _draw_edge(edge: Edge, place: Layout, ax: Any, radius: float, size: float) -> None:
     (x, y), (right, _) = place.at[edge.source], place.at[edge.target]
     side = place.side.get((edge.source, edge.target), 0)
-    colour = COLOURS[edge.role]
+    color = COLOURS[edge.role]
     arrow = {
-        "arrowstyle": "-|>,head_length=0.35,head_width=0.14", "color": colour, "shrinkA": radius, "shrinkB": radius,
+        "arrowstyle": "-|>,head_length=0.35,head_width=0.14", "color": color, "shrinkA": radius, "shrinkB": radius,
         "connectionstyle": f"arc3,rad={-2 * RISE * side}", "linewidth": 1.1 if edge.operation else 0.7,
         "linestyle": ":" if edge.role == "zero" else "-",
     }  # fmt: skip
@@ -134,7 +134,7 @@ def _draw_edge(edge: Edge, place: Layout, ax: Any, radius: float, size: float) -
     if edge.operation and edge.role != "zero":
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
         middle, top = (x + right) / 2, y + side * RISE * (right - x)
-        told = edge.told if side else edge.told.replace(" ", "\n")  # between neighbours there is little room
+        told = edge.told if side else edge.told.replace(" ", "\n")  # between neighbors there is little room
         ax.text(
             middle,
             top,
@@ -142,7 +142,7 @@ def _draw_edge(edge: Edge, place: Layout, ax: Any, radius: float, size: float) -
             fontsize=size,
             ha="center",
             va="center",
-            color=colour,
+            color=color,
             bbox=box,
             zorder=2,
             linespacing=0.9,

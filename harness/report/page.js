@@ -63,7 +63,7 @@ function draw() {
   for (const run of shown) {
     const place = run.error.map((v, i) => (v === null ? null : [x(xOf(run)[i]), y(v)]));
     const path = place.map((p, i) => (p ? `${i && place[i - 1] ? "L" : "M"}${p[0].toFixed(1)} ${p[1].toFixed(1)}` : "")).join("");
-    const line = element("path", { d: path, fill: "none", stroke: data.methods[run.method].colour, class: "run" });
+    const line = element("path", { d: path, fill: "none", stroke: data.methods[run.method].color, class: "run" });
     lines.set(run, line);
     svg.append(line);
     place.forEach((p, i) => p && points.push([p[0], p[1], run, i]));
@@ -76,7 +76,7 @@ function draw() {
         const known = runs.map((run) => run.error[i]).filter((v) => v !== null && v !== undefined);
         return known.length ? `${i ? "L" : "M"}${x(e).toFixed(1)} ${y(median(known)).toFixed(1)}` : "";
       }).join("");
-      svg.append(element("path", { d: path, fill: "none", stroke: look.colour, "stroke-width": 2.6, "stroke-dasharray": look.dash }));
+      svg.append(element("path", { d: path, fill: "none", stroke: look.color, "stroke-width": 2.6, "stroke-dasharray": look.dash }));
     }
   }
   marker = element("circle", { r: 5, fill: "none", class: "marker", "stroke-width": 2, visibility: "hidden" });
@@ -97,7 +97,7 @@ function point(event, svg, width) {
   }
   if (!best) return;
   const [px, py, run, i] = best;
-  for (const [key, value] of [["cx", px], ["cy", py], ["stroke", data.methods[run.method].colour], ["visibility", "visible"]]) marker.setAttribute(key, value);
+  for (const [key, value] of [["cx", px], ["cy", py], ["stroke", data.methods[run.method].color], ["visibility", "visible"]]) marker.setAttribute(key, value);
   if (chosen) chosen.classList.remove("chosen");
   chosen = lines.get(run);
   chosen.classList.add("chosen");
@@ -132,7 +132,7 @@ function legend() {
     button.setAttribute("aria-pressed", "true");
     const swatch = document.createElement("span");
     swatch.className = "swatch";
-    swatch.style.borderColor = look.colour;
+    swatch.style.borderColor = look.color;
     button.append(swatch, name);
     button.addEventListener("click", () => {
       hidden.has(name) ? hidden.delete(name) : hidden.add(name);

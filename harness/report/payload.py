@@ -16,7 +16,7 @@ Values = dict[str, list[list[Any]]]
 
 
 def build_payload(source: PlotSource) -> dict[str, Any]:
-    """label, unit, reference, methods (colour, dash), architectures (encoding, table values by measure), and runs:
+    """label, unit, reference, methods (color, dash), architectures (encoding, table values by measure), and runs:
     epochs, seconds, error (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
 
@@ -43,7 +43,7 @@ def build_payload(source: PlotSource) -> dict[str, Any]:
         "label": f"supernet {scale.error}" if table is None else f"{scale.error}, {table.test}",
         "unit": f" {scale.unit}" if scale.unit else "",
         "reference": {} if table is None else {k: round(v, DIGITS) for k, v in table.references(table.test).items()},
-        "methods": {m: {"colour": to_hex(look[m].colour), "dash": format_dashes(look[m].dash)} for m in methods},
+        "methods": {m: {"color": to_hex(look[m].color), "dash": format_dashes(look[m].dash)} for m in methods},
         "architectures": [{"encoding": a, "values": known.get(a, {})} for a in places],
         "runs": runs,
     }

@@ -135,7 +135,7 @@ def _count_tied(alphas: list[Any], unit: float) -> int:
 def derive_again(
     results: Results, stored: pd.DataFrame, space: Space, table: Table, policy: Policy
 ) -> dict[str, pd.DataFrame]:
-    """The three tables of these rows of epochs, methods relabelled."""
+    """The three tables of these rows of epochs, methods relabeled."""
     import pandas as pd
 
     epochs: list[dict[str, Any]] = []

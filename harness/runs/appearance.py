@@ -13,7 +13,7 @@ class Appearance(Settings):
     """What every figure of a study has in common.
 
     labels: method -> what figures call it. order: methods in the order of drawing, others after them. colours: method
-    -> any colour of matplotlib's. own: methods that are to stand out (where left out: those with a part that is not of
+    -> any color of matplotlib's. own: methods that are to stand out (where left out: those with a part that is not of
     this package). limits: the ends of an axis by what it shows: epoch, seconds, error, eigenvalue. width: of a figure
     in inches. options: figure -> {field = value}, as `harness list figures` shows them.
     """

@@ -38,7 +38,7 @@ def fill_with_zeros(
     every: bool,
 ) -> list[Tensor | None]:
     """Zero for each weight that a step left out and that had a gradient before, in a step of either kind: the published
-    optimiser then goes on moving it, by its momentum and its decay. every: the architecture step before left out
+    optimizer then goes on moving it, by its momentum and its decay. every: the architecture step before left out
     none."""
     had: list[bool] = memory.setdefault("had-gradient", [every] * len(weights))
     computed = net.computed() if net.evaluates != "all" else set()

@@ -89,7 +89,7 @@ class GraphDraws:
 
 
 class Replayed:
-    """A step that is run at the first call (optimisers make their state then), captured at the second, and replayed
+    """A step that is run at the first call (optimizers make their state then), captured at the second, and replayed
     from then on. Settings of the step have to stay as they are; weights have to stay where they are. Where the device
     refuses the capture, which computes nothing, steps are run as at the first call, with a warning."""
 
@@ -103,7 +103,7 @@ class Replayed:
         if self.draws is None:
             self.draws = GraphDraws(self.streams)
             with self.streams.drawing_from(self.draws.note), warnings.catch_warnings():
-                # the first step makes the optimisers' state, and is not captured, which PyTorch would warn of
+                # the first step makes the optimizers' state, and is not captured, which PyTorch would warn of
                 warnings.filterwarnings("ignore", message=".*capturable=True.*")
                 return self.step(*batches)
         if not self.inputs and not self.refused:

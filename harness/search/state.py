@@ -35,7 +35,7 @@ def drop_zero(logits: Sequence[Tensor], space: Space) -> None:
 
 
 class SearchState(ABC):
-    """One differentiable search: a one-shot network, architecture logits, their two optimisers, and the streams.
+    """One differentiable search: a one-shot network, architecture logits, their two optimizers, and the streams.
 
     trained: epochs that have been trained. stopped: whether the search has ended before its last epoch. memory: what
     regularizers remember from epoch to epoch, by their names.
@@ -118,7 +118,7 @@ class SearchState(ABC):
     ) -> None:
         """Take these options of a choice (or none at all), and no other one, from now on: in equal parts of one, or
         with `share` by their own mixing weights. part: the mixing weight of each, whatever they sum to. frozen: the
-        choice's logits stay as they are; else their optimiser goes on moving them."""
+        choice's logits stay as they are; else their optimizer goes on moving them."""
         choice = {"kept": [int(k) for k in kept], "frozen": frozen, "share": share}
         self.memory.setdefault(DECIDED, {})[tensor, row] = choice if part is None else {**choice, "part": part}
 

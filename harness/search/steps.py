@@ -39,7 +39,7 @@ class ArchitectureStep:
 
     alphas: the logits, leaves that require gradients. weights: the network's, in its order. loss(net, mix, batch):
     cross-entropy. penalty(alphas): the regularizers' terms, or None. learning_rate: that of the weights, for virtual
-    steps. momentum_buffers: the weight optimiser's, in the weights' order (None before its first step). gradient_clip:
+    steps. momentum_buffers: the weight optimizer's, in the weights' order (None before its first step). gradient_clip:
     the norm at which the weights' gradients are clipped. finite_difference_moves_bn, virtual_clip, tied_weights_stay:
     see `Preset`. further: gives a training minibatch beside those of the weight steps, each time another one.
     """
@@ -73,7 +73,7 @@ class ArchitectureStep:
             for weight in self.weights:
                 weight.requires_grad_(True)
 
-    def penalised(self, loss: Tensor) -> Tensor:
+    def penalized(self, loss: Tensor) -> Tensor:
         """A loss with the regularizers' terms."""
         penalty = self.penalty(self.alphas)
         return loss if penalty is None else loss + penalty

@@ -14,7 +14,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Training(Settings):
-    """Optimiser settings, update order and batch sampling.
+    """Optimizer settings, update order and batch sampling.
 
     Defaults are those of DARTS and SmoothDARTS: SGD with momentum 0.9, learning rate 0.025 to 0.001 by a cosine over
     the epochs, weight decay 3e-4, gradient norm clipped at 5; Adam for alpha with rate 3e-4, betas (0.5, 0.999),

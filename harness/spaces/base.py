@@ -215,7 +215,7 @@ class Space(ABC):
         """One encoding drawn uniformly."""
 
     @abstractmethod
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """The architectures that differ in one choice, in a fixed order."""
 
     def recorded_decoding(self, case: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -5,7 +5,7 @@ Parts are those whose expected mean squares are the ones that were seen (analysi
 same as restricted maximum likelihood, where none is below zero). Their intervals are those of the ratio of each mean
 square to its expectation (generalized pivotal quantities: Weerahandi, JASA 88, 1993; Hannig et al., JASA 101,
 2006): chi-squared where effects are normal; else as effects that are drawn again from those that were seen give it,
-centred and brought to the variance of their part (Carpenter, Goldstein & Rasbash, Applied Statistics 52, 2003).
+centered and brought to the variance of their part (Carpenter, Goldstein & Rasbash, Applied Statistics 52, 2003).
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ def test_friedman(costs: ArrayLike, draws: int = DRAWS) -> float:
     ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
     rng = np.random.default_rng(0)
     again = rng.permuted(np.broadcast_to(ranks, (draws, *ranks.shape)), axis=2).mean(axis=1)
-    centre = (ranks.shape[1] + 1) / 2
-    seen, others = ((ranks.mean(axis=0) - centre) ** 2).sum(), ((again - centre) ** 2).sum(axis=1)
+    center = (ranks.shape[1] + 1) / 2
+    seen, others = ((ranks.mean(axis=0) - center) ** 2).sum(), ((again - center) ** 2).sum(axis=1)
     return float((1 + (others >= seen - TINY).sum()) / (draws + 1))
 
 

@@ -120,7 +120,7 @@ class Shift:
         return found
 
     def _test_in(self, gap: int) -> Test:
-        """The test between two neighbouring candidates; gap 0 is below all, the last above all."""
+        """The test between two neighboring candidates; gap 0 is below all, the last above all."""
         points = self._points
         if gap == 0:
             at = points[0] - 1

@@ -43,24 +43,24 @@ class Level:
         return cls(distance, len(found), *(float(value) for value in told))
 
 
-def describe_neighborhood(table: Table, centre: Architecture, measure: Measure, radius: int) -> list[Level]:
-    """The architectures that differ in exactly 0, 1, .. `radius` choices. A flat neighbourhood keeps its mean.
+def describe_neighborhood(table: Table, center: Architecture, measure: Measure, radius: int) -> list[Level]:
+    """The architectures that differ in exactly 0, 1, .. `radius` choices. A flat neighborhood keeps its mean.
 
     Args:
-        table: with a space; centre: an architecture of it.
+        table: with a space; center: an architecture of it.
         measure: whose accuracies.
         radius: choices that may differ, at most.
     """
-    shells = itertools.islice(iterate_shells(table.space, centre), radius + 1)
+    shells = itertools.islice(iterate_shells(table.space, center), radius + 1)
     return [Level.of(distance, shell, table, measure) for distance, shell in enumerate(shells)]
 
 
-def iterate_shells(space: Space, centre: Architecture) -> Iterator[list[Architecture]]:
+def iterate_shells(space: Space, center: Architecture) -> Iterator[list[Architecture]]:
     """The architectures at distance 0, 1, .. in steps of one choice."""
-    seen, shell = {centre.encoding}, [centre]
+    seen, shell = {center.encoding}, [center]
     while shell:
         yield shell
-        found = {n.encoding: n for a in shell for n in space.neighbours(a)}
+        found = {n.encoding: n for a in shell for n in space.neighbors(a)}
         shell = [n for encoding, n in found.items() if encoding not in seen]
         seen |= found.keys()
 

@@ -139,15 +139,15 @@ class SpaceContract:
         first = [np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)) for shape in self.space.alpha_shapes]
         hold("ties go to the lower index", self.space.derive(flat), self.space.derive(first))
 
-    def test_neighbours_are_mutual(self) -> None:
+    def test_neighbors_are_mutual(self) -> None:
         rng = np.random.default_rng(0)
         for architecture in (self.space.random(rng) for _ in range(10)):
-            found = self.space.neighbours(architecture)
+            found = self.space.neighbors(architecture)
             hold_that("an architecture has neighbors", found, found)
             hold("each neighbor is there once", len({n.encoding for n in found}), len(found))
             hold_that("no architecture is its own neighbor", architecture not in found, architecture)
             some = found[:: 1 + len(found) // 40]
-            alone = [n.encoding for n in some if architecture not in self.space.neighbours(n)]
+            alone = [n.encoding for n in some if architecture not in self.space.neighbors(n)]
             hold(f"neighbors are mutual; these have not {architecture.encoding}", alone, [])
 
     def test_random_draws_are_members_and_repeat(self) -> None:

@@ -40,7 +40,7 @@ def test_settings_of_figures_do_not_change_the_standing(tmp_path: Path) -> None:
 
 def test_names_and_colours_that_nothing_has_are_told(tmp_path: Path) -> None:
     told = sentence(call("plot", DIGITS, "--set", 'figures.colours={darts = "oringe"}', "--to", tmp_path))
-    assert "figures.colours.darts = 'oringe' is no colour of matplotlib's: did you mean 'orange'" in told
+    assert "figures.colours.darts = 'oringe' is no color of matplotlib's: did you mean 'orange'" in told
     assert list(tmp_path.iterdir()) == []
     label = ["--set", 'figures.labels={drats = "Ours", sdarts-rs = "RS"}', "--set", 'figures.order=["sdarts-rs", "rs"]']
     done = call("plot", DIGITS, "--figure", "seeds", "--methods", "darts", *label, "--to", tmp_path)

@@ -80,7 +80,7 @@ def test_a_class_that_lacks_a_method_is_refused_with_its_name(monkeypatch: pytes
 
     monkeypatch.setattr("harness.core.registry.entry_points", lambda group: [Point()])
     wanted = (
-        r"'own\.space:Own' of nasbench_harness\.spaces lacks canonical_key, derive, graph, neighbours, parse, random: "
+        r"'own\.space:Own' of nasbench_harness\.spaces lacks canonical_key, derive, graph, neighbors, parse, random: "
     )
     with pytest.raises(HarnessError, match=wanted + "write them"):
         Registry("spaces", "harness.spaces").find("own")

@@ -28,7 +28,7 @@ def test_digit_parts_are_disjoint_and_complete() -> None:
     assert torch.equal(everything, original)
 
 
-def test_digits_are_normalised() -> None:
+def test_digits_are_normalized() -> None:
     images = Digits().load(CPU)
     x, y = images.evaluation("train")
     assert x.shape == (599, 1, 8, 8)
@@ -87,7 +87,7 @@ def test_augmentation_is_a_crop_of_the_padded_image_and_a_flip() -> None:
 
 
 def test_border_of_a_crop_is_black() -> None:
-    """Published order: pad, crop, flip, then normalise; so padding is (0 - mean) / std and not the mean."""
+    """Published order: pad, crop, flip, then normalize; so padding is (0 - mean) / std and not the mean."""
     white = torch.full((30, 1, 4, 4), 255, dtype=torch.uint8)
     parts = {part: (white, torch.zeros(30)) for part in ("train", "valid", "test")}
     images = StoredImages(parts, classes=1, mean=(0.5,), std=(0.25,), pad=2, flip=True, device=CPU)  # type: ignore[arg-type]
@@ -242,10 +242,10 @@ def test_npz_images(tmp_path: Path) -> None:
     assert [images.size(p) for p in ("train", "valid", "test")] == [10, 10, 6]
     both = torch.cat([images.evaluation("train")[0], images.evaluation("valid")[0]])
     assert torch.allclose(both.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5)
-    grey = npz(
+    gray = npz(
         tmp_path / "g.npz", train_images=np.zeros((20, 5, 5), np.uint8), test_images=np.zeros((6, 5, 5), np.uint8)
     )
-    assert NpzImages(path=grey).load(CPU).shape == (1, 5, 5)
+    assert NpzImages(path=gray).load(CPU).shape == (1, 5, 5)
     signals = {kind: np.zeros((n, 1, 16, 9), np.uint8) for kind, n in (("train_images", 20), ("test_images", 6))}
     assert NpzImages(path=npz(tmp_path / "s.npz", **signals)).load(CPU).shape == (9, 1, 16)
 

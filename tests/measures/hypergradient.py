@@ -13,7 +13,7 @@ def exact_hypergradient(step: ArchitectureStep, searcher: SupernetSearcher, *, d
     """dL_valid/dalpha - d^2 L_train/(dalpha dw) (H + damping I)^-1 dL_valid/dw, all logits in one row: [n].
 
     H = d^2 L_train/dw^2, formed and solved: for networks of up to a few thousand weights. It is the true gradient of
-    the bilevel problem where w minimises L_train and H is positive definite (implicit function theorem); elsewhere it
+    the bilevel problem where w minimizes L_train and H is positive definite (implicit function theorem); elsewhere it
     is what approximations of it stand for. damping: for Hessians that are singular, as batch norm makes them.
     """
     weights, alphas = step.weights, step.alphas

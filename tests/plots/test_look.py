@@ -27,26 +27,26 @@ PUBLISHED = ROOT / "results" / "published"
 
 def test_the_baseline_is_quiet_and_an_own_method_strong() -> None:
     look = FigureLook.of(["a", "b", "mine"], own={"mine"})
-    assert look["a"].colour == QUIET
-    assert look["mine"].colour == LOUD
+    assert look["a"].color == QUIET
+    assert look["mine"].color == LOUD
     assert look["mine"].width > look["b"].width
     assert len({str(line.dash) for line in look.lines.values()}) == 3
     assert len({line.marker for line in look.lines.values()}) == 3
-    assert FigureLook.of(["a", "b"], baseline="b")["b"].colour == QUIET
-    assert FigureLook.of(["a"])["a"].colour != QUIET
+    assert FigureLook.of(["a", "b"], baseline="b")["b"].color == QUIET
+    assert FigureLook.of(["a"])["a"].color != QUIET
 
 
 def test_no_two_of_a_study_look_alike() -> None:
     names = [f"m{i}" for i in range(8)]
     lines = FigureLook.of(names).lines.values()
-    assert len({(line.colour, str(line.dash), line.marker) for line in lines}) == 8
-    assert len({line.colour for line in lines}) >= 7
+    assert len({(line.color, str(line.dash), line.marker) for line in lines}) == 8
+    assert len({line.color for line in lines}) >= 7
 
 
 def test_a_study_decides() -> None:
     chosen = Appearance(colours={"b": "black"}, labels={"b": "ours"}, own=("b",), limits={"error": (0, 50)})
     look = FigureLook.of(["a", "b"], appearance=chosen)
-    assert look["b"].colour == "black"
+    assert look["b"].color == "black"
     assert look.label("b") == "ours"
     assert look.label("a") == "a"
     content = FIGURES.build("seeds", {}).content(
@@ -174,7 +174,7 @@ def test_two_studies_stand_in_one_figure() -> None:
     source = join_sources([first, second], ["ten", "three"])
     assert len(source.results) == len(first.results) + len(second.results)
     here, there = source.look["darts (ten)"], source.look["darts (three)"]
-    assert here.colour == there.colour
+    assert here.color == there.color
     assert here.dash != there.dash
     assert here.marker != there.marker
     content = FIGURES.build("trajectory", {}).content(source)

@@ -65,7 +65,7 @@ def finished(results: Any) -> Finished:
 
 
 def hover(browser: Any, x: int, y: int) -> str:
-    """Point at a place of the chart, from its centre; returns what the page tells then."""
+    """Point at a place of the chart, from its center; returns what the page tells then."""
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
 

@@ -42,7 +42,7 @@ def test_what_a_table_gives_by_place_is_by_published_index() -> None:
     assert table.row_values(table.test)[table.row(1462)] == values[1462]
 
 
-def test_a_space_without_indices_is_labelled_by_its_encodings() -> None:
+def test_a_space_without_indices_is_labeled_by_its_encodings() -> None:
     table = open_table("nasbench1shot1.s1.digits")
     values = table.vector(table.test)
     best = table.optimum(table.test)
@@ -50,7 +50,7 @@ def test_a_space_without_indices_is_labelled_by_its_encodings() -> None:
     assert values.max() == best.accuracy_pct == pytest.approx(table.lookup(str(values.idxmax()), table.test))
 
 
-def test_a_part_of_a_table_is_labelled_by_published_indices_too() -> None:
+def test_a_part_of_a_table_is_labeled_by_published_indices_too() -> None:
     assert added(FILES / "subset.csv", *ONE)[0] == 0
     table = open_table("t")
     assert table.vector(table.test).to_dict() == {6511: 93.1, 9930: 94.1}

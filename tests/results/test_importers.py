@@ -33,7 +33,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 
 def imported(kind: str, source: Path, to: Path) -> tuple[Results, list[str]]:
-    """The rows of a source that must be recognised as this kind."""
+    """The rows of a source that must be recognized as this kind."""
     importer = find_importer(source)
     assert importer.name == kind
     folder, notes = import_logs(importer, source, TABLE, to, replace_older=True)
@@ -104,7 +104,7 @@ def test_csv_rows_that_cannot_be_right_are_named(tmp_path: Path, old: str, new: 
     assert not (tmp_path / "to").exists()
 
 
-def test_a_csv_that_is_not_recognised_says_what_is_amiss(tmp_path: Path) -> None:
+def test_a_csv_that_is_not_recognized_says_what_is_amiss(tmp_path: Path) -> None:
     common = ("--table", TABLE.name, "--to", tmp_path / "to")
     (tmp_path / "a.csv").write_text(ROWS.replace("method,", "algorithm,"))
     code, text = run("import", tmp_path / "a.csv", *common)

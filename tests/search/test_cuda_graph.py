@@ -158,7 +158,7 @@ def test_a_refused_capture_is_told_and_changes_nothing() -> None:
     assert all(torch.equal(a, b) for a, b in zip(state_of(stepped), state_of(refused), strict=True))
 
 
-def test_what_an_optimiser_may_do_is_the_device_s_not_the_checkpoint_s() -> None:
+def test_what_an_optimizer_may_do_is_the_device_s_not_the_checkpoint_s() -> None:
     search = make_small_search(build_method("darts"), SPACES.find("nasbench201")())
     search.train_epoch(0, lambda: None)
     state = search.state_dict()
@@ -199,7 +199,7 @@ def test_no_step_waits_for_the_device(name: str, space: str) -> None:
     search = make_small_search(build_method(name), SPACES.find(space)(), device="meta")
     search.net.train()
     with Meetings() as meetings, pytest.raises(WAITED) if name in WAITING else nullcontext():
-        for _ in range(2):  # the first makes the optimisers' state
+        for _ in range(2):  # the first makes the optimizers' state
             search.advance(1, 0.01)
     assert not meetings.seen, meetings.seen[0]
 

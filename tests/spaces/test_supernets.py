@@ -55,7 +55,7 @@ def test_building_draws_from_the_named_stream_alone(name: str) -> None:
 
 
 def test_initial_weights_are_those_of_torch() -> None:
-    """Same distribution as the modules' own initialisation: bound 1/sqrt(fan_in), variance bound^2 / 3."""
+    """Same distribution as the modules' own initialization: bound 1/sqrt(fan_in), variance bound^2 / 3."""
     net = build_supernet(
         SPACES.find("nasbench201")(),
         SPACES.find("nasbench201")().presets["fixed"],

@@ -21,7 +21,7 @@ def distances(place: int) -> np.ndarray:
     return (OPERATIONS[place] != OPERATIONS).sum(axis=1)
 
 
-def test_a_neighbourhood_is_all_that_differs_in_so_many_choices() -> None:
+def test_a_neighborhood_is_all_that_differs_in_so_many_choices() -> None:
     for place in (1835, 81):
         levels = describe_neighborhood(TABLE, CELLS[place], TABLE.test, 2)
         assert [level.architectures for level in levels] == [comb(6, r) * 4**r for r in range(3)] == [1, 24, 240]

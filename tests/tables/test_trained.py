@@ -28,7 +28,7 @@ from harness.tables.training.on_demand import StackTable, TrainedTable
 from harness.tables.training.recipe import TableRecipe
 
 SHORT = TableRecipe(channels=2, steps=8, batch_size=4)
-ISOMORPHIC = (  # node 2 is dead in both, and labelled differently
+ISOMORPHIC = (  # node 2 is dead in both, and labeled differently
     "1:conv1x1-bn-relu(0)|2:conv3x3-bn-relu(0)|3:conv3x3-bn-relu(1)|4:maxpool3x3(0,3)|5:conv1x1-bn-relu(0,4)|out(0,5)",
     "1:conv1x1-bn-relu(0)|2:maxpool3x3(0)|3:conv3x3-bn-relu(1)|4:maxpool3x3(0,3)|5:conv1x1-bn-relu(0,4)|out(0,5)",
 )

@@ -43,7 +43,7 @@ class AutoDL(Importer):
     name = "autodl"
     tool = "AutoDL-Projects"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return any(is_log(path) for path in find_text_logs(source, "log"))
 
     def read(self, source: Path, space: Space) -> Log:

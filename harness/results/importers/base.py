@@ -1,4 +1,4 @@
-"""What every importer of foreign logs offers: which files it recognises, and the epochs that they hold.
+"""What every importer of foreign logs offers: which files it recognizes, and the epochs that they hold.
 
 An importer reads; `import_logs` then checks every epoch, looks its architecture up in a table, and writes the folder
 that plot, compare, gate and report read.
@@ -91,10 +91,10 @@ class Importer(ABC):
     """What files of it call a column, by its name here, where the format has columns (`mapped`)."""
     mapped: ClassVar[bool] = False
     endings: ClassVar[tuple[str, ...]] = ()
-    """How names of its files end: such a file that no format recognises is read by it, which says what is amiss."""
+    """How names of its files end: such a file that no format recognizes is read by it, which says what is amiss."""
 
     @abstractmethod
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         """Whether a file or folder looks like this format; reads little of it, and raises nothing."""
 
     @abstractmethod
@@ -111,11 +111,11 @@ class Importer(ABC):
 
 
 def find_importer(source: Path) -> Importer:
-    """The one importer that recognises a file or folder."""
+    """The one importer that recognizes a file or folder."""
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
     known: dict[str, Importer] = {name: cls() for name, cls in IMPORTERS.classes.items()}
-    found = [name for name, importer in known.items() if importer.recognises(source)]
+    found = [name for name, importer in known.items() if importer.recognizes(source)]
     if len(found) == 1:
         return known[found[0]]
     if found:

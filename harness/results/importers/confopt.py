@@ -29,7 +29,7 @@ class ConfOpt(Importer):
     name = "confopt"
     tool = "confopt"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return source.is_dir() and bool(find_runs(source))
 
     def read(self, source: Path, space: Space) -> Log:

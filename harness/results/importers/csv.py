@@ -42,7 +42,7 @@ class CSVImporter(Importer):
     tool = "a CSV file"
     endings = (".csv", ".csv.gz")
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         if not source.is_file():
             return False
         try:

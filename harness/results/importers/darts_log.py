@@ -87,7 +87,7 @@ class DartsLog(Importer):
     name = "darts-log"
     tool = "darts' text log"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return any(looks_like_log(read_beginning(path)) for path in find_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:

@@ -45,7 +45,7 @@ class NASLib(Importer):
     def __init__(self) -> None:
         self.measured: dict[str, float] = {}
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return bool(find_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:

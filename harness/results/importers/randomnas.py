@@ -29,7 +29,7 @@ class RandomNAS(Importer):
     name = "randomnas"
     tool = "RandomNAS"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return any(is_log(path) for path in find_text_logs(source))
 
     def read(self, source: Path, space: Space) -> Log:

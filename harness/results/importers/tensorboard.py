@@ -31,7 +31,7 @@ class TensorBoardImporter(Importer):
     name = "tensorboard"
     tool = "TensorBoard"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return source.is_dir() and any(source.rglob("events.out.tfevents.*"))
 
     def read(self, source: Path, space: Space) -> Log:

@@ -24,7 +24,7 @@ REGULARIZERS = Registry("regularizers", "harness.search.regularizers")
 
 
 class Regularizer(Plugin):
-    """A stabiliser of the search. Fields are its hyperparameters.
+    """A stabilizer of the search. Fields are its hyperparameters.
 
     recipes: how its paper trains. neutral: fields with which the search is DARTS, bit for bit. needs: what the searcher
     must offer (see `SupernetSearcher`) for the combination to mean something. counts: see there, where the method's

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Cutout(Regularizer):
-    """Set a square of each training image to the mean, at a random centre, cut off at the border.
+    """Set a square of each training image to the mean, at a random center, cut off at the border.
 
     DeVries & Taylor 2017 (arXiv 1708.04552). size: the square's side as a share of the image's height (DARTS: 16 of
     32). ramp: the share of images rises linearly to all over the search (R-DARTS), instead of all from the beginning.

@@ -22,7 +22,7 @@ class EigenvalueStopping(Regularizer):
     Zela et al., ICLR 2020 (arXiv 1909.09656), section 5; see `measures.early_stopping`. After the stop the search
     stands at the logits of the returned epoch. The measurement takes one batch, batch norm in train mode, as
     published; it leaves the network as it was. ratio: of the local averages at which the search stops. ridge: added to
-    the Hessian's diagonal (published: the L2 factor of alpha's optimiser).
+    the Hessian's diagonal (published: the L2 factor of alpha's optimizer).
     """
 
     name = "eigenvalue-stopping"

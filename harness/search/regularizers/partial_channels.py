@@ -15,7 +15,7 @@ from harness.spaces.base import IMAGES
 class PartialChannels(Regularizer):
     """Send 1/k of the channels through the mixed operation; the others pass by, and a shuffle in k groups mixes them.
 
-    Xu et al., PC-DARTS, ICLR 2020 (arXiv 1907.05737), section 3.1. Edge normalisation: on NAS-Bench-1Shot1 the weights
+    Xu et al., PC-DARTS, ICLR 2020 (arXiv 1907.05737), section 3.1. Edge normalization: on NAS-Bench-1Shot1 the weights
     of a node's parents are what the published code uses for it; NAS-Bench-201 keeps every edge, and has none here.
     """
 

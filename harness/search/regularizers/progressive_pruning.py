@@ -24,7 +24,7 @@ class ProgressivePruning(Regularizer):
     are set to zero and the rest divided by its sum.
 
     Chen et al., ICLR 2021 (arXiv 2006.10355), section 3.3. As published the logits of what is dropped are set to zero
-    and go on to be moved, they are computed no longer, and the optimisers keep their states. Adapted: the channels do
+    and go on to be moved, they are computed no longer, and the optimizers keep their states. Adapted: the channels do
     not grow between stages.
     """
 

@@ -26,7 +26,7 @@ Player = tuple[int, int, int]
 
 
 class Shapley(Regularizer):
-    """From `pretrain` on, each epoch: alpha <- alpha + step s, s <- momentum s + (1 - momentum) z, z the standardised
+    """From `pretrain` on, each epoch: alpha <- alpha + step s, s <- momentum s + (1 - momentum) z, z the standardized
     Shapley values of the operations.
 
     Xiao et al., Shapley-NAS, CVPR 2022 (arXiv 2206.09811), whose code (Euphoria16/Shapley-NAS, train_search.py) this

@@ -21,7 +21,7 @@ FADING = re.compile(r"linear from (\d+) to 0 over (\d+) epochs")
 
 class A2M(SoftmaxSearcher):
     """g + rho (g(alpha + epsilon g) - g(alpha - epsilon g)) / (2 epsilon) at alpha after `ascents` steps of ascent,
-    each of rho times the gradient of the validation loss there (not normalised); g is the gradient after the ascent.
+    each of rho times the gradient of the validation loss there (not normalized); g is the gradient after the ascent.
 
     The product with the Hessian of the validation loss is by central differences around the ascended point. With
     several ascents g is, as in the published code, that of a path of descent: path_rate times the sum of the gradients

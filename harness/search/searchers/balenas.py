@@ -31,7 +31,7 @@ class BaLeNAS(SoftmaxSearcher):
     Adapted: no code of its authors was found, and of the paper no more than its abstract could be consulted: a Gaussian
     over alpha, by natural-gradient variational inference and the Bayesian learning rule, at the price of DARTS in
     existing code. What that leaves open is taken from Vadam: one draw a step, a prior of precision 1, weights trained
-    at the mean, which its optimiser leaves behind. N is CIFAR-10's validation half. The values by which the paper's
+    at the mean, which its optimizer leaves behind. N is CIFAR-10's validation half. The values by which the paper's
     results came about are not known to be these. Its selection by training-free scores (BaLeNAS-TF) is not here.
     """
 
@@ -46,7 +46,7 @@ class BaLeNAS(SoftmaxSearcher):
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a draw of alpha."""
         drawn = [a + n for a, n in zip(step.alphas, self.noise(step.alphas, step.moment), strict=True)]
-        return step.penalised(step.loss(step.net, self.relax(drawn), step.valid))
+        return step.penalized(step.loss(step.net, self.relax(drawn), step.valid))
 
     def noise(self, alphas: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """A draw of alpha - mu."""

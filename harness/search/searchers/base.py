@@ -115,7 +115,7 @@ class SupernetSearcher(Plugin):
 
     @abstractmethod
     def gradient(self, step: ArchitectureStep) -> list[Tensor]:
-        """The gradient by which the architecture optimiser moves alpha, same shapes."""
+        """The gradient by which the architecture optimizer moves alpha, same shapes."""
 
 
 class SoftmaxSearcher(SupernetSearcher):
@@ -135,7 +135,7 @@ class SoftmaxSearcher(SupernetSearcher):
 
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a sample of the mixing weights."""
-        loss = step.penalised(step.loss(step.net, self.sample(step.alphas, step.moment), step.valid))
+        loss = step.penalized(step.loss(step.net, self.sample(step.alphas, step.moment), step.valid))
         own = self.penalty(step.alphas)
         return loss if own is None else loss + own
 

@@ -88,7 +88,7 @@ class DARTS(SoftmaxSearcher):
         return factor if step.virtual_clip == "uncapped" else capped, [capped * g for g in gradients]
 
     def _plain_step(self, step: ArchitectureStep, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-        """Move the weights as their optimiser would, without clipping."""
+        """Move the weights as their optimizer would, without clipping."""
         staying = {id(w) for w in step.net.tied()} if step.tied_weights_stay else set()
         with torch.no_grad():
             for w, g, buffer in zip(weights, gradients, step.momentum_buffers, strict=True):

@@ -43,7 +43,7 @@ class DrNAS(SoftmaxSearcher):
     """Mixing weights drawn from Dirichlet(elu(alpha) + 1), with pathwise gradients (paper, equation 4).
 
     Without a step's noise, the distribution's mean. anchor: the distance to Dirichlet(1) in the architecture loss, as
-    the L2 factor of the architecture optimiser (`l2`, published for NAS-Bench-201), or as the sum of the choices'
+    the L2 factor of the architecture optimizer (`l2`, published for NAS-Bench-201), or as the sum of the choices'
     divergences KL(q, Dirichlet(1)) (`kl`); strength: its factor, in place of the study's L2 factor of alpha.
     """
 

@@ -18,7 +18,7 @@ class RegularizedEvolution(TableSearcher):
     """Mutate the best of a random sample of the population; the child replaces the oldest member.
 
     Real et al., AAAI 2019 (arXiv 1802.01548), algorithm 1. population, sample: 10 and 3 as for NAS-Bench-201 and
-    NATS-Bench (100 and 10 for NAS-Bench-101). mutation: a neighbour drawn uniformly; or, where all choices are edges of
+    NATS-Bench (100 and 10 for NAS-Bench-101). mutation: a neighbor drawn uniformly; or, where all choices are edges of
     one cell, a node, one of its edges, and another operation of it, so that edges of nodes with few of them are drawn
     more often. replacement: a member may be drawn into the sample several times. The second of both is what
     NATS-Bench's script does (`official`).
@@ -35,7 +35,7 @@ class RegularizedEvolution(TableSearcher):
     later = (*TableSearcher.later, "mutation", "replacement")
     population: int = Field(10, ge=1)
     sample: int = Field(3, ge=1)
-    mutation: Literal["neighbour", "node"] = "neighbour"
+    mutation: Literal["neighbor", "node"] = "neighbor"
     replacement: bool = False
 
     def propose(self, search: TableSearch) -> Architecture:
@@ -48,8 +48,8 @@ class RegularizedEvolution(TableSearcher):
         edges = [t for t in search.space.tensors if t.nodes]
         if self.mutation == "node" and len(edges) == len(search.space.tensors) == 1:
             return self._mutated(search, parent, edges[0].nodes)
-        neighbours = search.space.neighbours(parent)
-        return neighbours[int(search.rng.integers(len(neighbours)))]
+        neighbors = search.space.neighbors(parent)
+        return neighbors[int(search.rng.integers(len(neighbors)))]
 
     def _sampled(self, rng: np.random.Generator, members: int) -> list[int]:
         if self.replacement:

@@ -116,7 +116,7 @@ class FairDARTS(SupernetSearcher):
         kept = keep_buffers(step.net) if self.levels == "one" else nullcontext()
         with step.constant_weights(), kept:
             loss = step.loss(step.net, self.relax(step.alphas), batch) + self.zero_one(step.alphas)
-            return list(torch.autograd.grad(step.penalised(loss), step.alphas))
+            return list(torch.autograd.grad(step.penalized(loss), step.alphas))
 
     def move(self, step: ArchitectureStep, gradients: Sequence[Tensor], optimizer: Optimizer) -> None:
         if self.levels == "two":

@@ -28,7 +28,7 @@ class GAEA(SoftmaxSearcher):
     entropy: factor of sum a log(n a) in the architecture loss, n the number of options. clip: norm of the gradient over
     a. edge_rate: learn the weights of a node's edges, too, by the same rule with this rate (`gaea-edges`); alpha then
     holds log(edge weight * a). zero: whether the operation that gives nothing is an option; the paper's search of
-    NAS-Bench-201 is without. The architecture optimiser of the study is not used.
+    NAS-Bench-201 is without. The architecture optimizer of the study is not used.
     """
 
     name = "gaea"

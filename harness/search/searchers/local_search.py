@@ -7,9 +7,9 @@ from harness.spaces.base import Architecture
 
 
 class LocalSearch(TableSearcher):
-    """Ask for all neighbours of a point and move to the best; begin anew at random where none is better.
+    """Ask for all neighbors of a point and move to the best; begin anew at random where none is better.
 
-    White, Nolen & Savani, UAI 2021 (arXiv 2005.02960). An evaluation is one neighbour, in the space's order.
+    White, Nolen & Savani, UAI 2021 (arXiv 2005.02960). An evaluation is one neighbor, in the space's order.
     """
 
     name = "local-search"
@@ -18,8 +18,8 @@ class LocalSearch(TableSearcher):
     def propose(self, search: TableSearch) -> Architecture:
         if not search.memory.get("point"):
             return search.space.random(search.rng)
-        neighbours = search.space.neighbours(search.memory["point"][0][0])
-        return neighbours[len(search.memory["asked"])]
+        neighbors = search.space.neighbors(search.memory["point"][0][0])
+        return neighbors[len(search.memory["asked"])]
 
     def learn(self, search: TableSearch, scored: Scored, at: int) -> None:
         if not search.memory.get("point"):
@@ -27,6 +27,6 @@ class LocalSearch(TableSearcher):
             return
         search.memory["asked"].append(scored)
         (point, score), asked = search.memory["point"][0], search.memory["asked"]
-        if len(asked) == len(search.space.neighbours(point)):
+        if len(asked) == len(search.space.neighbors(point)):
             best = max(asked, key=lambda found: found[1])
             search.memory |= {"point": [best] if best[1] > score else [], "asked": []}

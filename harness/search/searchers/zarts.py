@@ -33,12 +33,12 @@ class ZARTS(SoftmaxSearcher):
     used for the proposal alone, q = (1 - plain) N(-g, s^2) + plain N(0, s^2), whose weights c_i are those of importance
     sampling for the density proportional to exp(-L / temperature) (Welleck & Cho, arXiv 2006.03158, whose parameter
     search this is). Of the paper's three ways this is the one that it finds best; random search and GLD are not here.
-    All candidates see the same minibatches. alpha has neither optimiser nor decay.
+    All candidates see the same minibatches. alpha has neither optimizer nor decay.
 
     s: `spread`, falling to zero by half a cosine over the epochs after the first `warmup` (a share of them), which move
     no alpha: as the scripts of its code (vicFigure/ZARTS cnn/script/run_search.sh: 10 of 50 epochs).
 
-    The published code is not this algorithm. It steps an optimiser that owns the searched network's weights, not the
+    The published code is not this algorithm. It steps an optimizer that owns the searched network's weights, not the
     candidate's: candidates are compared at the present weights (`iterations` 0; before PyTorch 2, momentum and decay
     also moved the searched weights meanwhile). It would train candidates on the validation half. proposal `sum`, as it
     has it: u = (1 - plain) a + plain b with a and b from the two Gaussians; and in place of q
@@ -103,7 +103,7 @@ class ZARTS(SoftmaxSearcher):
 
     def log_density(self, moves: Tensor, slope: Tensor, spread: float) -> Tensor:
         """The logarithm of the proposal's density up to a constant, [samples], at moves [samples, logits]."""
-        guided, blind = ((moves - centre).square().sum(dim=1) / 2 for centre in (-slope, torch.zeros_like(slope)))
+        guided, blind = ((moves - center).square().sum(dim=1) / 2 for center in (-slope, torch.zeros_like(slope)))
         if self.proposal == "sum":
             near, far = (-guided / spread**2).exp(), (-blind * spread**2).exp()
             return ((1 - self.plain) * near + self.plain * far + 1e-4).log()

@@ -30,7 +30,7 @@ def build_supernet(
     implementation: Implementation = "fast",
     **options: Any,
 ) -> Supernet:
-    """The space's one-shot network with initial weights from `generator` (None: left uninitialised, for loading).
+    """The space's one-shot network with initial weights from `generator` (None: left uninitialized, for loading).
 
     preset: the space's `fixed` one, if not said. cells: in the space's own count (a stage, or in all). options: of the
     regularizers (`Regularizer.supernet_options`). implementation: `readable` is one module an operation, which `fast`

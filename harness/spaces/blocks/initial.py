@@ -13,9 +13,9 @@ def initialize_network(net: nn.Module, generator: torch.Generator) -> None:
 
     Convolutions and linear layers: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (He et al. 2015 with a = sqrt 5), biases too;
     batch norm: scale 1, shift 0, running mean 0, running variance 1. A network that has weights of another kind makes
-    its own, by a method `initialise`.
+    its own, by a method `initialize`.
     """
-    own: Any = getattr(net, "initialise", None)
+    own: Any = getattr(net, "initialize", None)
     if own is not None:
         own(generator)
         return

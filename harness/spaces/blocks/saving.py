@@ -35,7 +35,7 @@ class NormRelu(torch.autograd.Function):
     """w relu(batch_norm(z)), batch statistics, w a factor for each channel.
 
     Keeps z alone. With g the incoming gradient where ReLU is open, batch norm's backward pass gives sum(g x_hat) and
-    sum(g), x_hat the normalised z; dw = scale sum(g x_hat) + shift sum(g), so ReLU's output is not needed.
+    sum(g), x_hat the normalized z; dw = scale sum(g x_hat) + shift sum(g), so ReLU's output is not needed.
     """
 
     @staticmethod

@@ -188,7 +188,7 @@ class StackedNetworks(ABC):
         return convolve(x, self.parameters[f"{name}.conv"], *self._size, stride=stride)
 
     def _apply_bn(self, name: str, x: Tensor) -> Tensor:
-        """x: [M, channels, pixels, batch], normalised over pixels and batch."""
+        """x: [M, channels, pixels, batch], normalized over pixels and batch."""
         flat = x.reshape(1, x.shape[0] * x.shape[1], -1)
         y = F.batch_norm(
             flat,

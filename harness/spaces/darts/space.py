@@ -177,7 +177,7 @@ class DARTSSpace(Space):
     def canonical_key(self, architecture: Architecture) -> str:
         return architecture.key
 
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """The cells in which one edge of one node is another one: another operation, another source, or both."""
         genotype, found = parse(architecture.encoding), []
         for kind, cell in enumerate(genotype.cells):

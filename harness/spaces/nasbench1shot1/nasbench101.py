@@ -36,7 +36,7 @@ def build_adjacency(operations: Sequence[str], parents: Parents) -> tuple[NDArra
     """The 7x7 upper-triangular matrix and the operation list, as the published decoder gives them.
 
     Edges are kept only where they lead to the output. A space of four blocks gets an unconnected dummy vertex 5
-    (labelled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
+    (labeled conv1x1-bn-relu), so that its matrix has NAS-Bench-101's seven vertices.
     """
     k = len(operations)
     output = VERTICES - 1
@@ -70,7 +70,7 @@ def hash_module(operations: tuple[str, ...], parents: Parents) -> str:
 
 def hash_graph(matrix: Matrix, inner: Sequence[str]) -> str:
     """The MD5 of a graph without dead vertices (`graph_util.hash_module`): as many rounds as there are vertices, in
-    which each one's hash takes in those of its neighbours."""
+    which each one's hash takes in those of its neighbors."""
     vertices = range(len(matrix))
     labels = (-1, *(NB101_OPERATIONS.index(op) for op in inner), -2)
     into = [[a for a in vertices if matrix[a][b]] for b in vertices]

@@ -255,7 +255,7 @@ class NASBench1Shot1(Enumerable):
                     cells.setdefault(found.key, found)
         return cells
 
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """The cells with another operation at one node, or with one parent of one node exchanged."""
         names, parents = self._decode(architecture.encoding)
         operations = [OPERATIONS.index(name) for name in names]

@@ -114,7 +114,7 @@ class NASBench201(Enumerable):
     def distinct_architectures(self) -> dict[str, Architecture]:
         return {key: build_architecture(cell) for key, cell in list_distinct_cells().items()}
 
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """The 24 cells with another operation on one edge."""
         cell = parse_cell(architecture.encoding)
         changes = [(edge, op) for edge in range(len(EDGES)) for op in range(len(OPERATIONS)) if op != cell[edge]]

@@ -48,7 +48,7 @@ class NASBench201Stack(StackedNetworks):
 
     @staticmethod
     def group(specs: Sequence[Cell], size: int) -> list[list[Cell]]:
-        cells = sorted(specs)  # neighbours share more operations
+        cells = sorted(specs)  # neighbors share more operations
         return [cells[i : i + size] for i in range(0, len(cells), size)]
 
     def _build(self, specs: Sequence[Cell]) -> None:

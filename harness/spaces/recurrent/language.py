@@ -123,7 +123,7 @@ class LanguageModel(nn.Module):
     def build(
         self, *, channels: int, words: int, nodes: int, last_word_untrained: bool, regularization: dict[str, float]
     ) -> None:
-        """Make the weights, uninitialised."""
+        """Make the weights, uninitialized."""
         self.embedding = nn.Parameter(torch.empty(words, channels))
         self.bias = nn.Parameter(torch.empty(words))
         self.first = nn.Parameter(torch.empty(2 * channels, 2 * channels))
@@ -131,7 +131,7 @@ class LanguageModel(nn.Module):
         self.regularization = Regularization(**regularization)
         self.untrained_word = words - 1 if last_word_untrained else None
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialize(self, generator: torch.Generator) -> None:
         """Uniform weights, no bias."""
         with torch.no_grad():
             for weight in (self.embedding, self.first, *self.nodes):

@@ -139,7 +139,7 @@ class RecurrentSpace(Space):
         )
         return self.architecture(tuple(drawn))
 
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """The cells in which one node has another operation, reads another state, or both."""
         cell, found = parse(architecture.encoding, self.nodes), []
         for node, own in enumerate(cell):

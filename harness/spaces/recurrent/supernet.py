@@ -53,8 +53,8 @@ class RecurrentSupernet(LanguageModel, Supernet):
         )
         self.norm = nn.BatchNorm1d(channels, affine=False)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        super().initialise(generator)
+    def initialize(self, generator: torch.Generator) -> None:
+        super().initialize(generator)
         self.norm.reset_running_stats()
 
     def tied(self) -> list[nn.Parameter]:

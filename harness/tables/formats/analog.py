@@ -64,7 +64,7 @@ class AnalogWheel(TableFormat):
         ),
     }
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         return path.suffix == ".whl"
 
     def convert(self, job: Conversion) -> list[Table]:

@@ -65,7 +65,7 @@ class TableFormat(ABC):
     told: ClassVar[bool] = False
 
     @abstractmethod
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         """Whether a file or folder is of this kind, by its name and outside."""
 
     @abstractmethod

@@ -71,7 +71,7 @@ class NASBench101Files(TableFormat):
         ),
     }
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         return path.suffix == ".tfrecord"
 
     def convert(self, job: Conversion) -> list[Table]:

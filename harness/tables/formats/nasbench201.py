@@ -83,7 +83,7 @@ class NASBench201Files(TableFormat):
         ),
     }
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         return path.is_dir() or path.name.endswith((".pickle.pbz2", ".pth"))
 
     def convert(self, job: Conversion) -> list[Table]:

@@ -44,7 +44,7 @@ class TidyFile(TableFormat):
     what = "a tidy .csv or .parquet"
     told = True
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         return path.name.endswith(SUFFIXES)
 
     def convert(self, job: Conversion) -> list[Table]:

@@ -82,7 +82,7 @@ def check_name(name: str) -> str:
 def format_of(path: Path) -> TableFormat:
     """What converts a file or folder; an error says what can be added."""
     known: list[TableFormat] = [kind() for kind in FORMATS.classes.values()]
-    found = next((f for f in known if f.recognises(path)), None)
+    found = next((f for f in known if f.recognizes(path)), None)
     if found is not None:
         return found
     source = match_source(path)

@@ -13,7 +13,7 @@ class Triangles(Importer):
     name = "triangles"
     tool = "an example"
 
-    def recognises(self, source: Path) -> bool:
+    def recognizes(self, source: Path) -> bool:
         return source.suffix == ".triangles" or (source.is_dir() and any(source.glob("*.triangles")))
 
     def read(self, source: Path, space: Space) -> Log:

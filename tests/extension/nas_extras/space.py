@@ -62,7 +62,7 @@ class Triangle(Enumerable):
     def random(self, rng: np.random.Generator) -> Architecture:
         return architecture(OPERATIONS[i] for i in rng.integers(0, 3, 3))
 
-    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
         names = architecture.operations
         return [
             self.parse("/".join((*names[:edge], other, *names[edge + 1 :])))

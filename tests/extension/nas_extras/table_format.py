@@ -18,7 +18,7 @@ class Answers(TableFormat):
     name = "answers"
     what = "an .answers.json of triangles"
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         return path.name.endswith(".answers.json")
 
     def convert(self, job: Conversion) -> list[Table]:

@@ -1,4 +1,4 @@
-"""Language models of derived cells are trained: as PyTorch's optimisers do, resumably, and tested once."""
+"""Language models of derived cells are trained: as PyTorch's optimizers do, resumably, and tested once."""
 
 import copy
 import math

@@ -92,7 +92,7 @@ def test_spectrum_of_one_batch_is_the_published_quantity() -> None:
 
 
 def test_landscape_is_flat_across_and_rises_along_the_gradient() -> None:
-    """At its centre is the loss itself; a small step along x rises by the gradient's length, along y by nothing."""
+    """At its center is the loss itself; a small step along x rises by the gradient's length, along y by nothing."""
     search = prepared("nasbench201.digits")
     reach = 1e-2
     row = PROBES.build("landscape", {"points": 3, "reach": reach}).measure(search, None)

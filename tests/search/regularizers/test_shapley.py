@@ -20,7 +20,7 @@ def searching(**fields: Any) -> tuple[Shapley, SupernetSearch]:
 
 
 def test_of_an_additive_accuracy_they_are_its_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In any order, so that nothing is subtracted for their spread; alpha then moves by the standardised terms."""
+    """In any order, so that nothing is subtracted for their spread; alpha then moves by the standardized terms."""
     terms = torch.rand(6, 5, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(SupernetSearch, "accuracy", lambda self, mix, *_: float((terms * (mix[0] > 0)).sum()))
     part, search = searching(samples=3, threshold=0, momentum=0, step=0.5)

@@ -85,16 +85,16 @@ def test_penalty_is_added() -> None:
     net = Quadratic()
     alpha = torch.ones(1, 4, dtype=torch.float64, requires_grad=True)
     for order in (1, 2):
-        plain, penalised = (
+        plain, penalized = (
             Identity(order=order).gradient(step_of(net, [alpha], "train", "valid", penalty=penalty))[0]
             for penalty in (lambda a: None, lambda a: 3 * a[0].square().sum())
         )
-        assert torch.allclose(penalised - plain, torch.full((1, 4), 6.0, dtype=torch.float64))
+        assert torch.allclose(penalized - plain, torch.full((1, 4), 6.0, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("moves", [True, False])
 def test_second_order_on_a_supernet_is_the_unrolled_gradient(moves: bool) -> None:
-    """Against automatic differentiation through one optimiser step, with a difference step so small that no ReLU or
+    """Against automatic differentiation through one optimizer step, with a difference step so small that no ReLU or
     pooling maximum changes sides (the published one of 0.01 does cross some in a network this small)."""
     space, streams = NASBench1Shot1S1(), Streams(1)
     net = build_supernet(space, channels=2, cells=1, classes=3, generator=streams["weights"], dtype=torch.float64)

@@ -72,11 +72,11 @@ def test_evolution_mutates_and_forgets_the_oldest() -> None:
         after = search.memory["population"]
         assert len(after) == 5
         assert after[:-1] == before[1:]
-        parents = [parent for parent, _ in before if after[-1][0] in search.space.neighbours(parent)]
+        parents = [parent for parent, _ in before if after[-1][0] in search.space.neighbors(parent)]
         assert parents
 
 
-def test_local_search_moves_to_the_best_neighbour_or_begins_anew() -> None:
+def test_local_search_moves_to_the_best_neighbor_or_begins_anew() -> None:
     search = start(LocalSearch())
     moves = 0
     for _ in range(400):
@@ -84,7 +84,7 @@ def test_local_search_moves_to_the_best_neighbour_or_begins_anew() -> None:
         search.train_epoch(0, lambda: None)
         if point is None or search.memory["asked"]:
             continue
-        values = [search.table.lookup(n, search.measure) for n in search.space.neighbours(point)]
+        values = [search.table.lookup(n, search.measure) for n in search.space.neighbors(point)]
         if max(values) > score:
             assert search.memory["point"][0][1] == max(values)
             moves += 1

@@ -1,4 +1,4 @@
-"""ZARTS: weights of importance sampling against closed forms, candidates against PyTorch's own optimiser."""
+"""ZARTS: weights of importance sampling against closed forms, candidates against PyTorch's own optimizer."""
 
 import copy
 import math
@@ -52,8 +52,8 @@ def test_proposals_are_drawn_from_the_mixture() -> None:
     moves = proposals(searcher, spread)
     blind = (moves.norm(dim=1) < (moves + SLOPE).norm(dim=1)).double().mean()
     assert float(blind) == pytest.approx(0.3, abs=0.015)
-    centres = torch.stack([-SLOPE, torch.zeros_like(SLOPE)])
-    parts = MultivariateNormal(centres, spread**2 * torch.eye(3, dtype=torch.float64))
+    centers = torch.stack([-SLOPE, torch.zeros_like(SLOPE)])
+    parts = MultivariateNormal(centers, spread**2 * torch.eye(3, dtype=torch.float64))
     exact = MixtureSameFamily(Categorical(torch.tensor([0.7, 0.3], dtype=torch.float64)), parts).log_prob(moves[:50])
     apart = searcher.log_density(moves[:50], SLOPE, spread) - exact
     assert torch.allclose(apart, apart[:1].expand(50))  # a constant

@@ -145,9 +145,9 @@ def test_none_takes_part_in_the_softmax_alone() -> None:
     assert found.normal[2:4] == (("sep_conv_3x3", 1), ("sep_conv_3x3", 2))
 
 
-def test_neighbours_are_counted() -> None:
+def test_neighbors_are_counted() -> None:
     """Of a node with n inputs and 7 operations: either edge, exchanged for one of 7 (n - 1) - 1."""
-    found = DARTSFull().neighbours(DARTSFull().parse(PUBLISHED))
+    found = DARTSFull().neighbors(DARTSFull().parse(PUBLISHED))
     assert len(found) == 2 * sum(2 * (7 * (n - 1) - 1) for n in (2, 3, 4, 5))
 
 

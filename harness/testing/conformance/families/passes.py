@@ -122,7 +122,7 @@ def replay_derived_pass(found: Found, name: str, mode: str) -> None:
 
 
 def build_one_shot(space: Space, channels: int, words: int, dropout: dict[str, float], preset: Any) -> Supernet:
-    """The one-shot network of a space, uninitialised."""
+    """The one-shot network of a space, uninitialized."""
     net: Supernet = space.networks().readable(
         channels=channels, cells=1, classes=words, image_channels=0, regularization=dropout, **preset.network_options()
     )
