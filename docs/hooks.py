@@ -3,16 +3,20 @@ classes, and a search that works where pages are opened from the disk."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
-import re
+import textwrap
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
 
 FIGURES_FROM = "results/published/ten-seeds"
 """The results of which every figure of the reference is drawn."""
@@ -88,8 +92,6 @@ def methods() -> Iterator[str]:
 
 def study() -> Iterator[str]:
     """Every key of a study file, section by section."""
-    from pydantic import BaseModel
-
     from harness.runs.study import StudyFile
 
     yield "# Study files\n"
@@ -101,28 +103,24 @@ def study() -> Iterator[str]:
         if isinstance(f.annotation, type) and issubclass(f.annotation, BaseModel)
     }
     yield 'Seeds may be written `"0..9"`.\n'
-    yield f"{listed(StudyFile)}\n"
+    yield f"{described(StudyFile)}\n"
     yield from keys(StudyFile, without=sections)
     for key, model in sections.items():
-        yield f"## [{key}] {{ #{key} }}\n\n{listed(model)}\n"
+        yield f"## [{key}] {{ #{key} }}\n\n{described(model)}\n"
         yield from keys(model)
-
-
-def listed(model: type[Any]) -> str:
-    """A docstring, what it says of keys as a list."""
-    key = "|".join(sorted(model.model_fields, key=len, reverse=True))
-    return re.sub(rf"\s+((?:{key})(?:, (?:{key}))*): ", r"\n\n- `\1`: ", described(model))
 
 
 def keys(model: type[Any], without: Iterable[str] = ()) -> Iterator[str]:
     """A table of the keys of a section: what each takes, and its default."""
-    yield "| key | takes | default |\n| --- | --- | --- |"
+    told_of = field_docs(model)
+    yield "| key | takes | default | what it is |\n| --- | --- | --- | --- |"
     for key, field in model.model_fields.items():
         if key not in without:
             bounds = [f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in BOUNDS if hasattr(m, name)]
             takes = ", ".join([told(field.annotation), *bounds]).replace("|", "\\|")
             default = "required" if field.is_required() else f"`{toml(field.get_default(call_default_factory=True))}`"
-            yield f"| `{key}` | {takes} | {default.replace('`None`', 'none')} |"
+            what = told_of[key].replace("|", "\\|")
+            yield f"| `{key}` | {takes} | {default.replace('`None`', 'none')} | {what} |"
     yield ""
 
 
@@ -161,9 +159,28 @@ def described(cls: type[Any]) -> str:
     return inspect.cleandoc(cls.__doc__ or "").replace("<", "\\<").replace("*", "\\*")
 
 
+@cache
+def field_docs(cls: type[Any]) -> dict[str, str]:
+    """What stands below each field of a class, or of a class that it is made of, as one line."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if not issubclass(base, BaseModel) or base.__module__.startswith("pydantic"):
+            continue
+        (body,) = (node.body for node in ast.parse(textwrap.dedent(inspect.getsource(base))).body)  # type: ignore[attr-defined]
+        for field, below in pairwise(body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+            ):
+                found[field.target.id] = " ".join(str(below.value.value).split())  # type: ignore[union-attr]
+    return found
+
+
 def fields(cls: type[Any], base: type[Any] | None) -> Iterator[str]:
     """The fields of a part with their defaults, without those of its base class."""
     own = {k: f for k, f in cls.model_fields.items() if base is None or k not in base.model_fields}
+    for key, field in own.items():
+        yield f"- `{key} = {'required' if field.is_required() else repr(field.default)}`: {field_docs(cls)[key]}"
     if own:
-        told = (f"`{k} = {'required' if f.is_required() else f.default!r}`" for k, f in own.items())
-        yield f"Fields: {', '.join(told)}.\n"
+        yield ""

@@ -49,12 +49,14 @@ class DigitPairs(Dataset):
     """Two digits side by side, 1x8x16, label 10 left + right, with Gaussian pixel noise drawn anew for each batch.
 
     A part has 599 x 599 ordered pairs, numbered left * 599 + right; parts share no digit. evaluation sets are
-    `evaluation_pairs` fixed pairs with fixed noise. noise: standard deviation, in units of the pixel range [0, 1].
+    `evaluation_pairs` fixed pairs with fixed noise.
     """
 
     name = "digits100"
     noise: float = Field(0.2, ge=0)
+    """Standard deviation, in units of the pixel range [0, 1]."""
     evaluation_pairs: int = Field(1000, ge=1, le=1_000_000)
+    """Fixed pairs with fixed noise in each evaluation set."""
 
     def load(self, device: torch.device) -> Images:
         return PairImages(self.noise, self.evaluation_pairs, device)

@@ -59,6 +59,7 @@ class ImageNet16(SplitImages):
     name = "imagenet16-120"
     archives: ClassVar = tuple(map(locate_archive, FILES))
     classes: int = Field(120, ge=2, le=1000)
+    """The first so many classes of ImageNet."""
 
     @property
     def pictures(self) -> Pictures:

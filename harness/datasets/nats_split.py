@@ -20,12 +20,10 @@ SPLITS = "nats-bench-splits.npz"
 
 
 class SplitImages(OfficialImages):
-    """Images of which NATS-Bench published how it splits them for a search.
-
-    split: `halves`, the training images in file order, or `nats-bench`, as its searches had it.
-    """
+    """Images of which NATS-Bench published how it splits them for a search."""
 
     split: Literal["halves", "nats-bench"] = "halves"
+    """`halves`, the training images in file order, or `nats-bench`, as its searches had it."""
 
     def describe(self) -> dict[str, Any]:
         """The split where it is not the usual one, so that older runs keep their ids."""

@@ -28,21 +28,22 @@ Pair = tuple["torch.Tensor", "torch.Tensor"]
 
 class NpzImages(Dataset):
     """Arrays train_images, test_images (uint8 [n, height, width] or [n, height, width, channels]) and train_labels,
-    test_labels (integers from 0, [n] or [n, 1]). The training images train the weights, and those of a validation set,
-    valid_images and valid_labels (or val_), alpha; without one the first half of the training images trains the
-    weights, the second alpha.
-
-    split: how the training images are halved without a validation set: `halves` as they stand, `shuffled` by a stream
-    that is the same in every run, `stratified` so that each class is halved. mean, std of the pixels (scaled to [0, 1])
-    are taken from the training images, per channel. pad: padding of the random crop in pixels; flip: random horizontal
-    flips.
+    test_labels (integers from 0, [n] or [n, 1]). The training images train the weights, and those of a validation
+    set, valid_images and valid_labels (or val_), alpha; without one the first half of the training images trains the
+    weights, the second alpha. Pixels, scaled to [0, 1], are normalized by the mean and standard deviation of the
+    training images, per channel.
     """
 
     name = "npz"
     path: Path
+    """The .npz file."""
     split: Literal["halves", "shuffled", "stratified"] = "halves"
+    """How the training images are halved without a validation set: `halves` as they stand, `shuffled` by a stream that
+    is the same in every run, `stratified` so that each class is halved."""
     pad: int = Field(0, ge=0)
+    """Padding of the random crop in pixels."""
     flip: bool = False
+    """Whether training images are flipped horizontally at random."""
 
     def describe(self) -> dict[str, Any]:
         """The file by its content; the split where it is not the usual one, so that older runs keep their ids."""

@@ -48,14 +48,12 @@ class Pictures:
 
 
 class OfficialDataset(Dataset):
-    """A published data set.
-
-    root: the folder of its files; if not said, where `harness datasets fetch` puts them. archives: where they come
-    from.
-    """
+    """A published data set."""
 
     archives: ClassVar[tuple[Archive, ...]]
+    """Where its files come from."""
     root: Path | None = None
+    """The folder of its files; if not said, where `harness datasets fetch` puts them."""
 
     @abstractmethod
     def noise(self, device: torch.device) -> Data:

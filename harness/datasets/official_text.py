@@ -24,15 +24,13 @@ SIZES: dict[Part, str] = {"train": "5.1 MB", "valid": "0.4 MB", "test": "0.4 MB"
 
 
 class OfficialText(OfficialDataset):
-    """A published text. parts: the file of each part; sizes: its words, ends of lines included; words: different ones.
-
-    rows: see the data set `text`.
-    """
+    """A published text. parts: the file of each part; sizes: its words, with ends of lines; words: different ones."""
 
     parts: ClassVar[Mapping[Part, str]]
     sizes: ClassVar[Mapping[Part, int]]
     words: ClassVar[int]
     rows: int = Field(35, ge=2, le=10_000)
+    """See the data set `text`."""
 
     def load(self, device: torch.device) -> Text:
         return read_text({part: self.path(file) for part, file in self.parts.items()}, self.rows, device)

@@ -21,13 +21,15 @@ FILES: dict[Part, str] = {"train": "train.txt", "valid": "valid.txt", "test": "t
 class TextFolder(Dataset):
     """A folder of train.txt, valid.txt and test.txt, in UTF-8: words between spaces, a sentence a line.
 
-    `train` trains the weights, `valid` alpha, as in the published searches; every different word of the three files is
-    a class. rows: words of a column that a step reads (the papers' bptt).
+    `train` trains the weights, `valid` alpha, as in the published searches; every different word of the three files
+    is a class.
     """
 
     name = "text"
     path: Path
+    """The folder of train.txt, valid.txt and test.txt."""
     rows: int = Field(35, ge=2, le=10_000)
+    """Words of a column that a step reads (the papers' bptt)."""
 
     def describe(self) -> dict[str, Any]:
         """The files by their content."""

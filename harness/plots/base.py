@@ -30,11 +30,7 @@ STACKED_RATIO = 0.6
 
 
 class Picture(Plugin):
-    """How numbers become a picture: panels in rows, at a width of the page.
-
-    width, height: of the whole figure, in inches (height: of as many rows of panels as there are, where left out).
-    title: another one than its own; "" or "none" is none.
-    """
+    """How numbers become a picture: panels in rows, at a width of the page."""
 
     row_height: ClassVar[float] = 2.4
     """Inches of a row of panels."""
@@ -47,8 +43,11 @@ class Picture(Plugin):
     projection: ClassVar[str | None] = None
 
     width: float = Field(WIDTH_INCHES, gt=0)
+    """Of the whole figure, in inches (height: of as many rows of panels as there are, where left out)."""
     height: float | None = Field(None, gt=0)
+    """Of the whole figure, in inches (height: of as many rows of panels as there are, where left out)."""
     title: str | None = None
+    """Another one than its own; "" or "none" is none."""
 
     @field_validator("title")
     @classmethod

@@ -18,10 +18,7 @@ SPREAD = 0.28
 
 
 class Seeds(Figure):
-    """The last error of every seed, with the quartiles of each method.
-
-    joined: whether runs of equal seeds are joined by a line.
-    """
+    """The last error of every seed, with the quartiles of each method."""
 
     name = "seeds"
     see: ClassVar[str] = (
@@ -30,6 +27,7 @@ class Seeds(Figure):
     )
     row_height: ClassVar[float] = 2.8
     joined: bool = False
+    """Whether runs of equal seeds are joined by a line."""
 
     def data(self, source: PlotSource) -> Content:
         """method, seed, error_pct: of the architecture recorded last."""

@@ -32,9 +32,6 @@ STRIP = 0.12
 class Trajectory(Figure):
     """Error, or regret, of the derived architecture over epochs, with quartiles over seeds: up to three methods
     together, over seconds as well; of more each in a panel of its own, with all its runs and where they end.
-
-    metric: error in %, or regret, percentage points above the table's optimum. runs: draw single runs, too (where left
-    out: where there are few, or a method has a panel of its own).
     """
 
     name = "trajectory"
@@ -49,7 +46,9 @@ class Trajectory(Figure):
     share_y: ClassVar[bool] = True
 
     metric: Literal["error", "regret"] = "error"
+    """Error in %, or regret, percentage points above the table's optimum."""
     runs: bool | None = None
+    """Draw single runs, too (where left out: where there are few, or a method has a panel of its own)."""
 
     def data(self, source: PlotSource) -> Content:
         """method, axis ("epoch" or "seconds"), x, median, low, high (quartiles), n; more, the seeds: method, seed,

@@ -20,31 +20,34 @@ Failure = Literal["above-random", "parameter-free", "skips", "degraded"]
 
 
 class Declared(Settings):
-    """What a study says beforehand about how its methods will be compared: its section [comparison].
-
-    primary: the endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
-    `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
-    `area`: mean regret over epochs. baseline: the method that all others are compared with (the first one, if neither
-    it nor pairs are said). pairs: [new, base] instead. level: of the family of comparisons. rope: percentage points
-    that do not matter in practice (twice the standard error of the table's mean over trials, if not said; unknown where
-    the table does not tell its noise). until_decided: seeds are added until every pair is decided, of which those of
-    the study are the most, and tests hold whenever they are looked at (`harness run --until-decided`). paired: by seed
-    (if not said: two methods that share most of their seeds). failure: what counts as a collapsed run, of which the
-    other three are parameters: degraded, percentage points above the run's best; parameter_free, skips: so many
-    operations of the last cell or more.
-    """
+    """What a study says beforehand about how its methods will be compared: its section [comparison]."""
 
     primary: Endpoint = "final"
+    """The endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
+    `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
+    `area`: mean regret over epochs."""
     baseline: str | None = None
+    """The method that all others are compared with (the first one, if neither it nor pairs are said)."""
     pairs: tuple[tuple[str, str], ...] = ()
+    """[new, base] instead."""
     level: float = Field(0.05, gt=0, lt=1)
+    """Of the family of comparisons."""
     rope: float | None = Field(None, ge=0)
+    """Percentage points that do not matter in practice (twice the standard error of the table's mean over trials, if
+    not said; unknown where the table does not tell its noise)."""
     until_decided: bool = False
+    """Seeds are added until every pair is decided, of which those of the study are the most, and tests hold whenever
+    they are looked at (`harness run --until-decided`)."""
     paired: bool | None = None
+    """By seed (if not said: two methods that share most of their seeds)."""
     failure: Failure = "above-random"
+    """What counts as a collapsed run, by a rule of which the next three keys are the parameters."""
     degraded: float = Field(5.0, gt=0)
+    """Of the rule `degraded`: percentage points above the best error that the run had."""
     parameter_free: int = Field(4, ge=1)
+    """Of the rule `parameter-free`: so many operations without weights in the last cell, or more."""
     skips: int = Field(4, ge=1)
+    """Of the rule `skips`: so many skip connections in the last cell, or more."""
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Declared:

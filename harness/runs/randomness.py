@@ -77,23 +77,27 @@ class Design:
 class Randomness(Settings):
     """Which random streams of a run follow its seed, each "seed" (as all do, if not said), a number (held there) or
     several (`"0..4"`: it varies by itself).
-
-    design: `crossed`, every level with every other and with every seed; or `one-at-a-time`, each kind alone around
-    each seed, all else as the seed has it. weights: initial weights of the one-shot network. logits: initial
-    architecture logits. order: of batches, of both halves. augmentation: of images. draws: what searcher and
-    regularizers draw themselves. probes: what `[probes]` draw. implementation, threads: in what order sums are taken,
-    `fast`, `readable` or both, on so many threads (one, if not said).
     """
 
     design: Literal["crossed", "one-at-a-time"] = "crossed"
+    """`crossed`, every level with every other and with every seed; or `one-at-a-time`, each kind alone around each
+    seed, all else as the seed has it."""
     weights: Seeds = SEED
+    """Initial weights of the one-shot network."""
     logits: Seeds = SEED
+    """Initial architecture logits."""
     order: Seeds = SEED
+    """Of batches, of both halves."""
     augmentation: Seeds = SEED
+    """Of images."""
     draws: Seeds = SEED
+    """What searcher and regularizers draw themselves."""
     probes: Seeds = SEED
+    """What `[probes]` draw."""
     implementation: tuple[Implementation, ...] = ()
+    """In what order sums are taken, `fast`, `readable` or both, on so many threads (one, if not said)."""
     threads: tuple[int, ...] = Field((1,), min_length=1)
+    """In what order sums are taken, `fast`, `readable` or both, on so many threads (one, if not said)."""
 
     @field_validator(*KINDS, "threads", mode="before")
     @classmethod

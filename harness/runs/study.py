@@ -52,41 +52,55 @@ class EvaluationSettings(Settings):
     accuracy."""
 
     images: int | None = Field(None, ge=1)
+    """The first so many images of the search-validation half; all of them, if not said."""
     every: int = Field(1, ge=1)
+    """Evaluate after every so many epochs, and after the last."""
 
 
 class StudyFile(BaseModel):
     """What a study file may say. `methods` is a list of names, or a table of label = {part = {field = value}}; a label
     may have sections `training` and `supernet` of its own, which win over the study's.
-
-    recipe: all methods are trained by the study's settings (`shared`), or each as its paper's code trains, where that
-    is known (`published`): its recipe then wins over [training] and [supernet]. epochs: where they are said they hold
-    for every method; `published` may leave them to the recipes.
-    table: a table's name, or NAME@FINGERPRINT of an earlier version of it; "none"; or "trained": what is derived is
-    trained, as `retraining` says, and looked up.
-    judge: the table is asked after every so many epochs and the last, or after the "last" alone.
-    randomness: which kinds of random streams follow the seed, as all do if not said, are held, or vary by themselves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=LONGEST_LABEL)
+    """Of the folder of runs, and of all that is made of them."""
     space: str
+    """The search space, as `harness list spaces` has it."""
     dataset: str | dict[str, Any]
+    """The data set of the search, by name, or a table with its `name` and fields."""
     table: str = NO_TABLE
+    """A table's name, or NAME@FINGERPRINT of an earlier version of it; "none"; or "trained": what is derived is
+    trained, as `retraining` says, and looked up."""
     judge: int | Literal["last"] = 1
+    """The table is asked after every so many epochs and the last, or after the "last" alone."""
     retraining: RetrainingRequest = RetrainingRequest()
+    """How derived architectures are trained where the table is "trained"."""
     methods: list[str] | dict[str, dict[str, Any]]
+    """Names, or a table of label = {part = {field = value}}; a label may have `training` and `supernet` of its own."""
     seeds: list[int] = Field(min_length=1)
+    """Every method runs with each of them."""
     randomness: Randomness = Randomness()
+    """Which kinds of random streams follow the seed, as all do if not said, are held, or vary by themselves."""
     epochs: int | None = Field(None, ge=1, le=1_000_000)
+    """Where they are said they hold for every method; `published` may leave them to the recipes."""
     recipe: RecipeName = "shared"
+    """All methods are trained by the study's settings (`shared`), or each as its paper's code trains, where that is
+    known (`published`): its recipe then wins over [training] and [supernet]."""
     preset: PresetName = "fixed"
+    """Which arithmetic: `fixed`, or `official` with the published codes' own."""
     supernet: SupernetSize = SupernetSize()
+    """Size of the one-shot network."""
     training: Training = Training()
+    """How it is trained."""
     evaluation: EvaluationSettings = EvaluationSettings()
+    """How it is evaluated."""
     probes: list[str] | dict[str, dict[str, Any]] = {}
+    """What is measured beside the search: names, or a table of name = {field = value}."""
     comparison: Declared = Declared()
+    """What is said beforehand about comparing the methods."""
     figures: Appearance = Appearance()
+    """How figures look."""
 
     @field_validator("name")
     @classmethod

@@ -27,12 +27,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SupernetSize(Settings):
-    """Width and depth of the one-shot network; without `cells`, as deep as the space's paper has it. implementation:
-    `readable` computes one module an operation, the same function in another order of sums."""
+    """Width and depth of the one-shot network; without `cells`, as deep as the space's paper has it."""
 
     channels: int = Field(16, ge=1, le=4096)
+    """Channels of the first cell."""
     cells: int | None = Field(None, ge=1, le=200)
+    """Depth, in the space's own count; as in its paper, if not said."""
     implementation: Implementation = "fast"
+    """`readable` computes one module an operation, the same function in another order of sums."""
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ def strip_lost_connection(record: logging.LogRecord) -> bool:
 
 
 class Dask(Executor):
-    """Workers of a Dask cluster. scheduler: its address, such as tcp://10.0.0.1:8786; without, one is started here."""
+    """Workers of a Dask cluster."""
 
     name: ClassVar[str] = "dask"
     scheduler: str | None = None
+    """Its address, such as tcp://10.0.0.1:8786; without, one is started here."""
 
     @contextmanager
     def open(self, places: Sequence[str]) -> Iterator[Submit]:

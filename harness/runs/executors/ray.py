@@ -15,11 +15,13 @@ from harness.runs.work import Ended
 
 
 class Ray(Executor):
-    """Workers of a Ray cluster. address: the cluster's, or `auto`; without, one is started here. gpus: of each run."""
+    """Workers of a Ray cluster."""
 
     name: ClassVar[str] = "ray"
     address: str | None = None
+    """The cluster's, or `auto`; without, one is started here."""
     gpus: float = Field(0, ge=0)
+    """Of each run."""
 
     @contextmanager
     def open(self, places: Sequence[str]) -> Iterator[Submit]:

@@ -48,21 +48,29 @@ class Chunk:
 
 
 class Slurm(Executor):
-    """An array job of SLURM. time: limit of a job, 30m, 4h or 2d. gpus, cpus, memory (such as 8G): of a job. runs: that
-    one job computes, one after the other. requeues: after time limits and pre-emptions. warning: seconds before
-    either, when the job is told. other: any option of sbatch, such as other.qos = "low"."""
+    """An array job of SLURM."""
 
     name: ClassVar[str] = "slurm"
     time: str = "4h"
+    """Limit of a job, such as 30m, 4h or 2d."""
     gpus: int = Field(0, ge=0)
+    """GPUs of a job."""
     cpus: int = Field(1, ge=1)
+    """Processors of a job."""
     memory: str | None = None
+    """Memory of a job, such as 8G; the cluster's default, if not said."""
     partition: str | None = None
+    """Partition to submit to; the cluster's default, if not said."""
     account: str | None = None
+    """Account to charge; the cluster's default, if not said."""
     runs: int = Field(1, ge=1)
+    """Runs that one job computes, one after the other."""
     requeues: int = Field(20, ge=0)
+    """How often a job is queued again after a time limit or a pre-emption."""
     warning: int = Field(60, ge=1)
+    """Seconds before a time limit or a pre-emption, when the job is told."""
     other: dict[str, Any] = Field({})
+    """Any option of sbatch, such as other.qos = "low"."""
 
     @field_validator("time")
     @classmethod

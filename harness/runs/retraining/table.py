@@ -41,7 +41,9 @@ class RetrainingRequest(Settings):
 
     model_config = ConfigDict(extra="allow")
     recipe: str = "published"
+    """How what is derived is trained: a recipe by name."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """Seeds with which each derived architecture is trained."""
 
     @field_validator("seeds", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ class Probe(Plugin):
     """Whether it asks a table that holds every architecture; a study without one is refused before it runs."""
 
     every: int = Field(1, ge=1)
+    """Measure after every so many epochs, and after the last."""
 
     @abstractmethod
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Discretisation(Probe):
     paper = "Wang et al., ICLR 2021 (2108.04392)"
     asks = (IMAGES,)
     batches: int = Field(10, ge=1)
+    """Training minibatches from which running statistics are estimated anew."""
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         relaxed = [m.detach() for m in search.searcher.relax(search.alphas)]

@@ -27,7 +27,9 @@ class LandscapeProbe(Probe):
     name = "landscape"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     points: int = Field(15, ge=3)
+    """Values along each axis of the grid."""
     reach: float = Field(1.0, gt=0)
+    """The grid goes from -reach to reach, in units of the logits."""
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         batch = self.batch(search)

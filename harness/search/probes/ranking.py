@@ -32,8 +32,11 @@ class RankingProbe(Probe):
     asks = (IMAGES,)
     needs_table: ClassVar[bool] = True
     samples: int = Field(100, ge=10)
+    """Architectures that are evaluated."""
     strata: int = Field(10, ge=1)
+    """Slices of the table's ranking that give equal numbers of them."""
     images: int = Field(256, ge=2)
+    """Validation images of an evaluation."""
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         assert table is not None and table.complete

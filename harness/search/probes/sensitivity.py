@@ -27,7 +27,9 @@ class Sensitivity(Probe):
     name = "sensitivity"
     paper = "Chen & Hsieh, ICML 2020 (2002.05283)"
     radii: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    """Radii of the balls, in units of the mixing weights."""
     draws: int = Field(50, ge=1)
+    """Random points in each ball."""
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         loss = make_frozen_cross_entropy(search.net, self.batch(search))

@@ -26,20 +26,25 @@ class Spectrum(Probe):
     `hessian_smallest`, `hessian_norm` (the largest absolute), `hessian_trace`, means over the batches, and
     `hessian_largest_sd`, the largest one's standard deviation over them (NaN of one batch).
 
-    Zela et al., ICLR 2020 (arXiv 1909.09656) look at the largest; one batch and `ridge` 1e-3 is what the published code
-    computes. of: the raw logits, or the mixing weights as if they were free. by: the exact matrix, or, at a fraction of
-    its price, its products with vectors, of which Lanczos' method finds the largest, smallest and norm, but no trace;
-    tolerance: of these, the residual relative to the eigenvalue, whose own relative error is smaller.
+    Zela et al., ICLR 2020 (arXiv 1909.09656) look at the largest; one batch and `ridge` 1e-3 is what the published
+    code computes.
     """
 
     name = "spectrum"
     paper = "Zela et al., ICLR 2020 (1909.09656)"
     status = "conforms"
     batches: int = Field(5, ge=1)
+    """Validation minibatches; the numbers are means over them."""
     ridge: float = Field(0.0, ge=0)
+    """Added to the Hessian's diagonal."""
     of: Literal["alpha", "mix"] = "alpha"
+    """The raw logits, or the mixing weights as if they were free."""
     by: Literal["matrix", "products"] = "matrix"
+    """The exact matrix, or, at a fraction of its price, its products with vectors, of which Lanczos' method finds the
+    largest, smallest and norm, but no trace; tolerance: of these, the residual relative to the eigenvalue, whose own
+    relative error is smaller."""
     tolerance: float = Field(0.01, gt=0, lt=1)
+    """By products: the residual relative to the eigenvalue."""
     later = ("by", "tolerance")
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:

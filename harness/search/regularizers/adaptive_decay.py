@@ -28,7 +28,9 @@ class AdaptiveDecay(EigenvalueStopping):
     methods: ClassVar = {"darts-ada": NamedUse()}
     status = "adapted"
     factor: float = Field(10.0, gt=1)
+    """Of the weights' decay, each time the rule would stop the search."""
     limit: float = Field(0.03, gt=0)
+    """The largest decay."""
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         (group,) = search.weight_optimizer.param_groups

@@ -28,9 +28,6 @@ class AdversarialPerturbation(Regularizer):
     `steps` sign steps of 2 epsilon / steps on the batch of the weight step, batch norm in eval mode. After each step
     the perturbation is clamped to the ball and the point put on the simplex; putting it there last may leave the
     ball, as published. A result with a lower loss than the start is discarded.
-
-    epsilon, epsilon_start: mixing-weight units. random_start: begin at a uniform point of the ball (the published
-    code's default; the conformance records go without).
     """
 
     name = "adversarial"
@@ -41,9 +38,13 @@ class AdversarialPerturbation(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)
+    """Mixing-weight units."""
     epsilon_start: float = Field(0.03, ge=0, le=1)
+    """Mixing-weight units."""
     steps: int = Field(7, ge=1)
+    """Sign steps of the ascent, each of 2 epsilon / steps."""
     random_start: bool = True
+    """Begin at a uniform point of the ball (the published code's default; the conformance records go without)."""
 
     def passes(self) -> tuple[int, int]:
         return (self.steps + 1 + self.random_start, self.steps) if self.epsilon else (0, 0)

@@ -22,6 +22,7 @@ class AlphaWarmup(Regularizer):
     needs = (ARCHITECTURE_STEPS,)
     neutral: ClassVar[dict[str, Any]] = {"length": 0}
     length: int = Field(15, ge=0)
+    """Epochs without architecture steps."""
 
     @property
     def holds_alpha(self) -> bool:

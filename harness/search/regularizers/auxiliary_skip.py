@@ -25,10 +25,6 @@ class AuxiliarySkip(Regularizer):
     Chu et al., DARTS-, ICLR 2021 (arXiv 2009.01027), equation 4: the benefit of a skip as a short cut is given to all
     operations alike, so that the skip among the candidates need not win for it. It is not part of the derived cell.
     On NAS-Bench-1Shot1, whose nodes have no skip operation, it is an adaptation.
-
-    decay: how b falls, as in the published code: linearly (its default), by half a cosine, by a quarter of one, or not
-    at all. length: epochs that it takes; None: those of the search. source: what is added, the input of the edge, or
-    that of the cell on every edge, as the authors of A2M have it in theirs, for cells of one input.
     """
 
     name = "auxiliary-skip"
@@ -40,9 +36,15 @@ class AuxiliarySkip(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     later = ("decay", "length", "source")
     start: float = Field(1.0, ge=0)
+    """b in the first epoch."""
     decay: Literal["linear", "cosine", "slow-cosine", "none"] = "linear"
+    """How b falls, as in the published code: linearly (its default), by half a cosine, by a quarter of one, or not at
+    all."""
     length: int | None = Field(None, ge=1)
+    """Epochs that it takes; None: those of the search."""
     source: Literal["edge", "cell"] = "edge"
+    """What is added, the input of the edge, or that of the cell on every edge, as the authors of A2M have it in theirs,
+    for cells of one input."""
 
     def supernet_options(self) -> dict[str, Any]:
         there = self.start > 0

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 class BetaDecay(Regularizer):
     """Add lambda_e * mean over choices of logsumexp(alpha) to the architecture loss, lambda_e = strength e / length.
 
-    Ye et al., beta-DARTS, CVPR 2022 (arXiv 2203.01665), equation 12. length: epochs over which the strength grows;
-    None: those of the search. The published code has 100 written in it, whatever the search's epochs are.
+    Ye et al., beta-DARTS, CVPR 2022 (arXiv 2203.01665), equation 12.
     """
 
     name = "beta-decay"
@@ -38,7 +37,10 @@ class BetaDecay(Regularizer):
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)
+    """lambda at the end of `length`."""
     length: int | None = Field(None, ge=1)
+    """Epochs over which the strength grows; None: those of the search. The published code has 100 written in it,
+    whatever the search's epochs are."""
 
     def alpha_loss(self, alphas: list[Tensor], moment: Moment) -> Tensor:
         within = replace(moment, epochs=self.length or moment.epochs)

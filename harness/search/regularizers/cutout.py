@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 class Cutout(Regularizer):
     """Set a square of each training image to the mean, at a random center, cut off at the border.
 
-    DeVries & Taylor 2017 (arXiv 1708.04552). size: the square's side as a share of the image's height (DARTS: 16 of
-    32). ramp: the share of images rises linearly to all over the search (R-DARTS), instead of all from the beginning.
-    Both halves of the data are cut, as the published data loaders do.
+    DeVries & Taylor 2017 (arXiv 1708.04552).
     """
 
     name = "cutout"
@@ -30,7 +28,10 @@ class Cutout(Regularizer):
     asks = (IMAGES,)
     neutral: ClassVar[dict[str, Any]] = {"size": 0}
     size: float = Field(0.5, ge=0, le=1)
+    """The square's side as a share of the image's height (DARTS: 16 of 32)."""
     ramp: bool = False
+    """The share of images rises linearly to all over the search (R-DARTS), instead of all from the beginning. Both
+    halves of the data are cut, as the published data loaders do."""
 
     def augment(self, images: Tensor, generator: torch.Generator, moment: Moment) -> Tensor:
         side = round(self.size * images.shape[2])

@@ -30,6 +30,7 @@ class DropPath(Regularizer):
     methods: ClassVar = {"r-darts-dp": NamedUse(beside=(Cutout(ramp=True),))}
     neutral: ClassVar[dict[str, Any]] = {"probability": 0}
     probability: float = Field(0.2, ge=0, lt=1)
+    """p of the last epoch."""
 
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:
         net.path_dropout = interpolate_until_last_epoch(0.0, self.probability, moment)

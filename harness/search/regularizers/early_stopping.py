@@ -21,8 +21,7 @@ class EigenvalueStopping(Regularizer):
 
     Zela et al., ICLR 2020 (arXiv 1909.09656), section 5; see `measures.early_stopping`. After the stop the search
     stands at the logits of the returned epoch. The measurement takes one batch, batch norm in train mode, as
-    published; it leaves the network as it was. ratio: of the local averages at which the search stops. ridge: added to
-    the Hessian's diagonal (published: the L2 factor of alpha's optimizer).
+    published; it leaves the network as it was.
     """
 
     name = "eigenvalue-stopping"
@@ -33,8 +32,11 @@ class EigenvalueStopping(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"ratio": 1e9}
     status = "conforms"
     ratio: float = Field(1.3, gt=1)
+    """Of the local averages at which the search stops."""
     every: int = Field(2, ge=1)
+    """Measure after every so many epochs."""
     ridge: float = Field(1e-3, ge=0)
+    """Added to the Hessian's diagonal (published: the L2 factor of alpha's optimizer)."""
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         stop = self.measured(search, moment.epoch)

@@ -33,27 +33,24 @@ Candidate = tuple[int, int]
 
 class InformationPruning(Regularizer):
     """The one-shot network is trained alone, each of the K operations of a choice at the mixing weight 1 / K. After
-    epochs E - 1, E - 1 - `interval`, ..., `shrinks` of them, those with the largest F are taken out; what is left keeps
-    the weight 1 / K.
+    epochs E - 1, E - 1 - `interval`, ..., `shrinks` of them, those with the largest F are taken out; what is left
+    keeps the weight 1 / K.
 
-    He et al., IS-DARTS, AAAI 2024 (arXiv 2312.12648), whose code (HY-HE/IS-DARTS, ISDARTS.py and shrink_metric.py) this
-    was written from. Of the output y of an operation, m and s the mean and the standard deviation (divisor C - 1) of
-    the C channels of a pixel, F is the mean of 3 (y - m)^2 / s^6, which is that of 3 (C - 1) / (C s^4), over channels,
-    pixels, images and cells. Of L candidates of which T may stay, the one-but-i-th shrink (i = 0 for the last) takes
-    out ceil((L - T) / (i + 1)). T is one a choice; where a node keeps some of its edges, all operations of all its
-    edges are the candidates, and T those edges. NAS-Bench-201: 4 shrinks, 2 epochs apart, of 30; DARTS' cells: 7, 3
-    epochs apart, of 50. Earlier epochs record what has the least F of what is left; those before the first shrink the
-    initial logits.
+    He et al., IS-DARTS, AAAI 2024 (arXiv 2312.12648), whose code (HY-HE/IS-DARTS, ISDARTS.py and shrink_metric.py)
+    this was written from. Of the output y of an operation, m and s the mean and the standard deviation (divisor C -
+    1) of the C channels of a pixel, F is the mean of 3 (y - m)^2 / s^6, which is that of 3 (C - 1) / (C s^4), over
+    channels, pixels, images and cells. Of L candidates of which T may stay, the one-but-i-th shrink (i = 0 for the
+    last) takes out ceil((L - T) / (i + 1)). T is one a choice; where a node keeps some of its edges, all operations
+    of all its edges are the candidates, and T those edges. NAS-Bench-201: 4 shrinks, 2 epochs apart, of 30; DARTS'
+    cells: 7, 3 epochs apart, of 50. Earlier epochs record what has the least F of what is left; those before the
+    first shrink the initial logits.
 
     Both halves train the weights, as published: a step's gradient is the mean of those of a training and of a
     validation minibatch, so validation images are not held out here. Adapted: F is of plain images (published:
-    augmented); a node's candidates stay on as many edges as it keeps, where the published ones may end on a single one;
-    pixels whose channels are all equal have no F and are left out (published: infinite). Where operations end in ReLU
-    there are many of them, and F rests on others that are nearly so. Batch norm of candidates by the batch's
+    augmented); a node's candidates stay on as many edges as it keeps, where the published ones may end on a single
+    one; pixels whose channels are all equal have no F and are left out (published: infinite). Where operations end in
+    ReLU there are many of them, and F rests on others that are nearly so. Batch norm of candidates by the batch's
     statistics, else by the running ones. Parents of NAS-Bench-1Shot1 stay as they began.
-
-    at_once: a node's candidates are all taken out at the first shrink. The published code counts its shrinks from the
-    last one, and divides by the number of those that are over.
     """
 
     name = "information-pruning"
@@ -82,8 +79,12 @@ class InformationPruning(Regularizer):
     without_alpha = True
     counts = "none"
     shrinks: int = Field(4, ge=0)
+    """How often options are taken out."""
     interval: int = Field(2, ge=1)
+    """Epochs between two shrinks."""
     at_once: bool = False
+    """A node's candidates are all taken out at the first shrink. The published code counts its shrinks from the last
+    one, and divides by the number of those that are over."""
 
     @property
     def holds_alpha(self) -> bool:

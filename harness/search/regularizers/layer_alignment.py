@@ -27,10 +27,9 @@ class LayerAlignment(Regularizer):
     """Add -strength_e dLambda/dw to the weights' gradient, Lambda the mean cosine of the cells' dL_train/da.
 
     Movahedi et al., ICLR 2023 (arXiv 2210.07998). With P = dLambda/d(slopes), [cells, choices, options], the term is
-    strength_e (dL(a - eps P)/dw - dL(a + eps P)/dw) / (2 eps), eps = distance / |P|, each cell at its own a; strength_e
-    grows linearly from 0 to `strength` (0.125 by the published code's default, 0.25 in its script). Operations alone,
-    not parents. A network of one cell has nothing to align. moves_bn: the two passes beside a move the running
-    statistics of batch norm (published).
+    strength_e (dL(a - eps P)/dw - dL(a + eps P)/dw) / (2 eps), eps = distance / |P|, each cell at its own a;
+    strength_e grows linearly from 0 to `strength` (0.125 by the published code's default, 0.25 in its script).
+    Operations alone, not parents. A network of one cell has nothing to align.
     """
 
     name = "layer-alignment"
@@ -52,8 +51,11 @@ class LayerAlignment(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     later = ("distance",)
     strength: float = Field(0.125, ge=0)
+    """strength_e of the last epoch."""
     distance: float = Field(1e-4, gt=0)
+    """eps times |P| of the central differences."""
     moves_bn: bool = False
+    """The two passes beside a move the running statistics of batch norm (published)."""
 
     def passes(self) -> tuple[int, int]:
         return (3, 3) if self.strength else (0, 0)

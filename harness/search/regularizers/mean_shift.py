@@ -25,13 +25,12 @@ class MeanShift(Regularizer):
     """Take the weight step at a weighted mean of random points around the mixing weights, found in a few rounds.
 
     Hsieh et al., MS-DARTS, IEEE TAI 2024 (arXiv 2108.09996). A round draws points X_n = a + U(-epsilon, epsilon),
-    puts them on the simplex (Z_n), measures the training loss at each, batch norm in eval mode, and moves to
-    a = sum_n p_n k_n X_n / sum_n p_n k_n, p a softmax over n, and k_n = exp(-|a - Z_n|^2 / (2 h^2)) for each tensor.
+    puts them on the simplex (Z_n), measures the training loss at each, batch norm in eval mode, and moves to a =
+    sum_n p_n k_n X_n / sum_n p_n k_n, p a softmax over n, and k_n = exp(-|a - Z_n|^2 / (2 h^2)) for each tensor.
 
-    variant `official`: p = softmax(+loss), the mean of the points before they were put on the simplex, as the published
-    code does: it climbs the loss, and with nearly equal weights it is a random perturbation of sqrt(2/3) of epsilon.
-    `true`: p = softmax(-loss) and the mean of the points on the simplex, a mean shift towards low loss.
-    epsilon, epsilon_start: mixing-weight units. rounds, samples: T and N. bandwidth: h.
+    variant `official`: p = softmax(+loss), the mean of the points before they were put on the simplex, as the
+    published code does: it climbs the loss, and with nearly equal weights it is a random perturbation of sqrt(2/3) of
+    epsilon. `true`: p = softmax(-loss) and the mean of the points on the simplex, a mean shift towards low loss.
     """
 
     name = "mean-shift"
@@ -50,11 +49,17 @@ class MeanShift(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.25, ge=0, le=1)
+    """Mixing-weight units."""
     epsilon_start: float = Field(0.025, ge=0, le=1)
+    """Mixing-weight units."""
     rounds: int = Field(2, ge=1)
+    """T: how often the mean is moved."""
     samples: int = Field(3, ge=1)
+    """N: points of a round."""
     bandwidth: float = Field(1.0, gt=0)
+    """h of the kernel."""
     variant: Literal["official", "true"] = "official"
+    """`official` climbs the loss, as the published code; `true` goes towards low loss."""
 
     def proof(self) -> str:
         return self.status if self.variant == "official" else "specified"

@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 class OperationStopping(Regularizer):
     """Freeze the weights of an operation when the mean cosine over `window` steps falls below `threshold`.
 
-    Jiang et al., NeurIPS 2023 (OLES): the cosine is that of the operation's weight gradients on the training batch of a
-    step, clipped, and on the validation batch of the next one; a parametric operation below it has begun to overfit the
-    training half. Each weight tensor's cosine is taken along its first dimension and averaged. accumulated: as in the
-    published code, where the validation gradient still holds that training gradient, which raises the cosine (two
-    unrelated gradients of one length have 0.71); its threshold of 0.4 is meant for that. Off: the two as they are.
-    late: as published, the decision follows the sum of window + 1 cosines, divided by `window`.
+    Jiang et al., NeurIPS 2023 (OLES): the cosine is that of the operation's weight gradients on the training batch of
+    a step, clipped, and on the validation batch of the next one; a parametric operation below it has begun to overfit
+    the training half. Each weight tensor's cosine is taken along its first dimension and averaged.
 
     The validation gradient is that at the mixing weights of the architecture step. It is computed again here, so that
     any searcher can take that step; nothing of it stays behind.
@@ -46,9 +43,15 @@ class OperationStopping(Regularizer):
     replays = False
     whole = True
     threshold: float = Field(0.4, ge=-1, le=1)
+    """Mean cosine below which an operation is frozen."""
     window: int = Field(20, ge=1)
+    """Steps over which the mean is taken."""
     accumulated: bool = True
+    """As in the published code, where the validation gradient still holds that training gradient, which raises the
+    cosine (two unrelated gradients of one length have 0.71); its threshold of 0.4 is meant for that. Off: the two as
+    they are."""
     late: bool = False
+    """As published, the decision follows the sum of window + 1 cosines, divided by `window`."""
 
     def passes(self) -> tuple[int, int]:
         return (1, 1)

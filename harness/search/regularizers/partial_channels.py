@@ -45,6 +45,7 @@ class PartialChannels(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
     k: int = Field(4, ge=1)
+    """1/k of the channels are mixed."""
 
     def supernet_options(self) -> dict[str, Any]:
         return {"partial_channels": self.k}

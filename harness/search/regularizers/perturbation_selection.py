@@ -40,14 +40,9 @@ class PerturbationSelection(Regularizer):
     choice.
 
     Wang et al., DARTS-PT, ICLR 2021 (arXiv 2108.04392), algorithm 1: an option's mixing weight is set to zero, the
-    others are left; batch norm in train mode, as published; momentum begins anew. Crossed with any method by
-    `a + darts-pt`; `darts-pt-fixed` never moves alpha. Epochs before the last record the largest logits. A choice of
+    others are left; batch norm in train mode, as published; momentum begins anew. Crossed with any method by `a +
+    darts-pt`; `darts-pt-fixed` never moves alpha. Epochs before the last record the largest logits. A choice of
     several parents keeps as many as it takes. The search itself is left as it was.
-
-    augmented: the validation half in the search's augmented minibatches, else plain. moves_bn: the passes move the
-    running statistics of batch norm. early: the last choice is decided one epoch before the end of tuning, so that with
-    one tuning epoch between them it coincides with the one before, and one choice is left to the largest logits. All
-    three as in the published code.
     """
 
     name = "perturbation-selection"
@@ -70,11 +65,18 @@ class PerturbationSelection(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"
     tune_epochs: int = Field(5, ge=0)
+    """Epochs of training after each decision."""
     rate: float = Field(0.0025, gt=0)
+    """Learning rate of these epochs."""
     criterion: Literal["accuracy", "loss"] = "accuracy"
+    """What is compared: lost validation accuracy, or risen loss."""
     augmented: bool = False
+    """The validation half in the search's augmented minibatches, else plain."""
     moves_bn: bool = False
+    """The passes move the running statistics of batch norm."""
     early: bool = False
+    """The last choice is decided one epoch before the end of tuning, so that with one tuning epoch between them it
+    coincides with the one before, and one choice is left to the largest logits. All three as in the published code."""
 
     def select(self, search: SearchState) -> Architecture | None:
         if search.trained < search.epochs or search.stopped:

@@ -37,7 +37,9 @@ class ProgressivePruning(Regularizer):
     status = "conforms"
     omits = True
     kept: tuple[int, ...] = (2,)
+    """Options that a choice keeps, stage by stage."""
     at: tuple[int, ...] = (50,)
+    """Epochs after which each stage ends."""
 
     def begin_epoch(self, net: Supernet, moment: Moment) -> None:
         if moment.epoch >= min(self.at, default=moment.epochs):

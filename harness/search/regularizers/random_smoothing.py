@@ -34,7 +34,7 @@ class RandomSmoothing(Regularizer):
     """Take the weight step at a + U(-epsilon, epsilon), independently for every mixing weight, put on the simplex.
 
     min_w L_train(w, clip(a + delta)), delta ~ U[-epsilon, epsilon] (Chen & Hsieh, ICML 2020, arXiv 2002.05283,
-    equation 3). epsilon, epsilon_start: mixing-weight units, in [0, 1]; the radius is constant within an epoch.
+    equation 3).
     """
 
     name = "random-smoothing"
@@ -49,7 +49,9 @@ class RandomSmoothing(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
     epsilon: float = Field(0.3, ge=0, le=1)
+    """Mixing-weight units, in [0, 1]; the radius is constant within an epoch."""
     epsilon_start: float = Field(0.03, ge=0, le=1)
+    """Mixing-weight units, in [0, 1]; the radius is constant within an epoch."""
 
     def perturb(self, mix: list[Tensor], step: WeightStep) -> list[Tensor]:
         eps = interpolate_until_end(self.epsilon_start, self.epsilon, step.moment)

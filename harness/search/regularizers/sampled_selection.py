@@ -41,9 +41,7 @@ class SampledSelection(Regularizer):
     """Record the best of `samples` random architectures on `images` validation images, the first one of several.
 
     Li & Talwalkar, UAI 2019 (arXiv 1902.07638); 100 samples of 512 images on NAS-Bench-201; 1,000 samples on
-    NAS-Bench-1Shot1, the best 5 of which are judged again on the whole half (`finalists`). batches: all on one batch,
-    or each on the next one (the code for NAS-Bench-201). statistics: batch norm by those of the batch, or by the
-    running ones, which are averages over all paths (the code for NAS-Bench-201).
+    NAS-Bench-1Shot1, the best 5 of which are judged again on the whole half (`finalists`).
     """
 
     name = "sampled-selection"
@@ -63,10 +61,16 @@ class SampledSelection(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {}
     status = "conforms"
     samples: int = Field(100, ge=1)
+    """Random architectures that are judged."""
     images: int = Field(512, ge=2)
+    """Validation images that judge each."""
     finalists: int = Field(0, ge=0)
+    """The best so many are judged again on the whole half; 0: none."""
     batches: Literal["one", "next"] = "one"
+    """All on one batch, or each on the next one (the code for NAS-Bench-201)."""
     statistics: Literal["batch", "running"] = "batch"
+    """Batch norm by those of the batch, or by the running ones, which are averages over all paths (the code for
+    NAS-Bench-201)."""
 
     def select(self, search: SearchState) -> Architecture | None:
         stream = search.streams[self.name]

@@ -22,12 +22,11 @@ class SequentialDecisions(Regularizer):
     """From `start` on, every `interval`, decide the choice with the highest score for its largest operation, in each
     kind of cell.
 
-    Li et al., SGAS, CVPR 2020 (arXiv 1912.00195). Of the mixing weights a: importance 1 - a_none, certainty
-    1 - H / ln K of the others (K of them, made to sum to one), stability the mean histogram intersection with the last
+    Li et al., SGAS, CVPR 2020 (arXiv 1912.00195). Of the mixing weights a: importance 1 - a_none, certainty 1 - H /
+    ln K of the others (K of them, made to sum to one), stability the mean histogram intersection with the last
     `history` epochs; each is scaled to [0, 1] over all choices, those that are decided with the logits that they were
-    decided at, and the score is the product of the first two (criterion 1), or of all three (criterion 2). Where a node
-    keeps some of its edges only, the others are left out once those are decided. start, interval: shares of the search
-    (9 and 5 of 50 epochs), at least one epoch apart.
+    decided at, and the score is the product of the first two (criterion 1), or of all three (criterion 2). Where a
+    node keeps some of its edges only, the others are left out once those are decided.
 
     Adapted: where no operation gives nothing, importance is no factor, since it is one up to rounding errors, which
     scaling would blow up; the batch does not grow after decisions; parents of NAS-Bench-1Shot1 are left alone.
@@ -42,9 +41,13 @@ class SequentialDecisions(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"start": 1}
     status = "adapted"
     criterion: int = Field(1, ge=1, le=2)
+    """1: importance times certainty; 2: times stability as well."""
     start: float = Field(0.18, ge=0, le=1)
+    """Shares of the search (9 and 5 of 50 epochs), at least one epoch apart."""
     interval: float = Field(0.1, gt=0, le=1)
+    """Shares of the search (9 and 5 of 50 epochs), at least one epoch apart."""
     history: int = Field(4, ge=1)
+    """Epochs that stability looks back on."""
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         memory = search.memory.setdefault(self.name, {})

@@ -31,15 +31,14 @@ class Shapley(Regularizer):
 
     Xiao et al., Shapley-NAS, CVPR 2022 (arXiv 2206.09811), whose code (Euphoria16/Shapley-NAS, train_search.py) this
     was written from. The value of an operation is the mean, over `samples` random orders of all of them, of the
-    accuracy in % that is lost when it is taken out after those before it: its mixing weight is set to zero, the others
-    are left. An order ends once less than `threshold` of the accuracy is left; the later ones lost nothing. From the
-    mean, its standard deviation over the orders is subtracted (divisor n). z: minus the mean, over the standard
-    deviation (divisor n - 1), of a tensor. s begins normal, at 1e-3.
+    accuracy in % that is lost when it is taken out after those before it: its mixing weight is set to zero, the
+    others are left. An order ends once less than `threshold` of the accuracy is left; the later ones lost nothing.
+    From the mean, its standard deviation over the orders is subtracted (divisor n). z: minus the mean, over the
+    standard deviation (divisor n - 1), of a tensor. s begins normal, at 1e-3.
 
-    pretrain: share of the epochs in which weights alone are trained (25 of 50). images: of one validation batch an
-    order. Batch norm in train mode, statistics kept; the published passes have the mode of whatever ran before. No
-    gradient moves alpha (`alpha-warmup`, without end), and parents of NAS-Bench-1Shot1 stay as they began. The method
-    has PC-DARTS' partial channels, as its code.
+    Batch norm in train mode, statistics kept; the published passes have the mode of whatever ran before. No gradient
+    moves alpha (`alpha-warmup`, without end), and parents of NAS-Bench-1Shot1 stay as they began. The method has
+    PC-DARTS' partial channels, as its code.
     """
 
     name = "shapley"
@@ -57,11 +56,17 @@ class Shapley(Regularizer):
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"step": 0}
     samples: int = Field(10, ge=1)
+    """Random orders of the operations."""
     threshold: float = Field(0.5, ge=0, le=1)
+    """An order ends once less than this share of the accuracy is left."""
     momentum: float = Field(0.8, ge=0, lt=1)
+    """Of the moving average of the values."""
     step: float = Field(0.1, ge=0)
+    """Length of an epoch's step of alpha."""
     pretrain: float = Field(0.5, ge=0, le=1)
+    """Share of the epochs in which weights alone are trained (25 of 50)."""
     images: int = Field(1024, ge=2)
+    """Images of the one validation batch that an order is judged on."""
 
     @property
     def of_alpha(self) -> bool:

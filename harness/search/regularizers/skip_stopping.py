@@ -28,6 +28,7 @@ class SkipStopping(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"skips": 1_000}
     status = "adapted"
     skips: int = Field(2, ge=1)
+    """Skip connections at which the search stops."""
 
     def after_epoch(self, search: SearchState, moment: Moment) -> None:
         if search.derive().operations.count(search.space.skip) >= self.skips:

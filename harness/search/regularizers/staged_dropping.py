@@ -30,15 +30,12 @@ FALL = 0.2
 class StagedDropping(Regularizer):
     """Search in len(kept) + 1 equal stages; after each but the last, keep only a choice's largest operations.
 
-    Chen et al., P-DARTS, ICCV 2019 (arXiv 1904.12760): three stages, no architecture step in the first `frozen` of each
-    (10 of 25 epochs); 8, 5, 3 operations a choice, kept = (5, 3), on DARTS' cells. dropout: by stage, of the pixels of
-    the identity among the candidates, p (E - e - 1) / E in the E epochs of a stage while the logits stay, then
-    p exp(-0.2 (e - the first epoch in which they move)); the published default is none. clip: the logits' gradient's
-    norm. skips: after the last epoch, how many skip connections the first cell may have, where a node keeps some of its
-    edges only; the weakest one makes way for the next operation or edge.
+    Chen et al., P-DARTS, ICCV 2019 (arXiv 1904.12760): three stages, no architecture step in the first `frozen` of
+    each (10 of 25 epochs); 8, 5, 3 operations a choice, kept = (5, 3), on DARTS' cells.
 
-    Adapted: on NAS-Bench-201 5, 3, 2 operations a choice, then the derived one, whose skips are not capped; the network
-    neither grows nor starts anew between stages, only the kept logits do; parents of NAS-Bench-1Shot1 are left alone.
+    Adapted: on NAS-Bench-201 5, 3, 2 operations a choice, then the derived one, whose skips are not capped; the
+    network neither grows nor starts anew between stages, only the kept logits do; parents of NAS-Bench-1Shot1 are
+    left alone.
     """
 
     name = "staged-dropping"
@@ -65,10 +62,17 @@ class StagedDropping(Regularizer):
     neutral: ClassVar[dict[str, Any]] = {"kept": (1_000,), "frozen": 0, "clip": None, "skips": None}
     status = "adapted"
     kept: tuple[int, ...] = (3, 2)
+    """Operations that a choice keeps after each stage but the last."""
     frozen: float = Field(0.4, ge=0, le=1)
+    """Share of a stage's epochs without architecture steps."""
     dropout: tuple[float, ...] = ()
+    """By stage, of the pixels of the identity among the candidates, p (E - e - 1) / E in the E epochs of a stage while
+    the logits stay, then p exp(-0.2 (e - the first epoch in which they move)); the published default is none."""
     clip: float | None = Field(5.0, gt=0)
+    """The logits' gradient's norm."""
     skips: int | None = Field(2, ge=0)
+    """After the last epoch, how many skip connections the first cell may have, where a node keeps some of its edges
+    only; the weakest one makes way for the next operation or edge."""
 
     def alpha_moves(self, moment: Moment) -> bool:
         return moment.epoch >= self._moving(moment.epoch, moment.epochs)

@@ -22,6 +22,7 @@ class WeightDecay(Regularizer):
     methods: ClassVar = {"r-darts-l2": NamedUse()}
     neutral: ClassVar[dict[str, Any]] = {"value": 3e-4}
     value: float = Field(27e-4, ge=0)
+    """The L2 factor."""
 
     def settings(self, training: Training) -> Training:
         return training.model_copy(update={"weight_decay": self.value})

@@ -35,9 +35,13 @@ class A2M(SoftmaxSearcher):
     status = "conforms"
     neutral: ClassVar[dict[str, Any]] = {"rho": 0}
     rho: float = Field(1e-2, ge=0)
+    """Length of a step of ascent, as a factor of the gradient."""
     epsilon: float = Field(1e-2, gt=0)
+    """To either side of the ascended point, for the central differences."""
     ascents: int = Field(1, ge=1)
+    """Steps of ascent."""
     path_rate: float = Field(3e-4, gt=0)
+    """Factor of the summed gradients of several ascents."""
 
     def passes(self) -> tuple[int, int]:
         count = self.ascents + 3

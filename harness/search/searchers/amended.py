@@ -20,8 +20,10 @@ class AmendedDARTS(SoftmaxSearcher):
 
     The true hypergradient at the weights' optimum has the inverse of H; the amendment puts eta H in its place (paper,
     equation 6). Both products by central differences, `distance` to either side of the current weights, without a
-    virtual step. eta: no official value is known. That the amendment's angle to the true term is below 90 degrees does
-    not hold for arbitrary mixed derivatives; it can be measured, not relied on.
+    virtual step.
+
+    That the amendment's angle to the true term is below 90 degrees does not hold for arbitrary mixed derivatives; it
+    can be measured, not relied on.
     """
 
     name = "amended"
@@ -31,7 +33,9 @@ class AmendedDARTS(SoftmaxSearcher):
     role = "estimator"
     later = ("distance",)
     eta: float = Field(0.1, ge=0)
+    """Factor of the amendment; no official value is known."""
     distance: float = Field(FINITE_DIFFERENCE, gt=0)
+    """To either side of the weights, for the central differences."""
 
     def passes(self) -> tuple[int, int]:
         return (5, 5) if self.eta else (1, 1)

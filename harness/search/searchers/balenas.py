@@ -40,8 +40,11 @@ class BaLeNAS(SoftmaxSearcher):
     lacks = "no code of its authors was found"
     status = "adapted"
     images: int = Field(25_000, ge=1)
+    """N: the images that the posterior is of."""
     prior: float = Field(1.0, gt=0)
+    """Precision of the prior."""
     begin: float = Field(0.0, ge=0)
+    """s at the beginning."""
 
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a draw of alpha."""

@@ -21,8 +21,7 @@ class BOHB(Hyperband):
     """Candidates from a tree-structured Parzen estimator fitted to the longest trainings of which there are enough.
 
     Falkner, Klein & Hutter, ICML 2018 (arXiv 1807.01774). The estimator is Optuna's multivariate `TPESampler`, where
-    the authors' has kernels and a bandwidth of its own. random_fraction: share of candidates drawn uniformly; samples:
-    draws from the good density, of which the best is taken (NAS-Bench-201: 0 and 4; NAS-Bench-101: 1/3 and 64).
+    the authors' has kernels and a bandwidth of its own.
     """
 
     name = "bohb"
@@ -30,7 +29,9 @@ class BOHB(Hyperband):
     lacks = "its model is Optuna's, not the authors'"
     status = "adapted"
     random_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of candidates drawn uniformly (NAS-Bench-201: 0; NAS-Bench-101: 1/3)."""
     samples: int = Field(4, ge=1)
+    """Draws from the good density, of which the best is taken (NAS-Bench-201: 4; NAS-Bench-101: 64)."""
 
     def propose(self, search: TableSearch) -> Architecture:
         distributions = list_choices(search.space)

@@ -55,7 +55,9 @@ class DARTS(SoftmaxSearcher):
     status = "conforms"
     later = ("distance",)
     order: Literal[1, 2] = 1
+    """1: at the weights as they are; 2: at those after a virtual step."""
     distance: float = Field(FINITE_DIFFERENCE, gt=0)
+    """R times |v|, of the central differences."""
 
     def passes(self) -> tuple[int, int]:
         return (1, 1) if self.order == 1 else (4, 4)

@@ -42,9 +42,7 @@ def make_pathwise_sampler() -> Any:
 class DrNAS(SoftmaxSearcher):
     """Mixing weights drawn from Dirichlet(elu(alpha) + 1), with pathwise gradients (paper, equation 4).
 
-    Without a step's noise, the distribution's mean. anchor: the distance to Dirichlet(1) in the architecture loss, as
-    the L2 factor of the architecture optimizer (`l2`, published for NAS-Bench-201), or as the sum of the choices'
-    divergences KL(q, Dirichlet(1)) (`kl`); strength: its factor, in place of the study's L2 factor of alpha.
+    Without a step's noise, the distribution's mean.
     """
 
     name = "drnas"
@@ -58,7 +56,10 @@ class DrNAS(SoftmaxSearcher):
     counts = "logits"
     replays = False
     anchor: Literal["l2", "kl"] = "l2"
+    """The distance to Dirichlet(1) in the architecture loss, as the L2 factor of the architecture optimizer (`l2`,
+    published for NAS-Bench-201), or as the sum of the choices' divergences KL(q, Dirichlet(1)) (`kl`)."""
     strength: float = Field(1e-3, ge=0)
+    """Factor of the anchor, in place of the study's L2 factor of alpha."""
 
     def settings(self, training: Training) -> Training:
         return training.model_copy(update={"alpha_weight_decay": self.strength if self.anchor == "l2" else 0.0})

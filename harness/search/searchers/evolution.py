@@ -17,11 +17,7 @@ OFFICIAL = {"mutation": "node", "replacement": True, "overruns": True}
 class RegularizedEvolution(TableSearcher):
     """Mutate the best of a random sample of the population; the child replaces the oldest member.
 
-    Real et al., AAAI 2019 (arXiv 1802.01548), algorithm 1. population, sample: 10 and 3 as for NAS-Bench-201 and
-    NATS-Bench (100 and 10 for NAS-Bench-101). mutation: a neighbor drawn uniformly; or, where all choices are edges of
-    one cell, a node, one of its edges, and another operation of it, so that edges of nodes with few of them are drawn
-    more often. replacement: a member may be drawn into the sample several times. The second of both is what
-    NATS-Bench's script does (`official`).
+    Real et al., AAAI 2019 (arXiv 1802.01548), algorithm 1.
     """
 
     name = "regularized-evolution"
@@ -34,9 +30,15 @@ class RegularizedEvolution(TableSearcher):
     status = "conforms"
     later = (*TableSearcher.later, "mutation", "replacement")
     population: int = Field(10, ge=1)
+    """10 and 3 as for NAS-Bench-201 and NATS-Bench (100 and 10 for NAS-Bench-101)."""
     sample: int = Field(3, ge=1)
+    """10 and 3 as for NAS-Bench-201 and NATS-Bench (100 and 10 for NAS-Bench-101)."""
     mutation: Literal["neighbor", "node"] = "neighbor"
+    """A neighbor drawn uniformly; or, where all choices are edges of one cell, a node, one of its edges, and another
+    operation of it, so that edges of nodes with few of them are drawn more often."""
     replacement: bool = False
+    """A member may be drawn into the sample several times. The second of both is what NATS-Bench's script does
+    (`official`)."""
 
     def propose(self, search: TableSearch) -> Architecture:
         members = search.memory.get("population", [])

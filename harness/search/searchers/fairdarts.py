@@ -53,14 +53,14 @@ def parse_sigmoids(strengths: Tensor, names: Sequence[str], threshold: float, ho
 
 class FairDARTS(SupernetSearcher):
     """Each operation has a sigmoid of its own, so that operations do not compete; the validation loss has a zero-one
-    term that drives them to 0 or 1: -strength mean((sigmoid(alpha) - 1/2)^2) (`L2`, the code's default), or
-    -strength mean(|sigmoid(alpha) - 1/2|) (`L1`); paper, equations 5 and 6.
+    term that drives them to 0 or 1: -strength mean((sigmoid(alpha) - 1/2)^2) (`L2`, the code's default), or -strength
+    mean(|sigmoid(alpha) - 1/2|) (`L1`); paper, equations 5 and 6.
 
     Logits begin at zero. The operation that gives nothing is no option, as in the paper's space: it has no gradient
-    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign. levels: the
-    logits move by the validation loss before the weights do (`two`), or by the training loss after them, with its
-    gradient before (`one`). Adapted: spaces take one operation a choice, so the largest is derived, where the
-    paper takes all above 0.85, up to two a node (see `parse_sigmoids`).
+    from the loss, so that the zero-one term alone would move it, in the direction of its initial sign.
+
+    Adapted: spaces take one operation a choice, so the largest is derived, where the paper takes all above 0.85, up
+    to two a node (see `parse_sigmoids`).
     """
 
     name = "fairdarts"
@@ -85,8 +85,12 @@ class FairDARTS(SupernetSearcher):
     status = "conforms"
     offers = (ARCHITECTURE_STEPS,)
     strength: float = Field(10.0, ge=0)
+    """Factor of the zero-one term."""
     kind: Literal["L1", "L2"] = "L2"
+    """Its form: squares (`L2`) or absolute values (`L1`)."""
     levels: Literal["one", "two"] = "two"
+    """The logits move by the validation loss before the weights do (`two`), or by the training loss after them, with
+    its gradient before (`one`)."""
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
         found = [torch.zeros_like(a) for a in alphas]

@@ -25,10 +25,7 @@ class GAEA(SoftmaxSearcher):
     """Exponentiated gradient on the simplex: a <- a * exp(-rate dL_valid/da), clamped at `floor`, divided by its sum
     (paper, algorithm 1). Alpha holds the logarithms of mixing weights, which begin equal.
 
-    entropy: factor of sum a log(n a) in the architecture loss, n the number of options. clip: norm of the gradient over
-    a. edge_rate: learn the weights of a node's edges, too, by the same rule with this rate (`gaea-edges`); alpha then
-    holds log(edge weight * a). zero: whether the operation that gives nothing is an option; the paper's search of
-    NAS-Bench-201 is without. The architecture optimizer of the study is not used.
+    The architecture optimizer of the study is not used.
     """
 
     name = "gaea"
@@ -42,11 +39,18 @@ class GAEA(SoftmaxSearcher):
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"
     rate: float = Field(0.1, gt=0)
+    """Learning rate of the exponentiated gradient."""
     floor: float = Field(1e-5, ge=0, lt=1)
+    """The smallest mixing weight."""
     entropy: float = Field(0.0, ge=0)
+    """Factor of sum a log(n a) in the architecture loss, n the number of options."""
     clip: float | None = Field(None, gt=0)
+    """Norm of the gradient over a."""
     edge_rate: float | None = Field(None, gt=0)
+    """Learn the weights of a node's edges, too, by the same rule with this rate (`gaea-edges`); alpha then holds
+    log(edge weight * a)."""
     zero: bool = False
+    """Whether the operation that gives nothing is an option; the paper's search of NAS-Bench-201 is without."""
 
     def initial(self, alphas: Sequence[Tensor], space: Space) -> list[Tensor]:
         found, zeros = [], [torch.zeros_like(a) for a in alphas]

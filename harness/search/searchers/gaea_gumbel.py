@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 
 
 class GAEAGumbel(gaea.GAEA):
-    """GAEA's steps at the hard Gumbel samples of GDAS, whose logits are the logarithms of the mixing weights.
-
-    clamped_last: as published, rows are divided by their sum before they are clamped, and then exceed one slightly;
-    else as in GAEA. bare: weights of operations that are not drawn are added to the features, as in the code of GDAS
-    that this one is made from. warmup: epochs without architecture steps, from whose end on the temperature falls.
-    """
+    """GAEA's steps at the hard Gumbel samples of GDAS, whose logits are the logarithms of the mixing weights."""
 
     name = "gaea-gumbel"
     methods: ClassVar = {"gaea-gdas": NamedUse(official={"clamped_last": True, "bare": True})}
     temperature: float = Field(10.0, gt=0)
+    """Of the Gumbel softmax in the first epoch."""
     temperature_end: float = Field(0.1, gt=0)
+    """The same in the last epoch."""
     warmup: int = Field(0, ge=0)
+    """Epochs without architecture steps, from whose end on the temperature falls."""
     clamped_last: bool = False
+    """As published, rows are divided by their sum before they are clamped, and then exceed one slightly; else as in
+    GAEA."""
     bare: bool = False
+    """Weights of operations that are not drawn are added to the features, as in the code of GDAS that this one is made
+    from."""
 
     @property
     def evaluates(self) -> Evaluated:

@@ -44,11 +44,6 @@ class Gumbel(SoftmaxSearcher):
     gradient (GDAS, Dong & Yang, CVPR 2019, arXiv 1910.04465).
 
     hard: the tensors of operations; those of parents stay soft, as in NAS-Bench-1Shot1's code.
-    temperature, temperature_end: linear over the search (SNAS 10 to 1; GDAS 10 to 0.1 on NAS-Bench-201, 10 to 1 on
-    NAS-Bench-1Shot1). reaches_end: in the last epoch, or one epoch later, as in NAS-Bench-1Shot1's code. draws: one for
-    all cells, or one a cell. others: the operations that are not drawn are computed (SNAS), omitted (GDAS: no gradient
-    reaches them), or their bare weights are added to the features, so that their logits get the sum of the incoming
-    gradient (AutoDL-Projects' code of GDAS). clip: the joint norm of the logits' gradient.
     """
 
     name = "gumbel"
@@ -71,12 +66,21 @@ class Gumbel(SoftmaxSearcher):
     role = "relaxation"
     counts = "stale"
     variant: Literal["soft", "hard"] = "soft"
+    """`soft` samples (SNAS), or `hard` ones with a straight-through gradient (GDAS)."""
     temperature: float = Field(10.0, gt=0)
+    """Linear over the search (SNAS 10 to 1; GDAS 10 to 0.1 on NAS-Bench-201, 10 to 1 on NAS-Bench-1Shot1)."""
     temperature_end: float = Field(1.0, gt=0)
+    """Linear over the search (SNAS 10 to 1; GDAS 10 to 0.1 on NAS-Bench-201, 10 to 1 on NAS-Bench-1Shot1)."""
     reaches_end: bool = True
+    """In the last epoch, or one epoch later, as in NAS-Bench-1Shot1's code."""
     draws: Literal["all", "cell"] = "all"
+    """One for all cells, or one a cell."""
     others: Literal["computed", "omitted", "bare"] = "computed"
+    """The operations that are not drawn are computed (SNAS), omitted (GDAS: no gradient reaches them), or their bare
+    weights are added to the features, so that their logits get the sum of the incoming gradient (AutoDL-Projects' code
+    of GDAS)."""
     clip: float | None = Field(None, gt=0)
+    """The joint norm of the logits' gradient."""
 
     def proof(self) -> str:
         return "conforms" if self.variant == "hard" and self.others != "computed" else "adapted"

@@ -26,7 +26,9 @@ class Hyperband(TableSearcher):
     decisions = ("blackbox_hyperband_brackets",)
     status = "conforms"
     eta: int = Field(3, ge=2)
+    """1/eta of the architectures go on to eta times the epochs."""
     convention: Literal["natsbench", "nasbench201"] = "natsbench"
+    """Whether a rung is an epoch of the schedule's curve (`natsbench`), or is ignored (`nasbench201`)."""
 
     def propose(self, search: TableSearch) -> Architecture:
         return search.space.random(search.rng)

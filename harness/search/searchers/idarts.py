@@ -25,12 +25,6 @@ class IDARTS(SoftmaxSearcher):
     The truncated Neumann series of the inverse Hessian (paper, equation 8), xi the weights' learning rate; terms 0 is
     one unrolled step at the current weights. Products with H by automatic differentiation, which leave batch norm's
     statistics alone.
-
-    products: the mixed product is exact, too; or by central differences at weights R times the series away, R the
-    `distance` over the norm of its first term (published, .01). drifts: weights come back by R times that first term,
-    and not by R times the series, so that each step displaces them (published, for `differences`). steps_on_copy:
-    weight steps move a copy of the weights which nothing else sees (the published notebook for NAS-Bench-201): the
-    network is not trained, but for that displacement.
     """
 
     name = "idarts"
@@ -48,10 +42,18 @@ class IDARTS(SoftmaxSearcher):
     replays = False
     later = ("distance",)
     terms: int = Field(2, ge=0)
+    """Terms of the Neumann series after the first."""
     products: Literal["exact", "differences"] = "exact"
+    """The mixed product is exact, too; or by central differences at weights R times the series away, R the `distance`
+    over the norm of its first term (published, .01)."""
     drifts: bool = False
+    """Weights come back by R times that first term, and not by R times the series, so that each step displaces them
+    (published, for `differences`)."""
     steps_on_copy: bool = False
+    """Weight steps move a copy of the weights which nothing else sees (the published notebook for NAS-Bench-201): the
+    network is not trained, but for that displacement."""
     distance: float = Field(FINITE_DIFFERENCE, gt=0)
+    """R times the norm of the first term, for `differences`."""
 
     @property
     def trains_weights(self) -> bool:

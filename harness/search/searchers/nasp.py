@@ -39,14 +39,11 @@ def find_nearest_vertex(alpha: Tensor, choices: Choices) -> Tensor:
 class NASP(SoftmaxSearcher):
     """Proximal steps: the network runs at the one-hot point nearest to alpha, its gradient moves the continuous alpha,
     which is then clipped to [0, 1] (paper, algorithm 2). Alpha begins at `begin`. The operation that gives nothing is
-    no option, as in the paper's spaces: it gets no gradient, and would be taken where all others have fallen below it.
+    no option, as in the paper's spaces: it gets no gradient, and would be taken where all others have fallen below
+    it.
 
-    Operations alone are made one-hot, and of a node that keeps some of its edges only those with the largest values are
-    left; parents are mixed by the softmax of their values. clip: after the architecture
-    step, or once the weight step has been taken too. softened: a softmax over the one-hot row, so that every operation
-    runs in every step; as SmoothDARTS' code for NAS-Bench-1Shot1 has it, which also clips late. Else the weight step
-    computes the chosen operations alone. l2: what the validation loss charges for the operations of the first tensor
-    that run, by their shares of all operations' weights; the paper's size of the architecture, as its code has it.
+    Operations alone are made one-hot, and of a node that keeps some of its edges only those with the largest values
+    are left; parents are mixed by the softmax of their values.
     """
 
     name = "nasp"
@@ -61,9 +58,15 @@ class NASP(SoftmaxSearcher):
     offers = (SIMPLEX, ARCHITECTURE_STEPS)
     counts = "none"
     begin: float = Field(0.5, ge=0, le=1)
+    """Alpha at the beginning."""
     clip: Literal["architecture", "weights"] = "architecture"
+    """After the architecture step, or once the weight step has been taken too."""
     softened: bool = False
+    """A softmax over the one-hot row, so that every operation runs in every step; as SmoothDARTS' code for
+    NAS-Bench-1Shot1 has it, which also clips late. Else the weight step computes the chosen operations alone."""
     l2: float = Field(0.0, ge=0)
+    """What the validation loss charges for the operations of the first tensor that run, by their shares of all
+    operations' weights; the paper's size of the architecture, as its code has it."""
 
     @property
     def evaluates(self) -> Evaluated:

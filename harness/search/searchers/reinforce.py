@@ -21,9 +21,9 @@ class Reinforce(TableSearcher):
 
     Williams, Machine Learning 1992; as the NAS-Bench-201 authors use it: one logit an option, reward the validation
     accuracy in %, decay 0.9; the average takes in a reward before it is compared with it, so that the first one moves
-    nothing. rate: 0.01 in NATS-Bench's scripts; 0.5 in NAS-Bench-201's documentation, which settles too early on the
-    embedded tables. initial: standard deviation of the initial logits, 0.001 in those scripts (`official`). A row that
-    takes several parents draws them one after the other without replacement (Plackett-Luce).
+    nothing.
+
+    A row that takes several parents draws them one after the other without replacement (Plackett-Luce).
     """
 
     name = "reinforce"
@@ -33,8 +33,12 @@ class Reinforce(TableSearcher):
     status = "conforms"
     later = (*TableSearcher.later, "initial")
     rate: float = Field(0.01, gt=0)
+    """0.01 in NATS-Bench's scripts; 0.5 in NAS-Bench-201's documentation, which settles too early on the embedded
+    tables."""
     decay: float = Field(0.9, ge=0, lt=1)
+    """Of the moving average of the rewards."""
     initial: float = Field(0.0, ge=0)
+    """Standard deviation of the initial logits, 0.001 in those scripts (`official`)."""
 
     def propose(self, search: TableSearch) -> Architecture:
         """Draw by the Gumbel trick: the largest perturbed logits are a draw without replacement, in their order."""

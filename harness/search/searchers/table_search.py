@@ -23,22 +23,23 @@ Scored = tuple[Architecture, float]
 
 
 class TableSearcher(Plugin):
-    """The incumbent is the best so far by the table's validation, never by its test.
-
-    evaluations_per_epoch: architectures asked for in each epoch of the trajectory; one is asked for in epoch 0.
-    schedule: epochs of the schedule that is asked (NAS-Bench-201: 12), where it is not that of the table's validation.
-    budget_s, budget_epochs: simulated seconds, and epochs of training, that the search may spend; an evaluation that
-    would end later is not made, and the search is over. The literature's: 12,000 s (NAS-Bench-201); 20,000, 40,000 and
-    120,000 s (NATS-Bench on CIFAR-10, CIFAR-100, ImageNet16-120). overruns: the evaluation that reaches the budget, or
-    passes it, is still made, as in NATS-Bench's scripts.
-    """
+    """The incumbent is the best so far by the table's validation, never by its test."""
 
     later: ClassVar[tuple[str, ...]] = ("overruns",)
     evaluations_per_epoch: int = Field(1, ge=1)
+    """Architectures asked for in each epoch of the trajectory; one is asked for in epoch 0."""
     schedule: int | None = Field(None, ge=1)
+    """Epochs of the schedule that is asked (NAS-Bench-201: 12), where it is not that of the table's validation."""
     budget_s: float | None = Field(None, gt=0)
+    """Simulated seconds, and epochs of training, that the search may spend; an evaluation that would end later is not
+    made, and the search is over. The literature's: 12,000 s (NAS-Bench-201); 20,000, 40,000 and 120,000 s (NATS-Bench
+    on CIFAR-10, CIFAR-100, ImageNet16-120)."""
     budget_epochs: int | None = Field(None, ge=1)
+    """Simulated seconds, and epochs of training, that the search may spend; an evaluation that would end later is not
+    made, and the search is over. The literature's: 12,000 s (NAS-Bench-201); 20,000, 40,000 and 120,000 s (NATS-Bench
+    on CIFAR-10, CIFAR-100, ImageNet16-120)."""
     overruns: bool = False
+    """The evaluation that reaches the budget, or passes it, is still made, as in NATS-Bench's scripts."""
 
     def start(self, space: Space, table: Table, streams: Streams) -> TableSearch:
         if table.validation is None:

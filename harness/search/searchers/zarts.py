@@ -55,12 +55,19 @@ class ZARTS(SoftmaxSearcher):
     lacks = "no record of published code, which computes something else"
     replays = False
     samples: int = Field(4, ge=1)
+    """Candidates of a step."""
     iterations: int = Field(10, ge=0)
+    """Steps of SGD that each candidate's weights take."""
     temperature: float = Field(0.01, gt=0)
+    """Of the density exp(-L / temperature)."""
     spread: float = Field(0.025, gt=0)
+    """s before it falls."""
     plain: float = Field(1e-3, ge=0, le=1)
+    """Share of the Gaussian around zero in the proposal."""
     warmup: float = Field(0.2, ge=0, lt=1)
+    """Share of the epochs that move no alpha."""
     proposal: Literal["mixture", "sum"] = "mixture"
+    """`mixture` of both Gaussians, or their `sum`, as the published code has it."""
 
     def passes(self) -> tuple[int, int]:
         return (1 + self.samples * (self.iterations + 1), 1 + self.samples * self.iterations)
