@@ -1,5 +1,19 @@
-"""`python -m harness`."""
+"""`harness`, and `python -m harness`."""
 
-from harness.cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def start() -> None:
+    """Run the program. Ctrl-C while it is imported, which takes seconds on a slow disk, ends it as it does later."""
+    try:
+        from harness.cli.main import main
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    main()
+
+
+if __name__ == "__main__":
+    start()

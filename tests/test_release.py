@@ -44,7 +44,7 @@ def test_the_wheel_is_whole_and_small(built: tuple[Path, list[str]]) -> None:
         entries = wheel.read(about.replace("METADATA", "entry_points.txt")).decode()
     assert {name for name in inside if ".dist-info/" not in name} == set(known)
     assert told["Version"] == __version__ in (ROOT / "CITATION.cff").read_text()
-    assert "harness = harness.cli.main:main" in entries
+    assert "harness = harness.__main__:start" in entries
     classifiers = told.get_all("Classifier", [])
     assert {f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13, 14)} <= set(classifiers)
 

@@ -1,7 +1,8 @@
 """The whole attack, in one command: python -m benchmarks.reliability.attack [KIND ...] [--fuzz N] [--words]
 
-Runs the cases that were once found by hand, then N studies, tidy files and pickles that hypothesis makes, each command
-in a process of its own with limits of time and memory. Prints every fault, and the counts.
+Runs the cases that were once found by hand, then N of each kind that hypothesis makes (studies, tidy files, pickles,
+edited results and manifests, exports), each command in a process of its own with limits of time and memory. Prints
+every fault, and the counts.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.reliability import damage, paths, pickled, studies, tidy
+from benchmarks.reliability import archives, beside, damage, edited, exported, large, paths, pickled, studies, tidy
 from benchmarks.reliability.case import Case
 from benchmarks.reliability.contained import warm
 
-Fuzz = tuple[Any, Callable[[Any], Case]]
+Fuzz = tuple[Any, Callable[[Any, Path], Case]]
 FUZZED: dict[str, Fuzz] = {
-    "studies": (studies.mutated(), studies.fuzzed),
-    "tidy": (tidy.hostile(), tidy.fuzzed),
-    "pickles": (pickled.hostile(), pickled.fuzzed),
+    "studies": (studies.mutated(), lambda value, root: studies.fuzzed(value)),
+    "tidy": (tidy.hostile(), lambda value, root: tidy.fuzzed(value)),
+    "pickles": (pickled.hostile(), lambda value, root: pickled.fuzzed(value)),
+    "edited": (edited.hostile(), lambda value, root: edited.fuzzed(root, value)),
+    "manifests": (edited.hostile_manifest(), lambda value, root: edited.fuzzed_manifest(root, value)),
+    "exporters": (exported.hostile(), lambda value, root: exported.fuzzed(root, value)),
 }
-"""What hypothesis makes of each kind, and the case of it."""
+"""What hypothesis makes of each kind, and the case of it; its results of runs are made in a root."""
 
 
 def named(root: Path) -> Iterator[Case]:
@@ -41,6 +45,11 @@ def named(root: Path) -> Iterator[Case]:
     yield from pickled.named()
     yield from damage.named(root)
     yield from paths.named(root)
+    yield from edited.named(root)
+    yield from exported.named(root)
+    yield from archives.named()
+    yield from large.named()
+    yield from beside.named()
 
 
 def tried(case: Case) -> str | None:
@@ -63,7 +72,7 @@ def tried(case: Case) -> str | None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fuzzed(kind: str, count: int) -> Iterator[Case]:
+def fuzzed(kind: str, count: int, root: Path) -> Iterator[Case]:
     """As many cases of a kind as hypothesis is asked for, new ones every day."""
     from hypothesis import HealthCheck, Phase, given, settings
 
@@ -79,7 +88,7 @@ def fuzzed(kind: str, count: int) -> Iterator[Case]:
     )
     @given(strategy)
     def collect(value: Any) -> None:
-        made.append(case_of(value))
+        made.append(case_of(value, root))
 
     collect()
     yield from made
@@ -110,7 +119,7 @@ def attack(cases: Iterable[Case], say: Callable[[str], None]) -> tuple[Counter[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", help="these kinds alone: studies, tidy, pickles, damages, paths, ...")
-    parser.add_argument("--fuzz", type=int, default=1000, help="cases of studies, tidy, pickles each by hypothesis")
+    parser.add_argument("--fuzz", type=int, default=1000, help="cases of each such kind by hypothesis")
     parser.add_argument("--named", default="", help="cases whose name holds this alone")
     asked = parser.parse_args()
     warm()
@@ -119,7 +128,7 @@ def main() -> int:
         cases = [c for c in named(Path(root)) if asked.named in c.name]
         random.Random(0).shuffle(cases)  # so that an attack that is stopped has seen something of everything
         for kind in FUZZED if asked.fuzz and not asked.named else ():
-            cases += fuzzed(kind, asked.fuzz) if not asked.kinds or kind in asked.kinds else ()
+            cases += fuzzed(kind, asked.fuzz, Path(root)) if not asked.kinds or kind in asked.kinds else ()
         counts, faults = attack((c for c in cases if not asked.kinds or c.kind in asked.kinds), print_now)
     print(f"{'kind':10} cases tracebacks hangs wrong other")
     for kind, count in counts.items():

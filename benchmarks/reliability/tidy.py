@@ -37,7 +37,7 @@ def attack(folder: Path, content: bytes, name: str = "own.csv", rows: list[Row] 
 
     table = Table(folder / "cache" / "tables" / "own")
     for arch, dataset, split, epochs, trial, accuracy in rows:
-        named = trial.strip() if trial.strip() == "mean" else int(trial)
+        named = trial.strip() if trial.strip() == "mean" else int(float(trial))
         found = table.lookup(table.parse(arch.strip()), Measure(dataset.lstrip(), split.lstrip(), int(epochs)), named)
         if found != float(accuracy):
             return f"wrong number: {found} where the file has {accuracy}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import add_finished_runs, out
+from harness.cli.reading import Asked, out, runs_asked
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.results.load import Finished
+    from harness.runs.study import Study
 
 
 UNITS = ("percent", "fraction")
@@ -94,15 +95,43 @@ def parse_column_names(renamed: tuple[str, ...], importer: Any) -> dict[str, str
 
 
 @click.command(cls=Formats)
-@add_finished_runs
+@runs_asked
 @click.option("--format", "form", required=True, help="One of the formats below.")
 @click.option("--to", help="File, folder or address  [default: the format's own, in this folder]")
-def export(found: Finished, form: str, to: str | None) -> None:
-    """Export finished runs: one tidy table, or the files of a tracker. Offline, after the fact, and resumable."""
+@click.option("--follow", is_flag=True, help="Send each epoch when it is finished, until all runs of the study are.")
+def export(asked: Asked, form: str, to: str | None, follow: bool) -> None:
+    """Export finished runs: one tidy table, or the files of a tracker. Offline, after the fact, and resumable.
+
+    With --follow the epochs of runs that are being computed go to a tracker, too, whoever computes them. Runs are only
+    read; what follows them may be killed, and goes on with the same command.
+    """
     from harness.results.exporters.base import EXPORTERS
 
     exporter: Any = EXPORTERS.find(form)()
+    if follow:
+        follow_runs(asked.study("--follow"), asked.out, exporter, to)
+        return
+    found = asked.finished()
     click.echo(exporter.write(found.results, found.name, to))
+
+
+def follow_runs(study: Study, out: Path, exporter: Any, to: str | None) -> None:
+    """Send epochs until all runs are finished, or somebody stops it."""
+    from harness.core.signals import Stopped, raise_on_signals
+    from harness.results.exporters.base import EXPORTERS, Tracker
+    from harness.results.following import follow
+
+    if not isinstance(exporter, Tracker):
+        trackers = ", ".join(name for name, cls in EXPORTERS.classes.items() if issubclass(cls, Tracker))
+        raise HarnessError(f"{exporter.name} is one file, and takes no epochs as they come: --follow is for {trackers}")
+    if study.file.comparison.until_decided:
+        click.echo("note: which seeds are run is not known before they decide: Ctrl-C ends this", err=True)
+    try:
+        with raise_on_signals():
+            click.echo(follow(study, out, exporter, to, lambda line: click.echo(line, err=True)))
+    except KeyboardInterrupt as stop:
+        click.echo("\nstopped; the runs are as they were, and the same command goes on where this one was", err=True)
+        sys.exit(stop.code if isinstance(stop, Stopped) else 130)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,17 @@ import click
 
 from harness.core.errors import HarnessError
 from harness.core.notation import read_toml
+from harness.core.text import brief
 
 if TYPE_CHECKING:
     from harness.runs.executors.base import Executor
+
+
+def device_named(context: click.Context, option: click.Parameter, value: str) -> str:
+    """A device that --device may name; whether it is there is found out where it is used."""
+    if not re.fullmatch(r"[a-z]+(:(all|[0-9.,]{1,200}))?", value):
+        raise HarnessError(f"unknown device {brief(value)}: choose auto, cpu, cuda:N, cuda:0..3 or cuda:all")
+    return value
 
 
 @dataclass(frozen=True)

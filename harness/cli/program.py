@@ -61,6 +61,8 @@ class Program(click.Group):
             fail(ctx, describe_os_error(error))
         except MemoryError:
             fail(ctx, "this machine has not enough memory for that: give it less, or ask for smaller sizes")
+        except RecursionError:
+            fail(ctx, "what was read is nested deeper than any file or architecture is: look at what you named")
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
             ctx.exit(130)

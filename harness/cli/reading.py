@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
     from harness.results.load import Finished
+    from harness.runs.study import Study
     from harness.tables.measure import Measure
 
 form = click.option(
@@ -29,8 +31,30 @@ out = click.option(
 )
 
 
-def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
-    """STUDY, --seeds, --set and --out: the finished runs of a study file, or of a folder of results."""
+@dataclass(frozen=True)
+class Asked:
+    """Runs as the command line names them."""
+
+    source: Path
+    settings: tuple[str, ...]
+    seeds: str | None
+    out: Path
+
+    def finished(self) -> Finished:
+        """Those that are finished; says how many are not."""
+        return open_runs(self.source, self.settings, self.seeds, self.out)
+
+    def study(self, what: str) -> Study:
+        """The study, where `what` needs one: a folder does not know which runs are to come."""
+        from harness.runs.study import load_study
+
+        if self.source.is_dir():
+            raise HarnessError(f"{what} needs the study's file, not the folder {self.source}: it tells which runs come")
+        return load_study(self.source, list(self.settings), self.seeds)
+
+
+def runs_asked(command: Callable[..., None]) -> Callable[..., None]:
+    """STUDY, --seeds, --set and --out, as one `asked`."""
 
     @click.argument("source", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
     @click.option("--seeds", help="These seeds alone: 0..9, 3, or 0,2,5..7.")
@@ -38,7 +62,18 @@ def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
     @out
     @functools.wraps(command)
     def wrapped(source: Path, seeds: str | None, settings: tuple[str, ...], out: Path, **rest: Any) -> None:
-        command(found=open_runs(source, settings, seeds, out), **rest)
+        command(asked=Asked(source, settings, seeds, out), **rest)
+
+    return wrapped
+
+
+def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """The same, as `found`: the finished runs of a study file, or of a folder of results."""
+
+    @runs_asked
+    @functools.wraps(command)
+    def wrapped(asked: Asked, **rest: Any) -> None:
+        command(found=asked.finished(), **rest)
 
     return wrapped
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import Choice, add_executor_options
+from harness.cli.executing import Choice, add_executor_options, device_named
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
@@ -127,7 +127,13 @@ def tell_probes(study: Study) -> None:
 @add_study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
-@click.option("--device", default="auto", show_default=True, help="Where --price measures: auto, cpu or cuda:N.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    callback=device_named,
+    help="Where --price measures: auto, cpu or cuda:N.",
+)
 @click.option(
     "--power",
     type=click.Path(path_type=Path),
@@ -191,7 +197,13 @@ def plan(
 @click.command()
 @add_study_options
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core, or one a CUDA device]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    callback=device_named,
+    help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.",
+)
 @click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")
 @add_executor_options
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_json
 from harness.core.text import brief
 
 LARGE = 1 << 22
@@ -75,6 +76,12 @@ def join_inside(folder: Path, *names: str) -> Path:
                 f"{NAME_BYTES} bytes, and not '..': give it another one where it comes from"
             )
     return folder.joinpath(*names)
+
+
+def resolved(path: Path) -> Path:
+    """The path without links. Where these go round in a circle it stays as it is, and using it is an error of the file
+    system, which `Path.resolve` is not before Python 3.13."""
+    return Path(os.path.realpath(path))
 
 
 def read_file(path: Path) -> bytes:
@@ -146,7 +153,7 @@ def write_whole_folder(folder: Path) -> Iterator[Path]:
     lies there, so that what others put there stays. Where the block fails nothing of it is left, and what lay there is
     as it was."""
     with explain_disk_errors(folder):
-        folder = folder.resolve()
+        folder = resolved(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(f".writing-{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -257,10 +264,10 @@ def digest_once(path: Path, algorithm: str) -> str:
         raise HarnessError(f"{path} is no file: name one")
     if state.st_size < LARGE:
         return digest(path, algorithm)
-    told = {"path": str(path.resolve()), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
+    told = {"path": str(resolved(path)), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
     kept = cache_folder() / "hashes" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
     with suppress(OSError, ValueError):
-        content = json.loads(kept.read_text())
+        content = parse_json(kept.read_text())
         if {k: content.get(k) for k in told} == told:
             return str(content["digest"])
     found = digest(path, algorithm)

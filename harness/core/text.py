@@ -27,6 +27,12 @@ def is_label(text: Any, longest: int = LONGEST_LABEL) -> bool:
     return isinstance(text, str) and bool(text.strip()) and len(text) <= longest and text.isprintable()
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number in plain digits, of at most 19: `int` reads other digits, too, some of which
+    `isdigit` knows and it does not, and refuses thousands."""
+    return text.isascii() and text.isdecimal() and len(text) <= 19
+
+
 def replace_invisible(text: str, keep: str = "") -> str:
     """A text without anything that moves a cursor, ends a line or turns the direction of writing: such characters are
     written as \\x1b. keep: those of them that may stay. What stands for bytes that are no text stays, too."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import lzma
 import shutil
 import tarfile
 import zipfile
+import zlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
@@ -195,8 +199,12 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
         if name not in missing:
             continue
         partial = folder / f".{name}.part"
-        with partial.open("wb") as target:
-            shutil.copyfileobj(stream, target)
+        try:
+            with partial.open("wb") as target, sound(path):
+                shutil.copyfileobj(stream, target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
         if not _is_as_published(partial, missing.pop(name)):
             partial.unlink()
             raise HarnessError(
@@ -210,7 +218,7 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
 
 def iterate_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """The files of a tar or zip archive, by their names without folders: nothing is written where an archive says."""
-    try:
+    with sound(path, OSError):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as packed:
                 for entry in packed.infolist():
@@ -222,5 +230,17 @@ def iterate_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
             for member in archive:
                 if member.isfile():
                     yield Path(member.name).name, cast("IO[bytes]", archive.extractfile(member))
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+
+
+@contextmanager
+def sound(path: Path, *more: type[Exception]) -> Iterator[None]:
+    """Say of an archive that it is damaged, where reading it finds that; its members are read after they are found."""
+    wrong: tuple[type[Exception], ...] = (*more, *DAMAGED)
+    try:
+        yield
+    except wrong as error:
         raise HarnessError(f"{path} cannot be unpacked ({error}): delete it and fetch again") from None
+
+
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError)
+"""What the modules of archives raise of those that were cut or changed."""

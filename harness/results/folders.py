@@ -84,7 +84,8 @@ def read_run_folders(study: Path, runs: dict[Path, dict[str, Any]]) -> Results:
     settings = group_by_method((m["method_name"], m["configuration"]) for m in runs.values())
     by = label_machines([read_owner(m) for m in runs.values()], list(runs.values()))
     space = search_space(told[0]["space"])
-    return Results(**rows, table=table, space=space, settings=settings, machines=by)
+    ids = {read_owner(m): str(m["id"]) for m in runs.values()}
+    return Results(**rows, table=table, space=space, settings=settings, machines=by, ids=ids)
 
 
 def read_published(folder: Path) -> Finished:

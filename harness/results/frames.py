@@ -52,7 +52,8 @@ class Results:
     value that the table holds of it. timing: seconds and memory. table: the table that was asked, or None. space: what
     was searched; the table's, where nothing else is known. settings: how each method's network was trained, where that
     is known. design: what of the randomness varied, where that is known; `seed` is a point's number there. machines:
-    what computed each run, by method and seed, where several machines did.
+    what computed each run, by method and seed, where several machines did. ids: of the runs' configurations, by method
+    and seed, where they are known.
     """
 
     epochs: pd.DataFrame
@@ -63,6 +64,7 @@ class Results:
     settings: Mapping[str, Settings] = field(default_factory=dict)
     design: Design | None = None
     machines: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    ids: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.space is None and self.table is not None and self.table.info["space"] is not None:
@@ -84,7 +86,10 @@ class Results:
         settings = collect_settings(p.run for p in finished)
         space = planned[0].run.space if planned else None
         by = label_machines([(run.method, run.seed) for run in runs], known)
-        return cls(**stack_tables(runs), table=table, space=space, settings=settings, design=design, machines=by)
+        ids = {(p.run.method_name, p.run.number): p.run.id for p in finished}
+        return cls(
+            **stack_tables(runs), table=table, space=space, settings=settings, design=design, machines=by, ids=ids
+        )
 
     @classmethod
     def of_folder(cls, folder: Path) -> Results:
@@ -103,8 +108,10 @@ class Results:
         settings = group_by_method((run["method_name"], run["configuration"]) for run in manifest.get("runs", []))
         space = None if name is None else SPACES.find(name)()
         design, runs = read_design(manifest["study"]), manifest.get("runs", [])
-        by = {} if design and design.varied else label_machines([read_owner(run) for run in runs], runs)
-        return cls(**frames, table=table, space=space, settings=settings, design=design, machines=by)
+        varied = design and design.varied  # several runs of a seed then
+        by = {} if varied else label_machines([read_owner(run) for run in runs], runs)
+        ids = {} if varied else {read_owner(run): str(run["id"]) for run in runs}
+        return cls(**frames, table=table, space=space, settings=settings, design=design, machines=by, ids=ids)
 
     def of_seeds(self, seeds: Sequence[int]) -> Results:
         """The rows of these seeds."""

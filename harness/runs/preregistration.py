@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.core.errors import HarnessError
 from harness.core.files import explain_disk_errors, write_atomically
+from harness.core.notation import parse_json
 from harness.core.settings import Settings
 
 FILE = "declared.json"
@@ -121,7 +122,7 @@ def join(declarations: Sequence[Kept | None]) -> Kept | None:
 def read_kept(folder: Path) -> Kept | None:
     """What is kept beside the runs in a study's folder; None where nothing is that can be read."""
     try:
-        content = json.loads((folder / FILE).read_bytes())
+        content = parse_json((folder / FILE).read_bytes())
         if "comparison" not in content:
             return Kept(Declared.model_validate(content))
         if "runs" not in content:

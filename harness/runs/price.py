@@ -19,6 +19,7 @@ import torch
 from harness.core.download import Say
 from harness.core.errors import HarnessError
 from harness.core.files import cache_folder, hash_values, write_atomically
+from harness.core.notation import parse_json
 from harness.core.version import __version__
 from harness.runs.machine import RunClock
 from harness.runs.retraining.fit import estimate_seconds
@@ -82,8 +83,8 @@ def measure_prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Pric
         if run.method_name in found:
             continue
         path = cache_folder() / "prices" / f"{identify_price(run, device)}.json"
-        if path.is_file():
-            found[run.method_name] = Price(**json.loads(path.read_text()))
+        if (known := kept(path)) is not None:
+            found[run.method_name] = known
             continue
         say(f"measuring {run.method_name}")
         with ProcessPoolExecutor(max_workers=1) as pool:  # a new one: its peak memory is this method's
@@ -91,6 +92,14 @@ def measure_prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Pric
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(asdict(price)).encode(), durable=False)
     return found
+
+
+def kept(path: Path) -> Price | None:
+    """A price that was measured before; None where none is there, or it was damaged."""
+    try:
+        return Price(**parse_json(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def identify_price(run: Run, device: str) -> str:

@@ -174,6 +174,26 @@ class RunFolder:
             )
         return found
 
+    def rows_so_far(self) -> Rows | None:
+        """Rows of the last complete checkpoint, read beside whoever computes the run; None where there is none now."""
+        import torch
+
+        path = self.running / "checkpoint.pt"
+        try:
+            with zipfile.ZipFile(path) as archive:  # the part that holds the rows, whose sum is checked by reading it
+                archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl")))
+            # mapped: the network's state, which can be large, is not read
+            found: Rows = json.loads(torch.load(path, weights_only=True, mmap=True)["rows"])
+        except OSError:  # it has just been finished, or set aside
+            return None
+        except Exception as error:
+            if not path.exists():
+                return None
+            raise HarnessError(
+                f"{path} cannot be read ({read_first_line(error)}): look at it with harness status"
+            ) from None
+        return found
+
     def begun_by_other(self, code: Mapping[str, str]) -> bool:
         """Whether other code wrote the checkpoint of an unfinished run."""
         try:

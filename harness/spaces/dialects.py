@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.stamps import strip_stamp
+from harness.core.text import is_whole
 
 LONGEST = 10_000
 """Characters of a text, of which no cell has as many."""
@@ -54,7 +55,8 @@ def parse_index(text: str) -> int | None:
     found = INDEX.fullmatch(text.strip())
     if found is None or (found[2] or "0")[0] == "0" != (found[2] or "0"):
         return None
-    return int(found[1] or found[2])
+    digits = found[1] or found[2]
+    return int(digits) if is_whole(digits) else None
 
 
 def parse_literal(text: str) -> Any:

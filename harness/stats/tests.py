@@ -92,18 +92,24 @@ def compare_signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Te
 def count_differences(new: ArrayLike, base: ArrayLike) -> Counts:
     """New minus base of each pair, where those that differ in the last bits alone are equal."""
     x, y = round_equal(new, base)
-    (difference,) = round_equal(x - y, scale=float(np.abs(np.concatenate([x, y])).max(initial=0)))
-    return difference
+    with np.errstate(invalid="ignore"):  # two runs that diverged without bound are equal
+        difference = np.where(x == y, 0.0, x - y)
+    return round_equal(difference, scale=largest_of([x, y]))[0]
 
 
 def round_equal(*groups: ArrayLike, scale: float | None = None) -> list[Counts]:
     """The groups, with values that differ in the last bits alone made equal. scale: the largest one, if not theirs."""
     arrays = [np.asarray(group, dtype=float) for group in groups]
-    largest = max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0) if scale is None else scale
+    largest = largest_of(arrays) if scale is None else scale
     if not largest:
         return arrays
     decimals = DIGITS - 1 - int(np.floor(np.log10(largest)))
     return [np.round(a, decimals) + 0.0 for a in arrays]
+
+
+def largest_of(arrays: Sequence[Counts]) -> float:
+    """The largest size of a finite value."""
+    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in arrays), default=0.0)
 
 
 def count_tails(counts: Counts, observed: int, smallest: float, n: tuple[int, int]) -> Test:

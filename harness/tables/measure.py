@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.text import is_whole
 
 Trial = int | str
 """A seed; or the name of a mean that the source itself gives: "mean", or "mean-..." of another of its versions."""
@@ -47,7 +48,7 @@ class Measure(NamedTuple):
         """A measure written dataset/split@epochs."""
         dataset, slash, rest = text.partition("/")
         split, at, epochs = rest.partition("@")
-        if not (dataset and slash and split and at and epochs.isdigit()):
+        if not (dataset and slash and split and at and is_whole(epochs)):
             raise HarnessError(f"{text!r} is no measure: write dataset/split@epochs, such as cifar10-valid/x-valid@200")
         return cls(dataset, split, int(epochs))
 

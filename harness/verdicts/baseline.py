@@ -98,6 +98,8 @@ def read_baseline(path: Path) -> pd.DataFrame:
         for column in (*NUMBERS, *list_measured_columns(rows)):
             if not pd.api.types.is_numeric_dtype(rows[column]):
                 raise ValueError(f"its column {column} holds no numbers, but {rows[column].dtype}")
+        if np.isinf(rows["error_pct"]).any():
+            raise ValueError("its column error_pct holds infinity")
         for column in ("seed", "epoch"):  # a row without would be one of no run, and compared with none
             if not (rows[column] % 1 == 0).all():
                 raise ValueError(f"its column {column} holds what is no whole number")

@@ -18,6 +18,8 @@ from harness.stats.ranks import compare_nemenyi, compare_wilcoxon_holm, rank_int
 from harness.stats.tests import compute_smallest_signed_rank_p
 
 FEWEST_METHODS = 3
+MOST_METHODS = 300
+"""Of which all pairs are tested in a minute."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodR
         endpoint: what is ranked; what the first study declares, if not said.
 
     Raises:
-        HarnessError: there are fewer than two tasks, or fewer than three methods that all of them have.
+        HarnessError: there are fewer than two tasks, or fewer than three methods that all of them have, or hundreds.
     """
     if len(tasks) < 2:
         raise HarnessError("ranks are over several tasks: name two studies or folders at least")
@@ -102,6 +104,12 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodR
         raise HarnessError(
             f"ranks need {FEWEST_METHODS} methods that all tasks have, and these have in common: "
             f"{', '.join(methods) or 'no method'}: harness compare is for two"
+        )
+    if len(methods) > MOST_METHODS:
+        told = len(methods) * (len(methods) - 1) // 2
+        raise HarnessError(
+            f"{len(methods):,} methods are {told:,} pairs, whose tests would take about {told // 60_000:,} minutes: "
+            f"rank {MOST_METHODS} at most, from folders of those that matter"
         )
     runs = [[each.values(name, chosen) for name in methods] for each in ends]
     costs = np.array([[np.median(own) for own in task] for task in runs])

@@ -113,3 +113,34 @@ def test_a_misspelt_variable_of_the_cache_is_told(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert f"cache of added tables (NASBENCH_HARNESS_CACHE): {tmp_path}" in done.stdout
     assert "NASBENCH_HARNESS_CACHE" in ended("$H --help", tmp_path).stdout
+
+
+def test_ctrl_c_while_the_program_is_imported_is_a_word(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    words = [sys.executable, "-m", "harness", "list"]
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
+
+
+def test_what_is_nested_too_deeply_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, words = said(RecursionError("maximum recursion depth exceeded"), monkeypatch)
+    assert (code, words.startswith("error: what was read is nested deeper than any file or architecture is")) == (
+        2,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("tables", "lookup", "nasbench201.digits", "9" * 5000), "is no NAS-Bench-201 architecture"),
+        (("plot", str(ROOT / "results" / "published" / "digits"), "--measure", "a/b@\u00b2"), "is no measure"),
+        (("run", "study.toml", "--device", "cuda:\u00b2"), "unknown device"),
+        (("run", "study.toml", "--device", "cuda:" + "9" * 5000), "unknown device"),
+    ],
+)
+def test_digits_that_are_no_number_are_a_sentence(words: tuple[str, ...], sentence: str) -> None:
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2, done.output
+    assert sentence in done.output

@@ -92,3 +92,9 @@ def test_a_full_disk_promises_nothing_that_is_not_so(tmp_path: Path) -> None:
     told = r"no space left to write .*: free some and run the same command again$"
     with pytest.raises(DiskFullError, match=told), explain_disk_errors(tmp_path):
         raise OSError(errno.ENOSPC, "full")
+
+
+def test_links_that_go_round_in_a_circle_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(HarnessError, match=r"cannot write to .*loop"), write_whole_folder(tmp_path / "loop" / "a"):
+        pass

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from benchmarks.reliability import attack, paths, pickled, studies, tidy
+from benchmarks.reliability import archives, attack, paths, pickled, studies, tidy
 from benchmarks.reliability.case import Case
 from benchmarks.reliability.contained import command, warm
 from tests.conftest import often
@@ -20,6 +20,12 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a case is a for
 @pytest.fixture(scope="module", autouse=True)
 def warmed() -> None:
     warm(verbs=False)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where results are made that are then edited."""
+    return tmp_path_factory.mktemp("root")
 
 
 STUDIES = (
@@ -39,6 +45,7 @@ def cases() -> Iterator[Case]:
         value = case.name.startswith(("wheel: key", "wheel: accuracy"))
         if (bomb and not any(word in case.name for word in LARGE)) or value or "as it should" in case.name:
             yield case
+    yield from archives.named()
     yield from (c for c in paths.named(Path("nowhere")) if c.kind == "records" and c.name.endswith(".json"))
 
 
@@ -51,13 +58,13 @@ def test_what_was_found(case: Case) -> None:
 
 
 @pytest.mark.parametrize("kind", list(attack.FUZZED))
-def test_fuzz(kind: str) -> None:
+def test_fuzz(kind: str, root: Path) -> None:
     strategy, case_of = attack.FUZZED[kind]
 
     @settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def check(value: Any) -> None:
-        assert attack.tried(case_of(value)) is None
+        assert attack.tried(case_of(value, root)) is None
 
     check()
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.results.exporters.base import EXPORTERS, tabulate_epochs
+from harness.results.exporters.tensorboard import folder_name, method_of, read_events
 from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs
 from harness.tables.catalog import open_table
@@ -74,11 +75,17 @@ def test_event_files_are_resumed(tmp_path: Path) -> None:
     files = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("events.*")}
     assert len(files) == RUNS
     lost = sorted(files)[3]
-    lost.with_name("harness-run.txt").rename(lost.with_name("harness-run.txt.tmp"))  # as if it had been killed
+    whole = lost.read_bytes()
+    lost.write_bytes(whole[: len(whole) // 2 + 5])  # as if it had been killed within an epoch
+    lost.with_name("harness-run.txt").rename(lost.with_name("harness-run.txt.tmp"))
     assert export("--format", "tensorboard", "--to", tmp_path)[0] == 0
     again = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("events.*")}
-    assert len(again) == RUNS
+    (rest,) = set(again) - set(files)
+    assert rest.parent == lost.parent
     assert len(files.items() & again.items()) == RUNS - 1
+    steps = [step for step, _ in read_events(lost.parent)]
+    assert steps == sorted(set(steps))
+    assert len(steps) == sum(tabulate_epochs(Results.of_folder(PUBLISHED)).groupby(["method", "seed"]).size().iloc[:1])
     (tmp_path / "darts" / "seed0" / "harness-run.txt").unlink()
     code, text = export("--format", "tensorboard", "--to", tmp_path)
     assert (code, "holds files of something else" in text) == (2, True)
@@ -143,3 +150,20 @@ def test_unknown_formats_are_named(tmp_path: Path) -> None:
     code, text = export("--format", "tensorbord")
     assert (code, "did you mean 'tensorboard'" in text) == (2, True)
     assert set(EXPORTERS.classes) == {"csv", "parquet", "tensorboard", "mlflow", "wandb"}
+
+
+@pytest.mark.parametrize("method", ["a/b", "a-b", "a%2Fb", "..", ".", ".5", "a\\b", "50%", "雪" * 120])
+def test_every_method_has_a_folder_of_its_own(method: str, tmp_path: Path) -> None:
+    folder = tmp_path / folder_name(method) / "seed0"
+    assert folder.parent.parent == tmp_path
+    assert folder.parent.name not in ("..", ".")
+    folder.mkdir(parents=True)
+    (folder / "harness-run.txt").touch()
+    assert method_of(folder) == method or len(method.encode()) > 255
+    (folder / "harness-run.txt").unlink()
+    assert method_of(folder) == folder.parent.name  # as others call it
+
+
+def test_names_of_folders_are_all_different() -> None:
+    methods = ["a/b", "a-b", "a%2Fb", "..", ".", "%2E.", "a\\b", "a%5Cb", "雪" * 120, "雪" * 119 + "b"]
+    assert len({folder_name(method) for method in methods}) == len(methods)

@@ -16,7 +16,7 @@ from harness.results.folders import load_folder, open_finished
 from harness.runs import merge as merging
 from harness.runs.execute import plan, run_all
 from harness.runs.merge import merge
-from harness.runs.preregistration import Declared, declare
+from harness.runs.preregistration import Declared, declare, describe_standing, read_kept
 from harness.runs.store import seal_manifest
 from harness.runs.study import load_study
 from harness.runs.verify import verify
@@ -198,3 +198,10 @@ def test_a_study_of_many_runs_is_not_opened_for_its_status(
     assert done.exit_code == 0, done.stderr
     assert "random-search" in done.stdout and "not begun" in done.stdout
     assert done.stderr == "note: 2 finished runs were not opened: harness verify, harness compare\n"
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[1]", "{", '{"runs": 5, "comparison": {}}'])
+def test_what_was_declared_and_cannot_be_read_is_nothing(content: str, tmp_path: Path) -> None:
+    (tmp_path / "declared.json").write_text(content)
+    assert read_kept(tmp_path) is None
+    assert describe_standing(tmp_path, Declared(), {}) == "exploratory: nothing was declared before the first run"

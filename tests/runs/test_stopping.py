@@ -110,3 +110,18 @@ def test_a_checkpoint_with_a_flipped_bit_is_named(place: float, small_study: Pat
     else:  # the bit stood where the archive keeps nothing: its padding
         assert found is not None
         assert found[1] == {"epochs": []}
+
+
+def test_workers_end_when_the_driver_was_killed(tmp_path: Path) -> None:
+    """Nobody would ask them again: they would hold their memory, and the output that the driver was given."""
+    study = tmp_path / "tiny.toml"
+    study.write_text(TINY.replace('"0..2"', "[0, 1]").replace("epochs = 30", "epochs = 100000"))
+    planned = plan(load_study(study), tmp_path / "out")
+    words = [sys.executable, "-m", "harness", "run", str(study), "--out", str(tmp_path / "out"), "--jobs", "2"]
+    driver = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.STDOUT, stdout=subprocess.PIPE)
+    wait_for(lambda: all(p.recorded for p in planned) or driver.poll() is not None)
+    assert all(p.folder.lease().holder() for p in planned)
+    driver.kill()
+    driver.communicate(timeout=60)  # which waits for all that could still write there
+    assert [p.folder.lease().holder() for p in planned] == [None, None]
+    assert all(p.state.startswith("interrupted after epoch") for p in planned)

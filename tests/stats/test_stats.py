@@ -211,6 +211,16 @@ def test_rates_are_exact() -> None:
 
 
 @pytest.mark.long
+def test_runs_that_diverged_without_bound_have_the_last_ranks() -> None:
+    """As perplexities may be: infinite beside finite is the largest difference, two infinite ones are none."""
+    base, inf = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], float("inf")
+    new = [2.0, 4.0, 7.0, 9.0, 11.0, inf]
+    assert compare_signed_rank(new, base) == compare_signed_rank([*new[:-1], 1e6], base)
+    assert compare_signed_rank([*new[:-1], inf], [*base[:-1], inf]) == compare_signed_rank(
+        [*new[:-1], 1.0], [*base[:-1], 1.0]
+    )
+
+
 def test_differences_of_rates_hold() -> None:
     """Of 4,000 studies of 12 runs each, at most 5 % miss the true difference, whatever the shares; of the same seeds on
     both sides, too."""

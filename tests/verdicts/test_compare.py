@@ -481,6 +481,9 @@ def test_gate_explains_what_cannot_be_compared(baseline: Path, tmp_path: Path) -
     (tmp_path / "half.parquet").write_bytes(baseline.read_bytes()[:300])
     with pytest.raises(HarnessError, match="is no baseline of this tool"):
         read_baseline(tmp_path / "half.parquet")
+    read_baseline(baseline).assign(error_pct=float("inf")).to_parquet(tmp_path / "endless.parquet")
+    with pytest.raises(HarnessError, match="its column error_pct holds infinity"):
+        read_baseline(tmp_path / "endless.parquet")
     read_baseline(baseline).assign(seed=float("nan")).to_parquet(tmp_path / "nobody.parquet")
     with pytest.raises(HarnessError, match="its column seed holds what is no whole number"):
         read_baseline(tmp_path / "nobody.parquet")

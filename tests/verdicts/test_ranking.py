@@ -50,6 +50,12 @@ def test_methods_that_a_task_lacks_are_left_out() -> None:
         rank(tasks[:1])
 
 
+def test_hundreds_of_methods_are_not_ranked_for_an_hour() -> None:
+    many = task(0, {f"m{place}": 0.0 for place in range(301)})
+    with pytest.raises(HarnessError, match=r"301 methods are 45,150 pairs, .*: rank 300 at most"):
+        rank([many, many])
+
+
 def test_the_verb_and_the_worst_of_ten() -> None:
     ended = CliRunner().invoke(main, ["rank", *map(str, PUBLISHED), "--format", "json"])
     assert ended.exit_code == 0, ended.output

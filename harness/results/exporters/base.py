@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,6 +47,116 @@ class Exporter(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Part:
+    """Epochs of one run, in the columns of `tabulate_epochs`: the first ones of a run that is being computed, or all
+    (whole). id: what tells its configuration from those of other runs of this method and seed."""
+
+    method: str
+    seed: int
+    id: str
+    rows: pd.DataFrame
+    whole: bool
+
+
+@dataclass
+class Board:
+    """What a tracker holds of a run that is not whole there. sent: numbers by their names, an epoch each. handle: what
+    the tracker writes it by."""
+
+    handle: Any
+    sent: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+class Tracker(Exporter):
+    """A format that takes epochs one after the other, also while their run is computed.
+
+    What was sent is read from the tracker itself, so that a process which goes on after another one was killed neither
+    sends an epoch twice nor leaves one out. Where what is there is not what the run says now, the run is sent anew.
+    """
+
+    def __init__(self) -> None:
+        self.boards: dict[tuple[str, int], Board] = {}
+        self.replaced: list[str] = []
+
+    def write(self, results: Results, study: str, to: str | None) -> str:
+        place = self.open(study, to)
+        try:
+            for part in parts_of(results, whole=True):
+                self.send(part)
+        finally:
+            self.close()
+        return place
+
+    def send(self, part: Part) -> int:
+        """Send the epochs of a run that are not there yet. Returns: how many epochs are known to be there now."""
+        key = part.method, part.seed
+        board = self.boards.get(key)
+        if board is None:
+            if self.holds(part):
+                return len(part.rows)
+            board = self.boards[key] = self.begin(part)
+        rows = {int(row["epoch"]): row for row in map(named, part.rows.to_dict("records"))}
+        numbers = {epoch: self.numbers(row) for epoch, row in rows.items()}
+        if differ(board.sent, numbers, part.whole):
+            self.replaced.append(f"{part.method} seed {part.seed}")
+            self.drop(board, part)
+            board = self.boards[key] = self.begin(part)
+        missing = []
+        for epoch in sorted(numbers):
+            there = board.sent.get(epoch)
+            new = {name: value for name, value in numbers[epoch].items() if there is None or name not in there}
+            if new or there is None:
+                missing.append((rows[epoch], new))
+        if missing:
+            self.add(board, missing)
+            board.sent.update({int(row["epoch"]): numbers[int(row["epoch"])] for row, _ in missing})
+        if part.whole:
+            self.finish(board, part)
+            del self.boards[key]
+        return len(board.sent)
+
+    def numbers(self, row: dict[str, Any]) -> dict[str, float]:
+        """The numbers of a row as this format names and keeps them."""
+        return select_numbers(row)
+
+    def close(self) -> None:
+        """Leave what is not whole so that it can be gone on with."""
+        self.boards.clear()
+
+    @abstractmethod
+    def open(self, study: str, to: str | None) -> str:
+        """Get ready to send runs of a study; where they will be."""
+
+    @abstractmethod
+    def holds(self, part: Part) -> bool:
+        """Whether the whole run is there, and nothing is to be done."""
+
+    @abstractmethod
+    def begin(self, part: Part) -> Board:
+        """A run to send epochs to, with what is there of it."""
+
+    @abstractmethod
+    def add(self, board: Board, rows: list[tuple[dict[str, Any], dict[str, float]]]) -> None:
+        """Send epochs: rows, and those of their numbers that are not there."""
+
+    @abstractmethod
+    def finish(self, board: Board, part: Part) -> None:
+        """Mark a run as whole."""
+
+    @abstractmethod
+    def drop(self, board: Board, part: Part) -> None:
+        """Remove what is there of a run, which other rows were computed for."""
+
+
+def differ(sent: dict[int, dict[str, float]], told: dict[int, dict[str, float]], whole: bool) -> bool:
+    """Whether something was sent that a run does not say. A run that is computed anew may not be as far again."""
+    beyond = bool(sent.keys() - told.keys()) and whole
+    return beyond or any(
+        told[epoch].get(name) != value for epoch in sent.keys() & told.keys() for name, value in sent[epoch].items()
+    )
+
+
 class FileExporter(Exporter):
     """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
 
@@ -85,6 +196,16 @@ def iterate_runs(frame: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]
     """Method, seed and rows of each run of a tidy frame."""
     for (method, seed), run in frame.groupby(["method", "seed"], sort=False):
         yield str(method), int(str(seed)), run.sort_values("epoch")
+
+
+def parts_of(results: Results, whole: bool) -> Iterator[Part]:
+    """Each run of the results, to be sent."""
+    for method, seed, run in iterate_runs(tabulate_epochs(results)):
+        yield Part(method, seed, results.ids.get((method, seed)) or hash_run(run), run, whole)
+
+
+def named(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items()}
 
 
 def select_numbers(row: dict[str, Any]) -> dict[str, float]:

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.files import resolved
+from harness.core.text import is_whole
 from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.results.importers.pieces import join_pieces
 from harness.spaces.base import Space
@@ -72,9 +74,9 @@ def find_runs(source: Path) -> list[Path]:
 
 def parse_owner(run: Path) -> tuple[str, int]:
     """Experiment and seed from the folders .../<experiment>/<space>/<dataset>/<seed>/supernet/<time>."""
-    parts = run.resolve().parts
+    parts = resolved(run).parts
     kinds = [i for i, part in enumerate(parts) if part in ("supernet", "arch_selection")]
-    if not kinds or kinds[-1] < 4 or not parts[kinds[-1] - 1].isdigit():
+    if not kinds or kinds[-1] < 4 or not is_whole(parts[kinds[-1] - 1]):
         raise HarnessError(
             f"{run} does not lie at <experiment>/<space>/<dataset>/<seed>/supernet/<time>: no seed is known"
         )

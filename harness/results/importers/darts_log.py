@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.errors import HarnessError
+from harness.core.text import is_whole
 from harness.results.importers.base import LEARNING_RATE, NAN, NOTHING, Epoch, Importer, Log
 from harness.results.importers.lines import (
     NUMBER,
@@ -565,7 +566,7 @@ def refuse_second_beginning(path: Path, line: LogLine, number: int) -> HarnessEr
 
 
 def parse_int(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and is_whole(text) else 0
 
 
 def go_on(pieces: list[Piece]) -> None:

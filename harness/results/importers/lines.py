@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.files import resolved
 from harness.core.stamps import StampClock, match_stamp, strip_stamp
+from harness.core.text import is_whole
 
 LONGEST = 400
 """Lines that one array, genotype or list of arguments may take."""
@@ -141,11 +143,11 @@ def parse_arguments(text: str) -> dict[str, str]:
 
 def find_seed(path: Path, told: Mapping[str, str]) -> int | None:
     """The seed of a log: as its arguments have it, else as its name or its folder's does; None where neither says."""
-    seeds = {key.lower(): value for key, value in told.items() if key.lower().endswith("seed") and value.isdigit()}
+    seeds = {key.lower(): value for key, value in told.items() if key.lower().endswith("seed") and is_whole(value)}
     for key in ("seed", "search_seed", *sorted(seeds)):
         if key in seeds:
             return int(seeds[key])
-    stem, folders = strip_suffixes(path), [parent.name for parent in path.resolve().parents][:2]
+    stem, folders = strip_suffixes(path), [parent.name for parent in resolved(path).parents][:2]
     for name in (stem, *folders):
         if found := SEED_NAME.search(name):
             return int(found[1])
@@ -164,7 +166,7 @@ def find_method(path: Path, told: Mapping[str, str]) -> str:
     stem = SEED_NAME.sub("", strip_suffixes(path)).strip("-_. ")
     if stem and not ORDINARY.fullmatch(stem) and not NUMBERED.fullmatch(stem):
         return stem
-    for parent in path.resolve().parents:
+    for parent in resolved(path).parents:
         name = SEED_NAME.sub("", parent.name).strip("-_. ")
         if name and not NUMBERED.fullmatch(name):
             return name

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.files import resolved
+from harness.core.notation import parse_json
+from harness.core.text import is_whole
 from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.results.importers.naslib_log import log_beside, order_logits, read_architectures
 from harness.results.importers.pieces import join_pieces
@@ -180,7 +182,7 @@ def is_log(path: Path) -> bool:
 def read_parts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Configuration, which older files do not have, and lists."""
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    log = json.loads(raw)
+    log = parse_json(raw)
     if isinstance(log, dict):
         log = [{}, log]
     lists = next(part for part in log if any(isinstance(part.get(k), list) for k in ("arch_eval", "valid_acc")))
@@ -194,11 +196,11 @@ def parse_owner(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
     named = FILE.fullmatch(path.name)
     if named and named[1]:
         return path.parent.name.removesuffix("Optimizer"), int(named[1])
-    folders = [p.name for p in path.resolve().parents if p.name not in ("search", "eval")]
+    folders = [p.name for p in resolved(path).parents if p.name not in ("search", "eval")]
     seed = told.get("seed", told.get("search", {}).get("seed") if isinstance(told.get("search"), dict) else None)
     if not isinstance(seed, int):
-        seed = int(folders[0]) if folders and folders[0].isdigit() else None
-    others = [name for name in folders if not name.isdigit()]
+        seed = int(folders[0]) if folders and is_whole(folders[0]) else None
+    others = [name for name in folders if not is_whole(name)]
     return str(told.get("optimizer") or (others[0] if others else "naslib")).removesuffix("Optimizer"), seed
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,6 +13,8 @@ from typing import Any, ClassVar
 from harness.core.devices import assign_devices
 from harness.runs.executors.base import Executor, Submit, T, translate_losses
 from harness.runs.work import Ended, execute_task
+
+LOOK_SECONDS = 1.0
 
 
 class Local(Executor):
@@ -39,7 +44,7 @@ class Local(Executor):
             try:
                 inner = pools[slot].submit(function, *arguments)
             except (KeyError, BrokenProcessPool):
-                pools[slot] = ProcessPoolExecutor(max_workers=1)
+                pools[slot] = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
                 inner = pools[slot].submit(function, *arguments)
             return translate_losses(inner, (BrokenProcessPool,))
 
@@ -48,3 +53,15 @@ class Local(Executor):
         finally:
             for pool in pools.values():
                 pool.shutdown(wait=False, kill_workers=True)
+
+
+def end_with(driver: int) -> None:
+    """End this process when the one that started it has died, killed or out of memory. Else it would stay, with all
+    that it imported, and hold the output open; its run goes on from the last epoch, for whoever asks next."""
+
+    def look() -> None:
+        while os.getppid() == driver:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from harness.core.download import DRIVE, Say
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_json
 from harness.spaces.nasbench201.cell import list_official_cells, to_string
 from harness.tables.formats.base import Conversion, HeldNumber, TableFormat
 from harness.tables.formats.nats import ROLES, TEST, VALIDATION, Entry
@@ -100,10 +101,18 @@ class NASBench201Files(TableFormat):
         return hold_against_package(table, path, [known[place] for place in choose(len(known))])
 
 
+def is_of(begun: Path, about: dict[str, Any]) -> bool:
+    """Whether chunks were begun of this source."""
+    try:
+        return bool(parse_json(begun.read_bytes()) == about)
+    except ValueError:
+        return False
+
+
 def convert_nasbench201(source: Path, folder: Path, *, work: Path, about: dict[str, Any], jobs: int, say: Say) -> Table:
     """The table `folder` of an official file or archive folder. work: where unfinished chunks are kept."""
     begun = work / "source.json"
-    if begun.is_file() and json.loads(begun.read_text()) != about:
+    if begun.is_file() and not is_of(begun, about):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
     begun.write_text(json.dumps(about))

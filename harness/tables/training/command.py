@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from harness.core.arithmetic import resolve_device, use_one_thread
 from harness.core.errors import HarnessError
+from harness.core.notation import parse_json
 from harness.core.seeds import parse_seeds
-from harness.core.text import format_duration
+from harness.core.text import format_duration, is_whole
 from harness.spaces.base import Space, require_enumerable
 from harness.spaces.blocks.stacked import Spec
 from harness.tables.measure import Column, Measure
@@ -46,7 +47,7 @@ def train_table(
     except ValueError as error:
         raise HarnessError(f"--trials: {error}") from None
     k, slash, n = share.partition("/")
-    if not (slash and k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+    if not (slash and is_whole(k) and is_whole(n) and 1 <= int(k) <= int(n)):
         raise HarnessError(f"--share {share!r} cannot be read: write K/N with 1 <= K <= N, such as 1/2")
     check_recipe(folder, space, recipe)
     began = time.monotonic()
@@ -64,7 +65,11 @@ def train_table(
 def check_recipe(folder: Path, space: Space, recipe: TableRecipe) -> None:
     """Refuse to mix networks of two spaces or recipes in one folder."""
     path = folder / "recipe.json"
-    if path.exists() and json.loads(path.read_text()) != {"space": space.name, **recipe.describe()}:
+    try:
+        same = not path.exists() or parse_json(path.read_bytes()) == {"space": space.name, **recipe.describe()}
+    except ValueError:
+        same = False
+    if not same:
         raise HarnessError(f"{folder} holds networks of another space or recipe ({path}): choose another --work folder")
 
 

@@ -19,7 +19,8 @@ from harness.verdicts.compare import Pair, compare_two, format_interval
 
 
 class LowerError(RunClaim):
-    """A method has a lower error than another at an endpoint, by the two-sided test of docs/statistics.md, corrected
+    """A method has a lower error than another at an endpoint, by the two-sided test of
+    docs/explanation/statistics.md, corrected
     for all tests of the claims' file (Holm)."""
 
     name = "lower-error"

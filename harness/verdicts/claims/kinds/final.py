@@ -79,7 +79,8 @@ def compute_share_of_random_means(table: Table, measure: Measure, cells: int, in
 
 
 class CollapsedShare(RunClaim):
-    """More, or less, than a share of a method's runs collapse, by one of the definitions of docs/statistics.md.
+    """More, or less, than a share of a method's runs collapse, by one of the definitions of
+    docs/explanation/statistics.md.
 
     parameter_free, skips: so many operations without parameters, or skips, are a collapse. Decided by the exact
     interval of the share; not where random cells do the same.

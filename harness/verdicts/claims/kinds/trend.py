@@ -17,7 +17,7 @@ from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict,
 
 class TrendWithDose(RunClaim):
     """What runs end at falls, or rises, with a number in their methods' names, by the two-sided test of trend of
-    docs/statistics.md, corrected for all tests of the claims' file (Holm).
+    docs/explanation/statistics.md, corrected for all tests of the claims' file (Holm).
 
     quantity: the skips of the (normal) cell that is derived last, the epoch from which there are `skips` or more, or
     the largest eigenvalue of the Hessian as it was measured last. dose: the number that the methods' names say; or
