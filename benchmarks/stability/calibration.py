@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from harness.stats.shares import Shares, test_within
+from harness.stats.shares import Shares, compute_p_within
 from harness.stats.shift import shift_of
 from harness.stats.tests import compute_holm_multipliers
 from harness.verdicts.gate import Margins, check_tail, shift
@@ -80,7 +80,7 @@ def failing(sizes: tuple[int, int], before: float, today: float) -> float:
     return 100 * sum(
         stats.binom.pmf(a, n, today)
         * stats.binom.pmf(b, m, before)
-        * (test_within(Shares(a, n, b, m), MARGINS.failure) <= MARGINS.level)
+        * (compute_p_within(Shares(a, n, b, m), MARGINS.failure) <= MARGINS.level)
         for a in range(n + 1)
         for b in range(m + 1)
     )
@@ -90,7 +90,7 @@ def failing_pairs(n: int, more: float, fewer: float) -> float:
     """The same of the same seeds, of which these shares fail only today, and failed only before."""
     return 100 * sum(
         stats.multinomial.pmf([a, b, n - a - b], n, [more, fewer, 1 - more - fewer])
-        * (test_within(Shares(a, n, b, n, paired=True), MARGINS.failure) <= MARGINS.level)
+        * (compute_p_within(Shares(a, n, b, n, paired=True), MARGINS.failure) <= MARGINS.level)
         for a in range(n + 1)
         for b in range(n + 1 - a)
     )

@@ -30,7 +30,8 @@ def show_power(study: Study, pilots: Path, to: Path | None, form: Any) -> None:
             f"{pilots} holds no runs of {', '.join(absent)}, which the study compares: name pilots of all its methods, "
             "or only methods that have some, --set 'methods=[..]'"
         )
-    ends = replace(ends, runs=ends.runs[ends.runs["method"].isin(methods)])
+    left_out = tuple(run for run in ends.left_out if run.method in methods)
+    ends = replace(ends, runs=ends.runs[ends.runs["method"].isin(methods)], left_out=left_out)
     if not declared.pairs and not declared.baseline:
         declared = declared.model_copy(update={"baseline": methods[0]})
     rows = compute_powers(ends, declared, len(study.file.seeds))

@@ -24,9 +24,10 @@ def find_onset_above_random(error: ArrayLike, random_median: float) -> float:
     return find_lasting_onset(np.asarray(error) > random_median)
 
 
-def find_onset_of_many(count: ArrayLike, most: int) -> float:
-    """Collapse, second definition: it stays with `most` or more operations of a kind (without parameters, or skips)."""
-    return find_lasting_onset(np.asarray(count) >= most)
+def find_onset_of_many(count: ArrayLike, at_least: int) -> float:
+    """Collapse, second definition: it stays with `at_least` or more operations of a kind (skips, or all without
+    parameters)."""
+    return find_lasting_onset(np.asarray(count) >= at_least)
 
 
 def find_onset_degraded(error: ArrayLike, points: float) -> float:
@@ -38,7 +39,8 @@ def find_onset_degraded(error: ArrayLike, points: float) -> float:
 def compute_degradation(error: ArrayLike) -> float:
     """Last error minus the best of the run, percentage points, at least 0."""
     values = np.asarray(error, dtype=float)
-    return float(values[-1] - np.nanmin(values))
+    lowest = np.nanmin(values)
+    return 0.0 if values[-1] == lowest else float(values[-1] - lowest)  # infinite from first to last: the same
 
 
 def compute_area_under(regret: ArrayLike, x: ArrayLike) -> float:

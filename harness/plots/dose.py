@@ -15,10 +15,10 @@ from harness.results.doses import (
     add_doses,
     choose_dose,
     choose_never,
+    compute_trend,
     count_skips,
     estimate_random_share,
     tabulate_ends,
-    test_trend,
 )
 
 SKIPS, ONSET, SHARP, ERROR = "skips", "onset", "eigenvalue", "error"
@@ -132,7 +132,7 @@ def describe_many_skips(source: PlotSource) -> str:
 
 def summarize_trend(runs: Any, x: str, y: str) -> dict[str, Any]:
     """gamma, p and n of a panel; NaN where there is nothing to compare."""
-    trend = test_trend(runs, y, x)
+    trend = compute_trend(runs, y, x)
     if trend is None:
         return {"gamma": np.nan, "p": np.nan, "n": len(runs)}
     return {"gamma": trend.gamma, "p": trend.test.p, "n": trend.n}

@@ -125,7 +125,7 @@ def add_doses(ends: pd.DataFrame, dose: str) -> pd.DataFrame:
     return found.dropna(subset="dose")
 
 
-def test_trend(ends: pd.DataFrame, quantity: str, by: str) -> Trend | None:
+def compute_trend(ends: pd.DataFrame, quantity: str, by: str) -> Trend | None:
     """The trend of one column of runs with another, within groups of equal other doses; with the eigenvalue, which
     nobody chose, among all runs. None where there is nothing to compare."""
     known = ends.dropna(subset=[quantity, by])

@@ -84,9 +84,9 @@ class WeightStep:
     """The weight step that is about to run.
 
     loss: cross-entropy of the step's training batch as a function of mixing weights, in the network's current mode;
-    valid_loss: that of its validation batch. frozen_loss: makes a function like `loss`, but in eval mode and without
-    gradients of the weights, which is fast where it is called many times (see `Supernet.frozen`). memory: what
-    regularizers remember from step to step, by their names.
+    valid_loss: that of its validation batch. frozen_loss: makes a function like `loss`, but without gradients of the
+    weights, which is fast where it is called many times (see `Supernet.frozen`); in eval mode, or as the preset has it.
+    memory: what regularizers remember from step to step, by their names.
     """
 
     net: Supernet

@@ -165,7 +165,9 @@ def estimate_one_at_a_time(
     """
     rng = np.random.default_rng(0)
     inside = {name: [np.asarray(v, dtype=float) for v in sets] for name, sets in groups.items()}
-    around = np.concatenate([v - v.mean() for sets in inside.values() for v in sets])
+    # each factor in its own spread: factors that differ in it would not look normal together
+    spreads = {name: np.concatenate([v - v.mean() for v in sets]) for name, sets in inside.items()}
+    around = np.concatenate([v / (np.sqrt((v**2).mean()) or 1.0) for v in spreads.values()])
     normal = is_normal(around)
     variances, drawn = {}, {}
     for name, sets in inside.items():
@@ -181,13 +183,12 @@ def estimate_one_at_a_time(
         name: find_widest([[compute_quantiles(variances[name], d, level)] for d in drawn[name]])[0] for name in inside
     }
     every = sum(variances.values())
-    sums = sum(each[0] for each in drawn.values())
-    shares = {
-        name: compute_quantiles(variances[name] / every, drawn[name][0] / sums, level)
-        if every
-        else Interval(0.0, 0.0, 0.0)
-        for name in inside
-    }
+    kinds = range(max(map(len, drawn.values())))
+    shares = {}
+    for name in inside:
+        each = [{other: d[min(kind, len(d) - 1)] for other, d in drawn.items()} for kind in kinds]
+        found = [[compute_quantiles(variances[name] / every, d[name] / sum(d.values()), level)] for d in each if every]
+        shares[name] = find_widest(found)[0] if found else Interval(0.0, 0.0, 0.0)
     return {name: VariancePart(NOT_KNOWN, whole[name], shares[name], NOT_KNOWN) for name in inside}, normal
 
 

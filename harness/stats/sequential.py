@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from harness.stats.shift import POWER, Shift
-from harness.stats.tests import MOST, Test, count_differences, round_equal
+from harness.stats.tests import MOST, Test, round_equal, subtract_pairs
 
 Floats = NDArray[np.floating[Any]]
 BETS = (0.1, 0.25, 0.5, 0.75, 0.95)
@@ -41,7 +41,7 @@ class Sequential(Shift):
 
     def test_at(self, shift: float, most: int = MOST) -> Test:
         """The test of the hypothesis that new lies `shift` above base, by all looks so far."""
-        signed = compute_signed_ranks(count_differences(self.new - shift, self.base))
+        signed = compute_signed_ranks(subtract_pairs(self.new - shift, self.base))
         less, greater = (
             min(1.0, 1 / max(1.0, float(compute_wealth(side * signed).max(initial=1.0)))) for side in (-1, 1)
         )
@@ -53,7 +53,7 @@ class Sequential(Shift):
 
     def needed(self, level: float) -> float:
         """Pairs after which such bets reach the level, at the pace of the pairs seen so far."""
-        signed = compute_signed_ranks(count_differences(self.new, self.base))
+        signed = compute_signed_ranks(subtract_pairs(self.new, self.base))
         side = -1 if self.direction == "lower" else 1
         pace = max(float(np.log1p(bet * side * signed).mean()) for bet in BETS)
         return ceil(log(2 * len(BETS) / level) / pace) if pace > 0 else inf

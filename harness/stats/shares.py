@@ -33,12 +33,12 @@ class Shares(NamedTuple):
     paired: bool = False
 
 
-def test_within(seen: Shares, margin: float) -> float:
+def compute_p_within(seen: Shares, margin: float) -> float:
     """The p-value of a difference of the margin or more, to either side: small where it is shown to be within."""
     return max(_test_below(seen, margin), _test_below(_mirror_shares(seen), margin))
 
 
-def test_beyond(seen: Shares, margin: float) -> float:
+def compute_p_beyond(seen: Shares, margin: float) -> float:
     """The two-sided p-value of a difference of the margin or less: small where it is shown to be beyond."""
     sides = (_test_above(seen, margin), _test_above(_mirror_shares(seen), margin))
     return min(1.0, 2 * min(sides))

@@ -25,6 +25,7 @@ from harness.stats.tests import (
     compare_signed_rank,
     compute_smallest_rank_sum_p,
     compute_smallest_signed_rank_p,
+    largest_of,
     rank_sum,
     round_equal,
 )
@@ -77,7 +78,7 @@ class Shift:
             found = (difference[first] + difference[second]) / 2
         else:
             found = (self.new[:, None] - self.base[None, :]).ravel()
-        (rounded,) = round_equal(found, scale=float(np.abs(np.concatenate([self.new, self.base])).max(initial=0)))
+        (rounded,) = round_equal(found, scale=largest_of([self.new, self.base]))
         return np.sort(rounded)
 
     @cached_property

@@ -72,7 +72,7 @@ def compare_signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Te
         new, base: values of the runs of two methods, in the order of their pairs.
         most: additions from which the normal distribution is taken.
     """
-    difference = count_differences(new, base)
+    difference = subtract_pairs(new, base)
     n = len(difference)
     ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
     doubled, above = ranks[difference != 0], difference[difference != 0] > 0
@@ -89,7 +89,7 @@ def compare_signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Te
     return count_tails(counts, observed, smallest, (n, n))
 
 
-def count_differences(new: ArrayLike, base: ArrayLike) -> Counts:
+def subtract_pairs(new: ArrayLike, base: ArrayLike) -> Counts:
     """New minus base of each pair, where those that differ in the last bits alone are equal."""
     x, y = round_equal(new, base)
     with np.errstate(invalid="ignore"):  # two runs that diverged without bound are equal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Literal
 
@@ -91,8 +92,14 @@ class Pair:
             return "too few"
         if self.p_holm <= self.level:
             return "lower" if self.shift.direction == "lower" else "higher"
-        inside = -self.width <= self.interval.low and self.interval.high <= self.width
+        inside = -self.width <= self.among_all.low and self.among_all.high <= self.width
         return "equivalent" if inside else "open"
+
+    @cached_property
+    def among_all(self) -> Interval:
+        """The interval by which a pair is called equivalent: at the level divided by the number of pairs, since the one
+        nearest to zero is chosen among all of them."""
+        return self.interval if self.multiplier == self.pairs else self.shift.interval(self.level / self.pairs)
 
     @property
     def verdict(self) -> str:
@@ -109,7 +116,7 @@ class Pair:
         if self.state == "equivalent":
             return (
                 f"{self.new} and {self.base} are equivalent in practice, within {self.scale.told_width(self.width)}: "
-                f"{self.numbers_told}"
+                f"shift {format_interval(self.among_all)}{self.unit}, {format_p(self.p_holm)} ({self.told_n})"
             )
         if self.interval.low == self.interval.high == 0:
             return f"{self.new} against {self.base}: no difference: both are the same in every run ({self.told_n})"
@@ -292,7 +299,9 @@ def compare_two(
         failures=(found.failures(new), found.failures(base)),
         rates=estimate_failure_difference(found, names, shift.paired, declared.level),
         left_out=left_out,
-        apart=describe_between(found.settings, names),
+        apart="; ".join(
+            filter(None, [describe_infinite(found, names, endpoint), describe_between(found.settings, names)])
+        ),
         machines=describe_machines(found, names, shift.paired),
         scale=found.scale,
     )
@@ -317,7 +326,7 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
     Paired, by the seeds that both have, where these are at least half of the seeds of each, or where the study says so.
     """
     found.refuse_shared()
-    new, base = (found.by_seed(method, endpoint) for method in names)
+    new, base = rank_infinite_last(*(found.by_seed(method, endpoint) for method in names))
     left_out = [run for method in names for run in found.absent(method, endpoint)]
     for method, values in zip(names, (new, base), strict=True):
         if not values:
@@ -344,6 +353,22 @@ def match_runs(found: Endpoints, declared: Declared, names: tuple[str, str], end
         ]
     x, y = [new[s] for s in common], [base[s] for s in common]
     return estimate_sequential_shift(x, y) if declared.until_decided else shift_of(x, y, paired=True), tuple(left_out)
+
+
+def rank_infinite_last(*groups: dict[int, float]) -> tuple[dict[int, float], ...]:
+    """Values by seed, of which infinite ones lie one range of all finite ones above the largest: tests rank them last,
+    and a shift has a size."""
+    finite = [value for group in groups for value in group.values() if np.isfinite(value)]
+    if sum(map(len, groups)) == len(finite) or not finite:
+        return groups
+    last = max(finite) + ((max(finite) - min(finite)) or abs(max(finite)) or 1.0)
+    return tuple({seed: min(value, last) for seed, value in group.items()} for group in groups)
+
+
+def describe_infinite(found: Endpoints, names: tuple[str, str], endpoint: Endpoint) -> str:
+    """Which runs have an infinite value, which counts as the worst, as a clause."""
+    runs = [f"{m} seed {s}" for m in names for s, value in found.by_seed(m, endpoint).items() if np.isinf(value)]
+    return f"infinite, and ranked last: {', '.join(runs)}" if runs else ""
 
 
 def shift_unpaired(

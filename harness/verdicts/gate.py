@@ -19,7 +19,7 @@ from harness.results.frames import Results
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats, rate
-from harness.stats.shares import Shares, test_beyond, test_within
+from harness.stats.shares import Shares, compute_p_beyond, compute_p_within
 from harness.stats.tests import (
     adjust_holm,
     compare_signed_rank,
@@ -345,12 +345,12 @@ def check_rates(method: str, before: Floats, after: Floats, margins: Margins, *,
         f"{base}/{m}",
         f"{new}/{n}",
         f"{most:g}",
-        test_beyond(seen, most),
-        test_within(seen, most),
+        compute_p_beyond(seen, most),
+        compute_p_within(seen, most),
         runs=min(n, m),
         reach=lambda runs: (
-            test_within(Shares(0, runs, 0, runs, paired), most),
-            test_beyond(Shares(runs, runs, 0, runs, paired), most),
+            compute_p_within(Shares(0, runs, 0, runs, paired), most),
+            compute_p_beyond(Shares(runs, runs, 0, runs, paired), most),
         ),
     )
 

@@ -4,6 +4,7 @@ test that the study declares."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from math import inf, isinf, isnan
 
 import numpy as np
@@ -12,9 +13,9 @@ from harness.core.errors import HarnessError
 from harness.results.endpoints import Endpoints
 from harness.runs.preregistration import Declared
 from harness.stats.intervals import Floats
-from harness.stats.sequential import compute_signed_ranks, compute_wealth
+from harness.stats.sequential import compute_signed_ranks, compute_wealth, estimate_sequential_shift
 from harness.stats.shift import POWER, Shift, shift_of
-from harness.stats.tests import count_differences
+from harness.stats.tests import subtract_pairs
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.compare import list_declared_pairs, match_runs
 
@@ -37,7 +38,8 @@ class Power:
     difference: new minus base, in the scale's unit, to the side of the pilots'; 0 is the chance of showing that they
     are equivalent. seen: whether it is the pilots' own. power: by number of seeds. stops: of a study that stops when it
     is decided, the mean number of seeds at which it does, by the most that it may take. tied: share of the pilots'
-    pairs without a difference, NaN of unpaired runs. pilots: pairs, or runs of each at least.
+    pairs without a difference, NaN of unpaired runs. pilots: pairs, or runs of each at least. fewest: seeds whose
+    smallest p reaches the level.
     """
 
     new: str
@@ -48,18 +50,19 @@ class Power:
     stops: dict[int, float]
     tied: float
     pilots: int
+    fewest: int
     scale: Scale = ACCURACY
 
     @property
     def enough(self) -> float:
-        """Seeds that find it in four of five studies, on a line between the sizes that were tried; infinite where none
-        of them does."""
+        """Seeds that find it in four of five studies, on a line between the sizes that were tried, and no fewer than
+        can show anything; infinite where none of them does."""
         sizes = sorted(self.power)
-        before = 0, 0.0
+        before = self.fewest - 1, 0.0
         for n in sizes:
             if self.power[n] >= POWER:
                 (m, low), high = before, self.power[n]
-                return float(np.ceil(m + (n - m) * (POWER - low) / (high - low)))
+                return float(max(self.fewest, np.ceil(m + (n - m) * (POWER - low) / (high - low))))
             before = n, self.power[n]
         return inf
 
@@ -112,8 +115,8 @@ def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Pow
         HarnessError: the pilots lack a method, or have too few runs of one.
     """
     named = list_declared_pairs(found, declared)
-    fixed_size = {"until_decided": False} | ({"paired": True} if declared.until_decided else {})
-    usual = declared.model_copy(update=fixed_size)
+    # the methods of a study have the same seeds, so that it pairs them unless it says otherwise
+    usual = declared.model_copy(update={"until_decided": False, "paired": declared.paired is not False})
     rope = declared.rope if declared.rope is not None else found.noise
     asked = PowerQuestion(declared.level / len(named), 0.0 if isnan(rope) else rope, tuple(sorted({*SIZES, seeds})))
     rows = []
@@ -121,17 +124,20 @@ def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Pow
         pilots, _ = match_runs(found, usual, names, declared.primary)
         few = min(len(pilots.new), len(pilots.base))
         if few < FEWEST:
+            what = "pairs of pilots with a seed in common" if pilots.paired else "pilots"
             raise HarnessError(
-                f"{few} pilots of {names[0]!r} and {names[1]!r} say too little of how runs differ: {FEWEST} at least"
+                f"{few} {what} of {names[0]!r} and {names[1]!r} say too little of how runs differ: {FEWEST} at least"
             )
         tied = float((pilots.new == pilots.base).mean()) if pilots.paired else float("nan")
         seen, side = abs(pilots.estimate), 1 if pilots.estimate > 0 else -1
+        tested = estimate_sequential_shift([], []) if declared.until_decided else pilots
+        fewest = next(n for n in count(2) if tested.smallest_p(n) <= asked.level)
         for size in (*([0.0] if asked.rope else []), *choose_differences(pilots, seen)):
             made = draw_studies(pilots, side * size, max(asked.sizes))
             power, stops = (find_by_sequential_tests if declared.until_decided else find_by_fixed_tests)(
                 made, asked, side if size else 0
             )
-            rows.append(Power(*names, side * size, size == seen, power, stops, tied, few, found.scale))
+            rows.append(Power(*names, side * size, size == seen, power, stops, tied, few, fewest, found.scale))
     return rows
 
 
@@ -186,21 +192,24 @@ def find_by_fixed_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[di
 
 
 def find_by_sequential_tests(made: Made, asked: PowerQuestion, side: int) -> tuple[dict[int, float], dict[int, float]]:
-    """The share of studies that find a shift where they are looked at after every pair, by the most pairs
-    that they may have; and the mean number at which they stop, whatever they find."""
+    """The share of studies that find a shift (side 0: that it lies within the rope) where they are looked at after
+    every pair, by the most pairs that they may have; and the mean number at which they stop, whatever they find. A
+    study ends with whatever is shown first, and finds nothing else after it."""
 
     def first(shift: Shift, towards: int, at: float) -> float:
         over = (
-            compute_wealth(towards * compute_signed_ranks(count_differences(shift.new - at, shift.base)))
+            compute_wealth(towards * compute_signed_ranks(subtract_pairs(shift.new - at, shift.base)))
             >= 2 / asked.level
         )
         return float(np.argmax(over) + 1) if over.any() else inf
 
-    if side:
-        right, wrong = (np.array([first(shift, each, 0.0) for shift in made]) for each in (side, -side))
-        found, stopped = np.where(right < wrong, right, inf), np.minimum(right, wrong)
-    else:
-        ends = [[first(shift, 1, -asked.rope), first(shift, -1, asked.rope)] for shift in made]
-        found = stopped = np.max(ends, axis=1)
+    higher, lower = (np.array([first(shift, each, 0.0) for shift in made]) for each in (1, -1))
+    within = np.full(len(made), inf)
+    if asked.rope:
+        within = np.max([[first(shift, 1, -asked.rope), first(shift, -1, asked.rope)] for shift in made], axis=1)
+    stopped = np.minimum(np.minimum(higher, lower), within)
+    shown = (higher if side > 0 else lower) if side else within
+    others = [higher, lower] if not side else [lower if side > 0 else higher]
+    found = np.where((shown <= stopped) & (shown < np.min(others, axis=0)), shown, inf)
     power = {n: float((found <= n).mean()) for n in asked.sizes}
     return power, {n: float(np.minimum(stopped, n).mean()) for n in asked.sizes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from math import isnan
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from harness.results.endpoints import compute_endpoints
 from harness.results.load import Finished
 from harness.runs.preregistration import Endpoint
 from harness.stats.intervals import Floats, Interval
-from harness.stats.ranks import compare_nemenyi, compare_wilcoxon_holm, rank_intervals, test_friedman
+from harness.stats.ranks import FEWEST_TASKS, compare_nemenyi, compare_wilcoxon_holm, compute_friedman_p, rank_intervals
 from harness.stats.tests import compute_smallest_signed_rank_p
 
 FEWEST_METHODS = 3
@@ -40,7 +41,7 @@ class Ranked:
         return {
             "method": self.method,
             "tasks": self.tasks,
-            "mean rank": f"{estimate:.2f} [{low:.2f}, {high:.2f}]",
+            "mean rank": f"{estimate:.2f}" if isnan(low) else f"{estimate:.2f} [{low:.2f}, {high:.2f}]",
             "not told apart from": ", ".join(self.alike) or "-",
             "by Nemenyi": ", ".join(self.alike_nemenyi) or "-",
         }
@@ -77,9 +78,29 @@ class MethodRanking:
                 f"{n} tasks cannot tell any two of them apart by signed ranks, however different (the smallest p is "
                 f"{self.smallest:.2g}): {fewest} can"
             )
+        if n < FEWEST_TASKS:
+            told.append(f"mean ranks have no intervals below {FEWEST_TASKS} tasks")
         if self.left_out:
             told.append(f"left out, as some task lacks them: {', '.join(self.left_out)}")
         return "; ".join(told)
+
+
+def refuse_repeats(tasks: Sequence[Finished]) -> None:
+    """An error where the same runs are named as two tasks."""
+    known: set[object] = set()
+    for task in tasks:
+        ids = frozenset(str(manifest["id"]) for manifest in task.manifests if "id" in manifest)
+        if (own := ids or task.folder.resolve()) in known:
+            raise HarnessError(f"{task.name} is named twice, and the same runs are one task: leave one out")
+        known.add(own)
+
+
+def refuse_mixed_units(tasks: Sequence[Finished]) -> None:
+    """An error where differences on one task are no sizes beside those on another, as signed ranks take them."""
+    units = {task.results.table.scale.difference: task.name for task in tasks if task.results.table is not None}
+    if len(units) > 1:
+        told = " and ".join(f"{name} (in {unit or 'plain numbers'})" for unit, name in units.items())
+        raise HarnessError(f"signed ranks compare differences between tasks, and these have other units: {told}")
 
 
 def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodRanking:
@@ -94,6 +115,8 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodR
     """
     if len(tasks) < 2:
         raise HarnessError("ranks are over several tasks: name two studies or folders at least")
+    refuse_repeats(tasks)
+    refuse_mixed_units(tasks)
     chosen, level = endpoint or tasks[0].declared.primary, tasks[0].declared.level
     ends = [compute_endpoints(task.results, task.declared) for task in tasks]
     for each in ends:
@@ -128,7 +151,7 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodR
     ]
     return MethodRanking(
         sorted(found, key=lambda each: each.rank.estimate),
-        test_friedman(costs),
+        compute_friedman_p(costs),
         min(1.0, compute_smallest_signed_rank_p(len(tasks)) * pairs),
         level,
         tuple(task.name for task in tasks),

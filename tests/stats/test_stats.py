@@ -14,7 +14,7 @@ from harness.stats.effects import compute_a12, compute_iqm, compute_performance_
 from harness.stats.intervals import compute_p_of_more, estimate_median, predict_mean, rate, rate_difference
 from harness.stats.random_search import compute_best_of_random, compute_chance_of_best
 from harness.stats.ranks import compute_mean_ranks
-from harness.stats.shares import Shares, test_beyond, test_within
+from harness.stats.shares import Shares, compute_p_beyond, compute_p_within
 from harness.stats.tests import (
     adjust_holm,
     compare_signed_rank,
@@ -243,7 +243,7 @@ def test_shares_are_told_apart_at_their_level(paired: bool) -> None:
     n, margin = 12, 0.3
     outcomes = [(a, b) for a in range(n + 1) for b in range(n + 1 - a if paired else n + 1)]
     seen = {(a, b): Shares(a, n, b, n, paired) for a, b in outcomes}
-    tests = {o: (test_within(shares, margin), test_beyond(shares, margin)) for o, shares in seen.items()}
+    tests = {o: (compute_p_within(shares, margin), compute_p_beyond(shares, margin)) for o, shares in seen.items()}
 
     def said(new: float, base: float) -> tuple[float, float]:
         chances = [
@@ -263,7 +263,7 @@ def test_shares_are_told_apart_at_their_level(paired: bool) -> None:
             assert beyond <= 0.05
     assert said(0.02, 0.02)[0] > 0.6
     assert said(0.95, 0.02)[1] > 0.75
-    assert test_within(Shares(1, 400, 1, 400, paired), margin) < 1e-6  # by the normal distribution
+    assert compute_p_within(Shares(1, 400, 1, 400, paired), margin) < 1e-6  # by the normal distribution
 
 
 def test_what_random_search_finds() -> None:

@@ -79,7 +79,9 @@ def test_the_side_is_the_pilots_and_ties_are_counted() -> None:
 
 
 def test_too_few_pilots_are_refused() -> None:
-    with pytest.raises(HarnessError, match="3 pilots of 'new' and 'base' say too little"):
+    with pytest.raises(
+        HarnessError, match="3 pairs of pilots with a seed in common of 'new' and 'base' say too little"
+    ):
         compute_powers(ends(1.0, 1.0, 3), ROPED, 10)
 
 
@@ -113,3 +115,29 @@ def test_the_verb(tmp_path: Path) -> None:
     assert [row["seen"] for row in rows].count(True) == 1
     assert (tmp_path / "power.png").stat().st_size > 0
     assert CliRunner().invoke(main, [*asked]).stdout.count("10 pairs, 0 % of them tied") == 1
+
+
+def test_a_sequential_study_ends_with_what_is_shown_first() -> None:
+    """Where the rope holds the difference, "equivalent" ends most studies before the difference is shown."""
+    pilots = ends(-0.5, 1.0, 10)
+    declared = Declared(rope=1.0, until_decided=True)
+    found = by_difference(compute_powers(pilots, declared, 80))[-0.5]
+    blind = by_difference(compute_powers(pilots, Declared(rope=0.01, until_decided=True), 80))[-0.5]
+    assert found.power[80] < 0.7
+    assert blind.power[80] > 0.9
+    assert found.stops[80] < blind.stops[80]
+
+
+def test_no_number_of_seeds_is_told_that_can_show_nothing() -> None:
+    """Six pairs of huge differences: four seeds reach no p that Holm's correction lets stand."""
+    found = compute_powers(ends(-40.0, 0.1, 12, others=5), Declared(rope=0.0, paired=True), 10)
+    seen = [each for each in found if each.seen]
+    assert {each.enough for each in seen} == {each.fewest for each in seen} == {8}
+
+
+def test_pilots_without_common_seeds_say_nothing_of_pairs() -> None:
+    runs = {"base": {s: [50.0, 50.0 + s / 9] for s in range(10)}, "new": {s + 100: [50.0, 49.0] for s in range(10)}}
+    found = compute_endpoints(of_errors(runs), Declared())
+    with pytest.raises(HarnessError, match="paired = true needs seeds that both 'new' and 'base' have finished"):
+        compute_powers(found, Declared(), 10)
+    assert compute_powers(found, Declared(paired=False), 10)[0].power

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -352,3 +353,28 @@ def test_a_gate_says_what_it_does_not_look_at() -> None:
     assert "a: no seed of the baseline is there, so all runs of both sides are compared" in list_unchecked(
         moved, baseline, []
     )
+
+
+def test_false_equivalence_is_as_rare_over_all_pairs_as_over_one() -> None:
+    """Every true shift is as large as the rope; the pair that comes nearest to zero is one of six."""
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(200):
+        drawn = {f"m{i}": 1 + rng.normal(0, 1.0, 15) for i in range(6)}
+        runs = {"base": {s: [50.0] for s in range(15)}}
+        runs |= {name: {s: [50 + float(v)] for s, v in enumerate(values)} for name, values in drawn.items()}
+        declared = Declared(rope=1.0, baseline="base", paired=True)
+        pairs = compare(compute_endpoints(of_errors(runs), declared), declared)
+        wrong += any(pair.state == "equivalent" for pair in pairs)
+    assert wrong / 200 <= 0.05
+
+
+def test_a_run_that_diverged_is_ranked_last_and_named() -> None:
+    runs = {"base": {s: [50.0 + s] for s in range(8)}, "new": {s: [40.0 + s] for s in range(8)}}
+    runs["new"][3] = [math.inf]
+    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(paired=True)), Declared(paired=True))
+    assert "infinite, and ranked last: new seed 3" in pair.verdict
+    assert math.isfinite(pair.interval.estimate) and pair.interval.estimate < 0
+    runs["new"] = {s: [math.inf] for s in range(8)}
+    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(paired=True)), Declared(paired=True))
+    assert pair.state == "higher"

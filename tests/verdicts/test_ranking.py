@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ PUBLISHED = [ROOT / "results" / "published" / name for name in ("cifar10-8", "di
 def task(place: int, shifts: dict[str, float]) -> Finished:
     rng = np.random.default_rng(place)
     runs = {name: {s: [30 + shift + rng.normal()] for s in range(5)} for name, shift in shifts.items()}
-    return replace(finished(of_errors(runs)), name=f"task{place}")
+    return replace(finished(of_errors(runs)), name=f"task{place}", folder=Path(f"task{place}"))
 
 
 def test_what_differs_on_every_task_is_told_apart() -> None:
@@ -37,7 +38,7 @@ def test_what_differs_on_every_task_is_told_apart() -> None:
 def test_few_tasks_say_what_they_cannot_show() -> None:
     found = rank([task(i, {"a": 0.0, "b": 9.0, "c": 20.0, "d": 30.0}) for i in range(3)])
     assert "3 tasks cannot tell any two of them apart by signed ranks" in found.verdict
-    assert found.verdict.endswith("8 can")
+    assert found.verdict.endswith("8 can; mean ranks have no intervals below 8 tasks")
     assert all(len(each.alike) == 3 for each in found.methods)
 
 
@@ -50,10 +51,16 @@ def test_methods_that_a_task_lacks_are_left_out() -> None:
         rank(tasks[:1])
 
 
+def test_one_task_named_twice_and_other_units_are_refused() -> None:
+    one = task(0, {"a": 0.0, "b": 9.0, "c": 20.0})
+    with pytest.raises(HarnessError, match="task0 is named twice, and the same runs are one task"):
+        rank([one, task(1, {"a": 0.0, "b": 9.0, "c": 20.0}), one])
+
+
 def test_hundreds_of_methods_are_not_ranked_for_an_hour() -> None:
     many = task(0, {f"m{place}": 0.0 for place in range(301)})
     with pytest.raises(HarnessError, match=r"301 methods are 45,150 pairs, .*: rank 300 at most"):
-        rank([many, many])
+        rank([many, task(1, {f"m{place}": 0.0 for place in range(301)})])
 
 
 def test_the_verb_and_the_worst_of_ten() -> None:

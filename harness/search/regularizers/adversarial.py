@@ -25,7 +25,8 @@ class AdversarialPerturbation(Regularizer):
     """Take the weight step at the mixing weights that raise the training loss most within an l-infinity ball.
 
     min_w max_{|delta| <= epsilon} L_train(w, a + delta) (Chen & Hsieh, ICML 2020, arXiv 2002.05283, equation 4), by
-    `steps` sign steps of 2 epsilon / steps on the batch of the weight step, batch norm in eval mode. After each step
+    `steps` sign steps of 2 epsilon / steps on the batch of the weight step, batch norm in eval mode (or as
+    `Preset.ascends_in_eval_mode` says). After each step
     the perturbation is clamped to the ball and the point put on the simplex; putting it there last may leave the
     ball, as published. A result with a lower loss than the start is discarded.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.text import format_p
-from harness.results.doses import add_doses, choose_dose, tabulate_ends, test_trend
+from harness.results.doses import add_doses, choose_dose, compute_trend, tabulate_ends
 from harness.results.load import Finished
 from harness.stats.tests import Test
 from harness.stats.trend import Trend
@@ -44,7 +44,7 @@ class TrendWithDose(RunClaim):
             ends = add_doses(ends, self.dose)
             if ends.empty:
                 raise Undecided(f"the methods of {runs.name} do not say {self.dose!r} in their names, but {named!r}")
-        trend = test_trend(ends[(self.lowest <= ends[by]) & (ends[by] <= self.highest)], self.quantity, by)
+        trend = compute_trend(ends[(self.lowest <= ends[by]) & (ends[by] <= self.highest)], self.quantity, by)
         if trend is None:
             raise Undecided(f"{runs.name} has {self.quantity} of fewer than two values of {self.dose}")
         return trend
