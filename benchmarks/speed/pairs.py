@@ -85,7 +85,7 @@ class Pair:
         mix = [m.detach() for m in self.harness.searcher.relax(self.harness.alphas)]
         assert isinstance(regularizer, AdversarialPerturbation)
         loss = make_frozen_cross_entropy(self.harness.net, self.train)
-        return regularizer.ascend(mix, loss, EPSILON, self.harness.streams)
+        return regularizer.ascend(mix, loss, EPSILON, self.harness.streams, self.harness.net.gradients)
 
     def plain_attack(self) -> list[torch.Tensor]:
         return self.plain.attack(self.plain.mix(), *self.train)

@@ -50,6 +50,8 @@ def show_price(name: str, planned: Sequence[Planned], jobs: int | None, device: 
             f"{format_duration(compute_total_seconds(left, side_by_side))} where each has a core or "
             f"device to itself, {memory:.0f} MB of memory, {disk:.1f} MB on disk"
         )
+        if any(p.run.stacked for p in missing):
+            click.echo("runs that are trained side by side are priced here one by one: together they take less")
         if any(p.judging_s for p in found.values()):
             click.echo(
                 "what is derived is trained once a distinct cell, so runs that derive one cell share its training"

@@ -53,6 +53,8 @@ def load_priceable_study(study: Path, changes: Sequence[str], seeds: str | None)
     return loaded
 
 
+WIDE = 16
+"""Channels from which on networks side by side take as long as one by one (benchmarks/speed/together.py)."""
 MANY = 200
 """Runs from which a table counts them by method, and `status` opens none of those that are finished."""
 
@@ -111,6 +113,25 @@ def tell_randomness(study: Study) -> None:
         )
 
 
+def tell_together(study: Study, planned: Sequence[Planned], places: int) -> None:
+    """Say which runs are trained side by side, and which of the methods cannot be."""
+    if study.file.together is None:
+        return
+    from harness.runs.units import units
+
+    groups = Counter(
+        (unit[0].run.method_name, len(unit)) for unit in units(planned, places) if unit and unit[0].run.stacked
+    )
+    told = [f"{method} {' + '.join([str(size)] * count)}" for (method, size), count in groups.items()]
+    alone = list(dict.fromkeys(run.method_name for run in study.runs if not run.stacked))
+    words = [f"trained side by side, seeds in a group: {', '.join(told)}"] if told else []
+    words += [f"trained one by one: {', '.join(alone)}"] if alone else []
+    if words:
+        click.echo(f"note: {'; '.join(words)}", err=True)
+    if any(run.stacked and run.supernet.channels >= WIDE for run in study.runs):
+        click.echo(f"note: networks of {WIDE} channels or more gain nothing side by side: leave together out", err=True)
+
+
 def tell_probes(study: Study) -> None:
     """Say that probes cost time, and how to know how much."""
     probes = study.runs[0].probes
@@ -126,7 +147,7 @@ def tell_probes(study: Study) -> None:
 @click.command()
 @add_study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
-@click.option("--jobs", type=click.IntRange(1), help="Runs at a time that --price reckons with  [default: one a core]")
+@click.option("--jobs", type=click.IntRange(1), help="Runs (or groups) at a time to reckon with  [default: one a core]")
 @click.option(
     "--device",
     default="auto",
@@ -160,6 +181,7 @@ def plan(
     test that the study declares.
     """
     from harness.cli.printing import emit
+    from harness.core.arithmetic import count_default_jobs
     from harness.runs.check import check_study
     from harness.runs.execute import plan as make_plan
     from harness.runs.execute import survey
@@ -186,6 +208,8 @@ def plan(
     if form == "table" and apart:
         emit([{"method": method} | own for method, own in apart.items()], form, "settings in which the methods differ")
     tell_randomness(study)
+    missing = [p for p, s in zip(planned, standings, strict=True) if not s.finished]
+    tell_together(study, missing, jobs or count_default_jobs("cpu"))
     if study.file.comparison.until_decided:
         from harness.verdicts.deciding import find_first_look
 

@@ -6,8 +6,7 @@ import platform
 import re
 import resource
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,30 +16,32 @@ import numpy as np
 import torch
 
 from harness.core.version import __version__
+from harness.search.together import instant
 
 
 class RunClock:
     """Seconds and memory of a run, going on from the rows of an interrupted one. wall_s and cpu_s are all of it;
-    probe_s and lookup_s, which are in them, are what is no part of a search."""
+    probe_s and lookup_s, which are in them, are what is no part of a search. now: wall and CPU seconds since some
+    moment, those of the process if not said."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], now: Callable[[], tuple[float, float]] = instant) -> None:
         last = rows[-1] if rows else {}
         self.wall, self.cpu = last.get("wall_s", 0.0), last.get("cpu_s", 0.0)
         # a checkpoint of an older version does not know them: they stay unknown
         self.others = {name: last.get(name, float("nan") if rows else 0.0) for name in ("probe_s", "lookup_s")}
-        self.began = time.perf_counter(), time.process_time()
+        self.now, self.began = now, now()
 
     @contextmanager
     def apart(self, what: str) -> Iterator[None]:
         """Count the wall seconds of the context as those of probes or of lookups."""
-        began = time.perf_counter()
+        began, _ = self.now()
         yield
-        self.others[what] += time.perf_counter() - began
+        self.others[what] += self.now()[0] - began
 
     def elapsed(self) -> tuple[float, float]:
         """Wall and CPU seconds of the run so far, without the time it was stopped."""
-        wall, cpu = self.began
-        return self.wall + time.perf_counter() - wall, self.cpu + time.process_time() - cpu
+        wall, cpu = (now - then for now, then in zip(self.now(), self.began, strict=True))
+        return self.wall + wall, self.cpu + cpu
 
     def record(self, epoch: int, device: torch.device) -> dict[str, Any]:
         wall, cpu = self.elapsed()

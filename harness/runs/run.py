@@ -19,8 +19,10 @@ from harness.runs.rows import lookup_records, record_architecture
 from harness.runs.store import Rows, RunFolder
 from harness.runs.study import RECORD_FORMAT, Run
 from harness.search.build import build_search
+from harness.search.loop import SupernetSearch
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.state import SearchState
+from harness.search.together import Seat
 from harness.spaces.base import Architecture
 from harness.tables.training.on_demand import TrainedTable
 
@@ -64,8 +66,9 @@ def start(run: Run, device: torch.device, streams: Streams | None = None) -> Pro
     return search
 
 
-def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
-    """Run a search to its end, from its last checkpoint if there is one; `Held` where another process computes it."""
+def execute(run: Run, folder: RunFolder, device: torch.device, seat: Seat | None = None) -> None:
+    """Run a search to its end, from its last checkpoint if there is one; `Held` where another process computes it.
+    seat: its own, where it is computed beside others."""
     lease = folder.lease()
     with lease.held():
         if folder.finished:
@@ -81,7 +84,9 @@ def execute(run: Run, folder: RunFolder, device: torch.device) -> None:
         if saved is not None:
             state, rows = saved
             process.load_state_dict(state)
-        clock = RunClock(rows["timing"])
+        if seat is not None and isinstance(process, SupernetSearch):
+            seat.take(process)
+        clock = RunClock(rows["timing"], *([seat.now] if seat else []))
         steps, per_epoch = 0, getattr(process, "steps_per_epoch", None)
         reported = time.monotonic()
 

@@ -35,7 +35,7 @@ from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
-from harness.spaces.base import SPACES, PresetName, Space
+from harness.spaces.base import SIDE_BY_SIDE, SPACES, PresetName, Space
 from harness.tables.catalog import NO_TABLE
 from harness.tables.table import Table
 
@@ -80,6 +80,9 @@ class StudyFile(BaseModel):
     """Names, or a table of label = {part = {field = value}}; a label may have `training` and `supernet` of its own."""
     seeds: list[int] = Field(min_length=1)
     """Every method runs with each of them."""
+    together: int | None = Field(None, ge=2, le=1000)
+    """How many seeds of a method are trained side by side, at most, where method and space can; one by one, if not
+    said."""
     randomness: Randomness = Randomness()
     """Which kinds of random streams follow the seed, as all do if not said, are held, or vary by themselves."""
     epochs: int | None = Field(None, ge=1, le=1_000_000)
@@ -135,7 +138,8 @@ class StudyFile(BaseModel):
 @dataclass(frozen=True)
 class Run:
     """One search: everything that its rows depend on. recipe: where published settings are from; no part of it. point:
-    where it stands in a design in which kinds of streams have seeds of their own; None where all follow the seed."""
+    where it stands in a design in which kinds of streams have seeds of their own; None where all follow the seed.
+    together: how many may be trained side by side, where the study asks for it."""
 
     method_name: str
     method: Method
@@ -152,6 +156,7 @@ class Run:
     recipe: str = ""
     judge: int | Literal["last"] = 1
     point: Point | None = None
+    together: int | None = None
     first: Run | None = field(default=None, init=False, repr=False, compare=False)
     """The one that this is `of_seed` of."""
 
@@ -175,6 +180,13 @@ class Run:
     def threads(self) -> int:
         """Threads that compute it."""
         return 1 if self.point is None else self.point.threads
+
+    @property
+    def stacked(self) -> bool:
+        """Whether its network is computed beside those of other runs, or as if it were, in another order of sums."""
+        can = self.method.stacks and SIDE_BY_SIDE in self.space.has and self.supernet.implementation == "fast"
+        plain = self.training.precision == "fp32" and self.training.weight_steps == 1 and self.threads == 1
+        return self.together is not None and can and plain
 
     def streams(self) -> Streams:
         """Its random streams, at their beginning."""
@@ -202,6 +214,7 @@ class Run:
             "probes": {p.name: p.identity() for p in self.probes},
             # only where it is said, so that runs from before it could be said keep their ids
             **({} if self.judge == 1 else {"judge": self.judge}),
+            **({"together": True} if self.stacked else {}),
             **({"randomness": told} if (told := self.point.describe() if self.point else {}) else {}),
         }
         foreign = digest_foreign_code(told)
@@ -372,6 +385,7 @@ def expand(file: StudyFile, source: Path) -> Study:
             probes=probes,
             judge=file.judge,
             recipe=each.recipe,
+            together=file.together,
         )
         for label, each in trained.items()
     }

@@ -1,15 +1,21 @@
-"""One run as a task for any process, here or far away: it never raises, it says how the run ended."""
+"""Runs as tasks for any process, here or far away: they never raise, they say how each run ended."""
 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from harness.core.errors import HarnessError
+from harness.core.lazy import torch
 from harness.runs.lease import Held
 from harness.runs.store import RunFolder
 from harness.runs.study import Run
+
+if TYPE_CHECKING:
+    from harness.search.together import Seat
 
 State = Literal["finished", "failed", "held", "lost"]
 
@@ -30,12 +36,23 @@ class Task:
     folder: RunFolder
 
 
-def execute_task(task: Task, device: str) -> Ended:
-    """Execute one run on as many threads as it says, one as a rule, so that its bits do not depend on how many run at a
-    time. device: as --device says it; `auto` is resolved here, on the machine that computes. What fails leaves its
-    traceback in the run's folder."""
-    import torch
+def execute_task(tasks: Sequence[Task], device: str) -> list[Ended]:
+    """Execute the runs of a unit (see `units`): side by side, where they are of that kind. device: as --device says it;
+    `auto` is resolved here, on the machine that computes."""
+    if not tasks[0].run.stacked:
+        return [attempt(task, device) for task in tasks]
+    from harness.core.arithmetic import resolve_device, use_precision, use_threads
+    from harness.search.together import Group
 
+    group = Group(tasks[0].run.space.networks().together, len(tasks))
+    # what a run sets for itself it puts back as it ends, and others go on
+    with use_threads(tasks[0].run.threads), use_precision("fp32", torch.device(resolve_device(device))):
+        return group.run([partial(attempt, task, device) for task in tasks])
+
+
+def attempt(task: Task, device: str, seat: Seat | None = None) -> Ended:
+    """Execute one run on as many threads as it says, one as a rule, so that its bits do not depend on how many run at a
+    time. seat: its own, where it is computed beside others. What fails leaves its traceback in the run's folder."""
     from harness.core.arithmetic import check_precision, resolve_device, use_precision, use_threads
     from harness.runs.run import execute
 
@@ -44,7 +61,7 @@ def execute_task(task: Task, device: str) -> Ended:
         check_precision(task.run.training.precision, resolved)
         where = torch.device(resolved)
         with use_threads(task.run.threads), use_precision("fp32", where):
-            execute(task.run, task.folder, where)
+            execute(task.run, task.folder, where, seat)
     except Held as held:
         return Ended("held", str(held))
     except HarnessError as error:

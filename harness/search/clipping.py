@@ -60,6 +60,7 @@ def clip(
     """Give the weights their gradients, scaled so that the norm of all, and of those `beside` them, is at most `limit`.
     Returns the norm before."""
     norm, scale = compute_norm_and_scale([*(g for g in gradients if g is not None), *beside], limit)
+    scaled = iter(torch._foreach_mul([g for g in gradients if g is not None], scale))
     for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = None if gradient is None else gradient * scale
+        weight.grad = None if gradient is None else next(scaled)
     return norm

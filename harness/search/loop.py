@@ -188,7 +188,7 @@ class SupernetSearch(SearchState):
         leaves = [m.requires_grad_() for m in mix] if self.counts != "none" else []
         loss, descended = self.net.training_loss(train, self.net.constrained(mix))
         self.last_descended = descended.detach()
-        found = torch.autograd.grad(descended, [*self.weights, *leaves], allow_unused=self.net.evaluates != "all")
+        found = self.net.gradients(descended, [*self.weights, *leaves], allow_unused=self.net.evaluates != "all")
         gradients: list[Tensor | None] = list(found[: len(self.weights)])
         for regularizer in self.regularizers:
             gradients = regularizer.weight_gradients(gradients, mix, step)

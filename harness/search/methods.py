@@ -52,6 +52,12 @@ class Method:
         counts = [(0, 0) if held else self.searcher.passes(), *(r.passes() for r in self.regularizers)]
         return 1 + sum(f for f, _ in counts), 1 + sum(b for _, b in counts)
 
+    @property
+    def stacks(self) -> bool:
+        """Whether its steps can be taken beside those of other searches."""
+        searches = isinstance(self.searcher, SupernetSearcher)
+        return searches and self.searcher.stacks and all(regularizer.stacks for regularizer in self.regularizers)
+
     def override(self, changes: dict[str, Fields]) -> Method:
         """The same method with some fields changed: {part's name: {field: value}}."""
         parts = self.parts()

@@ -22,6 +22,7 @@ APART = "operations that are computed one by one"
 CELLS = "several cells"
 NO_WAY_AROUND = "operations without a way around them of their own"
 STACKS = "networks that are trained together for a table"
+SIDE_BY_SIDE = "networks that are computed beside those of other searches"
 Rows = Sequence[NDArray[np.floating[Any]]]
 
 
@@ -118,13 +119,15 @@ class Networks:
     function of the same weights, where there is one that is faster. stack: the `blocks.stacked.StackedNetworks` that
     train architectures for a table, where there are any. derived: what makes the network of one architecture as papers
     train it, a subclass of `blocks.derived.Derived`, where there is one; called with the architecture, channels, cells,
-    classes, shape (of an image), auxiliary (whether it has a second classifier).
+    classes, shape (of an image), auxiliary (whether it has a second classifier). together: the
+    `blocks.together.SideBySide` that computes the fast networks of several searches in one pass, where there is one.
     """
 
     readable: Callable[..., Any]
     fast: Callable[..., Any] | None = None
     stack: type[Any] | None = None
     derived: Callable[..., Any] | None = None
+    together: type[Any] | None = None
 
 
 class Space(ABC):
@@ -158,7 +161,8 @@ class Space(ABC):
     presets: ClassVar[Mapping[PresetName, Preset]] = {"official": FIXED, "fixed": FIXED}
     has: ClassVar[tuple[str, ...]] = (IMAGES, APART, CELLS, NO_WAY_AROUND)
     """What its networks have that others may ask for, without building any: `IMAGES` or `WORDS` as their input,
-    `APART`, `CELLS`, `NO_WAY_AROUND`; `STACKS`, where `Networks.stack` is given."""
+    `APART`, `CELLS`, `NO_WAY_AROUND`; `STACKS`, where `Networks.stack` is given; `SIDE_BY_SIDE`, where
+    `Networks.together` is."""
     trainings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Recipes by which its papers trained what they derived, by name: fields that differ from those of the published
     one of networks that read the same (`runs.retraining.recipe`)."""

@@ -18,7 +18,7 @@ from harness.runs.work import Ended, Task, execute_task
 EXECUTORS = Registry("executors", "harness.runs.executors")
 
 T = TypeVar("T", bound=Task)
-Submit = Callable[..., "Future[Ended]"]
+Submit = Callable[..., "Future[list[Ended]]"]
 """submit(slot, function, *arguments)."""
 
 
@@ -59,40 +59,43 @@ class Executor(Plugin):
         where the worker died; slot is the number of a place."""
         raise NotImplementedError
 
-    def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
-        """Each task as it ends, in any order. places: the device of each task that is computed at a time."""
-        waiting = deque(tasks)
-        running: dict[Future[Ended], tuple[T, int]] = {}
+    def run(self, units: Sequence[Sequence[T]], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
+        """Each task as it ends, in any order. units: the tasks that one worker computes at a time (see `execute_task`).
+        places: the device of each unit that is computed at a time."""
+        waiting = deque(units)
+        running: dict[Future[list[Ended]], tuple[Sequence[T], int]] = {}
         with self.open(places) as submit:
             free = list(reversed(range(len(places))))
             while waiting or running:
                 while waiting and free:
-                    task, slot = waiting.popleft(), free.pop()
-                    running[submit(slot, execute_task, task, places[slot])] = task, slot
+                    unit, slot = waiting.popleft(), free.pop()
+                    running[submit(slot, execute_task, unit, places[slot])] = unit, slot
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    task, slot = running.pop(future)
+                    unit, slot = running.pop(future)
                     free.append(slot)
-                    yield task, await_outcome(future)
+                    yield from zip(unit, await_outcome(future, len(unit)), strict=True)
 
 
-def await_outcome(future: Future[Ended]) -> Ended:
-    """What a future came to."""
+def await_outcome(future: Future[list[Ended]], count: int) -> list[Ended]:
+    """What a future of so many tasks came to."""
     error = future.exception()
     if error is None:
         return future.result()
     words = " ".join(str(error).split())[:400]
     if isinstance(error, Lost):
-        return Ended("lost", words)
-    return Ended("failed", f"{type(error).__name__}: {words}")  # it could not be sent there, or its answer back
+        return [Ended("lost", words)] * count
+    return [
+        Ended("failed", f"{type(error).__name__}: {words}")
+    ] * count  # it could not be sent there, or its answer back
 
 
-def translate_losses(future: Future[Ended], lost: tuple[type[BaseException], ...]) -> Future[Ended]:
+def translate_losses(future: Future[list[Ended]], lost: tuple[type[BaseException], ...]) -> Future[list[Ended]]:
     """The future, with `Lost` in the place of an engine's own exceptions for a dead worker."""
-    outer: Future[Ended] = Future()
+    outer: Future[list[Ended]] = Future()
     outer.set_running_or_notify_cancel()
 
-    def pass_on(inner: Future[Ended]) -> None:
+    def pass_on(inner: Future[list[Ended]]) -> None:
         error = None if inner.cancelled() else inner.exception()
         if inner.cancelled() or isinstance(error, lost):
             outer.set_exception(Lost(str(error or "it was cancelled")))

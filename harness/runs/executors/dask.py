@@ -65,7 +65,7 @@ class Dask(Executor):
                 )
             engine = client.get_executor(pure=False)
 
-            def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
+            def submit(slot: int, function: Any, *arguments: Any) -> Future[list[Ended]]:
                 return translate_losses(engine.submit(function, *arguments), (KilledWorker,))
 
             yield submit

@@ -25,12 +25,12 @@ class Local(Executor):
     def places(self, device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
         return assign_devices(device, jobs, jobs_per_device)
 
-    def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
+    def run(self, units: Sequence[Sequence[T]], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
         if len(places) > 1:
-            yield from super().run(tasks, places)
+            yield from super().run(units, places)
             return
-        for task in tasks:
-            yield task, execute_task(task, places[0])
+        for unit in units:
+            yield from zip(unit, execute_task(unit, places[0]), strict=True)
 
     @contextmanager
     def open(self, places: Sequence[str]) -> Iterator[Submit]:
@@ -40,7 +40,7 @@ class Local(Executor):
         # others are not to pay for that
         pools: dict[int, Any] = {}
 
-        def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
+        def submit(slot: int, function: Any, *arguments: Any) -> Future[list[Ended]]:
             try:
                 inner = pools[slot].submit(function, *arguments)
             except (KeyError, BrokenProcessPool):

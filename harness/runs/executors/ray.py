@@ -38,7 +38,7 @@ class Ray(Executor):
         # trying again is ours, so that it is counted and told alike on every executor
         options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": 0}
 
-        def submit(slot: int, function: Any, *arguments: Any) -> Future[Ended]:
+        def submit(slot: int, function: Any, *arguments: Any) -> Future[list[Ended]]:
             return translate_losses(ray.remote(**options)(function).remote(*arguments).future(), lost)
 
         try:

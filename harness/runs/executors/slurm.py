@@ -38,13 +38,13 @@ exit $code
 class Chunk:
     """What one job computes; submitit calls it, and asks `checkpoint` what to queue again."""
 
-    def __call__(self, tasks: Sequence[Task], device: str) -> list[Ended]:
-        return [execute_task(task, device) for task in tasks]
+    def __call__(self, units: Sequence[Sequence[Task]], device: str) -> list[Ended]:
+        return [ended for unit in units for ended in execute_task(unit, device)]
 
-    def checkpoint(self, tasks: Sequence[Task], device: str) -> Any:
+    def checkpoint(self, units: Sequence[Sequence[Task]], device: str) -> Any:
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, tasks, device)  # finished runs are kept, the one that was computing goes on
+        return DelayedSubmission(self, units, device)  # finished runs are kept, the one that was computing goes on
 
 
 class Slurm(Executor):
@@ -64,7 +64,7 @@ class Slurm(Executor):
     account: str | None = None
     """Account to charge; the cluster's default, if not said."""
     runs: int = Field(1, ge=1)
-    """Runs that one job computes, one after the other."""
+    """Runs that one job computes, one after the other; or groups of them, where a study trains seeds side by side."""
     requeues: int = Field(20, ge=0)
     """How often a job is queued again after a time limit or a pre-emption."""
     warning: int = Field(60, ge=1)
@@ -79,13 +79,13 @@ class Slurm(Executor):
             raise ValueError("write 30m, 4h or 2d")
         return value
 
-    def run(self, tasks: Sequence[T], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
+    def run(self, units: Sequence[Sequence[T]], places: Sequence[str]) -> Iterator[tuple[T, Ended]]:
         try:
             import submitit
         except ImportError:
             raise HarnessError("the executor 'slurm' needs submitit: pip install submitit") from None
-        folder = tasks[0].folder.final.parent / ".slurm"
-        chunks = [list(tasks[i : i + self.runs]) for i in range(0, len(tasks), self.runs)]
+        folder = units[0][0].folder.final.parent / ".slurm"
+        chunks = [[list(unit) for unit in units[i : i + self.runs]] for i in range(0, len(units), self.runs)]
         try:
             engine = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.requeues)
             engine.update_parameters(**self._options(len(places)))
@@ -97,7 +97,7 @@ class Slurm(Executor):
             while pending:
                 queued = find_queued([job.job_id for job in pending])
                 for job in [j for j in pending if j.paths.result_pickle.exists() or j.job_id not in queued]:
-                    chunk = pending.pop(job)
+                    chunk = [task for unit in pending.pop(job) for task in unit]
                     yield from zip(chunk, read_answers(job, chunk), strict=True)
                 if pending:
                     time.sleep(POLL_SECONDS)

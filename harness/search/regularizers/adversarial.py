@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -38,6 +38,7 @@ class AdversarialPerturbation(Regularizer):
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
+    stacks = True
     epsilon: float = Field(0.3, ge=0, le=1)
     """Mixing-weight units."""
     epsilon_start: float = Field(0.03, ge=0, le=1)
@@ -54,10 +55,18 @@ class AdversarialPerturbation(Regularizer):
         eps = interpolate_until_end(self.epsilon_start, self.epsilon, step.moment)
         if eps == 0:
             return mix
-        return self.ascend(mix, step.frozen_loss(), eps, step.moment.streams)
+        return self.ascend(mix, step.frozen_loss(), eps, step.moment.streams, step.net.gradients)
 
-    def ascend(self, mix: list[Tensor], loss: Callable[[Mix], Tensor], eps: float, streams: Streams) -> list[Tensor]:
-        """The attack on a loss of mixing weights in the ball of radius eps around these."""
+    def ascend(
+        self,
+        mix: list[Tensor],
+        loss: Callable[[Mix], Tensor],
+        eps: float,
+        streams: Streams,
+        gradients: Callable[[Tensor, list[Tensor]], Sequence[Tensor]],
+    ) -> list[Tensor]:
+        """The attack on a loss of mixing weights in the ball of radius eps around these. gradients: those of a value of
+        the loss."""
         points, reached = mix, []
         if self.random_start:
             points = [project_onto_simplex(a + streams.uniform("alpha-noise", a, -eps, eps)) for a in mix]
@@ -66,10 +75,10 @@ class AdversarialPerturbation(Regularizer):
         for _ in range(self.steps):
             points = [p.detach().requires_grad_() for p in points]
             reached.append(loss(points))
-            gradients = torch.autograd.grad(reached[-1], points)
+            slopes = gradients(reached[-1], points)
             points = [
                 project_onto_simplex(a + (p.detach() + 2 * eps / self.steps * g.sign() - a).clamp(-eps, eps))
-                for a, p, g in zip(mix, points, gradients, strict=True)
+                for a, p, g in zip(mix, points, slopes, strict=True)
             ]
         with torch.no_grad():
             worse = loss(points) < reached[0]  # at mix: without a random start the first point

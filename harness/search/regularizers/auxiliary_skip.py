@@ -33,6 +33,7 @@ class AuxiliarySkip(Regularizer):
     recipes: ClassVar = {"": SearchRecipe("Meituan-AutoML/DARTS-, its epochs alone", epochs=50)}
     methods: ClassVar = {"darts-minus": NamedUse()}
     status = "conforms"
+    stacks = True
     neutral: ClassVar[dict[str, Any]] = {"start": 0}
     later = ("decay", "length", "source")
     start: float = Field(1.0, ge=0)

@@ -31,7 +31,7 @@ class Regularizer(Plugin):
     code differs. replays: whether a step with it may be captured and replayed (see there, too). omits: whether steps
     come to leave operations out, which then have no gradient; whole: whether it needs that of every operation.
     without_alpha: whether it searches without alpha, at mixing weights of its own. asks: what the networks of a space
-    must have (see `Space.has`).
+    must have (see `Space.has`). stacks: as a searcher's.
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -43,6 +43,7 @@ class Regularizer(Plugin):
     whole: ClassVar[bool] = False
     without_alpha: ClassVar[bool] = False
     asks: ClassVar[tuple[str, ...]] = ()
+    stacks: ClassVar[bool] = False
 
     @property
     def holds_alpha(self) -> bool:

@@ -34,6 +34,7 @@ class BetaDecay(Regularizer):
     }
     methods: ClassVar = {"beta-darts": NamedUse(official={"length": 100})}
     status = "conforms"
+    stacks = True
     needs = (SOFTMAX,)
     neutral: ClassVar[dict[str, Any]] = {"strength": 0}
     strength: float = Field(50.0, ge=0)

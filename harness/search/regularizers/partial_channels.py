@@ -44,6 +44,7 @@ class PartialChannels(Regularizer):
     methods: ClassVar = {"pc-darts": NamedUse()}
     neutral: ClassVar[dict[str, Any]] = {"k": 1}
     status = "conforms"
+    stacks = True
     k: int = Field(4, ge=1)
     """1/k of the channels are mixed."""
 

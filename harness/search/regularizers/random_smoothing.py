@@ -48,6 +48,7 @@ class RandomSmoothing(Regularizer):
     needs = (SIMPLEX,)
     neutral: ClassVar[dict[str, Any]] = {"epsilon": 0, "epsilon_start": 0}
     status = "conforms"
+    stacks = True
     epsilon: float = Field(0.3, ge=0, le=1)
     """Mixing-weight units, in [0, 1]; the radius is constant within an epoch."""
     epsilon_start: float = Field(0.03, ge=0, le=1)

@@ -38,6 +38,8 @@ class SupernetSearcher(Plugin):
     and replayed (`cuda_graph.py`): not where the host looks at what the device computed, nor where
     weights move to another place in memory. role: whether it can be
     combined with another one (see `compose_searchers`). asks: what the networks of a space must have (see `Space.has`).
+    stacks: whether its steps can be taken beside those of other searches (`search/together.py`): what differentiates a
+    loss of the network in a step does so by `Supernet.gradients`.
     """
 
     recipes: ClassVar[Recipes] = {}
@@ -46,6 +48,11 @@ class SupernetSearcher(Plugin):
     replays: ClassVar[bool] = True
     role: ClassVar[Literal["relaxation", "estimator", "whole"]] = "whole"
     asks: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def stacks(self) -> bool:
+        """See the class."""
+        return False
 
     def passes(self) -> tuple[int, int]:
         """Forward and backward passes of an architecture step."""
@@ -131,7 +138,7 @@ class SoftmaxSearcher(SupernetSearcher):
         loss = self.validation_loss(step)
         if not loss.requires_grad:  # every choice is decided
             return [torch.zeros_like(w) for w in wanted]
-        return list(torch.autograd.grad(loss, list(wanted), materialize_grads=True))
+        return list(step.net.gradients(loss, list(wanted), materialize_grads=True))
 
     def validation_loss(self, step: ArchitectureStep) -> Tensor:
         """L_valid + penalties at a sample of the mixing weights."""

@@ -59,6 +59,10 @@ class DARTS(SoftmaxSearcher):
     distance: float = Field(FINITE_DIFFERENCE, gt=0)
     """R times |v|, of the central differences."""
 
+    @property
+    def stacks(self) -> bool:
+        return type(self) is DARTS and self.order == 1  # what it is composed with may differentiate by itself
+
     def passes(self) -> tuple[int, int]:
         return (1, 1) if self.order == 1 else (4, 4)
 

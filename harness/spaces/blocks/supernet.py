@@ -210,6 +210,11 @@ class Supernet(nn.Module, ABC):
 
         return logits
 
+    def gradients(self, loss: Tensor, wanted: Sequence[Tensor], **options: Any) -> Sequence[Tensor]:
+        """The gradients of a loss of its logits, options as for `torch.autograd.grad`. What differentiates a loss in a
+        step asks for them here, so that passes can be shared (see `Networks.together`)."""
+        return torch.autograd.grad(loss, list(wanted), **options)
+
     @contextmanager
     def steady(self) -> Iterator[None]:
         """While the block runs, batch norms in train mode leave their running statistics alone, and a network that has

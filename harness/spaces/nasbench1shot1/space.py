@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, suggest_names
 from harness.core.text import brief
-from harness.spaces.base import STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
+from harness.spaces.base import SIDE_BY_SIDE, STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
 from harness.spaces.dialects import parse_index, parse_literal, unwrap_text
 from harness.spaces.nasbench1shot1.nasbench101 import (
     Parents,
@@ -61,7 +61,7 @@ class NASBench1Shot1(Enumerable):
     parameter_free = ("maxpool3x3",)
     short: ClassVar = {"conv3x3-bn-relu": "conv 3x3", "conv1x1-bn-relu": "conv 1x1", "maxpool3x3": "max 3x3"}
     default_cells = 9
-    has = (*Space.has, STACKS)
+    has = (*Space.has, STACKS, SIDE_BY_SIDE)
     presets: ClassVar = {
         "official": NASBench1Shot1Preset(
             bn_momentum=0.997, pool_padding=1, finite_difference_moves_bn=True, unevaluated_weights_move=True
@@ -101,12 +101,13 @@ class NASBench1Shot1(Enumerable):
         from harness.spaces.nasbench1shot1.fast import FastNASBench1Shot1Supernet
         from harness.spaces.nasbench1shot1.stack import NASBench101Stack
         from harness.spaces.nasbench1shot1.supernet import NASBench1Shot1Supernet
+        from harness.spaces.nasbench1shot1.together import NASBench1Shot1SideBySide
 
         nodes = self.choice_nodes()
         readable, fast = (
             partial(kind, choice_nodes=nodes) for kind in (NASBench1Shot1Supernet, FastNASBench1Shot1Supernet)
         )
-        return Networks(readable, fast, NASBench101Stack)
+        return Networks(readable, fast, NASBench101Stack, together=NASBench1Shot1SideBySide)
 
     def derive(self, alphas: Rows) -> Architecture:
         operations, *rows = self.check_shapes(alphas)

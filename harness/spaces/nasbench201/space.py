@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.spaces.base import FIXED, STACKS, Architecture, Choices, Enumerable, Networks, Preset, Rows, Space
+from harness.spaces.base import (
+    FIXED,
+    SIDE_BY_SIDE,
+    STACKS,
+    Architecture,
+    Choices,
+    Enumerable,
+    Networks,
+    Preset,
+    Rows,
+    Space,
+)
 from harness.spaces.dialects import parse_index, unwrap_text
 from harness.spaces.nasbench201.cell import (
     EDGES,
@@ -61,7 +72,7 @@ class NASBench201(Enumerable):
         ),
     )
     recorded_cells = "N"
-    has = (*Space.has, STACKS)
+    has = (*Space.has, STACKS, SIDE_BY_SIDE)
     default_cells = 5
     presets: ClassVar = {
         "official": Preset(clip_counts_alpha=True, finite_difference_moves_bn=True, unevaluated_weights_move=True),
@@ -75,8 +86,9 @@ class NASBench201(Enumerable):
         from harness.spaces.nasbench201.fast import FastNASBench201Supernet
         from harness.spaces.nasbench201.stack import NASBench201Stack
         from harness.spaces.nasbench201.supernet import NASBench201Supernet
+        from harness.spaces.nasbench201.together import NASBench201SideBySide
 
-        return Networks(NASBench201Supernet, FastNASBench201Supernet, NASBench201Stack)
+        return Networks(NASBench201Supernet, FastNASBench201Supernet, NASBench201Stack, together=NASBench201SideBySide)
 
     def derive(self, alphas: Rows) -> Architecture:
         (alpha,) = self.check_shapes(alphas)

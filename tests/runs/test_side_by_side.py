@@ -1,0 +1,150 @@
+"""Runs of a study whose seeds are trained side by side: whole runs, whatever is beside them."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.runs.execute import plan, run_all
+from harness.runs.run import start
+from harness.runs.study import Study, load_study
+from harness.runs.units import units
+from tests.conftest import ROOT
+
+SIDE_BY_SIDE = ["together=4", 'methods=["darts", "sdarts-adv", "gdas", "random-search"]']
+
+
+def study_of(path: Path, *changes: str, seeds: str = "0..3") -> Study:
+    return load_study(path, [*SIDE_BY_SIDE, *changes], seeds)
+
+
+def rows_of(out: Path) -> dict[str, bytes]:
+    return {
+        f"{p.parent.name}/{p.name}": p.read_bytes() for n in ("epochs", "lookups") for p in out.rglob(f"{n}.parquet")
+    }
+
+
+def test_rows_do_not_depend_on_the_units(small_study: Path, tmp_path: Path) -> None:
+    found = []
+    for together, jobs in ((4, 1), (3, 1), (4, 2)):
+        out = tmp_path / f"{together}-{jobs}"
+        outcomes = list(run_all(plan(study_of(small_study, f"together={together}"), out), "cpu", jobs))
+        assert [o.error for o in outcomes] == [None] * 16
+        found.append(rows_of(out))
+    assert len(found[0]) == 32
+    assert found[0] == found[1] == found[2]
+
+
+def test_identity(small_study: Path) -> None:
+    """Who is trained side by side has another id, whatever the size of the group; nobody else."""
+
+    def ids(study: Study) -> dict[tuple[str, int], str]:
+        return {(run.method_name, run.seed): run.id for run in study.runs}
+
+    alone = ids(load_study(small_study, SIDE_BY_SIDE[1:], "0..3"))
+    four, two = (ids(study_of(small_study, f"together={size}")) for size in (4, 2))
+    assert four == two
+    assert {name for (name, seed), found in four.items() if found != alone[name, seed]} == {"darts", "sdarts-adv"}
+    for change in ("training.precision=bf16", "training.weight_steps=2", "supernet.implementation=readable"):
+        assert not any(run.stacked for run in study_of(small_study, change).runs), change
+    with pytest.raises(HarnessError, match="together"):
+        study_of(small_study, "together=1")
+
+
+def test_units(small_study: Path, tmp_path: Path) -> None:
+    def sizes(places: int, together: int = 4, seeds: str = "0..5") -> list[tuple[str, int]]:
+        study = study_of(small_study, f"together={together}", 'methods=["darts", "gdas"]', seeds=seeds)
+        return [(unit[0].run.method_name, len(unit)) for unit in units(plan(study, tmp_path), places)]
+
+    single = [("gdas", 1)] * 6
+    assert sorted(sizes(1)) == [("darts", 2), ("darts", 4), *single]
+    assert sorted(sizes(1, together=6)) == [("darts", 6), *single]
+    many = [n for name, n in sizes(9, together=6) if name == "darts"]  # so that each place has something to do
+    assert sum(many) == 6 and len(many) == 3
+    assert max(n for _, n in sizes(50)) == 1
+
+
+def test_killed_and_resumed(small_study: Path, tmp_path: Path) -> None:
+    """SIGKILL at random moments: each run goes on from its own last epoch, and ends with the bytes of one never
+    interrupted, alone or not."""
+    changes = ["together=3", 'methods=["sdarts-adv"]', "epochs=40"]
+    study = load_study(small_study, changes, "0..2")
+    straight = tmp_path / "straight"
+    assert [o.error for o in run_all([plan(study, straight)[1]], "cpu", 1)] == [None]
+    assert [o.error for o in run_all(plan(study, straight), "cpu", 1)] == [None] * 2
+    killed = plan(study, tmp_path / "killed")
+    command = [sys.executable, "-m", "harness", "run", str(small_study), "--out", str(tmp_path / "killed")]
+    command += ["--jobs", "1", "--seeds", "0..2", *(word for change in changes for word in ("--set", change))]
+    rng = random.Random(7)
+    for _ in range(3):
+        before = [p.recorded for p in killed]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while killed[2].recorded <= before[2] and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(rng.random() * 0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert killed[2].recorded > before[2] and not any(p.finished for p in killed)
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    assert all(p.finished for p in killed)
+    assert rows_of(tmp_path / "killed") == rows_of(straight)
+
+
+def test_interrupted_it_keeps_every_epoch(small_study: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "run", str(small_study), "--out", str(tmp_path), "--jobs", "1"]
+    command += ["--set", "together=2", "--set", 'methods=["darts"]', "--set", "epochs=3000"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(tmp_path.rglob("checkpoint.pt"))) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "every finished epoch is kept" in said and "Traceback" not in said
+    assert not list((tmp_path / "small" / ".leases").iterdir()), "nobody holds a run any more"
+    assert all(
+        p.recorded for p in plan(load_study(small_study, ["together=2", 'methods=["darts"]', "epochs=3000"]), tmp_path)
+    )
+
+
+def test_what_another_process_holds_is_left_out(small_study: Path, tmp_path: Path) -> None:
+    planned = plan(study_of(small_study, 'methods=["darts"]'), tmp_path)
+    with planned[1].folder.lease().held():
+        outcomes = {o.planned.run.seed: o for o in run_all(planned, "cpu", 1, wait=False)}
+    assert [outcomes[seed].elsewhere for seed in range(4)] == [False, True, False, False]
+    assert [p.finished for p in planned] == [True, False, True, True]
+
+
+def test_a_failed_run_stops_no_other(small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan(study_of(small_study, 'methods=["darts"]'), tmp_path)
+
+    def begin(run, device):  # type: ignore[no-untyped-def]
+        if run.seed == 2:
+            raise RuntimeError("no such luck")
+        return start(run, device)
+
+    monkeypatch.setattr("harness.runs.run.start", begin)
+    errors = {o.planned.run.seed: o.error for o in run_all(planned, "cpu", 1)}
+    assert [seed for seed, error in errors.items() if error] == [2] and "no such luck" in str(errors[2])
+    assert planned[2].folder.error_file.exists()
+
+
+def test_seconds_are_a_runs_own(small_study: Path, tmp_path: Path) -> None:
+    """What is computed for several is shared out, so that the seconds of runs add up to those that passed."""
+    planned = plan(study_of(small_study, 'methods=["sdarts-adv"]', "epochs=10"), tmp_path)
+    began = time.perf_counter(), time.process_time()
+    assert not any(o.error for o in run_all(planned, "cpu", 1))
+    passed = time.perf_counter() - began[0], time.process_time() - began[1]
+    last = [pd.read_parquet(p.folder.final / "timing.parquet").iloc[-1] for p in planned]
+    for name, seconds in zip(("wall_s", "cpu_s"), passed, strict=True):
+        assert 0.3 * seconds < sum(row[name] for row in last) <= seconds
+    assert max(row["wall_s"] for row in last) < 3 * min(row["wall_s"] for row in last)
