@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import Asked, out, runs_asked
+from harness.cli.reading import Asked, load_asked_runs, out
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def parse_column_names(renamed: tuple[str, ...], importer: Any) -> dict[str, str
 
 
 @click.command(cls=Formats)
-@runs_asked
+@load_asked_runs
 @click.option("--format", "form", required=True, help="One of the formats below.")
 @click.option("--to", help="File, folder or address  [default: the format's own, in this folder]")
 @click.option("--follow", is_flag=True, help="Send each epoch when it is finished, until all runs of the study are.")

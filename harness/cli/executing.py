@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.runs.executors.base import Executor
 
 
-def device_named(context: click.Context, option: click.Parameter, value: str) -> str:
+def check_device(context: click.Context, option: click.Parameter, value: str) -> str:
     """A device that --device may name; whether it is there is found out where it is used."""
     if not re.fullmatch(r"[a-z]+(:(all|[0-9.,]{1,200}))?", value):
         raise HarnessError(f"unknown device {brief(value)}: choose auto, cpu, cuda:N, cuda:0..3 or cuda:all")

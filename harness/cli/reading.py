@@ -53,7 +53,7 @@ class Asked:
         return load_study(self.source, list(self.settings), self.seeds)
 
 
-def runs_asked(command: Callable[..., None]) -> Callable[..., None]:
+def load_asked_runs(command: Callable[..., None]) -> Callable[..., None]:
     """STUDY, --seeds, --set and --out, as one `asked`."""
 
     @click.argument("source", metavar="STUDY|FOLDER", type=click.Path(path_type=Path))
@@ -70,7 +70,7 @@ def runs_asked(command: Callable[..., None]) -> Callable[..., None]:
 def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
     """The same, as `found`: the finished runs of a study file, or of a folder of results."""
 
-    @runs_asked
+    @load_asked_runs
     @functools.wraps(command)
     def wrapped(asked: Asked, **rest: Any) -> None:
         command(found=asked.finished(), **rest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import Choice, add_executor_options, device_named
+from harness.cli.executing import Choice, add_executor_options, check_device
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
@@ -117,10 +117,10 @@ def tell_together(study: Study, planned: Sequence[Planned], places: int) -> None
     """Say which runs are trained side by side, and which of the methods cannot be."""
     if study.file.together is None:
         return
-    from harness.runs.units import units
+    from harness.runs.units import group_units
 
     groups = Counter(
-        (unit[0].run.method_name, len(unit)) for unit in units(planned, places) if unit and unit[0].run.stacked
+        (unit[0].run.method_name, len(unit)) for unit in group_units(planned, places) if unit and unit[0].run.stacked
     )
     told = [f"{method} {' + '.join([str(size)] * count)}" for (method, size), count in groups.items()]
     alone = list(dict.fromkeys(run.method_name for run in study.runs if not run.stacked))
@@ -152,7 +152,7 @@ def tell_probes(study: Study) -> None:
     "--device",
     default="auto",
     show_default=True,
-    callback=device_named,
+    callback=check_device,
     help="Where --price measures: auto, cpu or cuda:N.",
 )
 @click.option(
@@ -225,7 +225,7 @@ def plan(
     "--device",
     default="auto",
     show_default=True,
-    callback=device_named,
+    callback=check_device,
     help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.",
 )
 @click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")

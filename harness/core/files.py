@@ -78,7 +78,7 @@ def join_inside(folder: Path, *names: str) -> Path:
     return folder.joinpath(*names)
 
 
-def resolved(path: Path) -> Path:
+def resolve_path(path: Path) -> Path:
     """The path without links. Where these go round in a circle it stays as it is, and using it is an error of the file
     system, which `Path.resolve` is not before Python 3.13."""
     return Path(os.path.realpath(path))
@@ -153,7 +153,7 @@ def write_whole_folder(folder: Path) -> Iterator[Path]:
     lies there, so that what others put there stays. Where the block fails nothing of it is left, and what lay there is
     as it was."""
     with explain_disk_errors(folder):
-        folder = resolved(folder)
+        folder = resolve_path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = folder.with_name(f".writing-{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -264,7 +264,7 @@ def digest_once(path: Path, algorithm: str) -> str:
         raise HarnessError(f"{path} is no file: name one")
     if state.st_size < LARGE:
         return digest(path, algorithm)
-    told = {"path": str(resolved(path)), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
+    told = {"path": str(resolve_path(path)), "size": state.st_size, "changed_ns": state.st_mtime_ns, "of": algorithm}
     kept = cache_folder() / "hashes" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
     with suppress(OSError, ValueError):
         content = parse_json(kept.read_text())

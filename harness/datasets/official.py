@@ -200,7 +200,7 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
             continue
         partial = folder / f".{name}.part"
         try:
-            with partial.open("wb") as target, sound(path):
+            with partial.open("wb") as target, explain_damage(path):
                 shutil.copyfileobj(stream, target)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -218,7 +218,7 @@ def _get(archive: Archive, folder: Path, say: Say) -> None:
 
 def iterate_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """The files of a tar or zip archive, by their names without folders: nothing is written where an archive says."""
-    with sound(path, OSError):
+    with explain_damage(path, OSError):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as packed:
                 for entry in packed.infolist():
@@ -233,7 +233,7 @@ def iterate_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 @contextmanager
-def sound(path: Path, *more: type[Exception]) -> Iterator[None]:
+def explain_damage(path: Path, *more: type[Exception]) -> Iterator[None]:
     """Say of an archive that it is damaged, where reading it finds that; its members are read after they are found."""
     wrong: tuple[type[Exception], ...] = (*more, *DAMAGED)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.results.exporters.base import Tracker, parts_of
+from harness.results.exporters.base import Tracker, iterate_parts
 from harness.results.frames import Results
 from harness.runs.execute import POLL_SECONDS, Planned, locate_study_folder, plan
 from harness.runs.store import Rows, look
@@ -39,8 +39,8 @@ def follow(study: Study, out: Path, tracker: Tracker, to: str | None, say: Calla
                     epochs = send_all(Results.of_runs([p], study.table, design=study.design), tracker, whole=True)
                     left.remove(p)
                     say(f"[{total - len(left)}/{total}] {p.run.method_name} seed {p.run.number}: {epochs} epochs sent")
-                elif name in seen.running and recorded(p) > sent.get(name, 0) and (rows := p.folder.rows_so_far()):
-                    sent[name] = send_all(results_so_far(p, study, rows), tracker, whole=False)
+                elif name in seen.running and read_recorded(p) > sent.get(name, 0) and (rows := p.folder.rows_so_far()):
+                    sent[name] = send_all(read_results_so_far(p, study, rows), tracker, whole=False)
                 while tracker.replaced:
                     say(f"{tracker.replaced.pop()} had been sent with other rows, and is sent anew")
             if left:
@@ -50,17 +50,17 @@ def follow(study: Study, out: Path, tracker: Tracker, to: str | None, say: Calla
     return place
 
 
-def recorded(planned: Planned) -> int:
+def read_recorded(planned: Planned) -> int:
     """Epochs in the checkpoint of a run."""
     return int((planned.folder.progress() or {}).get("recorded", 0))
 
 
 def send_all(results: Results, tracker: Tracker, *, whole: bool) -> int:
     """Send the one run of these results; the epochs that are there then."""
-    return sum(tracker.send(part) for part in parts_of(results, whole))
+    return sum(tracker.send(part) for part in iterate_parts(results, whole))
 
 
-def results_so_far(planned: Planned, study: Study, rows: Rows) -> Results:
+def read_results_so_far(planned: Planned, study: Study, rows: Rows) -> Results:
     """The rows of a run that is not finished, as those of one that is."""
     import pandas as pd
 

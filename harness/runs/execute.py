@@ -12,7 +12,7 @@ from typing import Any
 from harness.runs.executors.base import EXECUTORS, Executor
 from harness.runs.store import RunFolder, Seen, look
 from harness.runs.study import Run, Study
-from harness.runs.units import units
+from harness.runs.units import group_units
 from harness.runs.work import Task
 
 DEFAULT_EXECUTOR = "local"
@@ -134,7 +134,7 @@ def run_all(
         again: list[Planned] = []
         held: list[Planned] = []
         # a run that took its worker with it is not computed in this process, where one place alone would put it
-        chosen = units(left, len(places))
+        chosen = group_units(left, len(places))
         for p, ended in executor.run(chosen, places[: max(len(chosen), 2 if lost.total() else 1)]):
             who = f"{p.run.method_name} seed {p.run.number}"
             lost[p.run.folder_name] += ended.state == "lost"

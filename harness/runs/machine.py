@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from harness.core.version import __version__
-from harness.search.together import instant
+from harness.search.together import read_clocks
 
 
 class RunClock:
@@ -24,7 +24,7 @@ class RunClock:
     probe_s and lookup_s, which are in them, are what is no part of a search. now: wall and CPU seconds since some
     moment, those of the process if not said."""
 
-    def __init__(self, rows: list[dict[str, Any]], now: Callable[[], tuple[float, float]] = instant) -> None:
+    def __init__(self, rows: list[dict[str, Any]], now: Callable[[], tuple[float, float]] = read_clocks) -> None:
         last = rows[-1] if rows else {}
         self.wall, self.cpu = last.get("wall_s", 0.0), last.get("cpu_s", 0.0)
         # a checkpoint of an older version does not know them: they stay unknown

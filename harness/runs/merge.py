@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import explain_disk_errors, resolved, sync_folder
+from harness.core.files import explain_disk_errors, resolve_path, sync_folder
 from harness.runs.lease import Lease
 from harness.runs.preregistration import FILE, join, keep, read_kept
 from harness.runs.schema import ROWS
@@ -42,7 +42,7 @@ def merge(folders: Sequence[Path], to: Path) -> list[MergeSource]:
     Raises:
         HarnessError: a folder has no runs, one is damaged, or two contradict each other; nothing is written then.
     """
-    paths = [resolved(p) for p in (*folders, to)]
+    paths = [resolve_path(p) for p in (*folders, to)]
     if len(set(paths)) < len(paths):
         raise HarnessError("a folder is named twice: name each of those to merge once, and another one as --to")
     sources = [read_source(folder) for folder in folders]

@@ -83,7 +83,7 @@ def measure_prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Pric
         if run.method_name in found:
             continue
         path = cache_folder() / "prices" / f"{identify_price(run, device)}.json"
-        if (known := kept(path)) is not None:
+        if (known := read_kept_price(path)) is not None:
             found[run.method_name] = known
             continue
         say(f"measuring {run.method_name}")
@@ -94,7 +94,7 @@ def measure_prices(runs: Iterable[Run], device: str, say: Say) -> dict[str, Pric
     return found
 
 
-def kept(path: Path) -> Price | None:
+def read_kept_price(path: Path) -> Price | None:
     """A price that was measured before; None where none is there, or it was damaged."""
     try:
         return Price(**parse_json(path.read_bytes()))

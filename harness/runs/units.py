@@ -10,7 +10,7 @@ from harness.runs.work import Task
 T = TypeVar("T", bound=Task)
 
 
-def units(tasks: Sequence[T], places: int) -> list[list[T]]:
+def group_units(tasks: Sequence[T], places: int) -> list[list[T]]:
     """The runs in units, in their order: of each method that can, as many seeds as the study says, fewer where a place
     would have nothing to do; of the others one. Rows are the same whatever the units are.
 

@@ -40,17 +40,17 @@ def execute_task(tasks: Sequence[Task], device: str) -> list[Ended]:
     """Execute the runs of a unit (see `units`): side by side, where they are of that kind. device: as --device says it;
     `auto` is resolved here, on the machine that computes."""
     if not tasks[0].run.stacked:
-        return [attempt(task, device) for task in tasks]
+        return [attempt_task(task, device) for task in tasks]
     from harness.core.arithmetic import resolve_device, use_precision, use_threads
     from harness.search.together import Group
 
     group = Group(tasks[0].run.space.networks().together, len(tasks))
     # what a run sets for itself it puts back as it ends, and others go on
     with use_threads(tasks[0].run.threads), use_precision("fp32", torch.device(resolve_device(device))):
-        return group.run([partial(attempt, task, device) for task in tasks])
+        return group.run([partial(attempt_task, task, device) for task in tasks])
 
 
-def attempt(task: Task, device: str, seat: Seat | None = None) -> Ended:
+def attempt_task(task: Task, device: str, seat: Seat | None = None) -> Ended:
     """Execute one run on as many threads as it says, one as a rule, so that its bits do not depend on how many run at a
     time. seat: its own, where it is computed beside others. What fails leaves its traceback in the run's folder."""
     from harness.core.arithmetic import check_precision, resolve_device, use_precision, use_threads

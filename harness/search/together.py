@@ -106,7 +106,7 @@ class Group:
         first = min((seat.asked for seat in self.left), key=lambda request: request.stage)
         same = [s for s in self.left if s.asked.stage == first.stage and s.asked.key == first.key]
         requests = [seat.asked for seat in same]
-        began = instant()
+        began = read_clocks()
         try:
             for request, value in zip(requests, first.answer(requests), strict=True):
                 request.value = value
@@ -187,7 +187,7 @@ class Seat:
     def begin_turn(self) -> None:
         """Wait for its turn."""
         self.turn.acquire()
-        self.began = instant()
+        self.began = read_clocks()
 
     def end_turn(self) -> None:
         assert self.began is not None
@@ -196,13 +196,13 @@ class Seat:
 
     def spend(self, began: tuple[float, float], shared_by: int = 1) -> None:
         """Count what it took since then, as one of so many."""
-        wall, cpu = ((now - then) / shared_by for now, then in zip(instant(), began, strict=True))
+        wall, cpu = ((now - then) / shared_by for now, then in zip(read_clocks(), began, strict=True))
         self.spent = self.spent[0] + wall, self.spent[1] + cpu
 
     def now(self) -> tuple[float, float]:
         """Wall and CPU seconds that its run took so far: its turns, and its share of what is computed for several."""
         assert self.began is not None
-        wall, cpu = (now - then for now, then in zip(instant(), self.began, strict=True))
+        wall, cpu = (now - then for now, then in zip(read_clocks(), self.began, strict=True))
         return self.spent[0] + wall, self.spent[1] + cpu
 
     # -- what is asked for -----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ class Seat:
         if not self.group.together.freezes(self.search.net, x):
             return own(x)
         place, logits = self.ask(("frozen", x.shape, x.dtype), self._freeze, (self, x))
-        answer = partial(at_mixes, logits)
+        answer = partial(evaluate_at_mixes, logits)
         return lambda mix: self.ask(("frozen at", id(logits)), answer, (place, mix))
 
     def _freeze(self, requests: list[Request]) -> list[Any]:
@@ -249,12 +249,12 @@ class Seat:
         return [[next(found) for _ in own] for own in wanted]
 
 
-def instant() -> tuple[float, float]:
+def read_clocks() -> tuple[float, float]:
     """Wall and CPU seconds of the process."""
     return time.perf_counter(), time.process_time()
 
 
-def at_mixes(logits: Callable[[Mapping[int, Mix]], list[Tensor]], requests: list[Request]) -> list[Any]:
+def evaluate_at_mixes(logits: Callable[[Mapping[int, Mix]], list[Tensor]], requests: list[Request]) -> list[Any]:
     """The frozen networks of a group at the mixing weights of those that ask."""
     places, mixes = zip(*(r.given for r in requests), strict=True)
     with torch.set_grad_enabled(requests[0].key[-1]):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.results.exporters.base import EXPORTERS, tabulate_epochs
-from harness.results.exporters.tensorboard import folder_name, method_of, read_events
+from harness.results.exporters.tensorboard import make_folder_name, read_events, read_method
 from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs
 from harness.tables.catalog import open_table
@@ -154,16 +154,16 @@ def test_unknown_formats_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["a/b", "a-b", "a%2Fb", "..", ".", ".5", "a\\b", "50%", "雪" * 120])
 def test_every_method_has_a_folder_of_its_own(method: str, tmp_path: Path) -> None:
-    folder = tmp_path / folder_name(method) / "seed0"
+    folder = tmp_path / make_folder_name(method) / "seed0"
     assert folder.parent.parent == tmp_path
     assert folder.parent.name not in ("..", ".")
     folder.mkdir(parents=True)
     (folder / "harness-run.txt").touch()
-    assert method_of(folder) == method or len(method.encode()) > 255
+    assert read_method(folder) == method or len(method.encode()) > 255
     (folder / "harness-run.txt").unlink()
-    assert method_of(folder) == folder.parent.name  # as others call it
+    assert read_method(folder) == folder.parent.name  # as others call it
 
 
 def test_names_of_folders_are_all_different() -> None:
     methods = ["a/b", "a-b", "a%2Fb", "..", ".", "%2E.", "a\\b", "a%5Cb", "雪" * 120, "雪" * 119 + "b"]
-    assert len({folder_name(method) for method in methods}) == len(methods)
+    assert len({make_folder_name(method) for method in methods}) == len(methods)

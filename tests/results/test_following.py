@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import main
-from harness.results.exporters.base import EXPORTERS, Tracker, parts_of
-from harness.results.following import results_so_far, send_all
+from harness.results.exporters.base import EXPORTERS, Tracker, iterate_parts
+from harness.results.following import read_results_so_far, send_all
 from harness.results.frames import Results
 from harness.runs.execute import Planned, plan
 from harness.runs.run import execute
@@ -174,7 +174,7 @@ def prefixes(computed: tuple[Any, Planned]) -> Iterator[Results]:
     tables = {name: frame.to_dict("records") for name, frame in one.folder.tables().items()}
     for epoch in range(5):
         rows = {name: [row for row in table if row["epoch"] <= epoch] for name, table in tables.items()}
-        yield results_so_far(one, loaded, rows)
+        yield read_results_so_far(one, loaded, rows)
 
 
 def tracker_at(form: str, place: Path) -> Tracker:
@@ -187,7 +187,7 @@ def tracker_at(form: str, place: Path) -> Tracker:
 @pytest.mark.parametrize("form", READ)
 def test_other_rows_take_the_place_of_what_was_sent(form: str, computed: tuple[Any, Planned], tmp_path: Path) -> None:
     """A run of which three epochs were sent was begun anew, on a machine that gave another loss."""
-    parts = [next(iter(parts_of(results, whole=False))) for results in prefixes(computed)]
+    parts = [next(iter(iterate_parts(results, whole=False))) for results in prefixes(computed)]
     before = tracker_at(form, tmp_path / "live")
     other = parts[2].rows.assign(loss=parts[2].rows["loss"] + 1)
     before.send(type(parts[2])(**vars(parts[2]) | {"rows": other}))
@@ -197,7 +197,7 @@ def test_other_rows_take_the_place_of_what_was_sent(form: str, computed: tuple[A
     assert tracker.replaced == []
     assert tracker.send(parts[1]) == 2
     assert tracker.replaced == ["darts seed 0"]
-    (whole,) = parts_of(Results.of_runs([computed[1]], computed[0].table), whole=True)
+    (whole,) = iterate_parts(Results.of_runs([computed[1]], computed[0].table), whole=True)
     tracker.send(whole)
     tracker.close()
     plain = tracker_at(form, tmp_path / "plain")
@@ -209,7 +209,7 @@ def test_other_rows_take_the_place_of_what_was_sent(form: str, computed: tuple[A
 def test_an_epoch_of_which_half_was_sent_is_completed(computed: tuple[Any, Planned], tmp_path: Path) -> None:
     """MLflow takes numbers one by one; a follower that was killed between two of them leaves an epoch in part."""
     *_, last = prefixes(computed)
-    (part,) = parts_of(last, whole=False)
+    (part,) = iterate_parts(last, whole=False)
     before = tracker_at("mlflow", tmp_path / "live")
     board = before.begin(part)
     row = part.rows.to_dict("records")[0]
@@ -250,8 +250,8 @@ def test_the_rows_of_a_run_are_read_beside_it(computed: tuple[Any, Planned], tmp
     found = folder.rows_so_far()
     assert found is not None
     assert [row["alphas"] for row in found["epochs"]] == [row["alphas"] for row in tables["epochs"]]
-    (one,) = parts_of(results_so_far(computed[1], computed[0], found), whole=True)
-    (same,) = parts_of(Results.of_runs([computed[1]], computed[0].table), whole=True)
+    (one,) = iterate_parts(read_results_so_far(computed[1], computed[0], found), whole=True)
+    (same,) = iterate_parts(Results.of_runs([computed[1]], computed[0].table), whole=True)
     assert one.rows.equals(same.rows[one.rows.columns])
 
 

@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.runs.execute import plan, run_all
 from harness.runs.run import start
 from harness.runs.study import Study, load_study
-from harness.runs.units import units
+from harness.runs.units import group_units
 from tests.conftest import ROOT
 
 SIDE_BY_SIDE = ["together=4", 'methods=["darts", "sdarts-adv", "gdas", "random-search"]']
@@ -62,7 +62,7 @@ def test_identity(small_study: Path) -> None:
 def test_units(small_study: Path, tmp_path: Path) -> None:
     def sizes(places: int, together: int = 4, seeds: str = "0..5") -> list[tuple[str, int]]:
         study = study_of(small_study, f"together={together}", 'methods=["darts", "gdas"]', seeds=seeds)
-        return [(unit[0].run.method_name, len(unit)) for unit in units(plan(study, tmp_path), places)]
+        return [(unit[0].run.method_name, len(unit)) for unit in group_units(plan(study, tmp_path), places)]
 
     single = [("gdas", 1)] * 6
     assert sorted(sizes(1)) == [("darts", 2), ("darts", 4), *single]

@@ -82,7 +82,7 @@ class Tracker(Exporter):
     def write(self, results: Results, study: str, to: str | None) -> str:
         place = self.open(study, to)
         try:
-            for part in parts_of(results, whole=True):
+            for part in iterate_parts(results, whole=True):
                 self.send(part)
         finally:
             self.close()
@@ -96,9 +96,9 @@ class Tracker(Exporter):
             if self.holds(part):
                 return len(part.rows)
             board = self.boards[key] = self.begin(part)
-        rows = {int(row["epoch"]): row for row in map(named, part.rows.to_dict("records"))}
+        rows = {int(row["epoch"]): row for row in map(convert_keys_to_texts, part.rows.to_dict("records"))}
         numbers = {epoch: self.numbers(row) for epoch, row in rows.items()}
-        if differ(board.sent, numbers, part.whole):
+        if has_changed(board.sent, numbers, part.whole):
             self.replaced.append(f"{part.method} seed {part.seed}")
             self.drop(board, part)
             board = self.boards[key] = self.begin(part)
@@ -149,7 +149,7 @@ class Tracker(Exporter):
         """Remove what is there of a run, which other rows were computed for."""
 
 
-def differ(sent: dict[int, dict[str, float]], told: dict[int, dict[str, float]], whole: bool) -> bool:
+def has_changed(sent: dict[int, dict[str, float]], told: dict[int, dict[str, float]], whole: bool) -> bool:
     """Whether something was sent that a run does not say. A run that is computed anew may not be as far again."""
     beyond = bool(sent.keys() - told.keys()) and whole
     return beyond or any(
@@ -198,13 +198,13 @@ def iterate_runs(frame: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]
         yield str(method), int(str(seed)), run.sort_values("epoch")
 
 
-def parts_of(results: Results, whole: bool) -> Iterator[Part]:
+def iterate_parts(results: Results, whole: bool) -> Iterator[Part]:
     """Each run of the results, to be sent."""
     for method, seed, run in iterate_runs(tabulate_epochs(results)):
         yield Part(method, seed, results.ids.get((method, seed)) or hash_run(run), run, whole)
 
 
-def named(row: dict[Any, Any]) -> dict[str, Any]:
+def convert_keys_to_texts(row: dict[Any, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in row.items()}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import explain_disk_errors, resolved
+from harness.core.files import explain_disk_errors, resolve_path
 from harness.results.exporters.base import Board, Part, Tracker, hash_run, select_numbers
 
 MARK = "harness.run"
@@ -55,7 +55,7 @@ class MLflow(Tracker):
         with self.reached():
             if not begun:
                 tags = {ID: part.id, "method": part.method, "seed": str(part.seed)}
-                return Board(self.client.create_run(self.experiment, run_name=title(part), tags=tags).info.run_id)
+                return Board(self.client.create_run(self.experiment, run_name=make_title(part), tags=tags).info.run_id)
             number = begun[0].info.run_id
             sent: dict[int, dict[str, float]] = {}
             for name in begun[0].data.metrics:
@@ -111,10 +111,10 @@ class MLflow(Tracker):
             logging.disable(before)
 
 
-def title(part: Part) -> str:
+def make_title(part: Part) -> str:
     return f"{part.method} seed {part.seed}"
 
 
 def format_address(place: str) -> str:
     """A folder as an address; an address as it is."""
-    return place if "://" in place else resolved(Path(place)).as_uri()
+    return place if "://" in place else resolve_path(Path(place)).as_uri()

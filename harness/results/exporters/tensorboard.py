@@ -37,12 +37,12 @@ class TensorBoardExporter(Tracker):
     name = "tensorboard"
 
     def open(self, study: str, to: str | None) -> str:
-        needed()
+        require_package()
         self.root = Path(to) if to else join_inside(Path("tensorboard"), study)
         return str(self.root)
 
     def folder(self, part: Part) -> Path:
-        return join_inside(self.root, folder_name(part.method), f"seed{part.seed}")
+        return join_inside(self.root, make_folder_name(part.method), f"seed{part.seed}")
 
     def holds(self, part: Part) -> bool:
         mark = self.folder(part) / MARK
@@ -70,7 +70,7 @@ class TensorBoardExporter(Tracker):
 
                 board.handle.writer = EventFileWriter(str(board.handle.path))
             for row, numbers in rows:
-                board.handle.writer.add_event(event_of(row, numbers))
+                board.handle.writer.add_event(make_event(row, numbers))
             board.handle.writer.flush()
 
     def finish(self, board: Board, part: Part) -> None:
@@ -94,9 +94,9 @@ class TensorBoardExporter(Tracker):
         super().close()
 
 
-def folder_name(method: str) -> str:
+def make_folder_name(method: str) -> str:
     """What the folder of a method is called: by its name, of which a path's letters are told as %2F, so that two
-    methods have two folders. `method_of` gives the name again."""
+    methods have two folders. `read_method` gives the name again."""
     name = method.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     name = f"%2E{name[1:]}" if name.startswith(".") else name
     if len(name.encode()) <= NAME_BYTES:
@@ -104,21 +104,21 @@ def folder_name(method: str) -> str:
     return f"{name.encode()[:200].decode(errors='ignore')}%{hash_bytes(method.encode())[:12]}"
 
 
-def method_of(folder: Path) -> str:
+def read_method(folder: Path) -> str:
     """The method of a folder METHOD/seed<N>, which is called as it says where others wrote it."""
     name = folder.parent.name
     ours = (folder / MARK).is_file() or (folder / BEGUN).is_file()
     return unquote(name) if ours else name
 
 
-def needed() -> None:
+def require_package() -> None:
     try:
         import tensorboard  # noqa: F401
     except ImportError:
         raise HarnessError("writing event files needs the package tensorboard: pip install tensorboard") from None
 
 
-def event_of(row: dict[str, Any], numbers: dict[str, float]) -> Any:
+def make_event(row: dict[str, Any], numbers: dict[str, float]) -> Any:
     """All of an epoch as one event: scalars, and the architecture as text; the step is the epoch, the time the seconds
     of the search."""
     from tensorboard.compat.proto.event_pb2 import Event

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.files import join_inside, resolved, write_atomically, write_whole_folder
+from harness.core.files import join_inside, resolve_path, write_atomically, write_whole_folder
 from harness.core.registry import Registry
 from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.results.importers.gathered import Gathered
@@ -156,7 +156,7 @@ def import_logs(
     """
     if not source.exists():
         raise HarnessError(f"there is nothing at {source}: check the path")
-    name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else resolved(source).name
+    name = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else resolve_path(source).name
     folder = join_inside(to, name)
     if folder.is_dir() and any(folder.iterdir()) and not replace_older:
         raise HarnessError(

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.files import resolved
+from harness.core.files import resolve_path
 from harness.core.text import is_whole
 from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.results.importers.pieces import join_pieces
@@ -74,7 +74,7 @@ def find_runs(source: Path) -> list[Path]:
 
 def parse_owner(run: Path) -> tuple[str, int]:
     """Experiment and seed from the folders .../<experiment>/<space>/<dataset>/<seed>/supernet/<time>."""
-    parts = resolved(run).parts
+    parts = resolve_path(run).parts
     kinds = [i for i, part in enumerate(parts) if part in ("supernet", "arch_selection")]
     if not kinds or kinds[-1] < 4 or not is_whole(parts[kinds[-1] - 1]):
         raise HarnessError(

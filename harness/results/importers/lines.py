@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.files import resolved
+from harness.core.files import resolve_path
 from harness.core.stamps import StampClock, match_stamp, strip_stamp
 from harness.core.text import is_whole
 
@@ -147,7 +147,7 @@ def find_seed(path: Path, told: Mapping[str, str]) -> int | None:
     for key in ("seed", "search_seed", *sorted(seeds)):
         if key in seeds:
             return int(seeds[key])
-    stem, folders = strip_suffixes(path), [parent.name for parent in resolved(path).parents][:2]
+    stem, folders = strip_suffixes(path), [parent.name for parent in resolve_path(path).parents][:2]
     for name in (stem, *folders):
         if found := SEED_NAME.search(name):
             return int(found[1])
@@ -166,7 +166,7 @@ def find_method(path: Path, told: Mapping[str, str]) -> str:
     stem = SEED_NAME.sub("", strip_suffixes(path)).strip("-_. ")
     if stem and not ORDINARY.fullmatch(stem) and not NUMBERED.fullmatch(stem):
         return stem
-    for parent in resolved(path).parents:
+    for parent in resolve_path(path).parents:
         name = SEED_NAME.sub("", parent.name).strip("-_. ")
         if name and not NUMBERED.fullmatch(name):
             return name

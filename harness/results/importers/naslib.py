@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import resolved
+from harness.core.files import resolve_path
 from harness.core.notation import parse_json
 from harness.core.text import is_whole
 from harness.results.importers.base import NAN, Epoch, Importer, Log
@@ -196,7 +196,7 @@ def parse_owner(path: Path, told: dict[str, Any]) -> tuple[str, int | None]:
     named = FILE.fullmatch(path.name)
     if named and named[1]:
         return path.parent.name.removesuffix("Optimizer"), int(named[1])
-    folders = [p.name for p in resolved(path).parents if p.name not in ("search", "eval")]
+    folders = [p.name for p in resolve_path(path).parents if p.name not in ("search", "eval")]
     seed = told.get("seed", told.get("search", {}).get("seed") if isinstance(told.get("search"), dict) else None)
     if not isinstance(seed, int):
         seed = int(folders[0]) if folders and is_whole(folders[0]) else None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import resolved
-from harness.results.exporters.tensorboard import method_of
+from harness.core.files import resolve_path
+from harness.results.exporters.tensorboard import read_method
 from harness.results.importers.base import NAN, Epoch, Importer, Log
 from harness.spaces.base import Space
 
@@ -105,8 +105,8 @@ def read_scalar(events: Any, tags: tuple[str, ...]) -> dict[int, float]:
 
 def parse_owner(folder: Path, source: Path) -> tuple[str, int]:
     """Method and seed from the folders METHOD/seed<N>."""
-    place = resolved(folder)
+    place = resolve_path(folder)
     found = SEED.fullmatch(place.name)
     if not found:
         raise HarnessError(f"{folder} does not end in METHOD/seed<N>: whose run it is, and its seed, are unknown")
-    return method_of(place), int(found[1] or found[2])
+    return read_method(place), int(found[1] or found[2])

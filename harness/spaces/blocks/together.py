@@ -55,7 +55,7 @@ class Member:
         self.parameters: list[nn.Parameter] = list(net.parameters())
         self.norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
         self.widths = [norm.num_features for norm in self.norms]
-        self.counts = torch.stack([tracked(norm) for norm in self.norms])
+        self.counts = torch.stack([get_batch_count(norm) for norm in self.norms])
         self.means, self.variances = (
             torch.cat(list(s)) for s in zip(*map(get_running_statistics, self.norms), strict=True)
         )
@@ -74,7 +74,7 @@ class Member:
             kept.mul_(1 - self.momenta).addcmul_(fresh, self.momenta)
 
 
-def tracked(norm: nn.BatchNorm2d) -> Tensor:
+def get_batch_count(norm: nn.BatchNorm2d) -> Tensor:
     """The number of batches that a norm has seen."""
     assert norm.num_batches_tracked is not None
     return norm.num_batches_tracked
@@ -99,12 +99,12 @@ class Statistics:
             member.store(mean, variance)
 
 
-def channel(values: Tensor) -> Tensor:
+def shape_per_channel(values: Tensor) -> Tensor:
     """A value a channel, to be multiplied with images."""
     return values.view(1, -1, 1, 1)
 
 
-def dot(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def compute_channel_products(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Of each channel of two batches of images, [channels]: their inner product, and the sum of the first."""
     nothing = a.new_zeros(a.shape[1])
     _, product, total = torch.ops.aten.native_batch_norm_backward(
@@ -113,7 +113,7 @@ def dot(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return product, total
 
 
-def normed(
+def apply_norm(
     z: Tensor, weight: Tensor | None, bias: Tensor | None, statistics: tuple[Tensor, Tensor], eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Batch norm of the batch's statistics, and what its backward pass needs of them: mean and inverse deviation."""
@@ -121,7 +121,9 @@ def normed(
     return found
 
 
-def norm_backward(g: Tensor, z: Tensor, weight: Tensor, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def differentiate_norm(
+    g: Tensor, z: Tensor, weight: Tensor, mean: Tensor, spread: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of batch norm over its input, its scales and its shifts. PyTorch's own gradient of the input
     rounds otherwise in the last channels of a tensor."""
     _, dweight, dbias = torch.ops.aten.native_batch_norm_backward(
@@ -130,7 +132,11 @@ def norm_backward(g: Tensor, z: Tensor, weight: Tensor, mean: Tensor, spread: Te
     slope, count = weight * spread, z.numel() // z.shape[1]
     tilt = slope * spread * dweight / -count
     level = -(slope * dbias / count + tilt * mean)
-    return torch.addcmul(torch.addcmul(channel(level), z, channel(tilt)), g, channel(slope)), dweight, dbias
+    return (
+        torch.addcmul(torch.addcmul(shape_per_channel(level), z, shape_per_channel(tilt)), g, shape_per_channel(slope)),
+        dweight,
+        dbias,
+    )
 
 
 class Norm(torch.autograd.Function):
@@ -140,7 +146,7 @@ class Norm(torch.autograd.Function):
     def forward(
         ctx: Any, z: Tensor, weight: Tensor, bias: Tensor, statistics: tuple[Tensor, Tensor], eps: float
     ) -> Tensor:
-        y, mean, spread = normed(z, weight, bias, statistics, eps)
+        y, mean, spread = apply_norm(z, weight, bias, statistics, eps)
         ctx.save_for_backward(z, weight, mean, spread)
         return y
 
@@ -148,7 +154,7 @@ class Norm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (gradient,) = gradients
-        return *norm_backward(make_channels_last(gradient), *ctx.saved_tensors), None, None
+        return *differentiate_norm(make_channels_last(gradient), *ctx.saved_tensors), None, None
 
 
 class WeightedSum(torch.autograd.Function):
@@ -159,9 +165,9 @@ class WeightedSum(torch.autograd.Function):
         """weights: [number of x, channels]."""
         ctx.save_for_backward(weights, *xs)
         first, *others = xs
-        y = first * channel(weights[0])
+        y = first * shape_per_channel(weights[0])
         for x, w in zip(others, weights[1:], strict=True):
-            y.addcmul_(x, channel(w))
+            y.addcmul_(x, shape_per_channel(w))
         return y
 
     @staticmethod
@@ -170,27 +176,27 @@ class WeightedSum(torch.autograd.Function):
         weights, *xs = ctx.saved_tensors
         g = make_channels_last(gradients[0])
         needed = ctx.needs_input_grad
-        slopes = torch.stack([dot(g, x)[0] for x in xs]) if needed[0] else None
-        return slopes, *(g * channel(w) if n else None for w, n in zip(weights, needed[1:], strict=True))
+        slopes = torch.stack([compute_channel_products(g, x)[0] for x in xs]) if needed[0] else None
+        return slopes, *(g * shape_per_channel(w) if n else None for w, n in zip(weights, needed[1:], strict=True))
 
 
-def weighted_sum(weights: Tensor, *xs: Tensor) -> Tensor:
+def sum_weighted(weights: Tensor, *xs: Tensor) -> Tensor:
     """Of as many weights, [number of xs, channels]."""
     found: Tensor = WeightedSum.apply(weights, *xs)  # type: ignore[no-untyped-call]
     return found
 
 
-def pixels(x: Tensor, members: int, parts: int) -> Tensor:
+def move_channels_last(x: Tensor, members: int, parts: int) -> Tensor:
     """[batch, M channels, height, width] as [batch, height, width, M, parts, channels of a part]."""
     return x.permute(0, 2, 3, 1).unflatten(-1, (members, parts, -1))  # type: ignore[no-untyped-call, no-any-return]
 
 
-def images(x: Tensor) -> Tensor:
+def move_channels_back(x: Tensor) -> Tensor:
     """[batch, height, width, M, ...] as [batch, M channels, height, width]."""
     return x.flatten(3).contiguous().permute(0, 3, 1, 2)
 
 
-def convolution_backward(
+def differentiate_convolution(
     g: Tensor, x: Tensor, weight: Tensor, groups: int, needed: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
     """The gradients of a same-padded convolution of stride 1 over its input and its weight, those that are needed."""
@@ -201,7 +207,7 @@ def convolution_backward(
     return found[0], found[1]
 
 
-def plus(total: Tensor | None, value: Tensor | None) -> Tensor | None:
+def add_over(total: Tensor | None, value: Tensor | None) -> Tensor | None:
     """Their sum, written over the total, where both are there."""
     if total is None or value is None:
         return value if total is None else total
@@ -334,14 +340,14 @@ class SideBySide(ABC):
     def inside(self, x: Tensor) -> Tensor:
         """The channels of each network that its operations mix."""
         parts = self.first.partial_channels
-        return x if parts == 1 else images(pixels(x, self.count, parts)[..., 0, :])
+        return x if parts == 1 else move_channels_back(move_channels_last(x, self.count, parts)[..., 0, :])
 
     def beside(self, y: Tensor, x: Tensor, factors: Tensor | None) -> Tensor:
         """What `Supernet.around` puts around mixed channels y, of the input x. factors: of the auxiliary skips."""
         parts = self.first.partial_channels
         if parts > 1:
-            rest = pixels(x, self.count, parts)[..., 1:, :]
-            y = images(torch.cat([pixels(y, self.count, 1), rest], dim=-2).transpose(-1, -2))
+            rest = move_channels_last(x, self.count, parts)[..., 1:, :]
+            y = move_channels_back(torch.cat([move_channels_last(y, self.count, 1), rest], dim=-2).transpose(-1, -2))
         if factors is None:
             return y
-        return torch.addcmul(y, x, channel(self.wide(factors, x.shape[1] // self.count)))
+        return torch.addcmul(y, x, shape_per_channel(self.wide(factors, x.shape[1] // self.count)))

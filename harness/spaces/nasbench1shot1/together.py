@@ -11,7 +11,16 @@ from torch.nn import functional as F
 
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.supernet import Supernet
-from harness.spaces.blocks.together import Folds, Member, SideBySide, Weights, channel, images, pixels, weighted_sum
+from harness.spaces.blocks.together import (
+    Folds,
+    Member,
+    SideBySide,
+    Weights,
+    move_channels_back,
+    move_channels_last,
+    shape_per_channel,
+    sum_weighted,
+)
 from harness.spaces.nasbench1shot1.fast import FastNASBench1Shot1Supernet
 
 Layers = Callable[[str, Tensor], Tensor]
@@ -49,7 +58,7 @@ class NASBench1Shot1SideBySide(SideBySide):
     def frozen_layers(self, x: Tensor, weights: Weights, norms: Folds) -> Callable[[Mix], Tensor]:
         def folded(name: str, place: int) -> tuple[Tensor, Tensor]:
             factor, shift = norms[f"{name}.{place + 1}"]
-            return weights[f"{name}.{place}.weight"] * factor.view(-1, 1, 1, 1), channel(shift)
+            return weights[f"{name}.{place}.weight"] * factor.view(-1, 1, 1, 1), shape_per_channel(shift)
 
         names = [name.removesuffix(".1") for name in self.norm_names if name != "last.2"]
         kernels = {name: folded(name, 0) for name in names}
@@ -97,13 +106,13 @@ class NASBench1Shot1SideBySide(SideBySide):
         for node in range(self.nodes):
             candidates = [run(f"{name}.projections.{node}", x), *states]
             if node + 1 in mix.parents:
-                total = weighted_sum(mix.parents[node + 1], *candidates)
+                total = sum_weighted(mix.parents[node + 1], *candidates)
             else:
                 total = sum(candidates[1:], candidates[0])
             inside, block = self.inside(total), f"{name}.nodes.{node}"
             pooled = F.max_pool2d(inside, 3, stride=1, padding=1)
             convolved = (run(f"{block}.{layers}", inside) for layers in ("conv3x3", "conv1x1"))
-            states.append(self.beside(weighted_sum(mix.operations[node], pooled, *convolved), total, factors))
+            states.append(self.beside(sum_weighted(mix.operations[node], pooled, *convolved), total, factors))
         rest = run(f"{name}.projections.{self.nodes}", x)
-        kept = images(torch.cat([pixels(state, self.count, 1) for state in states], dim=-2))
-        return weighted_sum(mix.output, rest, kept)
+        kept = move_channels_back(torch.cat([move_channels_last(state, self.count, 1) for state in states], dim=-2))
+        return sum_weighted(mix.output, rest, kept)

@@ -18,12 +18,12 @@ from harness.spaces.blocks.together import (
     Member,
     SideBySide,
     Weights,
-    channel,
-    convolution_backward,
-    dot,
-    norm_backward,
-    normed,
-    plus,
+    add_over,
+    apply_norm,
+    compute_channel_products,
+    differentiate_convolution,
+    differentiate_norm,
+    shape_per_channel,
 )
 from harness.spaces.nasbench201.cell import CONV1, CONV3, EDGES
 from harness.spaces.nasbench201.fast import ORDER, TARGETS, FastNASBench201Supernet
@@ -57,10 +57,10 @@ class TrainedEdges(torch.autograd.Function):
             for place, scale in ((2 * edge, conv3), (2 * edge + 1, conv1)):
                 kernel = kernels[place]
                 z = F.conv2d(r, kernel, None, 1, kernel.shape[-1] // 2, 1, groups)
-                y, mean, spread = normed(z, scale, None, statistics[place], eps)
+                y, mean, spread = apply_norm(z, scale, None, statistics[place], eps)
                 parts.append(y)
                 kept += [z, mean, spread]
-            y = parts[0].add_(parts[1]).addcmul_(x, channel(skip)).addcmul_(p, channel(pool))
+            y = parts[0].add_(parts[1]).addcmul_(x, shape_per_channel(skip)).addcmul_(p, shape_per_channel(pool))
             sums.append(y.add_(totals[edge]) if totals else y)
         ctx.groups, ctx.edges = groups, edges
         ctx.save_for_backward(x, r, p, weights, *kernels, *kept)
@@ -82,23 +82,33 @@ class TrainedEdges(torch.autograd.Function):
             dconv = []
             for place, scale in ((2 * edge, conv3), (2 * edge + 1, conv1)):
                 z, mean, spread = kept[3 * place : 3 * place + 3]
-                dz, dscale, _ = norm_backward(g, z, scale, mean, spread)
-                back, dkernel = convolution_backward(dz, r, kernels[place], ctx.groups, [ahead, asked[place]])
-                dr = plus(dr, back)
+                dz, dscale, _ = differentiate_norm(g, z, scale, mean, spread)
+                back, dkernel = differentiate_convolution(dz, r, kernels[place], ctx.groups, [ahead, asked[place]])
+                dr = add_over(dr, back)
                 dconv.append(dscale)
                 dkernels.append(dkernel)
             if mixed:
-                slopes.append(torch.stack([torch.zeros_like(none), dot(g, x)[0], dconv[1], dconv[0], dot(g, p)[0]]))
+                slopes.append(
+                    torch.stack(
+                        [
+                            torch.zeros_like(none),
+                            compute_channel_products(g, x)[0],
+                            dconv[1],
+                            dconv[0],
+                            compute_channel_products(g, p)[0],
+                        ]
+                    )
+                )
             if ahead:
-                dx = g * channel(skip) if dx is None else dx.addcmul_(g, channel(skip))
-                dp = g * channel(pool) if dp is None else dp.addcmul_(g, channel(pool))
+                dx = g * shape_per_channel(skip) if dx is None else dx.addcmul_(g, shape_per_channel(skip))
+                dp = g * shape_per_channel(pool) if dp is None else dp.addcmul_(g, shape_per_channel(pool))
         if dx is not None and dp is not None:
             dx.add_(torch.ops.aten.threshold_backward(dr, r, 0)).add_(average_pool_backward(dp, x))
         totals = gradients[: len(ctx.needs_input_grad) - 5 - 2 * edges]
         return dx, torch.stack(slopes) if mixed else None, None, None, None, *dkernels, *totals
 
 
-class FrozenEdges(torch.autograd.Function):
+class StackedFrozenEdges(torch.autograd.Function):
     """The same in eval mode, where an edge's convolutions, batch norm and mixing weights are one convolution."""
 
     @staticmethod
@@ -110,7 +120,7 @@ class FrozenEdges(torch.autograd.Function):
         sums = []
         for edge, (_, skip, _, _, pool) in enumerate(w.unbind() for w in weights.unbind()):
             y = F.conv2d(r, kernels[2 * edge], kernels[2 * edge + 1], 1, 1, 1, groups)
-            y = y.addcmul_(x, channel(skip)).addcmul_(p, channel(pool))
+            y = y.addcmul_(x, shape_per_channel(skip)).addcmul_(p, shape_per_channel(pool))
             sums.append(y.add_(totals[edge]) if totals else y)
         ctx.groups, ctx.edges = groups, edges
         ctx.save_for_backward(x, r, p, weights, *kernels)
@@ -127,14 +137,18 @@ class FrozenEdges(torch.autograd.Function):
         slopes, dkernels = [], []
         for edge, (g, w) in enumerate(zip(map(make_channels_last, gradients), weights.unbind(), strict=True)):
             none, skip, _, _, pool = w.unbind()
-            back, dkernel = convolution_backward(g, r, kernels[2 * edge], ctx.groups, [ahead, True])
-            dr = plus(dr, back)
-            (dskip, dbias), (dpool, _), rest = dot(g, x), dot(g, p), torch.zeros_like(none)
+            back, dkernel = differentiate_convolution(g, r, kernels[2 * edge], ctx.groups, [ahead, True])
+            dr = add_over(dr, back)
+            (dskip, dbias), (dpool, _), rest = (
+                compute_channel_products(g, x),
+                compute_channel_products(g, p),
+                torch.zeros_like(none),
+            )
             dkernels += [dkernel, dbias]
             slopes.append(torch.stack([rest, dskip, rest, rest, dpool]))
             if ahead:
-                dx = g * channel(skip) if dx is None else dx.addcmul_(g, channel(skip))
-                dp = g * channel(pool) if dp is None else dp.addcmul_(g, channel(pool))
+                dx = g * shape_per_channel(skip) if dx is None else dx.addcmul_(g, shape_per_channel(skip))
+                dp = g * shape_per_channel(pool) if dp is None else dp.addcmul_(g, shape_per_channel(pool))
         if dx is not None and dp is not None:
             dx.add_(torch.ops.aten.threshold_backward(dr, r, 0)).add_(average_pool_backward(dp, x))
         return dx, torch.stack(slopes), None, *dkernels, *gradients[: len(ctx.needs_input_grad) - 3 - len(kernels)]
@@ -193,7 +207,7 @@ class NASBench201SideBySide(SideBySide):
             return weights[f"{name}.{place}.weight"] * factor.view(-1, 1, 1, 1), shift
 
         def convolved(x: Tensor, kernel: Tensor, bias: Tensor, stride: int = 1) -> Tensor:
-            return self.convolve(x, kernel, stride) + channel(bias)
+            return self.convolve(x, kernel, stride) + shape_per_channel(bias)
 
         reductions = {
             name: [folded(f"{name}.conv_{part}") for part in "ab"] for name, width in self.cells.items() if not width
@@ -227,11 +241,11 @@ class NASBench201SideBySide(SideBySide):
 
             def leave(x: Tensor, w: Tensor, edges: Sequence[str], totals: Sequence[Tensor]) -> Sequence[Tensor]:
                 parts = [part for edge in edges for part in mixed[edge]]
-                found: Sequence[Tensor] = FrozenEdges.apply(x, w, self.count, *parts, *totals)  # type: ignore[no-untyped-call]
+                found: Sequence[Tensor] = StackedFrozenEdges.apply(x, w, self.count, *parts, *totals)  # type: ignore[no-untyped-call]
                 return found
 
             y = self._cells(entering, rows, leave, reduced)
-            return self.classified(F.relu(y * channel(last[0]) + channel(last[1])), weights)
+            return self.classified(F.relu(y * shape_per_channel(last[0]) + shape_per_channel(last[1])), weights)
 
         return logits
 
