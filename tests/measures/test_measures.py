@@ -10,6 +10,7 @@ from harness.search.searchers.amended import AmendedDARTS
 from harness.search.searchers.base import SupernetSearcher
 from harness.search.searchers.darts import DARTS
 from harness.search.searchers.idarts import IDARTS
+from harness.spaces.blocks.supernet import Supernet
 from tests.measures.hypergradient import cosine, exact_hypergradient
 from tests.search.searchers.test_darts import Quadratic, step_of
 from tests.search.searchers.test_searchers import ALPHA, jacobian
@@ -59,6 +60,8 @@ def test_angles_to_the_exact_hypergradient_are_measured(searcher: SupernetSearch
 
 class Counterexample(nn.Module):
     """H = diag(1, 10), mixed derivative M = (1, -1), dL_valid/dw = (1, 1), no direct term."""
+
+    gradients = Supernet.gradients
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,6 +21,7 @@ class Quadratic(nn.Module):
     """
 
     readable = Supernet.readable
+    gradients = Supernet.gradients
 
     def __init__(self) -> None:
         super().__init__()
