@@ -30,14 +30,19 @@ torch.set_num_threads(1)
 space, method, part, sizes, times = eval(sys.argv[1])
 pair = Pair(space, method, **sizes)
 
+def named(place, *names):  # what a function is called now, and was called before
+    return next((getattr(place, name) for name in names if hasattr(place, name)), None)
+
 def eigenvalue():
     from harness.measures import hessian as measures
     search, loss = pair.harness, lambda alphas: pair.harness.loss_at(alphas, pair.valid)
     with search.net.readable():
-        if not hasattr(measures, "ends"):
-            return measures.largest_eigenvalue(measures.hessian(loss, search.alphas))
+        ends = named(measures, "compute_spectrum_ends", "ends")
+        if ends is None:
+            largest = named(measures, "compute_largest_eigenvalue", "largest_eigenvalue")
+            return largest(named(measures, "compute_hessian", "hessian")(loss, search.alphas))
         start = torch.randn(sum(a.numel() for a in search.alphas), generator=torch.Generator().manual_seed(0))
-        return measures.ends(loss, search.alphas, start, tolerance=0.01)["largest"]
+        return ends(loss, search.alphas, start, tolerance=0.01)["largest"]
 
 called = eigenvalue if part == "eigenvalue" else getattr(pair, part)
 taken = []
