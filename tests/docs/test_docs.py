@@ -28,7 +28,8 @@ PAGES = sorted(DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = ("sh", "python")
 """What a page runs, in its order, in one folder; a block with a title is a file there. `console` and `py` need what a
-test does not have: the commands of the one are parsed, the other is compiled."""
+test does not have: the commands of the one are parsed, the other is compiled; `pycon` are examples of docstrings, which
+`test_docstrings` runs."""
 
 
 class Block(NamedTuple):
@@ -104,6 +105,7 @@ def test_no_block_is_passed_over() -> None:
         *RUN,
         "console",
         "py",
+        "pycon",
         "toml",
         "text",
     }
