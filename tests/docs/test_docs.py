@@ -122,13 +122,13 @@ def test_what_is_only_shown_is_at_least_a_command(page: Path) -> None:
             program, *words = shlex.split(line.removeprefix("$ "), comments=True)
             assert program == "harness"
             command: click.Command = main
-            context = click.Context(main)
+            context = click.Context(main, **main.context_settings)
             while isinstance(command, click.Group):
                 name, *words = words
                 found = command.get_command(context, name)
                 assert found is not None, line
                 command = found
-            command.make_context(command.name, words, resilient_parsing=True)
+            command.make_context(command.name, words, parent=context, resilient_parsing=True)
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,10 @@ def test_the_readmes_commands_are_commands() -> None:
             if program != "harness":
                 continue
             command: click.Command = main
-            context = click.Context(main)
+            context = click.Context(main, **main.context_settings)
             while words and isinstance(command, click.Group):
                 name, *words = words
                 found = command.get_command(context, name)
                 assert found is not None, line
                 command = found
-            command.make_context(command.name, words, resilient_parsing=True)
+            command.make_context(command.name, words, parent=context, resilient_parsing=True)
