@@ -19,6 +19,9 @@ from harness.spaces.base import Space
 from harness.tables.measure import Measure
 from harness.tables.table import Table
 
+MOST_METHODS = 200
+"""Of a figure: as many take some 20 seconds and show nothing of each; the time grows with their square."""
+
 
 @dataclass(frozen=True)
 class PlotSource:
@@ -44,7 +47,7 @@ class PlotSource:
         figures: how the study wants them to look. manifests: of the runs, which tell a user's own methods. A method
         looks the same whichever others are drawn.
 
-        Raises HarnessError where there are no runs, no such method, or no such measure.
+        Raises HarnessError where there are no runs, no such method, hundreds of them, or no such measure.
         """
         declared, figures = declared or Declared(), figures or Appearance()
         results = results if measure is None else judge_by(results, measure)
@@ -56,6 +59,11 @@ class PlotSource:
                 raise HarnessError(f"these runs have no method {name!r}: {suggest_names(name, every)}")
         wanted = [m for m in figures.order if m in every]
         order = list(methods) or [*wanted, *(m for m in every if m not in wanted)]
+        if len(order) > MOST_METHODS:
+            raise HarnessError(
+                f"{len(order):,} methods are too many to draw, {MOST_METHODS} at most: name some (--methods a,b, or folders "
+                "that hold fewer); harness compare shows the numbers of all"
+            )
         look = FigureLook.of(every, find_baseline(declared, every), find_own_methods(manifests), figures)
         return cls(select_methods(results, order), declared, look)
 

@@ -21,6 +21,7 @@ from harness.runs.appearance import Appearance
 from harness.runs.preregistration import Declared
 from harness.search.searchers.base import SEARCHERS
 from tests.conftest import ROOT
+from tests.support.results import of_errors
 
 PUBLISHED = ROOT / "results" / "published"
 
@@ -184,3 +185,11 @@ def test_two_studies_stand_in_one_figure() -> None:
         join_sources([first, other], ["a", "b"])
     with pytest.raises(HarnessError, match="two studies are called 'a'"):
         join_sources([first, second], ["a", "a"])
+
+
+def test_hundreds_of_methods_are_not_drawn() -> None:
+    """A report of 2,000 ended without a word, for want of memory."""
+    many = of_errors({f"m{place}": {0: [50.0, 40.0]} for place in range(201)})
+    with pytest.raises(HarnessError, match="201 methods are too many to draw, 200 at most: name some"):
+        PlotSource.of(many)
+    assert len(PlotSource.of(many, methods=["m0", "m7"]).results) == 2
