@@ -61,8 +61,8 @@ class PlotSource:
         order = list(methods) or [*wanted, *(m for m in every if m not in wanted)]
         if len(order) > MOST_METHODS:
             raise HarnessError(
-                f"{len(order):,} methods are too many to draw, {MOST_METHODS} at most: name some (--methods a,b, or folders "
-                "that hold fewer); harness compare shows the numbers of all"
+                f"{len(order):,} methods are too many to draw, {MOST_METHODS} at most: name some (--methods a,b, or "
+                "folders that hold fewer); harness compare shows the numbers of all"
             )
         look = FigureLook.of(every, find_baseline(declared, every), find_own_methods(manifests), figures)
         return cls(select_methods(results, order), declared, look)
