@@ -95,9 +95,9 @@ class Randomness(Settings):
     probes: Seeds = SEED
     """What `[probes]` draw."""
     implementation: tuple[Implementation, ...] = ()
-    """In what order sums are taken, `fast`, `readable` or both, on so many threads (one, if not said)."""
+    """In what order sums are taken: by the `fast` network, the `readable` one, or both."""
     threads: tuple[int, ...] = Field((1,), min_length=1)
-    """In what order sums are taken, `fast`, `readable` or both, on so many threads (one, if not said)."""
+    """Threads of a run, each number another order of sums; one, if not said."""
 
     @field_validator(*KINDS, "threads", mode="before")
     @classmethod
