@@ -103,7 +103,8 @@ class Ledger:
     @property
     def says_nothing(self) -> bool:
         """Whether every share may be anything from nothing to all, as of two levels of two factors."""
-        return all(part.share.low < LEAST and part.share.high > 1 - LEAST for part in self.parts.values())
+        shares = [part.share for name, part in self.parts.items() if name not in self.idle]
+        return all(share.low < LEAST and share.high > 1 - LEAST for share in shares)
 
     def row(self) -> dict[str, object]:
         """The columns that a terminal or a page has room for: shares in % with intervals."""

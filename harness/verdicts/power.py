@@ -27,6 +27,8 @@ STUDIES = 300
 COUNTED = 20_000
 """Additions up to which a null distribution is counted: up to some 25 pairs."""
 STEPS = (1.0, 2.0, 5.0)
+TINY = 1e-9
+"""Of the size of values: a spread that is none."""
 FEWEST = 4
 """Pairs, or runs of each method, that a distribution can be taken from."""
 
@@ -143,8 +145,10 @@ def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Pow
 
 def choose_differences(pilots: Shift, seen: float) -> list[float]:
     """Differences to ask about: round numbers around the spread of the pilots, and what they had, ascending."""
-    values = pilots.new - pilots.base if pilots.paired else np.concatenate([pilots.new, pilots.base])
-    spread = float(np.std(values, ddof=1)) or 1.0
+    values = subtract_pairs(pilots.new, pilots.base) if pilots.paired else np.concatenate([pilots.new, pilots.base])
+    spread = float(np.std(values, ddof=1))
+    if spread <= TINY * float(np.abs(values).max(initial=0)):  # all alike, up to the last bits
+        spread = 1.0
     first = np.floor(np.log10(spread / 4))
     round_ones = [step * 10.0**power for power in np.arange(first, first + 3) for step in STEPS]
     chosen = [float(f"{value:.6g}") for value in round_ones if spread / 4 <= value <= 2.5 * spread]

@@ -141,3 +141,9 @@ def test_pilots_without_common_seeds_say_nothing_of_pairs() -> None:
     with pytest.raises(HarnessError, match="paired = true needs seeds that both 'new' and 'base' have finished"):
         compute_powers(found, Declared(), 10)
     assert compute_powers(found, Declared(paired=False), 10)[0].power
+
+
+def test_pilots_that_differ_by_a_constant_are_asked_about_whole_differences() -> None:
+    runs = {"base": {s: [50.0, 50.0 + s] for s in range(8)}, "new": {s: [50.0, 50.1 + s] for s in range(8)}}
+    found = compute_powers(compute_endpoints(of_errors(runs), Declared()), Declared(rope=0.0), 10)
+    assert all(abs(each.difference) > 0.05 for each in found)
