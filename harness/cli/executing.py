@@ -26,6 +26,11 @@ def check_device(context: click.Context, option: click.Parameter, value: str) ->
     return value
 
 
+def add_device_option(told: str) -> Callable[..., Any]:
+    """--device with its check. told: what it is for, and what it takes."""
+    return click.option("--device", default="auto", show_default=True, callback=check_device, help=told)
+
+
 @dataclass(frozen=True)
 class Choice:
     """What the command line says of the executor: its name, fields as A=VALUE, those with an option of their own, and a

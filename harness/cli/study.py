@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import Choice, add_executor_options, check_device
+from harness.cli.executing import Choice, add_device_option, add_executor_options
 from harness.cli.reading import form, out
 from harness.core.errors import HarnessError
 
@@ -148,13 +148,7 @@ def tell_probes(study: Study) -> None:
 @add_study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs (or groups) at a time to reckon with  [default: one a core]")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    callback=check_device,
-    help="Where --price measures: auto, cpu or cuda:N.",
-)
+@add_device_option("Where --price measures: auto, cpu or cuda:N.")
 @click.option(
     "--power",
     type=click.Path(path_type=Path),
@@ -221,13 +215,7 @@ def plan(
 @click.command()
 @add_study_options
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time  [default: one a core, or one a CUDA device]")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    callback=check_device,
-    help="auto, cpu, cuda:N, cuda:0..3 or cuda:all.",
-)
+@add_device_option("auto, cpu, cuda:N, cuda:0..3 or cuda:all.")
 @click.option("--jobs-per-device", type=click.IntRange(1), help="Runs at a time on each CUDA device.")
 @add_executor_options
 @click.option("--no-wait", is_flag=True, help="Leave runs that other processes compute, instead of waiting for them.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harness.cli.executing import check_device
+from harness.cli.executing import add_device_option
 from harness.cli.program import Program
 from harness.cli.reading import form
 from harness.core.errors import HarnessError
@@ -243,7 +243,7 @@ def verify(names: tuple[str, ...], against: Path | None, sample: int | None) -> 
 @click.option("--share", default="1/1", show_default=True, help="Train the K-th of N shares, for N processes.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N distinct cells (a rehearsal).")
 @click.option("--steps", type=click.IntRange(8), help="Training steps a network instead of the recipe's.")
-@click.option("--device", default="auto", show_default=True, callback=check_device, help="auto, cpu or cuda:N.")
+@add_device_option("auto, cpu or cuda:N.")
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), help="Write the table to this folder when all is there."
 )

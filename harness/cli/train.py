@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.executing import check_device
+from harness.cli.executing import add_device_option
 from harness.cli.reading import form
 from harness.core.errors import HarnessError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", default="0", show_default=True, help="Seeds: 0..9, 3, or 0,2,5..7.")
 @click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change recipe.FIELD or dataset.FIELD.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of all trainings  [default: that of the studies]")
-@click.option("--device", default="auto", show_default=True, callback=check_device, help="auto, cpu or cuda:N.")
+@add_device_option("auto, cpu or cuda:N.")
 @form
 def train(
     cells: tuple[str, ...],

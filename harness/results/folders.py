@@ -60,7 +60,7 @@ def list_run_folders(folder: Path) -> list[Path]:
 
 
 def run_folders(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """The manifests of those of the folders that are finished runs; `Damaged` where one is not what was written."""
+    """The manifests of those of the folders that are finished runs; `DamagedError` where one was changed."""
     found = {p: read_manifest(p / MANIFEST) for p in folders if RUN_NAME.search(p.name) or (p / MANIFEST).is_file()}
     return {p: check_seal(p / MANIFEST, m) for p, m in found.items() if "configuration" in m}
 

@@ -37,8 +37,8 @@ class Task:
 
 
 def execute_task(tasks: Sequence[Task], device: str) -> list[Ended]:
-    """Execute the runs of a unit (see `units`): side by side, where they are of that kind. device: as --device says it;
-    `auto` is resolved here, on the machine that computes."""
+    """Execute the runs of a unit (see `group_units`): side by side, where they are of that kind. device: as
+    --device says it; `auto` is resolved here, on the machine that computes."""
     if not tasks[0].run.stacked:
         return [attempt_task(task, device) for task in tasks]
     from harness.core.arithmetic import resolve_device, use_precision, use_threads

@@ -167,7 +167,7 @@ class Space(ABC):
     """Recipes by which its papers trained what they derived, by name: fields that differ from those of the published
     one of networks that read the same (`runs.retraining.recipe`)."""
     recipe: ClassVar[Mapping[str, Any]] = {}
-    """Fields of `tables.training.recipe.Recipe` that differ for this space."""
+    """Fields of `tables.training.recipe.TableRecipe` that differ for this space."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -5,7 +5,6 @@ import doctest
 import inspect
 import shutil
 import textwrap
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import harness
 from harness.runs.study import StudyFile
 from tests.conftest import ROOT
 from tests.test_names import REGISTRIES
+from tools.reference.parts import describe_fields
 
 PUBLIC = [name for name in harness.__all__ if name != "__version__"]
 
@@ -52,20 +52,6 @@ def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     shutil.rmtree(tmp_path / "copy", ignore_errors=True)
 
 
-def find_undescribed(cls: type[Any]) -> list[str]:
-    """The fields of a class, and of those that it is made of here, that no docstring stands below."""
-    lacking = []
-    for base in cls.__mro__:
-        if not (issubclass(base, BaseModel) and base.__module__.startswith("harness")):
-            continue
-        (body,) = (node.body for node in ast.parse(textwrap.dedent(inspect.getsource(base))).body)  # type: ignore[attr-defined]
-        for field, below in pairwise([*body, ast.Pass()]):
-            told = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and below.value.value
-            if isinstance(field, ast.AnnAssign) and field.target.id in base.model_fields and not told:  # type: ignore[union-attr]
-                lacking.append(f"{base.__name__}.{field.target.id}")  # type: ignore[union-attr]
-    return lacking
-
-
 PARTS = [cls for registry in REGISTRIES for cls in registry.classes.values() if issubclass(cls, BaseModel)]
 SECTIONS = [f.annotation for f in StudyFile.model_fields.values() if inspect.isclass(f.annotation)]
 
@@ -74,4 +60,4 @@ SECTIONS = [f.annotation for f in StudyFile.model_fields.values() if inspect.isc
 def test_every_field_is_described(cls: type[Any]) -> None:
     assert inspect.getdoc(cls)
     if issubclass(cls, BaseModel):
-        assert find_undescribed(cls) == []
+        assert cls.model_fields.keys() - describe_fields(cls).keys() == set()

@@ -85,9 +85,8 @@ def await_outcome(future: Future[list[Ended]], count: int) -> list[Ended]:
     words = " ".join(str(error).split())[:400]
     if isinstance(error, Lost):
         return [Ended("lost", words)] * count
-    return [
-        Ended("failed", f"{type(error).__name__}: {words}")
-    ] * count  # it could not be sent there, or its answer back
+    failed = Ended("failed", f"{type(error).__name__}: {words}")  # it could not be sent there, or its answer back
+    return [failed] * count
 
 
 def translate_losses(future: Future[list[Ended]], lost: tuple[type[BaseException], ...]) -> Future[list[Ended]]:

@@ -25,16 +25,29 @@ from harness.spaces.blocks.together import (
     differentiate_norm,
     shape_per_channel,
 )
-from harness.spaces.nasbench201.cell import CONV1, CONV3, EDGES
+from harness.spaces.nasbench201.cell import CONV1, CONV3, EDGES, POOL, SKIP
 from harness.spaces.nasbench201.fast import ORDER, TARGETS, FastNASBench201Supernet
 from harness.spaces.nasbench201.supernet import NASBench201MixedCell
 
 SIZES = [len(targets) for targets in TARGETS]
 
 
+def differentiate_node(gradients: Sequence[Tensor], weights: Tensor, dr: Tensor, r: Tensor, x: Tensor) -> Tensor:
+    """The gradient over a node x of what its edges give: skips, averages, and what reads its ReLU.
+
+    gradients: over the output of each edge. weights: mixing weights [edges, 5, M channels]. dr: over r, its ReLU.
+    """
+    skips, pools = (weights[:, place, :, None, None] for place in (SKIP, POOL))
+    dx, dp = gradients[0] * skips[0], gradients[0] * pools[0]
+    for g, skip, pool in zip(gradients[1:], skips[1:], pools[1:], strict=True):
+        dx.addcmul_(g, skip)
+        dp.addcmul_(g, pool)
+    return dx.add_(torch.ops.aten.threshold_backward(dr, r, 0)).add_(average_pool_backward(dp, x))
+
+
 class TrainedEdges(torch.autograd.Function):
-    """What a node adds to each node after it, as `fast.joined`: skip x + pool p + conv3 BN(W3 * r) + conv1 BN(W1 * r),
-    with p its averages and r its ReLU, in train mode."""
+    """What a node adds to each node after it, as `fast.join_edges`: skip x + pool p + conv3 BN(W3 * r) +
+    conv1 BN(W1 * r), with p its averages and r its ReLU, in train mode."""
 
     @staticmethod
     def forward(
@@ -73,12 +86,11 @@ class TrainedEdges(torch.autograd.Function):
         edges = ctx.edges
         kernels, kept = rest[: 2 * edges], rest[2 * edges :]
         ahead, asked, mixed = ctx.needs_input_grad[0], ctx.needs_input_grad[5 : 5 + 2 * edges], ctx.needs_input_grad[1]
-        dx: Tensor | None = None
-        dp: Tensor | None = None
         dr: Tensor | None = None
+        moved = [make_channels_last(g) for g in gradients[: len(weights)]]
         slopes, dkernels = [], []
-        for edge, (g, w) in enumerate(zip(map(make_channels_last, gradients), weights.unbind(), strict=True)):
-            none, skip, conv1, conv3, pool = w.unbind()
+        for edge, (g, w) in enumerate(zip(moved, weights.unbind(), strict=True)):
+            none, _, conv1, conv3, _ = w.unbind()
             dconv = []
             for place, scale in ((2 * edge, conv3), (2 * edge + 1, conv1)):
                 z, mean, spread = kept[3 * place : 3 * place + 3]
@@ -99,11 +111,7 @@ class TrainedEdges(torch.autograd.Function):
                         ]
                     )
                 )
-            if ahead:
-                dx = g * shape_per_channel(skip) if dx is None else dx.addcmul_(g, shape_per_channel(skip))
-                dp = g * shape_per_channel(pool) if dp is None else dp.addcmul_(g, shape_per_channel(pool))
-        if dx is not None and dp is not None:
-            dx.add_(torch.ops.aten.threshold_backward(dr, r, 0)).add_(average_pool_backward(dp, x))
+        dx = differentiate_node(moved, weights, dr, r, x) if dr is not None else None
         totals = gradients[: len(ctx.needs_input_grad) - 5 - 2 * edges]
         return dx, torch.stack(slopes) if mixed else None, None, None, None, *dkernels, *totals
 
@@ -131,26 +139,20 @@ class StackedFrozenEdges(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, r, p, weights, *kernels = ctx.saved_tensors
         ahead = ctx.needs_input_grad[0]
-        dx: Tensor | None = None
-        dp: Tensor | None = None
         dr: Tensor | None = None
+        moved = [make_channels_last(g) for g in gradients[: len(weights)]]
         slopes, dkernels = [], []
-        for edge, (g, w) in enumerate(zip(map(make_channels_last, gradients), weights.unbind(), strict=True)):
-            none, skip, _, _, pool = w.unbind()
+        for edge, (g, w) in enumerate(zip(moved, weights.unbind(), strict=True)):
             back, dkernel = differentiate_convolution(g, r, kernels[2 * edge], ctx.groups, [ahead, True])
             dr = add_over(dr, back)
             (dskip, dbias), (dpool, _), rest = (
                 compute_channel_products(g, x),
                 compute_channel_products(g, p),
-                torch.zeros_like(none),
+                torch.zeros_like(w[0]),
             )
             dkernels += [dkernel, dbias]
             slopes.append(torch.stack([rest, dskip, rest, rest, dpool]))
-            if ahead:
-                dx = g * shape_per_channel(skip) if dx is None else dx.addcmul_(g, shape_per_channel(skip))
-                dp = g * shape_per_channel(pool) if dp is None else dp.addcmul_(g, shape_per_channel(pool))
-        if dx is not None and dp is not None:
-            dx.add_(torch.ops.aten.threshold_backward(dr, r, 0)).add_(average_pool_backward(dp, x))
+        dx = differentiate_node(moved, weights, dr, r, x) if dr is not None else None
         return dx, torch.stack(slopes), None, *dkernels, *gradients[: len(ctx.needs_input_grad) - 3 - len(kernels)]
 
 
@@ -160,7 +162,7 @@ its edges, their names, and those sums."""
 
 
 class NASBench201SideBySide(SideBySide):
-    """See the module."""
+    """NAS-Bench-201's networks as one, computed as this module says."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         super().__init__(members)
