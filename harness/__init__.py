@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from harness.core.version import __version__
 
 if TYPE_CHECKING:
-    from harness.api.runs import Runs, compare, gate, ledger, load, plot, rank, report
+    from harness.api.runs import LoadedRuns, compare, gate, ledger, load, plot, rank, report
     from harness.api.studies import plan, run
     from harness.core.errors import HarnessError, InvalidStudyError, MissingDataError
-    from harness.runs.store import DamagedError
+    from harness.results.runs import Runs
+    from harness.runs.manifest import DamagedError
     from harness.spaces.base import search_space
     from harness.tables.catalog import open_table
 
@@ -30,6 +31,7 @@ __all__ = [
     "DamagedError",
     "HarnessError",
     "InvalidStudyError",
+    "LoadedRuns",
     "MissingDataError",
     "Runs",
     "__version__",
@@ -47,11 +49,12 @@ __all__ = [
 ]
 
 HOMES = {
-    "DamagedError": "harness.runs.store",
+    "DamagedError": "harness.runs.manifest",
     "HarnessError": "harness.core.errors",
     "InvalidStudyError": "harness.core.errors",
     "MissingDataError": "harness.core.errors",
-    "Runs": "harness.api.runs",
+    "LoadedRuns": "harness.api.runs",
+    "Runs": "harness.results.runs",
     "compare": "harness.api.runs",
     "gate": "harness.api.runs",
     "ledger": "harness.api.runs",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.report import croissant
 from harness.report.publish import describe_folder
-from harness.results.folders import read_published
+from harness.results.load import read_published
 from harness.tables.catalog import open_table
 
 ROOT = Path(__file__).parents[1]

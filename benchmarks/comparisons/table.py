@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from harness.cli.listing import list_members
-from harness.results.frames import Results
+from harness.results.load import read_planned
+from harness.results.runs import Runs
 from harness.runs.execute import plan
 from harness.runs.study import load_study
 from harness.search.methods import list_methods
@@ -24,22 +25,22 @@ PAGE = HERE.parent.parent / "docs" / "explanation" / "methods.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
 
 
-def finished(name: str) -> Results:
+def finished(name: str) -> Runs:
     """The results of a study, all of whose runs have to be there."""
     study = load_study(HERE / f"{name}.toml")
     planned = plan(study, Path("results/runs"))
     if missing := [p.run.folder_name for p in planned if not p.finished]:
         sys.exit(f"{len(missing)} runs of {name} are missing: harness run {HERE / name}.toml")
-    return Results.of_runs(planned, study.table)
+    return read_planned(study, planned)
 
 
-def errors(results: Results) -> dict[str, str]:
+def errors(results: Runs) -> dict[str, str]:
     """Of each method: final test error, median and lowest to highest."""
     rows = results.final().to_dict("records")
     return {r["method"]: f"{r['final_error_pct']:.1f} ({r['lowest']:.1f} to {r['highest']:.1f})" for r in rows}
 
 
-def costs(results: Results) -> dict[str, str]:
+def costs(results: Runs) -> dict[str, str]:
     """Of each method: processor seconds of a run, relative to DARTS."""
     seconds = results.timing.groupby(["method", "seed"])["cpu_s"].max().groupby("method").median()
     return {m: f"{s / seconds['darts']:.1f}" if s > 0.2 else "0" for m, s in seconds.items()}

@@ -24,8 +24,8 @@ import pandas as pd
 
 from harness.core.files import hash_bytes
 from harness.runs.execute import Planned, plan, run_all
+from harness.runs.manifest import MANIFEST, seal_manifest
 from harness.runs.schema import ROWS, TABLES
-from harness.runs.store import MANIFEST, seal_manifest
 from harness.runs.study import load_study
 
 STUDY = """

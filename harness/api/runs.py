@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.core.arguments import check_names, check_path, check_text
 from harness.core.errors import HarnessError, suggest_names
-from harness.results.folders import load_folder
-from harness.results.frames import Results, label_machines
-from harness.results.load import Finished
+from harness.results.load import load_folder
+from harness.results.provenance import label_machines
+from harness.results.runs import Runs
+from harness.runs.appearance import Appearance
+from harness.runs.manifest import read_owner
 from harness.runs.preregistration import Endpoint
 from harness.runs.schema import TABLES
-from harness.runs.store import read_owner
-from harness.spaces.base import Space
-from harness.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,75 +24,16 @@ if TYPE_CHECKING:
     from harness.tables.measure import Measure
 
 
-class Runs:
-    """Finished runs: their rows, and what is asked of them.
-
-    Attributes:
-        epochs: one row an epoch of every run (losses, supernet accuracy, logits, derived architecture), with `method`
-            and `seed`.
-        lookups: one row for every value that the table holds of an epoch's architecture, accuracies in %.
-        timing: seconds and memory of every epoch.
-        table: the table that was asked, or None.
-        space: what was searched.
-        manifests: the configuration and environment of every run; empty for imported logs.
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedRuns(Runs):
+    """Runs as `harness.load` and `harness.run` give them: with what is asked of them at hand.
 
     Example:
         >>> import harness
         >>> runs = harness.load("results/published/ten-seeds")
-        >>> len(runs), runs.table.name, int(runs.epochs["epoch"].max())
-        (40, 'nasbench201.digits', 20)
+        >>> runs
+        <Runs ten-seeds: 40 runs; methods darts, sdarts-rs, sdarts-adv, r-darts-l2>
     """
-
-    def __init__(self, found: Finished) -> None:
-        self.found = found
-
-    def __repr__(self) -> str:
-        results = self.found.results
-        methods = ", ".join(map(str, results.epochs["method"].unique())) if len(results) else "none"
-        return f"<Runs {self.found.name}: {len(results)} runs; methods {methods}>"
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @property
-    def results(self) -> Results:
-        return self.found.results
-
-    @property
-    def epochs(self) -> pd.DataFrame:
-        return self.results.epochs
-
-    @property
-    def lookups(self) -> pd.DataFrame:
-        return self.results.lookups
-
-    @property
-    def timing(self) -> pd.DataFrame:
-        return self.results.timing
-
-    @property
-    def table(self) -> Table | None:
-        return self.results.table
-
-    @property
-    def space(self) -> Space | None:
-        return self.results.space
-
-    @property
-    def manifests(self) -> list[dict[str, Any]]:
-        return self.found.manifests
-
-    def final(self) -> pd.DataFrame:
-        """One row a method: n, the last error in % (median and range over seeds), the best epoch's, its percentile."""
-        return self.results.final()
-
-    def errors(self, measure: str | None = None) -> pd.DataFrame:
-        """One row a run and epoch: `method`, `seed`, `epoch`, `seconds`, `error_pct`.
-
-        Args:
-            measure: "dataset/split@epochs" of the table; its test, if not said.
-        """
-        return self.results.error_by_epoch(measure_of(measure))
 
     def compare(
         self, baseline: str | None = None, endpoint: str | None = None, measure: str | None = None
@@ -109,14 +50,12 @@ class Runs:
         return report(self, to)
 
 
-def measure_of(measure: Any) -> Measure | None:
-    """A measure of a table, as an argument says it; None is the table's test."""
-    from harness.tables.measure import Measure
-
-    return None if measure is None else Measure.of(measure)
+def hand_out(runs: Runs) -> LoadedRuns:
+    """The same runs, for a notebook."""
+    return LoadedRuns(**{each.name: getattr(runs, each.name) for each in fields(Runs)})
 
 
-def load(*folders: str | Path) -> Runs:
+def load(*folders: str | Path) -> LoadedRuns:
     """Read finished runs, without the study file that made them.
 
     Args:
@@ -142,41 +81,55 @@ def load(*folders: str | Path) -> Runs:
     if not folders:
         raise HarnessError("harness.load needs a folder of runs, such as results/runs/digits")
     found = [load_folder(check_path(folder, "folder")) for folder in folders]
-    return Runs(found[0] if len(found) == 1 else join_finished(found))
+    return hand_out(found[0] if len(found) == 1 else join_runs(found))
 
 
-def join_finished(found: Sequence[Finished]) -> Finished:
+def join_runs(found: Sequence[Runs]) -> Runs:
     """Runs of several folders as one, each method by the name that it has there."""
     import pandas as pd
 
     first = found[0]
-    folders = ", ".join(str(f.folder) for f in found)
-    if len({f.results.table.fingerprint if f.results.table else None for f in found}) > 1:
+    folders = ", ".join(str(runs.folder) for runs in found)
+    if len({runs.table.fingerprint if runs.table else None for runs in found}) > 1:
         raise HarnessError(f"the runs of {folders} were looked up in different tables")
-    if len({f.results.space.name if f.results.space else None for f in found}) > 1:
+    if len({runs.space.name if runs.space else None for runs in found}) > 1:
         raise HarnessError(f"the runs of {folders} searched different spaces: load them apart")
-    frames = {name: pd.concat([getattr(f.results, name) for f in found], ignore_index=True) for name in TABLES}
+    frames: dict[str, Any] = {
+        name: pd.concat([getattr(runs, name) for runs in found], ignore_index=True) for name in TABLES
+    }
     keys = frames["epochs"][["method", "seed", "epoch"]]
     if keys.duplicated().any():
         twice = keys[keys.duplicated()].iloc[0]
         raise HarnessError(
             f"two of the folders hold a run of {twice['method']!r} with seed {twice['seed']}: load them apart"
         )
-    settings = {method: each for f in found for method, each in f.results.settings.items()}
-    varied = [f for f in found if f.results.design and f.results.design.varied]
+    varied = [runs for runs in found if runs.design and runs.design.varied]
     if varied:
         raise HarnessError(f"runs in {varied[0].folder} vary by a design ([randomness]): load them apart")
-    manifests = [m for f in found for m in f.manifests]
-    by = label_machines([read_owner(m) for m in manifests], manifests)
-    results = Results(**frames, table=first.results.table, space=first.results.space, settings=settings, machines=by)
-    names = " and ".join(f.name for f in found)
-    told = "exploratory: runs of several folders are compared"
-    missing = sum(f.missing for f in found)
-    return Finished(names, first.source, results, missing, first.declared, told, first.folder, manifests)
+    manifests = [manifest for runs in found for manifest in runs.manifests]
+    return replace(
+        first,
+        **frames,
+        settings={method: each for runs in found for method, each in runs.settings.items()},
+        machines=label_machines([read_owner(m) for m in manifests], manifests),
+        ids={key: name for runs in found for key, name in runs.ids.items()},
+        name=" and ".join(runs.name for runs in found),
+        missing=sum(runs.missing for runs in found),
+        standing="exploratory: runs of several folders are compared",
+        manifests=manifests,
+        figures=Appearance(),
+    )
 
 
 Source = Runs | str | Path
 """Runs, or a folder that `load` reads."""
+
+
+def measure_of(measure: Any) -> Measure | None:
+    """A measure of a table, as an argument says it; None is the table's test."""
+    from harness.tables.measure import Measure
+
+    return None if measure is None else Measure.of(measure)
 
 
 def load_runs(source: Source) -> Runs:
@@ -212,10 +165,9 @@ def compare(
     """
     import pandas as pd
 
-    from harness.results.endpoints import compute_endpoints
     from harness.verdicts.compare import compare as compare_methods
 
-    found = load_runs(source).found
+    found = load_runs(source)
     if baseline is not None:
         check_text(baseline, "baseline", "'darts'")
     if endpoint is not None and check_text(endpoint, "endpoint", "'final'") not in get_args(Endpoint):
@@ -225,8 +177,9 @@ def compare(
     if baseline is not None:
         changes["pairs"] = ()
     declared = found.declared.model_copy(update=changes)
-    ends = compute_endpoints(found.results, declared, measure_of(measure))
-    changed |= measure is not None and measure_of(measure) != (found.results.table and found.results.table.test)
+    judge = measure_of(measure)
+    ends = replace(found, declared=declared).endpoints(judge)
+    changed |= judge is not None and judge != (found.table and found.table.test)
     frame = pd.DataFrame([p.numbers() for p in compare_methods(ends, declared)])
     frame.attrs["standing"] = "exploratory: not what was declared" if changed else found.standing
     return frame
@@ -252,7 +205,7 @@ def gate(source: Source, against: str | Path, *, only: str | Sequence[str] = (),
         >>> import harness
         >>> from harness.verdicts.baseline import write_baseline
         >>> before = harness.load("results/published/ten-seeds")
-        >>> write_baseline(before.results, Path("baseline.parquet"))
+        >>> write_baseline(before, Path("baseline.parquet"))
         >>> set(harness.gate(before, "baseline.parquet", only="darts")["verdict"])
         {'stable: identical'}
     """
@@ -263,11 +216,11 @@ def gate(source: Source, against: str | Path, *, only: str | Sequence[str] = (),
     from harness.verdicts.gate import build_margins
     from harness.verdicts.gate import gate as check
 
-    found = load_runs(source).found
+    found = load_runs(source)
     check_code(found.manifests, found.name)
     baseline = read_baseline(check_path(against, "against"))
     names = check_names(only, "only", "['darts', 'error']")
-    checks = check(found.results, baseline, build_margins(margins), found.declared, names)
+    checks = check(found, baseline, build_margins(margins), names)
     frame = pd.DataFrame([c.numbers() for c in checks])
     frame.attrs["changes"] = list_changes(found.manifests, baseline)
     return frame
@@ -296,8 +249,8 @@ def ledger(source: Source) -> pd.DataFrame:
 
     from harness.verdicts.ledger import compute_ledgers
 
-    found = load_runs(source).found
-    made = compute_ledgers(found.results, found.declared)
+    found = load_runs(source)
+    made = compute_ledgers(found)
     frame = pd.DataFrame([row for each in made for row in each.numbers()])
     frame.attrs["verdicts"] = [each.verdict for each in made]
     return frame
@@ -329,7 +282,7 @@ def rank(*sources: Source) -> pd.DataFrame:
 
     from harness.verdicts.ranking import rank as rank_methods
 
-    found = rank_methods([load_runs(source).found for source in sources])
+    found = rank_methods([load_runs(source) for source in sources])
     frame = pd.DataFrame([each.numbers() for each in found.methods])
     frame.attrs["verdict"] = found.verdict
     return frame
@@ -366,16 +319,15 @@ def plot(
         >>> figure.savefig("trajectory.svg")
     """
     from harness.plots.base import FIGURES
+    from harness.plots.choose import choose_runs
     from harness.plots.content import save
-    from harness.plots.source import PlotSource as Drawn
 
-    found = load_runs(source).found
+    found = load_runs(source)
     figure = FIGURES.build(check_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
-    chosen = check_names(methods, "methods", "['darts', 'gdas']")
-    judge = measure_of(measure)
-    content = figure.content(
-        Drawn.of(found.results, found.declared, found.figures, found.manifests, methods=chosen, measure=judge)
+    runs, look = choose_runs(
+        found, methods=check_names(methods, "methods", "['darts', 'gdas']"), measure=measure_of(measure)
     )
+    content = figure.content(runs, look)
     drawn: Figure = figure.render(content)
     if to is not None:
         save(drawn, content, check_path(to, "to"), name)
@@ -402,4 +354,4 @@ def report(source: Source, to: str | Path) -> Path:
     """
     from harness.report.build import build
 
-    return build(load_runs(source).found, check_path(to, "to"))
+    return build(load_runs(source), check_path(to, "to"))

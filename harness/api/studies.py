@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.runs import Runs
+from harness.api.runs import LoadedRuns, hand_out
 from harness.core.arguments import check_count, check_path, check_text, spell_seeds, spell_settings
 from harness.core.files import DEFAULT_OUT
 
@@ -69,7 +69,7 @@ def run(
     out: str | Path = DEFAULT_OUT,
     jobs: int | None = None,
     device: str = "auto",
-) -> Runs:
+) -> LoadedRuns:
     """Run what is missing of a study, and read all of it. One that declares `until_decided` is run until it is.
 
     Args:
@@ -103,7 +103,7 @@ def run(
     loaded, folder = resolve_study(study, settings, seeds), check_path(out, "out")
     count = None if jobs is None else check_count(jobs, "jobs")
     run_study(loaded, folder, check_text(device, "device", "'cuda:0'"), count, choose_way(loaded))
-    return Runs(load_study_runs(loaded, folder))
+    return hand_out(load_study_runs(loaded, folder))
 
 
 def resolve_study(study: Any, settings: Any, seeds: Any) -> Study:

@@ -52,11 +52,11 @@ def check(source: Path, settings: tuple[str, ...], folder: Path, out: Path, form
 
     Exits with 1 when one is not reproduced.
     """
-    from harness.results.folders import open_finished
+    from harness.results.load import open_runs
     from harness.verdicts.claims.check import check_all, select_claims
     from harness.verdicts.claims.files import read_folder
 
-    found = open_finished(source, settings, None, out)
+    found = open_runs(source, settings, None, out)
     known = read_folder(folder)
     about = select_claims(found, known)
     if not about:

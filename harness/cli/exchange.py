@@ -112,7 +112,7 @@ def export(asked: Asked, form: str, to: str | None, follow: bool) -> None:
         follow_runs(asked.study("--follow"), asked.out, exporter, to)
         return
     found = asked.finished()
-    click.echo(exporter.write(found.results, found.name, to))
+    click.echo(exporter.write(found, found.name, to))
 
 
 def follow_runs(study: Study, out: Path, exporter: Any, to: str | None) -> None:
@@ -145,11 +145,11 @@ def rederive(runs: Path, name: str, to: Path, out: Path) -> None:
     Every epoch is derived again. The runs are only read; what is written is a folder NAME.POLICY that plot, compare,
     gate and report read, with the methods called "METHOD [POLICY]".
     """
-    from harness.results.folders import open_finished
+    from harness.results.load import open_runs
     from harness.results.policies.base import POLICIES
     from harness.results.rederive import rederive as derive_again
 
-    found = open_finished(runs, (), None, out)
+    found = open_runs(runs, (), None, out)
     folder, notes = derive_again(found, POLICIES.build(name, {}), to)
     for note in notes:
         click.echo(f"note: {note}", err=True)

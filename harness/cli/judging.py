@@ -13,7 +13,7 @@ from harness.cli.reading import add_finished_runs, form, measure_asked
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.results.load import Finished
+    from harness.results.runs import Runs
 
 EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
 """2 is bad input, as of every verb."""
@@ -33,38 +33,37 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
     help="Of every method's runs, beside the median: 0.9 is what the worst run of ten goes beyond.",
 )
 @form
-def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
+def compare(found: Runs, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
     """Compare methods: the shift of the error with its interval and exact test, and a sentence a pair.
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
     """
     from harness.cli.printing import emit, emit_cards, emit_sentences
-    from harness.results.endpoints import compute_endpoints
     from harness.runs.apart import describe_alike
     from harness.verdicts.collapse import compute_base_rate, describe_rule
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
     declared = found.declared.model_copy(update={"primary": endpoint}) if endpoint else found.declared
-    chosen, table = measure_asked(found, measure), found.results.table
-    ends = compute_endpoints(found.results, declared, chosen)
+    chosen, table = measure_asked(found, measure), found.table
+    ends = found.endpoints(chosen)
     told = found.standing
     if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
     kind = " or ".join(dict.fromkeys(pair.shift.kind for pair in pairs))
-    what = f"{declared.primary} {found.results.scale.error}" + (f" in {chosen}" if chosen else "")
+    what = f"{declared.primary} {found.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
-        judge = found.results.judged_by
-        base = compute_base_rate(found.results, declared, chosen)
+        judge = found.no_table_note
+        base = compute_base_rate(found, chosen)
         emit(
             describe(ends, declared, base, quantile),
             form,
             f"{found.name}: {what} of every method{judge and f' ({judge})'}",
         )
     told = "; ".join(
-        filter(None, [found.results.judged_by, told, f"{kind}, Holm", describe_alike(ends.settings), *found.provenance])
+        filter(None, [found.no_table_note, told, f"{kind}, Holm", describe_alike(ends.settings), *found.provenance])
     )
     title = f"{found.name}: {what} ({told})"
     emit_cards(pairs, form, title)
@@ -79,7 +78,7 @@ def compare(found: Finished, endpoint: Any, measure: str | None, quantile: float
 @click.option("--measure", "measures", multiple=True, help="A column, dataset/split@epochs  [default: all that judge]")
 @click.option("--statistic", type=click.Choice(["mean", "median"]), default="mean", show_default=True)
 @form
-def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any) -> None:
+def paper(found: Runs, measures: tuple[str, ...], statistic: Any, form: Any) -> None:
     """Print the table of a paper: methods by measures, with optimum, random level and marks of significance.
 
     --format latex needs \\usepackage{booktabs}; markdown, csv and json are there too.
@@ -115,7 +114,7 @@ def paper(found: Finished, measures: tuple[str, ...], statistic: Any, form: Any)
 @click.option("--exact", is_flag=True, help="Every row to the last bit: for the same machine.")
 @form
 def gate(
-    found: Finished,
+    found: Runs,
     against: Path | None,
     write: Path | None,
     only: tuple[str, ...],
@@ -149,8 +148,8 @@ def gate(
     from harness.verdicts.gate import gate as run_gate
 
     if write is not None:
-        few = warn_of_few(found.results, build_margins(margins), found.declared)
-        write_baseline(found.results, write, found.manifests)
+        few = warn_of_few(found, build_margins(margins))
+        write_baseline(found, write)
         click.echo(write)
         if few:
             click.echo(f"note: {few}", err=True)
@@ -163,11 +162,11 @@ def gate(
         raise HarnessError(
             f"--exact compares whole rows: --only takes methods of the baseline there, not {min(known)!r}"
         )
-    checks = [] if exact else run_gate(found.results, baseline, build_margins(margins), found.declared, only)
-    for line in [*list_changes(found.manifests, baseline), *list_unchecked(found.results, baseline, only)]:
+    checks = [] if exact else run_gate(found, baseline, build_margins(margins), only)
+    for line in [*list_changes(found.manifests, baseline), *list_unchecked(found, baseline, only)]:
         click.echo(line, err=form != "table")
     if exact:
-        differences = compare_rows(found.results, select_methods(baseline, only))
+        differences = compare_rows(found, select_methods(baseline, only))
         if not differences:
             what = f"{', '.join(only)} in {against}" if only else against
             click.echo(f"{found.name}: every row of {what} is there again, to the last bit", err=form != "table")
@@ -186,7 +185,7 @@ def gate(
 @click.command()
 @add_finished_runs
 @form
-def audit(found: Finished, form: Any) -> None:
+def audit(found: Runs, form: Any) -> None:
     """Say what is suspicious in the logs of searches, own or imported, with the evidence and how sure it is.
 
     Weights that never move, one cell all along, runs that are one another's copy, lost and doubled epochs, accuracies
@@ -196,8 +195,8 @@ def audit(found: Finished, form: Any) -> None:
     from harness.cli.printing import emit_cards
     from harness.verdicts.audit import audit as find
 
-    findings = find(found.results)
-    runs = len(found.results)
+    findings = find(found)
+    runs = len(found)
     title = f"{found.name}: what is suspicious in {runs} run{'s' * (runs != 1)}"
     emit_cards(findings, form, title)
     about = len({(f.method, f.seed) for f in findings})

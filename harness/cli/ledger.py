@@ -9,14 +9,14 @@ import click
 from harness.cli.reading import add_finished_runs, form, measure_asked
 
 if TYPE_CHECKING:
-    from harness.results.load import Finished
+    from harness.results.runs import Runs
 
 
 @click.command()
 @add_finished_runs
 @click.option("--measure", help="Another measure than the table's test, dataset/split@epochs.")
 @form
-def ledger(found: Finished, measure: str | None, form: Any) -> None:
+def ledger(found: Runs, measure: str | None, form: Any) -> None:
     """Say what a method's spread is made of: shares of the variance, and what to repeat.
 
     Of a study that varies kinds of random draws by themselves, in [randomness]. CSV and JSON have a row a part, with
@@ -25,7 +25,7 @@ def ledger(found: Finished, measure: str | None, form: Any) -> None:
     from harness.cli.printing import emit, emit_sentences
     from harness.verdicts.ledger import compute_ledgers, write_caption
 
-    made = compute_ledgers(found.results, found.declared, measure_asked(found, measure))
+    made = compute_ledgers(found, measure_asked(found, measure))
     if form in ("csv", "json"):
         emit([row for each in made for row in each.numbers()], form)
         return

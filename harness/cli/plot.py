@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import open_runs, out
+from harness.cli.reading import open_told_runs, out
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.results.load import Finished
+    pass
 
 
 @click.command()
@@ -81,24 +81,20 @@ def draw_runs(
     """Write the chosen figures; returns the paths, and why others are missing. A figure asked for by name must be
     there."""
     from harness.plots.base import FIGURES
+    from harness.plots.choose import choose_runs
     from harness.plots.gallery import make, save_all
     from harness.plots.look import describe_unknown_names
-    from harness.plots.source import PlotSource
-    from harness.plots.together import join_sources
+    from harness.plots.together import join_drawn
     from harness.tables.measure import Measure
 
-    found = open_runs(study, settings, seeds, out)
+    found = open_told_runs(study, settings, seeds, out)
     chosen = [name.strip() for name in methods.split(",")] if methods else []
     judge = Measure.parse(measure) if measure else None
 
-    def source_of(one: Finished) -> PlotSource:
-        return PlotSource.of(one.results, one.declared, one.figures, one.manifests, methods=chosen, measure=judge)
-
-    source = source_of(found)
-    if others:
-        beside = [open_runs(other, (), seeds, out) for other in others]
-        source = join_sources([source, *map(source_of, beside)], [found.name, *(each.name for each in beside)])
-    for sentence in describe_unknown_names(found.figures, source.look.lines):
+    every_study = [found, *(open_told_runs(other, (), seeds, out) for other in others)]
+    drawn = [choose_runs(each, methods=chosen, measure=judge) for each in every_study]
+    runs, look = join_drawn(drawn) if others else drawn[0]
+    for sentence in describe_unknown_names(found.figures, look.lines):
         click.echo(f"note: {sentence}", err=True)
     names = list(FIGURES.classes) if every else list(figures or ("trajectory",))
     each = {name: found.figures.of(name) | fields for name in names}
@@ -107,7 +103,7 @@ def draw_runs(
         if not holders:
             raise HarnessError(f"none of the figures {', '.join(names)} has a --metric: leave it out")
         each |= {name: each[name] | {"metric": metric} for name in holders}
-    made, missing = make(source, names, each)
+    made, missing = make(runs, look, names, each)
     if missing and not every:
         name, reason = next(iter(missing.items()))
         raise HarnessError(reason if len(names) == 1 else f"figure {name}: {reason}")

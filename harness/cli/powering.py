@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 def show_power(study: Study, pilots: Path, to: Path | None, form: Any) -> None:
     """Print the power of a study's comparison, by the differences that pilots had. to: where the curves go."""
     from harness.cli.printing import emit_cards
-    from harness.results.endpoints import compute_endpoints
-    from harness.results.folders import load_folder
+    from harness.results.load import load_folder
     from harness.verdicts.power import compute_powers
 
     declared = study.file.comparison
     found = load_folder(pilots)
-    ends = compute_endpoints(found.results, declared)
+    ends = replace(found, declared=declared).endpoints()
     methods = list(dict.fromkeys(run.method_name for run in study.runs))
     if absent := [name for name in methods if name not in ends.methods]:
         raise HarnessError(

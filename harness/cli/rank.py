@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.reading import form, open_runs, out
+from harness.cli.reading import form, open_told_runs, out
 
 
 @click.command()
@@ -24,6 +24,6 @@ def rank(sources: tuple[Path, ...], endpoint: Any, out: Path, form: Any) -> None
     from harness.cli.printing import emit_cards, emit_sentences
     from harness.verdicts.ranking import rank as rank_methods
 
-    found = rank_methods([open_runs(source, (), None, out) for source in sources], endpoint)
+    found = rank_methods([open_told_runs(source, (), None, out) for source in sources], endpoint)
     emit_cards(found.methods, form, f"mean ranks over {', '.join(found.tasks)} (1 is best)")
     emit_sentences([f"{found.verdict}."], form)

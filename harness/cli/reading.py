@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import DEFAULT_OUT
 
 if TYPE_CHECKING:
-    from harness.results.load import Finished
+    from harness.results.runs import Runs
     from harness.runs.study import Study
     from harness.tables.measure import Measure
 
@@ -40,9 +40,9 @@ class Asked:
     seeds: str | None
     out: Path
 
-    def finished(self) -> Finished:
+    def finished(self) -> Runs:
         """Those that are finished; says how many are not."""
-        return open_runs(self.source, self.settings, self.seeds, self.out)
+        return open_told_runs(self.source, self.settings, self.seeds, self.out)
 
     def study(self, what: str) -> Study:
         """The study, where `what` needs one: a folder does not know which runs are to come."""
@@ -68,36 +68,36 @@ def load_asked_runs(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
-    """The same, as `found`: the finished runs of a study file, or of a folder of results."""
+    """The same, as `runs`: the finished runs of a study file, or of a folder of results."""
 
     @load_asked_runs
     @functools.wraps(command)
     def wrapped(asked: Asked, **rest: Any) -> None:
-        command(found=asked.finished(), **rest)
+        command(runs=asked.finished(), **rest)
 
     return wrapped
 
 
-def open_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: Path) -> Finished:
+def open_told_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: Path) -> Runs:
     """The finished runs; says how many are not."""
-    from harness.results.folders import open_finished
+    from harness.results.load import open_runs
 
-    found = open_finished(source, settings, seeds, out)
-    if found.missing:
-        total = found.missing + len(found.results)
-        click.echo(f"note: {found.missing} of {total} runs are not finished and are left out", err=True)
-    for clause in found.provenance:
+    runs = open_runs(source, settings, seeds, out)
+    if runs.missing:
+        total = runs.missing + len(runs)
+        click.echo(f"note: {runs.missing} of {total} runs are not finished and are left out", err=True)
+    for clause in runs.provenance:
         click.echo(f"note: {clause}", err=True)
-    return found
+    return runs
 
 
-def measure_asked(found: Finished, text: str | None) -> Measure | None:
+def measure_asked(runs: Runs, text: str | None) -> Measure | None:
     """The measure that a command line names; None where it names none. An error where the runs' table has no such."""
     from harness.tables.measure import Measure
 
     if not text:
         return None
-    chosen, table = Measure.parse(text), found.results.table
+    chosen, table = Measure.parse(text), runs.table
     if table is None or chosen not in table.measures:
         known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
         raise HarnessError(f"the table has no {chosen}: {known}")
@@ -109,7 +109,7 @@ def measure_asked(found: Finished, text: str | None) -> Measure | None:
 @click.option(
     "--to", type=click.Path(path_type=Path), help="The HTML file  [default: report.html in the study's folder]"
 )
-def report(found: Finished, to: Path | None) -> None:
+def report(found: Runs, to: Path | None) -> None:
     """Write one HTML page, which opens offline: verdicts, interactive trajectories, every figure, configuration."""
     from harness.report.build import build
 

@@ -237,7 +237,7 @@ def run(
 ) -> None:
     """Run what is missing of a study, then print its final results.
 
-    Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
+    Runs runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
 
     With --until-decided (or comparison.until_decided = true in the study) seeds are added, of all methods, until the
@@ -309,16 +309,14 @@ def show_results(study: Study, planned: Sequence[Planned], form: Any) -> None:
     """The table of final results, with the floors that the table itself gives."""
     from harness.cli.printing import emit
     from harness.core.text import list_records
-    from harness.results.frames import Results
+    from harness.results.load import read_planned
     from harness.results.provenance import list_provenance
     from harness.runs.apart import describe_alike
 
-    finished = [p for p in planned if p.finished]
-    manifests = [p.folder.manifest() for p in finished]
-    found = Results.of_runs(finished, study.table, manifests)
-    told = "; ".join(filter(None, [found.judged_by, describe_alike(found.settings)]))
-    emit(list_records(found.final()), form, f"{study.name}: final results{told and f' ({told})'}")
-    for clause in list_provenance(manifests, study.name):
+    runs = read_planned(study, [p for p in planned if p.finished])
+    told = "; ".join(filter(None, [runs.no_table_note, describe_alike(runs.settings)]))
+    emit(list_records(runs.final()), form, f"{study.name}: final results{told and f' ({told})'}")
+    for clause in list_provenance(runs.manifests, study.name):
         click.echo(f"note: {clause}", err=True)
     if study.table is not None and form == "table" and (known := study.table.references(study.table.test)):
         scale = study.table.scale

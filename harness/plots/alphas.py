@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
+from harness.plots.choose import require_space
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import is_first_column
+from harness.results.runs import Runs
 from harness.spaces.base import Space
 
 ROW_INCHES, AXIS_INCHES, TALLEST = 0.08, 0.7, 8.0
@@ -32,19 +33,19 @@ class Alphas(Figure):
     )
     row_height: ClassVar[float] = 3.4
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (a method, its first seed), epoch, cell (its kind, where there are several), choice, option, weight:
         softmax of the logits; times_equal: the weight over what it is when all options of the choice weigh the same."""
         import pandas as pd
 
-        epochs = source.results.epochs
+        epochs = runs.epochs
         frame = epochs[epochs["alphas"].map(len) > 0]
         if frame.empty:
             raise HarnessError("none of these runs has logits")
         rows = []
         for method, part in frame.groupby("method", sort=False):
             for record in part[part["seed"] == part["seed"].min()].sort_values("epoch").to_dict("records"):
-                weights = list_mixing_weights(np.asarray(record["alphas"]), source.space)
+                weights = list_mixing_weights(np.asarray(record["alphas"]), require_space(runs))
                 rows += [{"panel": method, "epoch": record["epoch"], **weight} for weight in weights]
         found = pd.DataFrame(rows)
         title = "mixing weights over epochs, first seed; white: as with equal weights"

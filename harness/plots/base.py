@@ -11,9 +11,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from harness.core.registry import Plugin, Registry
+from harness.plots.choose import choose_look
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
+from harness.plots.look import FigureLook
 from harness.plots.style import WIDTH_INCHES, Page, escape_mathtext, use_theme
+from harness.results.runs import Runs
 
 FIGURES = Registry("figures", "harness.plots")
 
@@ -132,9 +134,9 @@ class Figure(Picture):
     """What there is to see in it: a caption, for the report and the documentation."""
 
     @abstractmethod
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """The figure's numbers, or a HarnessError that says why there are none."""
 
-    def content(self, source: PlotSource) -> Content:
-        """The numbers, with the look of the study's methods."""
-        return replace(self.data(source), look=source.look)
+    def content(self, runs: Runs, look: FigureLook | None = None) -> Content:
+        """The numbers, with the look of the methods; that of these runs, where left out."""
+        return replace(self.data(runs), look=look or choose_look(runs))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.plots.base import Figure
+from harness.plots.choose import require_space
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.wiring import Edge, draw_cell, lay_out_cell, list_cell_edges
+from harness.results.runs import Runs
 
 TITLE_INCHES = 0.25
 NODE_INCHES = 0.36
@@ -24,16 +25,16 @@ class CellFigure(Figure):
     )
     per_row: ClassVar[int] = 2
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (a method), runs (how many derived it, of how many), source, target, operation, told, role: the edges
         of the cell derived most often at the last epoch (the first of equals); an operation on a node stands at source
         = target."""
         import pandas as pd
 
         rows = []
-        for method, part in source.ends.runs.groupby("method", sort=False):
+        for method, part in runs.endpoints().runs.groupby("method", sort=False):
             counts = part["final_architecture"].value_counts(sort=False)
-            found = list_cell_edges(source.space, source.space.parse(str(counts.idxmax())))
+            found = list_cell_edges(require_space(runs), require_space(runs).parse(str(counts.idxmax())))
             told = f"{counts.max()} of {len(part)}"
             rows += [{"panel": method, "runs": told, **edge._asdict()} for edge in found]
         frame = pd.DataFrame(rows)

@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.core.text import format_p
 from harness.plots.base import Figure
+from harness.plots.choose import require_space
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import MARKERS
 from harness.results.doses import (
     add_doses,
@@ -20,6 +20,7 @@ from harness.results.doses import (
     estimate_random_share,
     tabulate_ends,
 )
+from harness.results.runs import Runs
 
 SKIPS, ONSET, SHARP, ERROR = "skips", "onset", "eigenvalue", "error"
 LAST_SHARP, BY_SHARP = "largest eigenvalue, last measured", "skips, by the largest eigenvalue"
@@ -48,38 +49,38 @@ class Dose(Figure):
     narrowest: ClassVar[float] = 2.6
     legend: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel, method, seed, group (the other numbers of the method's name), x (the dose; of the last panel the
         largest eigenvalue), value."""
         import pandas as pd
 
-        name = choose_dose(source.results.epochs["method"].unique())
-        runs = tabulate_ends(source.results, source.declared.skips)
-        runs[ERROR] = (
+        name = choose_dose(runs.epochs["method"].unique())
+        ends = tabulate_ends(runs, runs.declared.skips)
+        ends[ERROR] = (
             np.nan
-            if source.results.table is None
+            if runs.table is None
             else [
-                source.ends.by_seed(m, "final").get(s, np.nan)
-                for m, s in zip(runs["method"], runs["seed"], strict=True)
+                runs.endpoints().by_seed(m, "final").get(s, np.nan)
+                for m, s in zip(ends["method"], ends["seed"], strict=True)
             ]
         )
-        runs = add_doses(runs, name)
+        ends = add_doses(ends, name)
         kinds = {
-            f"skips of the {count_skips(source.results)[0]}": ("dose", SKIPS),
-            describe_many_skips(source): ("dose", ONSET),
+            f"skips of the {count_skips(runs)[0]}": ("dose", SKIPS),
+            describe_many_skips(runs): ("dose", ONSET),
             LAST_SHARP: ("dose", SHARP),
             BY_SHARP: (SHARP, SKIPS),
             "last error": ("dose", ERROR),
         }
         parts = {
-            panel: runs.assign(panel=panel, x=runs[x], value=runs[y]).dropna(subset=["x", "value"])
+            panel: ends.assign(panel=panel, x=ends[x], value=ends[y]).dropna(subset=["x", "value"])
             for panel, (x, y) in kinds.items()
         }
         parts = {panel: part for panel, part in parts.items() if len(part)}
         rows = pd.concat(parts.values(), ignore_index=True)[["panel", "method", "seed", "group", "x", "value"]]
         trends = [{"panel": panel} | summarize_trend(part, *kinds[panel]) for panel, part in parts.items()]
         return Content(
-            rows, f"what searches end at, by {name}", tuple(parts), {"never": choose_never(source.results)}, value=name,
+            rows, f"what searches end at, by {name}", tuple(parts), {"never": choose_never(runs)}, value=name,
             more={"trends": pd.DataFrame(trends)},
         )  # fmt: skip
 
@@ -124,10 +125,11 @@ class Dose(Figure):
         ax.set_title(f"{panel}\n{told}, n = {trend['n']}", fontsize="small")
 
 
-def describe_many_skips(source: PlotSource) -> str:
+def describe_many_skips(runs: Runs) -> str:
     """What counts as many skips, with the share of random cells that have so many."""
-    most = source.declared.skips
-    return f"{most} skips or more (of random cells: {100 * estimate_random_share(source.space, most):.0f} %){FROM}"
+    most = runs.declared.skips
+    share = estimate_random_share(require_space(runs), most)
+    return f"{most} skips or more (of random cells: {100 * share:.0f} %){FROM}"
 
 
 def summarize_trend(runs: Any, x: str, y: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import is_first_column
 from harness.results.doses import EIGENVALUE
+from harness.results.runs import Runs
 
 ENDS = "where the runs end"
 
@@ -29,12 +29,12 @@ class Eigenvalue(Figure):
     )
     row_height: ClassVar[float] = 1.9
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (a method, or where the runs end), method, seed, epoch, value: the largest eigenvalue of the Hessian of
         the validation loss over alpha, divided by that of the run's first measurement, or the last error."""
         import pandas as pd
 
-        results = source.results
+        results = runs
         if EIGENVALUE not in results.epochs:
             raise HarnessError("no eigenvalues were measured: add [probes.spectrum] to the study and run it")
         keys = ["method", "seed", "epoch"]
@@ -44,12 +44,15 @@ class Eigenvalue(Figure):
         methods = [m for m in map(str, results.epochs["method"].unique()) if m in set(measured["method"])]
         if not methods:
             raise HarnessError("no run has a positive eigenvalue at its first measurement to compare the others with")
-        ends = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "value"})
+        ends = runs.endpoints().runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "value"})
         ends = ends[ends["method"].isin(methods)].assign(panel=ENDS)
         rows = pd.concat([measured.assign(panel=measured["method"]), ends], ignore_index=True)
         title = "largest eigenvalue, as a multiple of that at the first measurement; median and quartiles over seeds"
         return Content(
-            rows[["panel", *keys, "start", "value"]], title, panels=(*methods, ENDS), value=source.ends.scale.axis
+            rows[["panel", *keys, "start", "value"]],
+            title,
+            panels=(*methods, ENDS),
+            value=runs.endpoints().scale.axis,
         )
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:

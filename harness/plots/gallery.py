@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES, Figure
 from harness.plots.content import Content, save
-from harness.plots.source import PlotSource
+from harness.plots.look import FigureLook
+from harness.results.runs import Runs
 
 
 class Made(NamedTuple):
@@ -20,18 +21,24 @@ class Made(NamedTuple):
 
 
 def make(
-    source: PlotSource, names: Iterable[str] | None = None, options: Mapping[str, Mapping[str, Any]] | None = None
+    runs: Runs,
+    look: FigureLook | None = None,
+    names: Iterable[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, Made], dict[str, str]]:
     """What figures would draw, and why others cannot be drawn.
 
-    names: which figures, all of them where left out. options: fields by figure.
+    Args:
+        look: of the methods; that of these runs, if not said.
+        names: which figures; all of them, if not said.
+        options: fields by figure.
     """
     made: dict[str, Made] = {}
     missing: dict[str, str] = {}
     for name in FIGURES.classes if names is None else names:
         figure: Figure = FIGURES.build(name, dict((options or {}).get(name, {})))
         try:
-            made[name] = Made(figure, figure.content(source))
+            made[name] = Made(figure, figure.content(runs, look))
         except HarnessError as error:
             missing[name] = str(error)
     return made, missing

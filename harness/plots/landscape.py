@@ -9,8 +9,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import is_first_column
+from harness.results.runs import Runs
 
 LEVELS = 17
 COLOURS = "vlag"
@@ -28,12 +28,12 @@ class LandscapeFigure(Figure):
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (a method, its first seed), x (along the gradient), y (across, at random), loss, and its change from
         that in the middle, at the last epoch."""
         import pandas as pd
 
-        epochs = source.results.epochs
+        epochs = runs.epochs
         if "landscape_loss" not in epochs:
             raise HarnessError("no landscape was measured: add [probes.landscape] to the study and run it")
         parts = []

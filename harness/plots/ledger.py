@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
+from harness.results.runs import Runs
 from harness.verdicts.ledger import TOGETHER, TRIALS, compute_ledgers, name_of
 
 LEAST = 0.06
@@ -31,19 +31,19 @@ class LedgerFigure(Figure):
     )
     legend: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """method, part, share (of the variance), low and high (interval; of the table's trials none), sd."""
         import pandas as pd
 
         rows = []
-        for each in compute_ledgers(source.results, source.declared):
+        for each in compute_ledgers(runs):
             parts = dict(each.parts) | ({TOGETHER: each.together} if each.together else {})
             for name, share in each.stack.items():
                 ends = parts[name].share if name in parts else (share, float("nan"), float("nan"))
                 deviation = each.total.estimate**0.5
                 rows.append({"method": each.method, "part": name, "share": share, "low": ends[1], "high": ends[2]})
                 rows[-1]["sd"] = deviation if each.together else float("nan")
-        scale = source.results.scale
+        scale = runs.scale
         return Content(pd.DataFrame(rows), "what the spread is made of", value=scale.difference or scale.error)
 
     def panel_height(self, content: Content, width: float) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import is_first_column, shift_line
+from harness.results.runs import Runs
 
 DEFINITIONS: dict[str, str] = {
     "above-random": "worse than random",
@@ -34,18 +34,18 @@ class Onset(Figure):
     legend: ClassVar[bool] = True
     share_y: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (the definition), method, epoch, share of runs whose collapse began by then and lasted to the end."""
         import pandas as pd
 
         rows = []
-        epochs = int(source.results.epochs["epoch"].max())
-        chosen = source.declared.failure
+        epochs = int(runs.epochs["epoch"].max())
+        chosen = runs.declared.failure
         names = {chosen: f"{DEFINITIONS[chosen]} (declared)"} | {
             rule: told for rule, told in DEFINITIONS.items() if rule != chosen
         }
         for rule, told in names.items():
-            for method, part in source.ends.runs.groupby("method", sort=False):
+            for method, part in runs.endpoints().runs.groupby("method", sort=False):
                 onset = part[f"onset_{rule.replace('-', '_')}"].to_numpy()
                 rows += [
                     {"panel": told, "method": method, "epoch": e, "share": float(np.mean(onset <= e))}

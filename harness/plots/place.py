@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.plots.base import Figure
+from harness.plots.choose import require_whole_table
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
+from harness.results.runs import Runs
 from harness.tables.table import Table
 
 POINTS = 400
@@ -27,15 +28,15 @@ class PlaceFigure(Figure):
     row_height: ClassVar[float] = 2.8
     legend: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """what ("table": quantiles of its errors; "run": what a run derived last), method, error_pct, share of the
         table's architectures at or below the error, in %."""
         import pandas as pd
 
-        table = source.whole_table
-        runs = source.ends.runs[["method", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-        runs = runs.assign(what="run", share=compute_share_below(table, runs["error_pct"].to_numpy()))
-        rows = pd.concat([compute_quantile_curve(table), runs], ignore_index=True)
+        table = require_whole_table(runs)
+        ends = runs.endpoints().runs[["method", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
+        ends = ends.assign(what="run", share=compute_share_below(table, ends["error_pct"].to_numpy()))
+        rows = pd.concat([compute_quantile_curve(table), ends], ignore_index=True)
         title = f"{table.name}: {table.test}, all architectures, and those that were derived last"
         return Content(rows, title, value=table.scale.axis)
 

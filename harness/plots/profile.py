@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.seeds import list_references
-from harness.plots.source import PlotSource
 from harness.plots.style import shift_line
+from harness.results.runs import Runs
 from harness.stats.effects import compute_performance_profile
 
 
@@ -23,20 +23,20 @@ class Profile(Figure):
     row_height: ClassVar[float] = 2.6
     legend: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """method, error_pct (of each run, ascending), share of the method's runs at or below it."""
         import pandas as pd
 
         parts = []
-        for name, runs in source.ends.runs.groupby("method", sort=False):
-            errors = runs["final_error_pct"].sort_values().to_numpy()
+        for name, ended in runs.endpoints().runs.groupby("method", sort=False):
+            errors = ended["final_error_pct"].sort_values().to_numpy()
             parts.append(
                 pd.DataFrame(
                     {"method": name, "error_pct": errors, "share": compute_performance_profile(errors, errors)}
                 )
             )
         rows = pd.concat(parts, ignore_index=True)
-        scale, known = source.ends.scale, list_references(source.ends)
+        scale, known = runs.endpoints().scale, list_references(runs.endpoints())
         article = "an" if scale.error[0] in "aeiou" else "a"
         title = f"share of runs that end at or below {article} {scale.error} (equal lines are drawn beside each other)"
         return Content(rows, title, reference=known, value=scale.axis)

@@ -8,8 +8,8 @@ from harness.core.errors import HarnessError
 from harness.measures.ranking import rank_agreement
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import is_first_column
+from harness.results.runs import Runs
 
 
 class RankingFigure(Figure):
@@ -24,12 +24,12 @@ class RankingFigure(Figure):
     row_height: ClassVar[float] = 1.9
     share_y: ClassVar[bool] = True
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel (a method), seed, supernet_accuracy_pct, table_accuracy_pct of the sampled architectures, at the last
         epoch."""
         import pandas as pd
 
-        epochs = source.results.epochs
+        epochs = runs.epochs
         if "ranking_supernet" not in epochs:
             raise HarnessError("no rankings were measured: add [probes.ranking] to the study and run it")
         rows = []

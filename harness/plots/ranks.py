@@ -8,7 +8,7 @@ from harness.core.errors import HarnessError
 from harness.core.text import format_p
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
+from harness.results.runs import Runs
 from harness.stats.ranks import compute_mean_ranks
 
 
@@ -22,11 +22,11 @@ class Ranks(Figure):
     )
     row_height: ClassVar[float] = 2.0
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """method, mean_rank (1: the lowest error), over the seeds as blocks that all methods share."""
         import pandas as pd
 
-        found = source.ends
+        found = runs.endpoints()
         methods = list(found.runs["method"].unique())
         if len({tuple(found.by_seed(m, "final")) for m in methods}) > 1:
             raise HarnessError("mean ranks over seeds need the same finished seeds of every method")

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from harness.plots.base import EM_POINTS, Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.trajectory import draw_reference
 from harness.results.endpoints import Endpoints
+from harness.results.runs import Runs
 
 AXIS_POINTS = 40
 """Of the width, for what stands left of the panel."""
@@ -29,10 +29,14 @@ class Seeds(Figure):
     joined: bool = False
     """Whether runs of equal seeds are joined by a line."""
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """method, seed, error_pct: of the architecture recorded last."""
-        rows = source.ends.runs[["method", "seed", "final_error_pct"]].rename(columns={"final_error_pct": "error_pct"})
-        scale, known = source.ends.scale, list_references(source.ends)
+        rows = (
+            runs.endpoints()
+            .runs[["method", "seed", "final_error_pct"]]
+            .rename(columns={"final_error_pct": "error_pct"})
+        )
+        scale, known = runs.endpoints().scale, list_references(runs.endpoints())
         title = f"last {scale.error} of every seed; box: quartiles and median"
         return Content(rows, title, reference=known, value=scale.axis)
 

@@ -12,9 +12,9 @@ from harness.measures.early_stopping import find_early_stop
 from harness.plots.base import Figure
 from harness.plots.content import Content
 from harness.plots.dose import describe_many_skips
-from harness.plots.source import PlotSource
 from harness.plots.style import COLOURS, QUIET
 from harness.results.doses import EIGENVALUE, choose_never, count_skips, tabulate_ends
+from harness.results.runs import Runs
 
 EVERY = 2
 """Epochs between the rule's measurements."""
@@ -36,22 +36,22 @@ class Stopping(Figure):
     row_height: ClassVar[float] = 2.8
     narrowest: ClassVar[float] = 2.6
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """panel, method, seed, x, value: the epoch from which the last cell's first kind has as many skips as the study
         declares, and the one at which the rule fires (one epoch after the last: never); of runs that it stops, the
         skips of the last cell, and of the returned one."""
         import pandas as pd
 
-        epochs = source.results.epochs.sort_values(["method", "seed", "epoch"])
+        epochs = runs.epochs.sort_values(["method", "seed", "epoch"])
         if EIGENVALUE not in epochs or epochs[EIGENVALUE].isna().all():
             raise HarnessError(
                 "no eigenvalues of these runs were measured: add [probes.spectrum] with every = 2 to their study and "
                 "run it"
             )
-        _, many = count_skips(source.results)
-        known = list_records(tabulate_ends(source.results, source.declared.skips))
+        _, many = count_skips(runs)
+        known = list_records(tabulate_ends(runs, runs.declared.skips))
         ends: dict[Any, Any] = {(end["method"], end["seed"]): end for end in known}
-        never = choose_never(source.results)
+        never = choose_never(runs)
         rows = []
         for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
             measured = run.dropna(subset=EIGENVALUE)
@@ -75,7 +75,7 @@ class Stopping(Figure):
         panels = tuple(p for p in (FIRED, RETURNED) if p in set(found["panel"]))
         title = describe_counts(found[found["panel"] == FIRED], never)
         columns = ["panel", "method", "seed", "x", "value"]
-        return Content(found[columns], title, panels, {"never": never}, value=describe_many_skips(source))
+        return Content(found[columns], title, panels, {"never": never}, value=describe_many_skips(runs))
 
     def draw(self, content: Content, ax: Any, panel: str | None) -> None:
         part = content.of(panel).sort_values(["x", "value"])

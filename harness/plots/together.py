@@ -4,41 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.plots.look import FigureLook
-from harness.plots.source import PlotSource
 from harness.plots.style import DASHES, MARKERS
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.runs.schema import TABLES
 
 
-def join_sources(sources: Sequence[PlotSource], names: Sequence[str]) -> PlotSource:
-    """The methods of several studies, each named "method (study)". names: of the studies.
+def join_drawn(drawn: Sequence[tuple[Runs, FigureLook]]) -> tuple[Runs, FigureLook]:
+    """The methods of several studies, each named "method (study)", and how they look.
 
-    Raises HarnessError where they cannot stand on one axis: by different tables, or with equal names.
+    Args:
+        drawn: what `choose_runs` gives of each study.
+
+    Raises:
+        HarnessError: they cannot stand on one axis: they were looked up in different tables, or have equal names.
     """
     import pandas as pd
 
-    prints = {None if s.results.table is None else s.results.table.fingerprint for s in sources}
-    if len(prints) > 1:
+    studies, names = [runs for runs, _ in drawn], [runs.name for runs, _ in drawn]
+    if len({None if runs.table is None else runs.table.fingerprint for runs in studies}) > 1:
         raise HarnessError("the studies were looked up in different tables: their errors cannot be compared")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise HarnessError(f"two studies are called {twice!r}: figures could not tell their methods apart")
-    frames = {
+    frames: dict[str, Any] = {
         table: pd.concat(
             [
-                frame.assign(method=frame["method"].astype(str) + f" ({name})")
-                for s, name in zip(sources, names, strict=True)
-                for frame in [getattr(s.results, table)]
-                if "method" in frame
+                frame.assign(method=frame["method"].astype(str) + f" ({runs.name})")
+                for runs in studies
+                if "method" in (frame := getattr(runs, table))
             ],
             ignore_index=True,
         )
         for table in TABLES
     }
-    results: Results = replace(sources[0].results, **frames)
-    return PlotSource(results, sources[0].declared, join_looks([s.look for s in sources], names))
+    return replace(studies[0], **frames), join_looks([look for _, look in drawn], names)
 
 
 def join_looks(looks: Sequence[FigureLook], names: Sequence[str]) -> FigureLook:

@@ -9,8 +9,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
 from harness.plots.style import QUIET, is_first_column
+from harness.results.runs import Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ class Trajectory(Figure):
     runs: bool | None = None
     """Draw single runs, too (where left out: where there are few, or a method has a panel of its own)."""
 
-    def data(self, source: PlotSource) -> Content:
+    def data(self, runs: Runs) -> Content:
         """method, axis ("epoch" or "seconds"), x, median, low, high (quartiles), n; more, the seeds: method, seed,
         epoch, seconds, value.
 
@@ -59,14 +59,14 @@ class Trajectory(Figure):
         """
         import pandas as pd
 
-        table = source.results.table
-        seeds = source.results.error_by_epoch().rename(columns={"error_pct": "value"})
+        table = runs.table
+        seeds = runs.errors().rename(columns={"error_pct": "value"})
         judged = seeds.loc[seeds["value"].notna(), "epoch"].unique()
         if len(judged):
             seeds = seeds[seeds["epoch"].isin(judged)].copy()
         reference: dict[str, float] = {}
         if table is None:
-            scale = source.results.scale
+            scale = runs.scale
             label, title = f"supernet validation {scale.axis}", f"no table: {scale.error} of the one-shot network"
             if self.metric == "regret":
                 raise HarnessError("regret needs a table, whose optimum is known: draw the error instead")
@@ -104,7 +104,7 @@ class Trajectory(Figure):
         if len(judged) == 1:
             return Content(
                 rows,
-                f"{title} after epoch {judged[0]}; {describe_noise(source)}",
+                f"{title} after epoch {judged[0]}; {describe_noise(runs)}",
                 (),
                 reference,
                 label,
@@ -223,9 +223,9 @@ def draw_ends(content: Content, ax: Any) -> None:
     ax.set_ylabel(content.value)
 
 
-def describe_noise(source: PlotSource) -> str:
+def describe_noise(runs: Runs) -> str:
     """What a line between runs of equal seeds is to be seen against."""
-    noise = source.ends.noise
+    noise = runs.endpoints().noise
     known = "how far a second training of a cell lies from the first is not known"
     return "runs of equal seeds are joined; " + (known if np.isnan(noise) else f"noise of the table {noise:.2f} points")
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 import pandas as pd
 
-from harness.results.frames import APART, Results, search_seconds
-from harness.results.load import Finished
+from harness.results.frames import APART, compute_search_seconds
 from harness.results.provenance import describe_code
+from harness.results.runs import Runs
 from harness.verdicts.baseline import flatten_values
 from harness.verdicts.collapse import compute_base_rate, describe_rule
 from harness.verdicts.compare import Pair, describe_left_out
@@ -39,31 +39,31 @@ class Item:
     says: str
 
 
-def build_checklist(found: Finished, pairs: Sequence[Pair]) -> list[Item]:
+def build_checklist(runs: Runs, pairs: Sequence[Pair]) -> list[Item]:
     """Every item, in the order of a study."""
     parts = (
-        answer_questions(found),
-        answer_design(found),
-        answer_execution(found),
-        answer_analysis(found, pairs),
-        answer_presentation(found),
+        answer_questions(runs),
+        answer_design(runs),
+        answer_execution(runs),
+        answer_analysis(runs, pairs),
+        answer_presentation(runs),
     )
     return [item for part in parts for item in part]
 
 
-def answer_questions(found: Finished) -> Iterator[Item]:
-    part, declared = "Question", found.declared
+def answer_questions(runs: Runs) -> Iterator[Item]:
+    part, declared = "Question", runs.declared
     yield Item(
         part,
         "Does it test a hypothesis, or explore?",
-        "yes" if found.is_declared else "partly",
-        f"confirmatory: {found.standing}" if found.is_declared else found.standing,
+        "yes" if runs.is_declared else "partly",
+        f"confirmatory: {runs.standing}" if runs.is_declared else runs.standing,
     )
     yield Item(
         part,
         "Was it said beforehand what would be compared, and by what?",
-        "yes" if found.is_declared else "no",
-        f"{declared.primary} {found.results.scale.error} at level {declared.level:g}, against "
+        "yes" if runs.is_declared else "no",
+        f"{declared.primary} {runs.scale.error} at level {declared.level:g}, against "
         f"{declared.baseline or 'the first method'}",
     )
     yield Item(part, "What was tried before, and how was the setting chosen?", "yours to say", PILOTS)
@@ -74,14 +74,14 @@ UNLIKE = ("configuration.method.", "configuration.seed", "configuration.randomne
 PILOTS = "runs do not know of pilots: publish them beside"
 
 
-def answer_design(found: Finished) -> Iterator[Item]:
-    results, part = found.results, "Design"
-    table, methods = results.table, list(results.epochs["method"].unique())
+def answer_design(runs: Runs) -> Iterator[Item]:
+    part = "Design"
+    table, methods = runs.table, list(runs.epochs["method"].unique())
     yield Item(
         part,
         "Is the search space known, exactly?",
-        "yes" if results.space else "no",
-        f"{results.space.name}: {results.space.source}" if results.space else "it is not known",
+        "yes" if runs.space else "no",
+        f"{runs.space.name}: {runs.space.source}" if runs.space else "it is not known",
     )
     yield Item(
         part,
@@ -92,20 +92,22 @@ def answer_design(found: Finished) -> Iterator[Item]:
         else f"table {table.name}, fingerprint {table.fingerprint[:12]}, {len(table):,} architectures, judged by "
         f"{table.test}, {len(table.seeds(table.test))} single trials",
     )
-    random = [m for m in methods if "random" in describe_searcher(found, m)]
-    scale = results.scale
-    level = f"the table's median architecture has {scale.told(results.levels()[1])} {scale.error}" if table else ""
+    random = [m for m in methods if "random" in describe_searcher(runs, m)]
+    scale = runs.scale
+    level = (
+        f"the table's median architecture has {scale.told(runs.reference_errors()[1])} {scale.error}" if table else ""
+    )
     yield Item(
         part,
         "Are there simple baselines, such as random search?",
         "yes" if random else "partly" if level else "no",
         "; ".join(t for t in (f"ran: {', '.join(random)}" if random else "none ran", level) if t),
     )
-    varied = list_shared_draws(found)
+    varied = list_shared_draws(runs)
     apart = tuple(f"configuration.supernet.{name}" for name in varied)
-    settings = list_differing(found, ("configuration.",), without=UNLIKE + apart)
+    settings = list_differing(runs, ("configuration.",), without=UNLIKE + apart)
     yield answer_if_known(
-        found,
+        runs,
         part,
         "Do all methods get the same data, space and training settings?",
         settings,
@@ -123,7 +125,7 @@ def answer_design(found: Finished) -> Iterator[Item]:
         "yours to say",
         f"the methods here are {', '.join(methods)}; a regularizer with neutral settings is DARTS, bit for bit",
     )
-    n = results.epochs.groupby("method")["seed"].nunique()
+    n = runs.epochs.groupby("method")["seed"].nunique()
     yield Item(
         part,
         "Are there enough repetitions?",
@@ -134,51 +136,51 @@ def answer_design(found: Finished) -> Iterator[Item]:
     )
 
 
-def list_shared_draws(found: Finished) -> tuple[str, ...]:
+def list_shared_draws(runs: Runs) -> tuple[str, ...]:
     """What of the randomness varies by itself, so that runs share the rest; nothing where each has its own."""
-    return found.results.design.varied if found.results.design else ()
+    return runs.design.varied if runs.design else ()
 
 
 ENOUGH = 10
 """Repetitions that the field's guidelines ask for where they can be had."""
 
 
-def describe_seeds(found: Finished) -> str:
+def describe_seeds(runs: Runs) -> str:
     """The seeds of every method."""
-    if varied := list_shared_draws(found):
+    if varied := list_shared_draws(runs):
         return f"those of every point of the design ({', '.join(varied)}) are in its run's manifest"
-    seeds = found.results.epochs.groupby("method", sort=False)["seed"].unique()
+    seeds = runs.epochs.groupby("method", sort=False)["seed"].unique()
     told = {json.dumps(sorted(map(int, s))) for s in seeds}
     if len(told) == 1:
         return f"{next(iter(told))} of every method"
     return "; ".join(f"{m}: {sorted(map(int, s))}" for m, s in seeds.items())
 
 
-def answer_execution(found: Finished) -> Iterator[Item]:
-    results, part, known = found.results, "Execution", bool(found.manifests)
+def answer_execution(runs: Runs) -> Iterator[Item]:
+    part, known = "Execution", bool(runs.manifests)
     yield Item(
         part,
         "Are the random seeds known?",
         "yes",
-        describe_seeds(found),
+        describe_seeds(runs),
     )
     yield Item(
         part,
         "Is the code known that ran?",
-        "yes" if known and not describe_code(found.manifests) else "partly" if known else "yours to say",
+        "yes" if known and not describe_code(runs.manifests) else "partly" if known else "yours to say",
         "; ".join(
             [
-                f"nasbench-harness {describe_value(found, 'environment.harness')}, "
-                f"torch {describe_value(found, 'environment.torch')}",
-                *describe_code(found.manifests),
+                f"nasbench-harness {describe_value(runs, 'environment.harness')}, "
+                f"torch {describe_value(runs, 'environment.torch')}",
+                *describe_code(runs.manifests),
             ]
         )
         if known
         else "imported logs do not hold it",
     )
-    confounders = list_differing(found, tuple(f"environment.{c}" for c in CONFOUNDERS))
+    confounders = list_differing(runs, tuple(f"environment.{c}" for c in CONFOUNDERS))
     yield answer_if_known(
-        found, part, "Are hardware and libraries the same?", confounders, "equal for all runs; named in the manifests"
+        runs, part, "Are hardware and libraries the same?", confounders, "equal for all runs; named in the manifests"
     )
     yield Item(
         part,
@@ -186,20 +188,20 @@ def answer_execution(found: Finished) -> Iterator[Item]:
         "yes" if known else "partly",
         "each run's manifest, below, has every default written out" if known else "as far as the log has them",
     )
-    lost = [f"{found.missing} runs are not finished"] if found.missing else []
-    all_seeds = set(results.epochs["seed"])
-    for method, rows in results.epochs.groupby("method", sort=False):
+    lost = [f"{runs.missing} runs are not finished"] if runs.missing else []
+    all_seeds = set(runs.epochs["seed"])
+    for method, rows in runs.epochs.groupby("method", sort=False):
         if absent := sorted(all_seeds - set(rows["seed"])):
             lost.append(f"{method} has no run of seed {', '.join(map(str, absent))}, which other methods have")
-    short = results.short_runs()
+    short = runs.list_short()
     lost += [f"left out: {describe_left_out(short)}"] if short else []
     yield Item(
         part, "Are failed and missing runs told?", "yes", "; ".join(lost) or "none failed, ended early or is missing"
     )
 
 
-def answer_analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
-    results, part = found.results, "Analysis"
+def answer_analysis(runs: Runs, pairs: Sequence[Pair]) -> Iterator[Item]:
+    part = "Analysis"
     enough = bool(pairs) and all(p.reachable for p in pairs)
     yield Item(
         part,
@@ -208,7 +210,7 @@ def answer_analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "one shift a pair, with its exact interval, test and direction; A12 as an effect size"
         if enough
         else "runs that share draws are not tested; harness ledger has what their spread is made of, with intervals"
-        if list_shared_draws(found)
+        if list_shared_draws(runs)
         else "so few runs can show no difference",
     )
     yield Item(
@@ -217,40 +219,40 @@ def answer_analysis(found: Finished, pairs: Sequence[Pair]) -> Iterator[Item]:
         "yes" if pairs else "no",
         f"Holm over {len(pairs)}, intervals as p" if pairs else "nothing is compared",
     )
-    base = compute_base_rate(results, found.declared)
+    base = compute_base_rate(runs)
     yield Item(
         part,
         "Is a collapse told from what chance gives?",
         "yes" if base.told() else "no",
-        f"{describe_rule(found.declared)}" + (f": so are {base.told()}" if base.told() else "; no base rate is known"),
+        f"{describe_rule(runs.declared)}" + (f": so are {base.told()}" if base.told() else "; no base rate is known"),
     )
-    lengths = results.epochs.groupby(["method", "seed"])["epoch"].max()
+    lengths = runs.epochs.groupby(["method", "seed"])["epoch"].max()
     uneven = "" if lengths.nunique() == 1 else f"; runs end at epochs {sorted(map(int, lengths.unique()))}"
     yield Item(
         part,
         "Is performance told over time, and not at its best moment alone?",
         "partly" if uneven else "yes",
-        f"every epoch's architecture from {int(results.epochs['epoch'].min())} on, in {len(results)} runs{uneven}; "
+        f"every epoch's architecture from {int(runs.epochs['epoch'].min())} on, in {len(runs)} runs{uneven}; "
         "the best epoch is called hindsight",
     )
 
 
-def answer_presentation(found: Finished) -> Iterator[Item]:
+def answer_presentation(runs: Runs) -> Iterator[Item]:
     part = "Presentation"
     yield Item(part, "Are single runs shown, not only averages?", "yes", "every run is a line or a point below")
-    yield Item(part, "How long does a whole search take?", *measure_duration(found.results))
+    yield Item(part, "How long does a whole search take?", *measure_duration(runs))
     yield Item(
         part,
         "Can others make it again?",
-        "yes" if found.manifests else "partly",
+        "yes" if runs.manifests else "partly",
         "the commands below, and every row with its SHA-256 in `harness publish`",
     )
     yield Item(part, "What does it not show?", "yours to say", "verdicts say what so many runs may have missed")
 
 
-def measure_duration(results: Results) -> tuple[Answer, str]:
+def measure_duration(runs: Runs) -> tuple[Answer, str]:
     """Median seconds a run by method; without probes and lookups where these were measured apart."""
-    timing = results.timing
+    timing = runs.timing
     last = timing.sort_values("epoch").groupby(["method", "seed"], sort=False).last()
     if last["wall_s"].isna().all():
         return "no", "the logs have no times"
@@ -258,28 +260,28 @@ def measure_duration(results: Results) -> tuple[Answer, str]:
     told = ", ".join(f"{m} {s:.1f} s" for m, s in wall.items())
     if not any(c in last and last[c].notna().any() for c in APART):
         return "yes", f"{told} (median wall time; probes and lookups are in it)"
-    search = search_seconds(last).groupby("method", sort=False).median()
+    search = compute_search_seconds(last).groupby("method", sort=False).median()
     alone = ", ".join(f"{m} {s:.1f} s" for m, s in search.items())
     return "yes", f"{alone} of search alone; with probes and lookups {told} (medians)"
 
 
-def describe_searcher(found: Finished, method: str) -> str:
+def describe_searcher(runs: Runs, method: str) -> str:
     """The parts that a method is made of, or its name where they are not known."""
-    for manifest in found.manifests:
+    for manifest in runs.manifests:
         if manifest["method_name"] == method:
             return str(next(iter(manifest["configuration"]["method"])))
     return method
 
 
-def answer_if_known(found: Finished, part: str, question: str, differences: list[str], equal: str) -> Item:
-    if not found.manifests:
+def answer_if_known(runs: Runs, part: str, question: str, differences: list[str], equal: str) -> Item:
+    if not runs.manifests:
         return Item(part, question, "yours to say", "imported logs do not hold it")
     return Item(part, question, "partly" if differences else "yes", "; ".join(differences) or equal)
 
 
-def list_differing(found: Finished, keys: tuple[str, ...], without: tuple[str, ...] = ()) -> list[str]:
+def list_differing(runs: Runs, keys: tuple[str, ...], without: tuple[str, ...] = ()) -> list[str]:
     """What of these keys is not equal in all runs, with its values."""
-    frame = pd.DataFrame([dict(flatten_values(m)) for m in found.manifests])
+    frame = pd.DataFrame([dict(flatten_values(m)) for m in runs.manifests])
     chosen = [c for c in frame if str(c).startswith(keys) and not (without and str(c).startswith(without))]
     return [
         f"{str(c).partition('.')[2]}: {', '.join(sorted(map(str, frame[c].dropna().unique())))}"
@@ -288,6 +290,6 @@ def list_differing(found: Finished, keys: tuple[str, ...], without: tuple[str, .
     ]
 
 
-def describe_value(found: Finished, key: str) -> str:
+def describe_value(runs: Runs, key: str) -> str:
     """A value of the manifests; all of them where they differ."""
-    return ", ".join(sorted({dict(flatten_values(m)).get(key, "unknown") for m in found.manifests})) or "unknown"
+    return ", ".join(sorted({dict(flatten_values(m)).get(key, "unknown") for m in runs.manifests})) or "unknown"

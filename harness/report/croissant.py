@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.files import hash_bytes
 from harness.core.version import __version__
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.runs.schema import TABLES
 from harness.tables.table import Table
 
@@ -74,13 +74,13 @@ COLUMNS = {
 }
 
 
-def describe_results(name: str, folder: Path, results: Results) -> dict[str, Any]:
+def describe_results(name: str, folder: Path, runs: Runs) -> dict[str, Any]:
     """The description of a folder of published results, whose Parquet files are there."""
     files = {f"{table}.parquet": PARQUET for table in TABLES}
-    sets = [record_set(table, getattr(results, table)) for table in TABLES if not getattr(results, table).empty]
-    table = "no table" if results.table is None else f"table {results.table.name}, {results.table.test}"
-    methods = ", ".join(map(str, results.epochs["method"].unique()))
-    text = f"Searches of {methods} ({len(results)} runs), looked up in {table}: every epoch's row."
+    sets = [record_set(table, getattr(runs, table)) for table in TABLES if not getattr(runs, table).empty]
+    table = "no table" if runs.table is None else f"table {runs.table.name}, {runs.table.test}"
+    methods = ", ".join(map(str, runs.epochs["method"].unique()))
+    text = f"Searches of {methods} ({len(runs)} runs), looked up in {table}: every epoch's row."
     return build_document(
         name, text, {n: (kind, hash_bytes((folder / n).read_bytes())) for n, kind in files.items()}, sets
     )

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from harness.core.text import keep_exact
-from harness.plots.source import PlotSource
-from harness.results.frames import Results
+from harness.plots.look import FigureLook
+from harness.results.runs import Runs
 from harness.tables.measure import Measure
 
 DIGITS = 4
@@ -15,18 +15,17 @@ Values = dict[str, list[list[Any]]]
 """What is known of an architecture: [trial, accuracy in %] by measure."""
 
 
-def build_payload(source: PlotSource) -> dict[str, Any]:
+def build_payload(found: Runs, look: FigureLook) -> dict[str, Any]:
     """label, unit, reference, methods (color, dash), architectures (encoding, table values by measure), and runs:
     epochs, seconds, error (null: missing, as everywhere), architecture (an index)."""
     from matplotlib.colors import to_hex
 
-    results, look = source.results, source.look
-    scale = results.scale
-    rows = results.rows()
+    scale = found.scale
+    rows = found.rows()
     places = {a: i for i, a in enumerate(rows["architecture"].unique())}
     methods = list(rows["method"].unique())
-    table = results.table
-    known = collect_values(results)
+    table = found.table
+    known = collect_values(found)
     runs = []
     for (method, _), run in rows.sort_values("epoch").groupby(["method", "seed"], sort=False):
         runs.append(
@@ -49,18 +48,18 @@ def build_payload(source: PlotSource) -> dict[str, Any]:
     }
 
 
-def collect_values(results: Results) -> dict[str, Values]:
+def collect_values(runs: Runs) -> dict[str, Values]:
     """What was looked up of each architecture. Of the rows, since a table that trains what it is asked for is not to be
     asked again."""
-    if results.table is None or results.lookups.empty:
+    if runs.table is None or runs.lookups.empty:
         return {}
-    cells = results.epochs[["method", "seed", "epoch", "architecture"]]
+    cells = runs.epochs[["method", "seed", "epoch", "architecture"]]
     column = ["dataset", "split", "table_epochs", "trial"]
-    rows = results.lookups.merge(cells, on=["method", "seed", "epoch"]).drop_duplicates(["architecture", *column])
+    rows = runs.lookups.merge(cells, on=["method", "seed", "epoch"]).drop_duplicates(["architecture", *column])
     found: dict[str, Values] = {}
-    for encoding, dataset, split, epochs, trial, value in rows[
-        ["architecture", *column, results.scale.column]
-    ].itertuples(index=False):
+    for encoding, dataset, split, epochs, trial, value in rows[["architecture", *column, runs.scale.column]].itertuples(
+        index=False
+    ):
         measures = found.setdefault(encoding, {})
         measures.setdefault(str(Measure(dataset, split, int(epochs))), []).append([str(trial), round_value(value)])
     return found

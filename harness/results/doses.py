@@ -12,7 +12,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive_seed
 from harness.measures.anytime import find_onset_of_many
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.spaces.base import Architecture, Space
 from harness.stats.trend import Trend, estimate_trend
 
@@ -47,18 +47,18 @@ def choose_dose(methods: Iterable[str]) -> str:
     return name
 
 
-def count_skips(results: Results) -> tuple[str, dict[str, int]]:
+def count_skips(runs: Runs) -> tuple[str, dict[str, int]]:
     """The name of the first kind of cell of the space that was searched, and how many skips it has in each architecture
     that was derived.
 
     Raises:
         HarnessError: the space is unknown, or has no skip.
     """
-    space = results.space
+    space = runs.space
     if space is None or space.skip is None:
         told = "these runs do not say which" if space is None else f"{space.name} has none"
         raise HarnessError(f"skips are counted in a space that has them, and {told}")
-    every = results.epochs["architecture"].unique()
+    every = runs.epochs["architecture"].unique()
     many = {text: _select_first_cell(space, space.parse(text)).count(space.skip) for text in every}
     return space.tensors[space.operation_tensors()[0]].cell, many
 
@@ -76,12 +76,12 @@ def estimate_random_share(space: Space, skips: int) -> float:
     return float(np.mean([operations.count(str(space.skip)) >= skips for operations in drawn]))
 
 
-def choose_never(results: Results) -> float:
+def choose_never(runs: Runs) -> float:
     """What stands for an epoch that does not come: the one after the last."""
-    return float(results.epochs["epoch"].max()) + 1
+    return float(runs.epochs["epoch"].max()) + 1
 
 
-def tabulate_ends(results: Results, skips: int) -> pd.DataFrame:
+def tabulate_ends(runs: Runs, skips: int) -> pd.DataFrame:
     """One row a run.
 
     Args:
@@ -94,8 +94,8 @@ def tabulate_ends(results: Results, skips: int) -> pd.DataFrame:
     """
     import pandas as pd
 
-    _, many = count_skips(results)
-    epochs, never = results.epochs.sort_values(["method", "seed", "epoch"]), choose_never(results)
+    _, many = count_skips(runs)
+    epochs, never = runs.epochs.sort_values(["method", "seed", "epoch"]), choose_never(runs)
     rows = []
     for (method, seed), run in epochs.groupby(["method", "seed"], sort=False):
         counts = run["architecture"].map(many).to_numpy()

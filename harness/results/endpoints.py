@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.measures import anytime
-from harness.results.frames import LeftOut, Results, select, select_means
+from harness.results.frames import LeftOut, select_means
 from harness.runs.apart import Settings
 from harness.runs.preregistration import Declared, Endpoint
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats
-from harness.tables.measure import ACCURACY, SCALES, Measure, Scale
+from harness.tables.measure import ACCURACY, SCALES, Scale
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-LOOKED_AT = ("method", "seed", "epoch", "architecture")
 NO_VALUE = "has no value there"
 NO_VALUE_AT_ALL = "has no value at any epoch"
 Columns = dict[str, NDArray[Any]]
@@ -39,7 +38,7 @@ class Endpoints:
     `<endpoint>_architecture` (area: `area_regret`, and over seconds `area_regret_seconds`), `degradation`, the
     collapse onsets in epochs (NaN: none) and `failed` (1 or 0; NaN where its last epoch does not tell). left_out: runs
     that are not among them, and why. optimum, random_median: errors in %, NaN where unknown. noise: points that do not
-    matter (see `estimate_trial_noise`). settings: how each method's network was trained, where that is known. scale:
+    matter (see `compute_trial_noise`). settings: how each method's network was trained, where that is known. scale:
     what errors are of; they are in its unit. varied: what of the randomness varied by itself, so that runs share draws;
     empty where each has its own. machines: what computed each run, by method and seed, where several did.
     """
@@ -119,54 +118,6 @@ def name_column(endpoint: Endpoint) -> str:
     return "area_regret" if endpoint == "area" else f"{endpoint}_error_pct"
 
 
-def compute_endpoints(results: Results, declared: Declared, measure: Measure | None = None) -> Endpoints:
-    """The endpoints of every finished run, in a measure of the table (its test, if none is named).
-
-    Runs that end before the last epoch of their method's other runs are left out, and so are those whose cells have no
-    value at any epoch.
-    """
-    import pandas as pd
-
-    if not len(results):
-        raise HarnessError("there are no finished runs to compare")
-    optimum, random = results.levels(measure)
-    short = {(run.method, run.seed): run for run in results.short_runs()}
-    # without the logits, which are most of what 10,000 runs hold
-    named = [c for c in map(str, results.epochs) if c in LOOKED_AT or c.startswith(("count_", "supernet_"))]
-    rows = count_operations(results.rows(measure, named).sort_values(["method", "seed", "epoch"]), results.space)
-    found: list[dict[str, Any]] = []
-    left_out = list(short.values())
-    for method, seed, run in iterate_runs(rows):
-        if (method, seed) in short:
-            continue
-        if np.isnan(run["error_pct"]).all():
-            left_out.append(LeftOut(method, seed, NO_VALUE_AT_ALL))
-            continue
-        found.append({"method": method, "seed": seed, **compute_run_endpoints(run, optimum, random, declared)})
-    if not found:
-        raise HarnessError(
-            f"no run has a value {f'in {measure}' if measure else 'at any epoch'}: the table holds nothing of what "
-            f"they derived; the first is {left_out[0].method!r}, seed {left_out[0].seed}"
-        )
-    order = {name: place for place, name in enumerate(results.epochs["method"].unique())}
-    runs = pd.DataFrame(found).sort_values(["method", "seed"], key=lambda c: c.map(order) if c.name == "method" else c)
-    left_out.sort(key=lambda run: (order[run.method], run.seed))
-    noise = estimate_trial_noise(results, measure)
-    known = runs.reset_index(drop=True)
-    varied = results.design.told if results.design else ""
-    return Endpoints(
-        known,
-        optimum,
-        random,
-        noise,
-        tuple(left_out),
-        results.settings,
-        results.scale,
-        varied,
-        results.machines,
-    )
-
-
 def iterate_runs(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
     """Method, seed and columns of each run in rows that are sorted by method, seed and epoch. Arrays, as a DataFrame a
     run would take longer than all that is computed of it."""
@@ -236,29 +187,25 @@ def compute_run_endpoints(run: Columns, optimum: float, random_median: float, de
     }
 
 
-def estimate_trial_noise(results: Results, measure: Measure | None = None) -> float:
+def compute_trial_noise(lookups: pd.DataFrame, epochs: pd.DataFrame, scale: Scale) -> float:
     """Twice the standard error of the table's mean over trials, percentage points: the median over the cells that the
     runs derived (that of one cell, from three trials, may be anything). NaN where the table does not tell its noise.
 
     Where the source gives its own mean the noise stays unknown: the distance between a mean and one of the trials in it
     is not a difference between two trials.
+
+    Args:
+        lookups: rows of one measure, one a trial.
+        epochs: which architecture each is of.
     """
-    if results.table is None or results.lookups.empty:
-        return float("nan")
-    errors = (
-        compute_mean_variances(results, select_means(select(results.lookups, measure or results.table.test))) ** 0.5
-    )
+    errors = compute_mean_variances(select_means(lookups), epochs, scale) ** 0.5
     return 2 * float(errors.median()) if len(errors) else float("nan")
 
 
-def compute_mean_variances(results: Results, lookups: pd.DataFrame) -> pd.Series[float]:
-    """The variance of the table's mean over trials of every derived architecture of which several are known.
-
-    Args:
-        results: of the runs.
-        lookups: rows of one measure, one a trial.
-    """
-    rows = lookups[["method", "seed", "epoch", "trial", results.scale.column]]
-    cells = rows.merge(results.epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
-    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[results.scale.column]
+def compute_mean_variances(lookups: pd.DataFrame, epochs: pd.DataFrame, scale: Scale) -> pd.Series[float]:
+    """The variance of the table's mean over trials of every derived architecture of which several are known; arguments
+    as of `compute_trial_noise`."""
+    rows = lookups[["method", "seed", "epoch", "trial", scale.column]]
+    cells = rows.merge(epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
+    trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[scale.column]
     return (trials.var(ddof=1) / trials.count())[trials.count() > 1]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.results.exporters.base import Tracker, iterate_parts
-from harness.results.frames import Results
+from harness.results.load import read_planned
+from harness.results.runs import Runs
 from harness.runs.execute import POLL_SECONDS, Planned, locate_study_folder, plan
 from harness.runs.store import Rows, look
 from harness.runs.study import Study
@@ -36,7 +37,7 @@ def follow(study: Study, out: Path, tracker: Tracker, to: str | None, say: Calla
             for p in list(left):
                 name = p.folder.final.name
                 if name in seen.finished:
-                    epochs = send_all(Results.of_runs([p], study.table, design=study.design), tracker, whole=True)
+                    epochs = send_all(read_planned(study, [p]), tracker, whole=True)
                     left.remove(p)
                     say(f"[{total - len(left)}/{total}] {p.run.method_name} seed {p.run.number}: {epochs} epochs sent")
                 elif name in seen.running and read_recorded(p) > sent.get(name, 0) and (rows := p.folder.rows_so_far()):
@@ -55,12 +56,12 @@ def read_recorded(planned: Planned) -> int:
     return int((planned.folder.progress() or {}).get("recorded", 0))
 
 
-def send_all(results: Results, tracker: Tracker, *, whole: bool) -> int:
+def send_all(runs: Runs, tracker: Tracker, *, whole: bool) -> int:
     """Send the one run of these results; the epochs that are there then."""
-    return sum(tracker.send(part) for part in iterate_parts(results, whole))
+    return sum(tracker.send(part) for part in iterate_parts(runs, whole))
 
 
-def read_results_so_far(planned: Planned, study: Study, rows: Rows) -> Results:
+def read_results_so_far(planned: Planned, study: Study, rows: Rows) -> Runs:
     """The rows of a run that is not finished, as those of one that is."""
     import pandas as pd
 
@@ -74,4 +75,4 @@ def read_results_so_far(planned: Planned, study: Study, rows: Rows) -> Results:
         frame.insert(0, "method", run.method_name)
         frame.insert(1, "seed", run.number)
     ids = {(run.method_name, run.number): run.id}
-    return Results(**frames, table=study.table, space=run.space, design=study.design, ids=ids)
+    return Runs(**frames, table=study.table, space=run.space, design=study.design, ids=ids)

@@ -19,8 +19,10 @@ from harness.core.errors import HarnessError
 from harness.core.files import digest, hash_bytes, write_atomically
 from harness.core.notation import parse_json
 from harness.core.version import __version__
+from harness.runs.archive import encode_table
+from harness.runs.manifest import seal_manifest
 from harness.runs.schema import OWNER, TABLES
-from harness.runs.store import RunFolder, encode_table, seal_manifest
+from harness.runs.store import RunFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,8 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
 from harness.runs.code import find_changed_code
-from harness.runs.store import MANIFEST, look
+from harness.runs.manifest import MANIFEST
+from harness.runs.store import look
 from harness.runs.study import RECORD_FORMAT
 
 
@@ -39,6 +40,12 @@ def describe_machines(manifests: Sequence[dict[str, Any]]) -> list[str]:
     apart = [key for key in (told[0] if told else ()) if len({repr(each[key]) for each in told}) > 1]
     known = [key for key in apart if all(each[key] is not None for each in told)]
     return [", ".join(describe_part(key, each[key]) for key in known) for each in told]
+
+
+def label_machines(keys: Sequence[tuple[str, int]], manifests: Sequence[dict[str, Any]]) -> dict[tuple[str, int], str]:
+    """What computed each run; empty where one machine did."""
+    told = describe_machines(manifests)
+    return dict(zip(keys, told, strict=True)) if any(told) else {}
 
 
 def describe_part(key: str, value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,11 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import join_inside, write_whole_folder
 from harness.core.text import list_records
-from harness.results.frames import Results
-from harness.results.load import Finished
 from harness.results.policies.base import Policy
+from harness.results.runs import Runs
+from harness.runs.archive import write_archive
+from harness.runs.manifest import MANIFEST, read_manifest
 from harness.runs.rows import lookup_records, record_architecture
-from harness.runs.store import MANIFEST, read_manifest, write_tables
 from harness.spaces.base import Space
 from harness.tables.table import Table
 
@@ -39,7 +38,7 @@ DIGITS = "alphas_digits"
 """The column of imported rows that says how many digits their weights were printed with."""
 
 
-def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]]:
+def rederive(runs: Runs, policy: Policy, to: Path) -> tuple[Path, list[str]]:
     """Write what a policy derives of every epoch's logits, as a folder that every reader of results reads.
 
     Methods are called `METHOD [POLICY]`, and the folder NAME.POLICY, so that nothing is taken for what was searched;
@@ -56,18 +55,17 @@ def rederive(found: Finished, policy: Policy, to: Path) -> tuple[Path, list[str]
     Raises:
         HarnessError: there are no logits, no table, no such thing as this policy, or something else is in the way.
     """
-    results = found.results
-    if results.table is None or results.space is None:
-        raise HarnessError(f"the runs of {found.name} have no table to look other architectures up in")
-    stored = results.epochs["alphas"].map(len) > 0 if "alphas" in results.epochs else results.epochs["seed"] < 0
+    if runs.table is None or runs.space is None:
+        raise HarnessError(f"the runs of {runs.name} have no table to look other architectures up in")
+    stored = runs.epochs["alphas"].map(len) > 0 if "alphas" in runs.epochs else runs.epochs["seed"] < 0
     if not stored.any():
-        raise HarnessError(f"the runs of {found.name} hold no logits, so there is nothing to derive again")
-    left = describe_left_out(results.epochs, stored)
-    frames = derive_again(results, results.epochs[stored], results.space, results.table, policy)
-    told = [*left, *describe_ties(results.epochs[stored], frames["epochs"], results.space, policy)]
-    folder = join_inside(to, f"{found.name}.{policy.name}")
+        raise HarnessError(f"the runs of {runs.name} hold no logits, so there is nothing to derive again")
+    left = describe_left_out(runs.epochs, stored)
+    frames = derive_again(runs, runs.epochs[stored], runs.space, runs.table, policy)
+    told = [*left, *describe_ties(runs.epochs[stored], frames["epochs"], runs.space, policy)]
+    folder = join_inside(to, f"{runs.name}.{policy.name}")
     refuse_overwriting(folder, policy)
-    write(folder, frames, build_manifest(found, policy, set(frames["epochs"]["method"])))
+    write(folder, frames, build_manifest(runs, policy, set(frames["epochs"]["method"])))
     return folder, told
 
 
@@ -133,7 +131,7 @@ def _count_tied(alphas: list[Any], unit: float) -> int:
 
 
 def derive_again(
-    results: Results, stored: pd.DataFrame, space: Space, table: Table, policy: Policy
+    runs: Runs, stored: pd.DataFrame, space: Space, table: Table, policy: Policy
 ) -> dict[str, pd.DataFrame]:
     """The three tables of these rows of epochs, methods relabeled."""
     import pandas as pd
@@ -149,7 +147,7 @@ def derive_again(
         kept = {str(name): value for name, value in row.items()}
         epochs.append(kept | place | record_architecture(architecture, space))
         lookups += [{**place, **record, "epoch": row["epoch"]} for record in known[architecture.encoding]]
-    timing = results.timing.merge(stored[["method", "seed", "epoch"]])  # of the epochs that have an architecture
+    timing = runs.timing.merge(stored[["method", "seed", "epoch"]])  # of the epochs that have an architecture
     timing["method"] = [label_method(name, policy) for name in timing["method"]]
     return {"epochs": pd.DataFrame(epochs), "lookups": pd.DataFrame(lookups), "timing": timing}
 
@@ -179,32 +177,32 @@ def refuse_overwriting(folder: Path, policy: Policy) -> None:
         raise HarnessError(f"{folder} is there, and holds something else: write to another folder, by --to")
 
 
-def build_manifest(found: Finished, policy: Policy, kept: set[str]) -> dict[str, Any]:
-    """What the folder says of itself: as that of published results, and what it was derived from."""
+def build_manifest(runs: Runs, policy: Policy, kept: set[str]) -> dict[str, Any]:
+    """What the folder says of itself: as that of published runs, and what it was derived from."""
 
     def again(name: str) -> str:
         label = label_method(name, policy)
         return label if label in kept else name
 
-    declared = found.declared.model_dump(mode="json")
+    declared = runs.declared.model_dump(mode="json")
     declared["baseline"] = declared["baseline"] and again(declared["baseline"])
     declared["pairs"] = [[again(name) for name in pair] for pair in declared["pairs"]]
-    table, space = found.results.table, found.results.space
+    table, space = runs.table, runs.space
     assert table is not None and space is not None
     return {
         "study": {
-            "name": f"{found.name}.{policy.name}",
+            "name": f"{runs.name}.{policy.name}",
             "space": space.name,
             "comparison": declared,
-            "figures": relabel_looks(found.figures.model_dump(mode="json"), again),
+            "figures": relabel_looks(runs.figures.model_dump(mode="json"), again),
         },
         "declaration": f"exploratory: the policy {policy.name} was chosen after the runs",
         "table": {"name": table.name, "fingerprint": table.fingerprint},
-        "rederived": {"policy": policy.name, "from": str(found.folder), "runs": [m["id"] for m in found.manifests]},
+        "rederived": {"policy": policy.name, "from": str(runs.folder), "runs": [m["id"] for m in runs.manifests]},
         "runs": [
             {k: v for k, v in run.items() if k not in ("sha256", "files")}
             | {"id": f"{run['id']}.{policy.name}", "method_name": again(run["method_name"])}
-            for run in found.manifests
+            for run in runs.manifests
             if again(run["method_name"]) in kept
         ],
     }
@@ -222,5 +220,4 @@ def relabel_looks(figures: dict[str, Any], again: Callable[[str], str]) -> dict[
 def write(folder: Path, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -> None:
     """The folder's files, the manifest last."""
     with write_whole_folder(folder) as draft:
-        files = write_tables(draft, frames)
-        (draft / MANIFEST).write_text(json.dumps(told | {"files": files}, indent=1) + "\n")
+        write_archive(draft, frames, told)

@@ -16,9 +16,10 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.core.files import explain_disk_errors, resolve_path, sync_folder
 from harness.runs.lease import Lease
+from harness.runs.manifest import MANIFEST, RUN_NAME
 from harness.runs.preregistration import FILE, join, keep, read_kept
 from harness.runs.schema import ROWS
-from harness.runs.store import MANIFEST, RUN_NAME, RunFolder, look
+from harness.runs.store import RunFolder, look
 from harness.runs.verify import verify_run
 
 STAGING = ".merging"

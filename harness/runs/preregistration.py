@@ -139,7 +139,7 @@ def describe_standing(folder: Path, declared: Declared, runs: Ids) -> str:
     """ "declared before the first run", or why the comparison of these runs is exploratory."""
     before = read_kept(folder)
     if before is None:
-        return "exploratory: nothing was declared before the first run"
+        return UNDECLARED
     changed = [key for key, value in declared if getattr(before.comparison, key) != value]
     if changed:
         return f"exploratory: {', '.join(changed)} changed since the first run"
@@ -153,6 +153,7 @@ def describe_standing(folder: Path, declared: Declared, runs: Ids) -> str:
 
 
 DECLARED = "declared before the first run"
+UNDECLARED = "exploratory: nothing was declared before the first run"
 
 
 def describe_other_runs(declared: Ids, runs: Ids) -> str:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +22,27 @@ from harness.core.errors import HarnessError
 from harness.core.files import (
     DiskFullError,
     explain_disk_errors,
-    hash_bytes,
-    hash_values,
     join_inside,
-    read_file,
     sync_folder,
     write_atomically,
 )
 from harness.core.notation import parse_json
+from harness.runs.archive import write_tables
 from harness.runs.lease import Lease
-from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, add_owner, check_manifest, check_types, check_values
+from harness.runs.manifest import (
+    MANIFEST,
+    RECOMPUTE,
+    RUN_NAME,
+    DamagedError,
+    check_seal,
+    is_unsealed,
+    read_checked,
+    read_first_line,
+    read_manifest,
+    read_owner,
+    seal_manifest,
+)
+from harness.runs.schema import MOST_EPOCHS, TABLES, Unfit, add_owner, check_types, check_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,39 +55,8 @@ Rows = dict[str, list[dict[str, Any]]]
 """Rows of each table of a run."""
 
 
-MANIFEST = "manifest.json"
-RECOMPUTE = "harness run --recompute-damaged computes it again"
-ANEW = "publish or import it again"
-OTHER_BYTES = "is not what was written, its SHA-256 differs"
 RUNNING = ".running"
 """Ending of the folder of a run that is not finished."""
-RUN_NAME = re.compile(r"_seed\d+_[0-9a-f]{12}$")
-"""What the names of runs' folders end with."""
-
-
-class DamagedError(HarnessError):
-    """A file of a finished run is not what was written.
-
-    Args:
-        path: the file.
-        how: what is wrong with it.
-        again: what computes it anew.
-
-    Example:
-        >>> import harness, shutil
-        >>> copy = shutil.copytree("results/published/ten-seeds", "copy")
-        >>> open("copy/epochs.parquet", "ab").write(b"!")
-        1
-        >>> try:
-        ...     harness.load("copy")
-        ... except harness.DamagedError as error:
-        ...     print(error.path.name, error.how[:14])
-        epochs.parquet cannot be read
-    """
-
-    def __init__(self, path: Path, how: str, again: str = RECOMPUTE) -> None:
-        super().__init__(f"{path} {how}: {again}")
-        self.path, self.how = path, how
 
 
 @dataclass(frozen=True)
@@ -317,14 +296,8 @@ class RunFolder:
 
     def read(self, name: str, manifest: dict[str, Any]) -> bytes:
         """A file of a finished run, by its manifest; `DamagedError` where its bytes are not those that were written."""
-        path = join_inside(self.final, name)
-        try:
-            content = read_file(path)
-        except OSError as error:
-            raise DamagedError(path, f"cannot be read ({error.strerror})", self.again) from None
-        if not is_unsealed(manifest) and hash_bytes(content) != manifest["files"].get(name):
-            raise DamagedError(path, OTHER_BYTES, self.again)
-        return content
+        told = None if is_unsealed(manifest) else manifest["files"].get(name, "")
+        return read_checked(join_inside(self.final, name), told, self.again)
 
 
 @contextmanager
@@ -334,82 +307,3 @@ def explain_full_disk() -> Iterator[None]:
         yield
     except DiskFullError as error:
         raise DiskFullError(f"{error}, finished epochs are kept") from None
-
-
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame | Iterable[pa.Table]]) -> dict[str, str]:
-    """Write each table, whole or a part after the other, as a Parquet file; their SHA-256 by the files' names, as a
-    manifest keeps them."""
-    files = {}
-    for name, table in tables.items():
-        content = encode_table(table)
-        write_atomically(folder / f"{name}.parquet", content)
-        files[f"{name}.parquet"] = hash_bytes(content)
-    return files
-
-
-def encode_table(table: pd.DataFrame | Iterable[pa.Table]) -> bytes:
-    """A table as a Parquet file."""
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    if isinstance(table, pd.DataFrame):
-        table.to_parquet(buffer, index=False)
-        return buffer.getvalue()
-    parts = iter(table)
-    first = next(parts)
-    with pq.ParquetWriter(buffer, first.schema) as writer:
-        writer.write_table(first)
-        for part in parts:
-            writer.write_table(part)
-    return buffer.getvalue()
-
-
-def read_owner(manifest: Mapping[str, Any]) -> tuple[str, int]:
-    """Method and seed of a run, by its manifest."""
-    return manifest["method_name"], manifest["configuration"]["seed"]
-
-
-def read_manifest(path: Path, again: str = RECOMPUTE) -> dict[str, Any]:
-    """What a manifest says, sealed or not; `DamagedError` where it says nothing."""
-    try:
-        content = parse_json(read_file(path))
-    except HarnessError:
-        raise
-    except (OSError, ValueError) as error:
-        told = error.strerror if isinstance(error, OSError) else error
-        raise DamagedError(path, f"cannot be read ({told})", again) from None
-    if not isinstance(content, dict):
-        raise DamagedError(path, "is no manifest", again)
-    try:
-        check_manifest(content)
-    except HarnessError:
-        raise
-    except ValueError as error:
-        of_run = "configuration" in content or "retraining" in content
-        raise DamagedError(path, str(error), again if of_run else ANEW) from None
-    return content
-
-
-def read_first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
-
-
-def check_seal(path: Path, manifest: dict[str, Any], again: str = RECOMPUTE) -> dict[str, Any]:
-    """The manifest of a run, or `DamagedError` where it breaks its seal. path: where it was read."""
-    if not (manifest == seal_manifest(manifest) or is_unsealed(manifest)):
-        raise DamagedError(path, OTHER_BYTES, again)
-    if not is_unsealed(manifest) and "files" not in manifest:
-        raise DamagedError(path, "names no files", again)
-    return manifest
-
-
-def is_unsealed(manifest: dict[str, Any]) -> bool:
-    """Whether a manifest is of record format 1, which kept no sums."""
-    return manifest.get("configuration", {}).get("format") == 1 and "files" not in manifest
-
-
-def seal_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest with the SHA-256 of all else that it holds."""
-    content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return content | {"sha256": hash_values(content)}

@@ -26,10 +26,11 @@ from harness.runs.apart import collect_settings, find_differences
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
 from harness.runs.code import digest_foreign_code
+from harness.runs.manifest import DamagedError
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import Design, Point, Randomness
 from harness.runs.retraining.table import RetrainingRequest, open_study_table
-from harness.runs.store import RUNNING, DamagedError
+from harness.runs.store import RUNNING
 from harness.runs.trained import Common, RecipeName, SupernetSize
 from harness.search.methods import Method
 from harness.search.probes.base import PROBES, Probe

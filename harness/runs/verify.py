@@ -9,19 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.files import hash_bytes, join_inside, read_file
-from harness.runs.published import read_published_tables
-from harness.runs.store import (
-    ANEW,
-    MANIFEST,
-    OTHER_BYTES,
-    RUN_NAME,
-    DamagedError,
-    RunFolder,
-    is_unsealed,
-    look,
-    read_manifest,
-)
+from harness.runs.archive import find_damage
+from harness.runs.manifest import MANIFEST, RUN_NAME, DamagedError, is_unsealed, read_manifest
+from harness.runs.store import RunFolder, look
 from harness.runs.study import compute_run_id
 
 DEPTH = 2
@@ -76,7 +66,7 @@ def look_at(path: Path, found: Verified) -> None:
     except DamagedError as error:
         found.damaged.append(error)
         return
-    damage = verify_run(path, manifest) if "configuration" in manifest else verify_published(path, manifest)
+    damage = verify_run(path, manifest) if "configuration" in manifest else find_damage(path, manifest)
     if damage:
         found.damaged += damage
     elif "files" in manifest:
@@ -92,21 +82,4 @@ def verify_run(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
         told = manifest.get("id")
         if told != compute_run_id(manifest["configuration"]):
             return [DamagedError(path / MANIFEST, f"is that of another run, {told}")]
-    return damage
-
-
-def verify_published(path: Path, manifest: dict[str, Any]) -> list[DamagedError]:
-    """What is damaged in a folder of published results."""
-    damage = []
-    for name, sum_ in manifest.get("files", {}).items():
-        try:
-            if hash_bytes(read_file(join_inside(path, name))) != sum_:
-                damage.append(DamagedError(path / name, OTHER_BYTES, ANEW))
-        except OSError as error:
-            damage.append(DamagedError(path / name, f"cannot be read ({error.strerror})", ANEW))
-    if not damage:
-        try:
-            read_published_tables(path, manifest)
-        except DamagedError as error:
-            return [error]
     return damage

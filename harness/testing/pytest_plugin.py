@@ -36,7 +36,7 @@ def assert_stable(
     the last bit, for the same machine. margins: error, failure, onset, eigenvalue, level (see `harness gate --help`).
     Fails with the table of checks when one has moved, and when the runs are too few to show either.
     """
-    from harness.results.folders import open_finished
+    from harness.results.load import open_runs
     from harness.results.provenance import check_code
     from harness.verdicts.baseline import compare_exactly as compare_rows
     from harness.verdicts.baseline import read_baseline
@@ -45,14 +45,14 @@ def assert_stable(
     source, kept = Path(study), read_baseline(Path(baseline))
     if run and not source.is_dir():
         run_missing(source, seeds, Path(out))
-    found = open_finished(source, [], seeds, Path(out))
+    found = open_runs(source, [], seeds, Path(out))
     check_code(found.manifests, str(source))
     if exact:
-        differences = compare_rows(found.results, kept)
+        differences = compare_rows(found, kept)
         if differences:
             pytest.fail("\n".join([f"{source} is not bit for bit {baseline}:", *differences]), pytrace=False)
         return
-    checks = gate(found.results, kept, build_margins(margins), found.declared)
+    checks = gate(found, kept, build_margins(margins))
     state = judge_overall(checks)
     if state != "stable":
         rows = [", ".join(f"{k} {v}" for k, v in c.row().items()) for c in checks]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats
 from harness.verdicts.rates import find_shifted_rates
@@ -63,14 +63,14 @@ class Finding:
     numbers = row
 
 
-def audit(results: Results) -> list[Finding]:
+def audit(runs: Runs) -> list[Finding]:
     """Everything suspicious in finished runs, the surest first."""
     found: list[Finding] = []
-    for (method, seed), run in split_runs(results.epochs).items():
-        found += [Finding(method, seed, *told) for told in iterate_suspicions(run, results.space)]
-        if (own := find_table_accuracies(results, method, seed, run)) is not None:
+    for (method, seed), run in split_runs(runs.epochs).items():
+        found += [Finding(method, seed, *told) for told in iterate_suspicions(run, runs.space)]
+        if (own := find_table_accuracies(runs, method, seed, run)) is not None:
             found.append(Finding(method, seed, *own))
-    found += find_identical_runs(results.epochs, shared=results.design is not None and bool(results.design.varied))
+    found += find_identical_runs(runs.epochs, shared=runs.design is not None and bool(runs.design.varied))
     order: tuple[Sure, ...] = ("certain", "likely", "possible")
     return sorted(found, key=lambda f: order.index(f.sure))
 
@@ -197,9 +197,9 @@ def find_exchanged_errors(run: pd.DataFrame) -> Iterator[tuple[str, Sure, str]]:
         yield EXCHANGED, "likely", told
 
 
-def find_table_accuracies(results: Results, method: str, seed: int, run: pd.DataFrame) -> tuple[str, Sure, str] | None:
+def find_table_accuracies(runs: Runs, method: str, seed: int, run: pd.DataFrame) -> tuple[str, Sure, str] | None:
     """Accuracies of the one-shot network that are the table's of the derived cells."""
-    lookups = results.lookups
+    lookups = runs.lookups
     if lookups.empty or run["supernet_accuracy_pct"].isna().all():
         return None
     own = lookups[(lookups["method"] == method) & (lookups["seed"] == seed)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_file
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.tables.measure import SCALES
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ ELSEWHERE = ("method", "seed", "seconds", "measure")
 NUMBERS = ("seed", "epoch", "error_pct", "optimum", "random_median", "train_loss", "search_valid_loss")
 
 
-def select_baseline_rows(results: Results) -> pd.DataFrame:
+def select_baseline_rows(runs: Runs) -> pd.DataFrame:
     """What a baseline keeps: the rows of every epoch with their error, and the table's optimum and random median."""
-    optimum, random_median = results.levels()
-    return results.rows().assign(
+    optimum, random_median = runs.reference_errors()
+    return runs.rows().assign(
         optimum=optimum,
         random_median=random_median,
-        measure="supernet" if results.table is None else f"{results.table.name} {results.table.test}",
+        measure="supernet" if runs.table is None else f"{runs.table.name} {runs.table.test}",
     )
 
 
-def write_baseline(results: Results, path: Path, manifests: Sequence[dict[str, Any]] = ()) -> None:
+def write_baseline(runs: Runs, path: Path) -> None:
     """One Parquet file; what the runs of each method ran with, and on, is kept in its metadata."""
-    rows = select_baseline_rows(results)
-    rows.attrs = {"made": describe_making(manifests)}
+    rows = select_baseline_rows(runs)
+    rows.attrs = {"made": describe_making(runs.manifests)}
     content = io.BytesIO()
     rows.to_parquet(content, index=False)
     write_file(path, content.getvalue())
@@ -124,7 +124,7 @@ def list_exact_columns(rows: pd.DataFrame) -> list[str]:
     return ["epoch", "architecture", "train_loss", "search_valid_loss", *list_measured_columns(rows), "alphas"]
 
 
-def compare_exactly(today: Results, baseline: pd.DataFrame) -> list[str]:
+def compare_exactly(today: Runs, baseline: pd.DataFrame) -> list[str]:
     """What differs, to the last bit, from runs on the same machine; one line a run."""
     now = select_baseline_rows(today)
     check_same_measure(now, baseline)

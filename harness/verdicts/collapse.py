@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.core.text import format_p
 from harness.results.endpoints import Endpoints
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
 from harness.stats.intervals import compute_p_of_more, rate
 from harness.stats.random_search import compute_chance_of_best
@@ -56,14 +56,14 @@ class BaseRate:
 UNKNOWN = BaseRate(float("nan"))
 
 
-def compute_base_rate(results: Results, declared: Declared, measure: Measure | None = None) -> BaseRate:
+def compute_base_rate(runs: Runs, measure: Measure | None = None) -> BaseRate:
     """How often the declared rule calls a random cell collapsed, by all cells of the table that judged the runs, in the
     measure that judges (its test, if none is named)."""
-    table = results.table
+    table, declared = runs.table, runs.declared
     if table is None or not table.knows_all(measure or table.test):
         return UNKNOWN
     measure = measure or table.test
-    judged = results.error_by_epoch(measure).groupby(["method", "seed"])["error_pct"].count()
+    judged = runs.errors(measure).groupby(["method", "seed"])["error_pct"].count()
     epochs = int(judged.median())
     error = table.scale.error_of(table.row_values(measure))
     if declared.failure == "degraded":

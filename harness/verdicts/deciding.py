@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from harness.core.text import format_p
-from harness.results.endpoints import compute_endpoints
-from harness.results.frames import Results
+from harness.results.load import read_planned
 from harness.runs.execute import Outcome, Planned
 from harness.runs.prepare import Prepared, Say, Way
 from harness.runs.study import Study
@@ -107,9 +106,10 @@ def run_until_decided(
 
 def look_at(prepared: Prepared, planned: Sequence[Planned], number: int) -> Look:
     """What the finished ones of these runs show."""
-    study, declared = prepared.study, prepared.study.file.comparison
+    study = prepared.study
     finished = [p for p in planned if p.finished]
-    ends = compute_endpoints(Results.of_runs(finished, study.table, design=study.design), declared)
+    runs = read_planned(study, finished)
+    ends, declared = runs.endpoints(), runs.declared
     fixed = declared.model_copy(update={"until_decided": False, "paired": True})
     return Look(number, len(study.file.seeds), tuple(compare(ends, declared)), tuple(compare(ends, fixed)))
 

@@ -15,7 +15,7 @@ from harness.core.registry import explain
 from harness.core.settings import Settings
 from harness.core.text import round_p
 from harness.results.endpoints import compute_run_endpoints, count_operations, extract_columns
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats, rate
@@ -114,9 +114,7 @@ class GateCheck:
         return f"too few runs: {self.lacking or f'{self.runs}, needs {self.needs}'}"
 
 
-def gate(
-    today: Results, baseline: pd.DataFrame, margins: Margins, declared: Declared, only: Sequence[str] = ()
-) -> list[GateCheck]:
+def gate(today: Runs, baseline: pd.DataFrame, margins: Margins, only: Sequence[str] = ()) -> list[GateCheck]:
     """Every quantity of every method of the baseline.
 
     Args:
@@ -148,7 +146,7 @@ def gate(
     tests = [
         check
         for method in methods
-        for check in check_method(method, now, baseline, margins, declared=declared, space=today.space)
+        for check in check_method(method, now, baseline, margins, declared=today.declared, space=today.space)
     ]
     tests = select_checks(tests, only)
     adjusted = adjust_holm([t.moved for t in tests])
@@ -161,7 +159,7 @@ def select_methods(baseline: pd.DataFrame, only: Sequence[str]) -> pd.DataFrame:
     return baseline[baseline["method"].isin(wanted)] if wanted else baseline
 
 
-def list_unchecked(today: Results, baseline: pd.DataFrame, only: Sequence[str]) -> list[str]:
+def list_unchecked(today: Runs, baseline: pd.DataFrame, only: Sequence[str]) -> list[str]:
     """What the checks do not look at, a line each: methods and seeds of one side alone."""
     told = []
     looked_at = select_methods(baseline, only)
@@ -178,7 +176,7 @@ def list_unchecked(today: Results, baseline: pd.DataFrame, only: Sequence[str]) 
     return told
 
 
-def check_margins(margins: Margins, baseline: pd.DataFrame, today: Results) -> None:
+def check_margins(margins: Margins, baseline: pd.DataFrame, today: Runs) -> None:
     """Refuse margins that nothing can be beyond."""
     epochs = int(baseline["epoch"].max())
     if margins.onset is not None and margins.onset >= epochs:
@@ -420,8 +418,8 @@ def describe_needs(checks: Sequence[GateCheck]) -> str:
     return f"{each} seeds a method, on both sides, before both answers can be given (--seeds 0..{most - 1})"
 
 
-def warn_of_few(results: Results, margins: Margins, declared: Declared) -> str:
+def warn_of_few(runs: Runs, margins: Margins) -> str:
     """What a baseline of these runs could not answer, and how many seeds could; nothing where it can."""
-    checks = gate(results, select_baseline_rows(results), margins, declared)
+    checks = gate(runs, select_baseline_rows(runs), margins)
     few = [c for c in checks if c.runs < c.needs]
     return f"{min(c.runs for c in few)} seeds are too few for every answer: {describe_needs(few)}" if few else ""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, compute_endpoints, compute_mean_variances
-from harness.results.frames import Results, select
+from harness.results.endpoints import Endpoints, compute_mean_variances
+from harness.results.frames import select_measure
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
 from harness.runs.randomness import SEED, Design
 from harness.stats.components import NOT_KNOWN, Parts, VariancePart, estimate_crossed, estimate_one_at_a_time
@@ -150,26 +151,25 @@ def name_of(factor: str) -> str:
     return TITLES.get(factor, factor)
 
 
-def compute_ledgers(results: Results, declared: Declared, measure: Measure | None = None) -> list[Ledger]:
+def compute_ledgers(runs: Runs, measure: Measure | None = None) -> list[Ledger]:
     """The ledger of every method of a study that varies kinds of draws by themselves.
 
     Args:
-        results: its finished runs.
-        declared: says the endpoint, and the level of the intervals.
+        runs: the finished ones of the study, whose comparison says the endpoint, and the level of the intervals.
         measure: of the table; its test, if none is named.
 
     Raises:
         HarnessError: nothing varies by itself, or a run of the design has no value.
     """
-    design = results.design
+    design = runs.design
     if design is None or not design.varied:
         raise HarnessError(
             "nothing here varies by itself: a ledger needs a study with [randomness], such as weights = "
             '"0..4" and order = "0..4", of which `harness plan` shows the runs'
         )
-    ends = compute_endpoints(results, declared, measure)
-    noise = collect_trial_variances(results, measure or (results.table.test if results.table else None))
-    return [compute_ledger(ends, declared, design, method, noise) for method in ends.methods]
+    ends = runs.endpoints(measure)
+    noise = collect_trial_variances(runs, measure or (runs.table.test if runs.table else None))
+    return [compute_ledger(ends, runs.declared, design, method, noise) for method in ends.methods]
 
 
 def compute_ledger(
@@ -246,12 +246,12 @@ def write_caption(made: Sequence[Ledger], declared: Declared) -> str:
     )
 
 
-def collect_trial_variances(results: Results, measure: Measure | None) -> dict[str, float]:
+def collect_trial_variances(runs: Runs, measure: Measure | None) -> dict[str, float]:
     """The variance of the table's mean over trials of every architecture of which several are known."""
-    if results.table is None or measure is None:
+    if runs.table is None or measure is None:
         return {}
-    rows = select(results.lookups, measure)
-    known = compute_mean_variances(results, rows[rows["trial"].str.isdigit()])
+    rows = select_measure(runs.lookups, measure)
+    known = compute_mean_variances(rows[rows["trial"].str.isdigit()], runs.epochs, runs.scale)
     return {str(cell): float(variance) for cell, variance in known.items()}
 
 

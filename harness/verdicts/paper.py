@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import NO_VALUE, NO_VALUE_AT_ALL, Endpoints, compute_endpoints
-from harness.results.frames import Results
-from harness.results.load import Finished
+from harness.results.endpoints import NO_VALUE, NO_VALUE_AT_ALL, Endpoints
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
 from harness.stats.intervals import estimate_median
 from harness.tables.measure import Measure
@@ -24,7 +23,7 @@ UNKNOWN = "-"
 
 
 def build_paper_table(
-    found: Finished, measures: Sequence[Measure] = (), statistic: Statistic = "mean"
+    runs: Runs, measures: Sequence[Measure] = (), statistic: Statistic = "mean"
 ) -> tuple[list[dict[str, Any]], str]:
     """Accuracy in % of what every method derived, in every measure, with the table's optimum and random median.
 
@@ -43,8 +42,7 @@ def build_paper_table(
         HarnessError: there is no table, a measure that it does not hold, an endpoint that is no architecture's, or runs
             share what they draw.
     """
-    results, declared = found.results, found.declared
-    table = results.table
+    declared, table = runs.declared, runs.table
     if table is None:
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
     if declared.primary == "area":
@@ -53,26 +51,26 @@ def build_paper_table(
     for measure in chosen:
         if measure not in table.measures:
             raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
-    methods = list(results.epochs["method"].unique())
-    ends = {measure: compute_known_endpoints(results, declared, measure) for measure in chosen}
+    methods = runs.methods
+    ends = {measure: compute_known_endpoints(runs, measure) for measure in chosen}
     for each in filter(None, ends.values()):
         each.refuse_shared()
-    marks = mark_methods(ends[table.test], declared) if found.is_declared and ends.get(table.test) else {}
+    marks = mark_methods(ends[table.test], declared) if runs.is_declared and ends.get(table.test) else {}
     names = label_measures(chosen)
     rows: list[dict[str, Any]] = []
     for method in methods:
-        seeds = results.epochs[results.epochs["method"] == method]["seed"].nunique()
-        row: dict[str, Any] = {"method": found.figures.labels.get(method, method), "n": int(seeds)}
+        seeds = runs.epochs[runs.epochs["method"] == method]["seed"].nunique()
+        row: dict[str, Any] = {"method": runs.figures.labels.get(method, method), "n": int(seeds)}
         for measure in chosen:
             told = format_cell(ends[measure], declared, method, statistic, seeds)
             row[names[measure]] = told + (marks.get(method, "") if measure == table.test else "")
         rows.append(row)
-    best = {names[m]: f"{results.scale.value_of(results.levels(m)[0]):.2f}" for m in chosen if table.knows_all(m)}
+    best = {names[m]: f"{runs.scale.value_of(runs.reference_errors(m)[0]):.2f}" for m in chosen if table.knows_all(m)}
     if best:
         rows.append({"method": "best in the table", "n": None} | {names[m]: UNKNOWN for m in chosen} | best)
-    middle = {names[m]: f"{results.scale.value_of(results.levels(m)[1]):.2f}" for m in chosen if table.knows_all(m)}
+    middle = {names[m]: f"{runs.scale.value_of(runs.reference_errors(m)[1]):.2f}" for m in chosen if table.knows_all(m)}
     rows.append({"method": "random (median)", "n": None} | {names[m]: UNKNOWN for m in chosen} | middle)
-    under = write_caption(found, statistic, methods)
+    under = write_caption(runs, statistic, methods)
     parts = [names[m] for m in chosen if not table.knows_all(m)]
     if parts:
         under += (
@@ -80,7 +78,7 @@ def build_paper_table(
         )
     left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.primary))
     without = (NO_VALUE, NO_VALUE_AT_ALL)
-    named = [run._replace(method=found.figures.labels.get(run.method, run.method)) for run in left_out]
+    named = [run._replace(method=runs.figures.labels.get(run.method, run.method)) for run in left_out]
     if short := [run for run in named if run.why not in without]:
         under += f" Without {describe_left_out(short)}."
     if any(run.why in without for run in left_out):
@@ -93,10 +91,10 @@ def build_paper_table(
     return rows, under
 
 
-def compute_known_endpoints(results: Results, declared: Declared, measure: Measure) -> Endpoints | None:
+def compute_known_endpoints(runs: Runs, measure: Measure) -> Endpoints | None:
     """The endpoints in a measure; None where no run has a value there."""
     try:
-        return compute_endpoints(results, declared, measure)
+        return runs.endpoints(measure)
     except HarnessError:
         return None
 
@@ -136,15 +134,15 @@ def mark_methods(found: Endpoints | None, declared: Declared) -> dict[str, str]:
     return {p.new: BETTER if p.state == "lower" else WORSE for p in pairs if p.state in ("lower", "higher")}
 
 
-def describe_protocol(found: Finished) -> str:
+def describe_protocol(runs: Runs) -> str:
     """What was searched on, how it was split and for how long, and of which trainings the table's test is the mean."""
     searches: dict[str, None] = {}
-    for manifest in found.manifests:
+    for manifest in runs.manifests:
         if "configuration" in manifest:
             said = complete_configuration(manifest["configuration"])
             split = f", split {said['dataset']['split']!r}" if "split" in said["dataset"] else ""
             searches[f"{said['dataset']['name']}{split}, {said['epochs']} epochs"] = None
-    table = found.results.table
+    table = runs.table
     assert table is not None
     seeds = table.seeds(table.test)
     trials = f"trials {', '.join(map(str, seeds))}" if seeds else "published means"
@@ -152,8 +150,8 @@ def describe_protocol(found: Finished) -> str:
     return f"Searched on {on}; judged by {table.test}, {trials}."
 
 
-def write_caption(found: Finished, statistic: Statistic, methods: Sequence[str]) -> str:
-    declared, table = found.declared, found.results.table
+def write_caption(runs: Runs, statistic: Statistic, methods: Sequence[str]) -> str:
+    declared, table = runs.declared, runs.table
     assert table is not None
     chosen = {
         "final": "derived after the last epoch",
@@ -167,13 +165,11 @@ def write_caption(found: Finished, statistic: Statistic, methods: Sequence[str])
         else f"median [exact {100 * (1 - declared.level):.0f} % interval over seeds]"
     )
     mean = "each of the mean over the table's trials"
-    told = (
-        f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}. {describe_protocol(found)}"
-    )
-    if not found.is_declared:
-        return f"{told} No marks: the comparison is {found.standing}."
+    told = f"{table.scale.heading}, table {table.name}, architecture {chosen}: {how}, {mean}. {describe_protocol(runs)}"
+    if not runs.is_declared:
+        return f"{told} No marks: the comparison is {runs.standing}."
     first = declared.baseline or methods[0]
-    base = found.figures.labels.get(first, first)
+    base = runs.figures.labels.get(first, first)
     return (
         f"{told} {BETTER} better, {WORSE} worse than {base} in {table.test} (exact test, Holm over the methods, level "
         f"{declared.level:g}). No mark is no proof of equality."

@@ -11,8 +11,7 @@ import numpy as np
 
 from harness.core.errors import HarnessError
 from harness.core.text import format_p
-from harness.results.endpoints import compute_endpoints
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.runs.preregistration import Endpoint
 from harness.stats.intervals import Floats, Interval
 from harness.stats.ranks import FEWEST_TASKS, compare_nemenyi, compare_wilcoxon_holm, compute_friedman_p, rank_intervals
@@ -85,7 +84,7 @@ class MethodRanking:
         return "; ".join(told)
 
 
-def refuse_repeats(tasks: Sequence[Finished]) -> None:
+def refuse_repeats(tasks: Sequence[Runs]) -> None:
     """An error where the same runs are named as two tasks."""
     known: set[object] = set()
     for task in tasks:
@@ -95,15 +94,15 @@ def refuse_repeats(tasks: Sequence[Finished]) -> None:
         known.add(own)
 
 
-def refuse_mixed_units(tasks: Sequence[Finished]) -> None:
+def refuse_mixed_units(tasks: Sequence[Runs]) -> None:
     """An error where differences on one task are no sizes beside those on another, as signed ranks take them."""
-    units = {task.results.table.scale.difference: task.name for task in tasks if task.results.table is not None}
+    units = {task.table.scale.difference: task.name for task in tasks if task.table is not None}
     if len(units) > 1:
         told = " and ".join(f"{name} (in {unit or 'plain numbers'})" for unit, name in units.items())
         raise HarnessError(f"signed ranks compare differences between tasks, and these have other units: {told}")
 
 
-def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodRanking:
+def rank(tasks: Sequence[Runs], endpoint: Endpoint | None = None) -> MethodRanking:
     """Rank the methods that all tasks have, by the median of their runs on each.
 
     Args:
@@ -118,7 +117,7 @@ def rank(tasks: Sequence[Finished], endpoint: Endpoint | None = None) -> MethodR
     refuse_repeats(tasks)
     refuse_mixed_units(tasks)
     chosen, level = endpoint or tasks[0].declared.primary, tasks[0].declared.level
-    ends = [compute_endpoints(task.results, task.declared) for task in tasks]
+    ends = [task.endpoints() for task in tasks]
     for each in ends:
         each.refuse_shared()
     every = list(dict.fromkeys(name for each in ends for name in each.methods))

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.api.runs import join_finished
+from harness.api.runs import join_runs
 from harness.core.errors import HarnessError
 from tests.conftest import ROOT, SMALL_STUDY
 
@@ -36,39 +36,39 @@ def test_import_is_light_and_names_are_there() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, harness.Runs]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, harness.LoadedRuns]:
     """A study from a mapping, run."""
     out = tmp_path_factory.mktemp("out")
     study = tomllib.loads(SMALL_STUDY) | {"methods": ["darts", "random-search"]}
     return out, harness.run(study, seeds="0..1", out=out, jobs=1)
 
 
-def test_runs_of_a_mapping(made: tuple[Path, harness.Runs]) -> None:
+def test_runs_of_a_mapping(made: tuple[Path, harness.LoadedRuns]) -> None:
     out, runs = made
     assert len(runs) == 4
     planned = harness.plan(tomllib.loads(SMALL_STUDY) | {"methods": ["darts"]}, seeds="0..2", out=out)
     assert planned["state"].tolist() == ["finished", "finished", "not begun"]
 
 
-def test_folders_are_read_without_their_study(made: tuple[Path, harness.Runs]) -> None:
+def test_folders_are_read_without_their_study(made: tuple[Path, harness.LoadedRuns]) -> None:
     out, runs = made
-    loaded = harness.load(out / runs.found.name)
+    loaded = harness.load(out / runs.name)
     keys = ["method", "seed", "epoch"]
     for name in ("epochs", "lookups", "timing"):
         own, read = (getattr(r, name).sort_values(keys, kind="stable", ignore_index=True) for r in (runs, loaded))
         pd.testing.assert_frame_equal(own, read)
     assert loaded.space is not None and loaded.space.name == "nasbench201"
-    one = harness.load(next((out / runs.found.name).glob("darts_seed1_*")))
+    one = harness.load(next((out / runs.name).glob("darts_seed1_*")))
     assert one.epochs["method"].unique().tolist() == ["darts"] and one.epochs["seed"].unique().tolist() == [1]
-    assert repr(one) == f"<Runs {one.found.name}: 1 runs; methods darts>"
+    assert repr(one) == f"<Runs {one.name}: 1 runs; methods darts>"
     final = loaded.final()
     assert isinstance(final, pd.DataFrame) and set(final["method"]) == {"darts", "random-search"}
     assert {"method", "seed", "epoch", "error_pct"} <= set(loaded.errors("digits100/x-valid@4"))
 
 
-def test_several_folders_are_one(made: tuple[Path, harness.Runs]) -> None:
+def test_several_folders_are_one(made: tuple[Path, harness.LoadedRuns]) -> None:
     out, runs = made
-    folders = sorted((out / runs.found.name).glob("*_seed*"))
+    folders = sorted((out / runs.name).glob("*_seed*"))
     assert len(harness.load(*folders)) == 4
     with pytest.raises(HarnessError, match="hold a run of 'darts' with seed 0: load them apart"):
         harness.load(folders[0], folders[0])
@@ -78,10 +78,10 @@ def test_folders_that_do_not_fit_together_are_explained() -> None:
     other = PUBLISHED.parent / "digits-1shot1"
     with pytest.raises(HarnessError, match=r"ten-seeds, .*digits-1shot1 were looked up in different tables"):
         harness.load(PUBLISHED, other)
-    found = harness.load(PUBLISHED).found
-    elsewhere = replace(found, results=replace(found.results, space=harness.load(other).space))
+    found = harness.load(PUBLISHED)
+    elsewhere = replace(found, space=harness.load(other).space)
     with pytest.raises(HarnessError, match="searched different spaces: load them apart"):
-        join_finished([found, elsewhere])
+        join_runs([found, elsewhere])
 
 
 def test_verdicts_of_published_results() -> None:

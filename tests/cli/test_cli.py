@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import main
 from harness.core.version import __version__
-from harness.results.frames import Results
+from harness.results.load import load_folder
 from harness.runs.execute import plan
 from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from tests.conftest import RECORDS, ROOT
+from tests.support.results import read_finished
 
 PUBLISHED = ROOT / "results" / "published" / "ten-seeds"
 
@@ -106,8 +107,8 @@ def test_run_status_plot_publish(small_study: Path, tmp_path: Path) -> None:
         "trajectory-seeds.csv",
     }
     assert call("publish", *arguments, "--to", tmp_path / "pub").exit_code == 0
-    published = Results.of_folder(tmp_path / "pub" / "small")
-    assert published.final().to_dict("records") == Results.of_runs(
+    published = load_folder(tmp_path / "pub" / "small")
+    assert published.final().to_dict("records") == read_finished(
         plan(load_study(small_study, settings, "0"), tmp_path / "o"), digits
     ).final().to_dict("records")
     assert "| darts | 1 |" in (tmp_path / "pub" / "small" / "README.md").read_text()

@@ -18,10 +18,9 @@ from harness.plots.place import PlaceFigure
 from harness.plots.profile import Profile
 from harness.plots.ranks import Ranks, find_cliques
 from harness.plots.seeds import Seeds
-from harness.plots.source import PlotSource
 from harness.plots.stopping import Stopping
-from harness.results.folders import load_folder
-from harness.results.frames import Results
+from harness.results.load import load_folder, read_planned
+from harness.results.runs import Runs
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.spaces.base import SPACES
@@ -31,14 +30,14 @@ from tests.support.results import draw_ranks as random_seeds
 
 
 @pytest.fixture(scope="module")
-def made() -> PlotSource:
+def made() -> Runs:
     rng = np.random.default_rng(0)
     methods = ("darts", "sdarts-rs", "other")
-    return PlotSource.of(made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(methods)}))
+    return made_up({m: random_seeds(rng, 6, 300 * i, 12_000) for i, m in enumerate(methods)})
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> PlotSource:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """A real study with every probe, five seeds of four methods."""
     from tests.conftest import SMALL_STUDY
 
@@ -50,17 +49,17 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> PlotSource:
     study = load_study(folder / "s.toml", settings, "0..4")
     planned = plan(study, folder)
     assert not any(o.error for o in run_all(planned, "cpu", 1))
-    return PlotSource.of(Results.of_runs(planned, study.table))
+    return read_planned(study, planned)
 
 
 @pytest.fixture(scope="module")
-def dosed() -> PlotSource:
+def dosed() -> Runs:
     """105 public searches at several weight decays and drop-path rates, eigenvalues of 33."""
     found = load_folder(ROOT / "results" / "public-logs" / "robustdarts-s1")
-    return PlotSource.of(found.results, found.declared.model_copy(update={"skips": 6}))
+    return dataclasses.replace(found, declared=found.declared.model_copy(update={"skips": 6}))
 
 
-def test_every_figure_is_drawn_and_its_numbers_kept(measured: PlotSource, tmp_path: Path) -> None:
+def test_every_figure_is_drawn_and_its_numbers_kept(measured: Runs, tmp_path: Path) -> None:
     drawn, missing = make(measured)
     assert list(missing) == ["dose", "ledger"]
     assert "name them as 'weight_decay=0.0003'" in missing["dose"]
@@ -74,11 +73,11 @@ def test_every_figure_is_drawn_and_its_numbers_kept(measured: PlotSource, tmp_pa
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES.classes))
-def test_a_figure_has_the_asked_size_and_title(measured: PlotSource, dosed: PlotSource, name: str) -> None:
+def test_a_figure_has_the_asked_size_and_title(measured: Runs, dosed: Runs, name: str) -> None:
     if name == "dose":
         measured = dosed
     if name == "ledger":
-        measured = PlotSource.of(load_folder(ROOT / "results" / "published" / "cifar10-8-ledger").results)
+        measured = load_folder(ROOT / "results" / "published" / "cifar10-8-ledger")
     figure = FIGURES.build(name, {"width": 3.25, "title": "mine"})
     drawn = figure.render(figure.content(measured))
     assert drawn.get_figwidth() == 3.25
@@ -90,13 +89,13 @@ def test_a_figure_has_the_asked_size_and_title(measured: PlotSource, dosed: Plot
     assert drawn.get_suptitle() == ""
 
 
-def test_missing_numbers_are_told(made: PlotSource) -> None:
+def test_missing_numbers_are_told(made: Runs) -> None:
     _, missing = make(made)
     assert "add [probes.spectrum]" in missing["eigenvalue"]
     assert "add [probes.landscape]" in missing["landscape"]
     assert "add [probes.ranking]" in missing["ranking"]
-    results = made.results
-    alone = PlotSource.of(Results(results.epochs, results.lookups, results.timing, None))
+    results = made
+    alone = Runs(results.epochs, results.lookups, results.timing, None)
     with pytest.raises(HarnessError, match="needs a table that holds all of them"):
         PlaceFigure().data(alone)
     with pytest.raises(HarnessError, match="needs to know the space that was searched"):
@@ -105,14 +104,14 @@ def test_missing_numbers_are_told(made: PlotSource) -> None:
         make(made, ["seeds"], {"seeds": {"widht": 3}})
 
 
-def test_runs_without_a_table_have_cells_and_alphas(made: PlotSource) -> None:
-    results = made.results
-    alone = PlotSource.of(Results(results.epochs, results.lookups, results.timing, None, TABLE.space))
+def test_runs_without_a_table_have_cells_and_alphas(made: Runs) -> None:
+    results = made
+    alone = Runs(results.epochs, results.lookups, results.timing, None, TABLE.space)
     assert len(CellFigure().data(alone).panels) == 3
     assert set(Alphas().data(alone).rows["option"]) == {TABLE.space.short.get(o, o) for o in TABLE.space.operations}
 
 
-def test_numbers_are_those_of_the_runs(made: PlotSource) -> None:
+def test_numbers_are_those_of_the_runs(made: Runs) -> None:
     found = made.ends
     content = Seeds().data(made)
     assert len(content.rows) == 18
@@ -135,7 +134,7 @@ def test_numbers_are_those_of_the_runs(made: PlotSource) -> None:
 
 def test_equal_lines_lie_side_by_side() -> None:
     """Methods with the same values are drawn apart, by points of the page."""
-    same = PlotSource.of(made_up({m: [[5, 12_000], [7, 12_000]] for m in ("a", "b")}))
+    same = made_up({m: [[5, 12_000], [7, 12_000]] for m in ("a", "b")})
     for figure in (Onset(), Profile()):
         page = figure.render(figure.content(same))
         page.draw_without_rendering()
@@ -145,11 +144,11 @@ def test_equal_lines_lie_side_by_side() -> None:
         assert apart == pytest.approx([0, 1.6 * page.dpi / 72])
 
 
-def test_ranks_need_blocks_that_all_share(made: PlotSource) -> None:
+def test_ranks_need_blocks_that_all_share(made: Runs) -> None:
     content = Ranks().data(made)
     assert content.rows["mean_rank"].is_monotonic_increasing
     assert content.rows["mean_rank"].mean() == pytest.approx(2)
-    uneven = PlotSource.of(made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5}))
+    uneven = made_up({"a": [[1]] * 5, "b": [[2]] * 6, "c": [[3]] * 5})
     with pytest.raises(HarnessError, match="need the same finished seeds of every method"):
         Ranks().data(uneven)
 
@@ -176,7 +175,7 @@ def test_mixing_weights_are_softmax_of_each_choice(name: str) -> None:
 
 
 def test_cells_are_those_derived_most_often() -> None:
-    same = PlotSource.of(made_up({"a": [[5], [5], [700]]}))
+    same = made_up({"a": [[5], [5], [700]]})
     content = CellFigure().data(same)
     assert content.panels == ("a",)
     assert set(content.rows["runs"]) == {"2 of 3"}
@@ -188,7 +187,7 @@ def test_cells_are_those_derived_most_often() -> None:
 def test_names_beside_mixing_weights_do_not_touch(study: str, width: float) -> None:
     found = load_folder(ROOT / "results" / "published" / study)
     figure = FIGURES.find("alphas")(width=width)
-    page = figure.render(figure.content(PlotSource.of(found.results)))
+    page = figure.render(figure.content(found))
     page.draw_without_rendering()
     boxes = [text.get_window_extent() for text in page.axes[0].texts]
     boxes += [label.get_window_extent() for label in page.axes[0].get_yticklabels() if label.get_text()]
@@ -200,7 +199,7 @@ def test_names_beside_mixing_weights_do_not_touch(study: str, width: float) -> N
 
 def test_a_cell_of_many_nodes_has_a_column_of_a_paper_for_itself() -> None:
     found = load_folder(ROOT / "results" / "published" / "smoothdarts-s2-small")
-    source = PlotSource.of(found.results)
+    source = found
     for width, columns in ((3.25, 1), (6.75, 2)):
         figure = FIGURES.find("cell")(width=width)
         axes = figure.render(figure.content(source)).axes
@@ -213,20 +212,20 @@ def test_eigenvalues_are_relative_to_each_run_s_first() -> None:
     rows = results.epochs
     measured = np.where(rows["seed"] == 0, 5.0, 0.5) * np.array([1.0, 0.1, 2.0])[rows["epoch"]]
     measured = np.where((rows["method"] == "b") & (rows["seed"] == 1), -1.0, measured)
-    source = PlotSource.of(dataclasses.replace(results, epochs=rows.assign(hessian_largest=measured)))
+    source = dataclasses.replace(results, epochs=rows.assign(hessian_largest=measured))
     content = FIGURES.build("eigenvalue", {}).content(source)
     assert content.panels == ("a", "b", "where the runs end")
     for _, run in content.of("a").groupby("seed"):
         assert run["value"].tolist() == pytest.approx([1, 0.1, 2])
     assert content.of("b")["seed"].unique().tolist() == [0]
     ends = content.of("where the runs end")
-    assert sorted(ends[ends["method"] == "a"]["value"]) == sorted(source.ends.values("a", "final"))
+    assert sorted(ends[ends["method"] == "a"]["value"]) == sorted(source.endpoints().values("a", "final"))
     page = FIGURES.build("eigenvalue", {}).render(content)
     assert page.axes[0].get_title() == "a (n = 2)\nfrom 2.75"
     assert page.axes[0].get_ylabel() == "relative eigenvalue"
 
 
-def test_the_skips_of_public_searches_by_their_weight_decay(dosed: PlotSource) -> None:
+def test_the_skips_of_public_searches_by_their_weight_decay(dosed: Runs) -> None:
     """Counted by hand in the logs of S1 without drop-path; stronger decay, later collapse and fewer skips."""
     rows = Dose().data(dosed).rows
     of_skips = rows[(rows["panel"] == "skips of the normal cell") & (rows["group"] == "drop_path=0")]
@@ -241,7 +240,7 @@ def test_the_skips_of_public_searches_by_their_weight_decay(dosed: PlotSource) -
     assert trends["n"].tolist() == [105, 105, 21, 33]
 
 
-def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: PlotSource) -> None:
+def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: Runs) -> None:
     """Where it fires is in tests/conformance/records; the first search's, by its logs: at 22, returned 10, from 0."""
     content = Stopping().data(dosed)
     first = content.rows[(content.rows["method"] == "weight_decay=0.0003 drop_path=0") & (content.rows["seed"] == 1)]
@@ -250,22 +249,22 @@ def test_the_rule_of_early_stopping_fires_late_and_for_nothing(dosed: PlotSource
     assert content.title.endswith("of 25 others it stops 15")
 
 
-def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: PlotSource) -> None:
-    epochs = dosed.results.epochs[dosed.results.epochs["epoch"] % 4 != 3]
+def test_a_rule_that_was_not_measured_for_is_not_asked(dosed: Runs) -> None:
+    epochs = dosed.epochs[dosed.epochs["epoch"] % 4 != 3]
     with pytest.raises(HarnessError, match=r"the rule looks at the eigenvalue every second epoch"):
-        Stopping().data(dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=epochs)))
+        Stopping().data(dataclasses.replace(dosed, epochs=epochs))
 
 
-def test_runs_without_eigenvalues_beside_others_that_have_them(dosed: PlotSource) -> None:
+def test_runs_without_eigenvalues_beside_others_that_have_them(dosed: Runs) -> None:
     """Their column is there, and empty: a sentence, and no trend that is no number."""
-    epochs = dosed.results.epochs
+    epochs = dosed.epochs
     chosen = epochs[epochs["method"].isin(["weight_decay=0.0009 drop_path=0.2", "weight_decay=0.0027 drop_path=0.2"])]
-    without = dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=chosen))
+    without = dataclasses.replace(dosed, epochs=chosen)
     with pytest.raises(HarnessError, match="no eigenvalues of these runs were measured"):
         Stopping().data(without)
     assert len(Dose().data(without).panels) == 2
     two = epochs[epochs["method"].isin(["weight_decay=0.0003 drop_path=0.2", "weight_decay=0.0009 drop_path=0.2"])]
-    one_dose = dataclasses.replace(dosed, results=dataclasses.replace(dosed.results, epochs=two))
+    one_dose = dataclasses.replace(dosed, epochs=two)
     page = Dose().render(Dose().content(one_dose))
     titles = [ax.get_title() for ax in page.axes]
     assert "largest eigenvalue, last measured\nno trend, n = 3" in titles

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -12,13 +13,12 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES
+from harness.plots.choose import choose_runs
 from harness.plots.look import FigureLook, find_own_methods
-from harness.plots.source import PlotSource
 from harness.plots.style import DASHES, LOUD, QUIET
-from harness.plots.together import join_sources
-from harness.results.frames import Results
+from harness.plots.together import join_drawn
+from harness.results.load import load_folder
 from harness.runs.appearance import Appearance
-from harness.runs.preregistration import Declared
 from harness.search.searchers.base import SEARCHERS
 from tests.conftest import ROOT
 from tests.support.results import of_errors
@@ -51,7 +51,7 @@ def test_a_study_decides() -> None:
     assert look.label("b") == "ours"
     assert look.label("a") == "a"
     content = FIGURES.build("seeds", {}).content(
-        PlotSource.of(Results.of_folder(PUBLISHED / "digits"), figures=Appearance(limits={"error": (10, 60)}))
+        replace(load_folder(PUBLISHED / "digits"), figures=Appearance(limits={"error": (10, 60)}))
     )
     assert FIGURES.build("seeds", {}).render(content).axes[0].get_ylim() == (10, 60)
 
@@ -70,29 +70,29 @@ def test_a_part_of_another_package_is_a_users_own(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_method_looks_the_same_whichever_others_are_drawn() -> None:
-    results = Results.of_folder(PUBLISHED / "ten-seeds")
-    every = PlotSource.of(results, Declared())
-    methods = list(every.results.epochs["method"].unique())
-    some = PlotSource.of(results, Declared(), methods=[methods[2], methods[0]])
-    assert list(some.results.epochs["method"].unique()) == [methods[2], methods[0]]
-    assert list(some.ends.runs["method"].unique()) == [methods[2], methods[0]]
-    assert some.look[methods[2]] == every.look[methods[2]]
-    assert set(some.results.lookups["method"]) == {methods[2], methods[0]}
+    results = load_folder(PUBLISHED / "ten-seeds")
+    every, look = choose_runs(results)
+    methods = every.methods
+    some, same = choose_runs(results, methods=[methods[2], methods[0]])
+    assert some.methods == [methods[2], methods[0]]
+    assert list(some.endpoints().runs["method"].unique()) == [methods[2], methods[0]]
+    assert same[methods[2]] == look[methods[2]]
+    assert set(some.lookups["method"]) == {methods[2], methods[0]}
     with pytest.raises(HarnessError, match="these runs have no method 'dart': did you mean"):
-        PlotSource.of(results, Declared(), methods=["dart"])
+        choose_runs(results, methods=["dart"])
     with pytest.raises(HarnessError, match="has no nothing/test@1"):
         from harness.tables.measure import Measure
 
-        PlotSource.of(results, measure=Measure("nothing", "test", 1))
+        choose_runs(results, measure=Measure("nothing", "test", 1))
 
 
 def test_another_measure_judges_every_figure() -> None:
-    results = Results.of_folder(PUBLISHED / "digits")
+    results = load_folder(PUBLISHED / "digits")
     assert results.table is not None
     other = results.table.validation
     assert other not in (None, results.table.test)
-    source = PlotSource.of(results, measure=other)
-    final = source.ends.runs["final_error_pct"].to_numpy()
+    judged, _ = choose_runs(results, measure=other)
+    final = judged.endpoints().runs["final_error_pct"].to_numpy()
     rows = results.epochs.sort_values("epoch").groupby(["method", "seed"], sort=False)["architecture"].last()
     values = [100 - results.table.lookup(results.table.space.parse(a), other) for a in rows]
     assert np.sort(final) == pytest.approx(np.sort(values))
@@ -103,10 +103,9 @@ def test_settings_of_matplotlib_stay_as_they_were() -> None:
     code = (
         "import matplotlib; matplotlib.rcParams['font.size'] = 17; before = dict(matplotlib.rcParams)\n"
         "from pathlib import Path; import sys\n"
-        "from harness.plots.gallery import make, save_all; from harness.plots.source import PlotSource\n"
-        "from harness.results.frames import Results\n"
-        f"found = Results.of_folder(Path({str(PUBLISHED / 'digits')!r}))\n"
-        "made, _ = make(PlotSource.of(found), ['seeds', 'trajectory'])\n"
+        "from harness.plots.gallery import make, save_all; from harness.results.load import load_folder\n"
+        f"found = load_folder(Path({str(PUBLISHED / 'digits')!r}))\n"
+        "made, _ = make(found, ['seeds', 'trajectory'])\n"
         "save_all(made, Path(sys.argv[1]))\n"
         "changed = [k for k, v in dict(matplotlib.rcParams).items() if before[k] != v]\n"
         "assert not changed, changed"
@@ -134,7 +133,7 @@ def fonts(pdf: bytes) -> set[bytes]:
 def test_fonts_are_embedded_as_type_42(tmp_path: Path) -> None:
     from harness.plots.gallery import make, save_all
 
-    made, missing = make(PlotSource.of(Results.of_folder(PUBLISHED / "ten-seeds")))
+    made, missing = make(load_folder(PUBLISHED / "ten-seeds"))
     assert list(missing) == ["dose", "ledger"]
     paths = [p for p in save_all(made, tmp_path) if p.suffix == ".pdf"]
     assert len(paths) == len(FIGURES.classes) - 2
@@ -160,7 +159,7 @@ def test_no_committed_figure_has_type_3_fonts() -> None:
 def test_panels_of_a_fixed_shape_stand_where_they_will_from_the_first_file_on() -> None:
     """Else the first file, the SVG, has its labels cut off."""
     figure = FIGURES.build("landscape", {})
-    page = figure.render(figure.content(PlotSource.of(Results.of_folder(PUBLISHED / "ten-seeds"))))
+    page = figure.render(figure.content(load_folder(PUBLISHED / "ten-seeds")))
     places = [[ax.get_position().bounds for ax in page.axes] for _ in range(2) if page.draw_without_rendering() is None]
     assert np.allclose(*places, atol=0.002)
     assert min(ax.get_tightbbox().y0 for ax in page.axes) > 0
@@ -171,25 +170,26 @@ def test_dashes_differ() -> None:
 
 
 def test_two_studies_stand_in_one_figure() -> None:
-    first, second = (PlotSource.of(Results.of_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits"))
-    source = join_sources([first, second], ["ten", "three"])
-    assert len(source.results) == len(first.results) + len(second.results)
-    here, there = source.look["darts (ten)"], source.look["darts (three)"]
+    first, second = (load_folder(PUBLISHED / name) for name in ("ten-seeds", "digits"))
+    ten, three = (choose_runs(replace(runs, name=name)) for runs, name in ((first, "ten"), (second, "three")))
+    runs, look = join_drawn([ten, three])
+    assert len(runs) == len(first) + len(second)
+    here, there = look["darts (ten)"], look["darts (three)"]
     assert here.color == there.color
     assert here.dash != there.dash
     assert here.marker != there.marker
-    content = FIGURES.build("trajectory", {}).content(source)
-    assert set(content.rows["method"]) == set(source.look.lines)
-    other = PlotSource.of(Results.of_folder(PUBLISHED / "digits-1shot1"))
+    content = FIGURES.build("trajectory", {}).content(runs, look)
+    assert set(content.rows["method"]) == set(look.lines)
+    other = load_folder(PUBLISHED / "digits-1shot1")
     with pytest.raises(HarnessError, match="looked up in different tables"):
-        join_sources([first, other], ["a", "b"])
+        join_drawn([ten, choose_runs(other)])
     with pytest.raises(HarnessError, match="two studies are called 'a'"):
-        join_sources([first, second], ["a", "a"])
+        join_drawn([ten, ten])
 
 
 def test_hundreds_of_methods_are_not_drawn() -> None:
     """A report of 2,000 ended without a word, for want of memory."""
     many = of_errors({f"m{place}": {0: [50.0, 40.0]} for place in range(201)})
     with pytest.raises(HarnessError, match="201 methods are too many to draw, 200 at most: name some"):
-        PlotSource.of(many)
-    assert len(PlotSource.of(many, methods=["m0", "m7"]).results) == 2
+        choose_runs(many)
+    assert len(choose_runs(many, methods=["m0", "m7"])[0]) == 2

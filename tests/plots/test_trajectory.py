@@ -7,11 +7,11 @@ from PIL import Image
 
 from harness.core.errors import HarnessError
 from harness.plots.content import Content, save
-from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory, hold_last_values
-from harness.results.frames import Results
+from harness.results.runs import Runs
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
+from tests.support.results import read_finished
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
 
 
 def content_of(planned, table, **fields) -> Content:  # type: ignore[no-untyped-def]
-    return Trajectory(**fields).content(PlotSource.of(Results.of_runs(planned, table)))
+    return Trajectory(**fields).content(read_finished(planned, table))
 
 
 def test_numbers_are_those_of_the_rows(planned) -> None:  # type: ignore[no-untyped-def]
@@ -131,11 +131,11 @@ def test_files(planned, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert paths[0].read_bytes() == first  # no date, no random ids
 
 
-def judged_late(planned, epochs: tuple[int, ...]) -> PlotSource:  # type: ignore[no-untyped-def]
+def judged_late(planned, epochs: tuple[int, ...]) -> Runs:  # type: ignore[no-untyped-def]
     """The same runs, looked up after these epochs alone."""
-    found = Results.of_runs(planned, planned[0].run.table)
+    found = read_finished(planned, planned[0].run.table)
     late = found.lookups[found.lookups["epoch"].isin(epochs)]
-    return PlotSource.of(Results(found.epochs, late, found.timing, found.table, found.space))
+    return Runs(found.epochs, late, found.timing, found.table, found.space)
 
 
 def test_what_is_judged_after_the_last_epoch_alone_is_shown(planned) -> None:  # type: ignore[no-untyped-def]

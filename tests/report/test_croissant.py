@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.files import hash_bytes
 from harness.report import croissant
-from harness.results.folders import read_published
+from harness.results.load import read_published
 from harness.tables.catalog import open_table
 from tests.conftest import ROOT
 
@@ -26,7 +26,7 @@ def test_descriptions_are_valid_and_up_to_date(folder: Path) -> None:
         again = croissant.describe_table(open_table(folder.name), folder)
     else:
         found = read_published(folder)
-        again = croissant.describe_results(found.name, folder, found.results)
+        again = croissant.describe_results(found.name, folder, found)
     assert kept == json.loads(json.dumps(again))
     assert {f["name"]: f["sha256"] for f in kept["distribution"]} == {
         f["name"]: hash_bytes((folder / f["name"]).read_bytes()) for f in kept["distribution"]

@@ -10,9 +10,9 @@ import pytest
 from nbclient import NotebookClient
 
 from harness.core.errors import HarnessError
-from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
-from harness.results.frames import Results
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.runs.study import RECORD_FORMAT, StudyFile, load_study
 from harness.tables.catalog import open_table
 from harness.tables.training.on_demand import TrainedTable
@@ -25,11 +25,11 @@ FOLDERS = sorted(p.parent for p in PUBLISHED.parent.glob("*/manifest.json"))
 
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda p: p.name)
-def results(request: pytest.FixtureRequest) -> Results:
-    return Results.of_folder(request.param)
+def results(request: pytest.FixtureRequest) -> Runs:
+    return load_folder(request.param)
 
 
-def test_lookups_are_the_tables(results: Results) -> None:
+def test_lookups_are_the_tables(results: Runs) -> None:
     """Every published lookup comes out of the embedded table again. What a study trained is in no table: there,
     the cell of each run's last epoch has its values, and runs that derived one cell share them."""
     assert results.table is not None
@@ -53,13 +53,13 @@ def test_lookups_are_the_tables(results: Results) -> None:
         assert np.array_equal(value, row.accuracy_pct, equal_nan=True)  # what is missing is missing
 
 
-def judged_last(results: Results) -> bool:
+def judged_last(results: Runs) -> bool:
     """Whether the table was asked after the last epoch alone."""
     asked = results.lookups.groupby(["method", "seed"])["epoch"].nunique()
     return bool((asked == 1).all())
 
 
-def test_derived_architectures_follow_from_the_logits(results: Results) -> None:
+def test_derived_architectures_follow_from_the_logits(results: Runs) -> None:
     assert results.table is not None
     rows = results.epochs[results.epochs["method"] != "random-search"]
     shapes = results.table.space.alpha_shapes
@@ -92,7 +92,7 @@ def test_study_is_the_one_in_benchmarks(folder: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_figure_rows_are_the_published_ones(folder: Path) -> None:
-    content = Trajectory().data(PlotSource.of(Results.of_folder(folder)))
+    content = Trajectory().data(load_folder(folder))
     pd.testing.assert_frame_equal(content.rows, pd.read_csv(folder / "trajectory.csv"), check_dtype=False)
     seeds = pd.read_csv(folder / "trajectory-seeds.csv")
     keys = ["method", "seed", "epoch"]
@@ -107,13 +107,13 @@ def test_results_of_another_table_are_refused(tmp_path: Path) -> None:
     manifest["table"]["fingerprint"] = "0"
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(HarnessError, match="were looked up in another version of table"):
-        Results.of_folder(tmp_path)
+        load_folder(tmp_path)
     (tmp_path / "epochs.parquet").write_bytes(b"half")
-    with pytest.raises(HarnessError, match=r"epochs\.parquet is not what was published, its SHA-256 differs"):
-        Results.of_folder(tmp_path)
+    with pytest.raises(HarnessError, match=r"epochs\.parquet is not what was written, its SHA-256 differs"):
+        load_folder(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
     with pytest.raises(HarnessError, match=r"epochs\.parquet cannot be read .*: publish or import it again"):
-        Results.of_folder(tmp_path)
+        load_folder(tmp_path)
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.report.build import build
-from harness.results.folders import open_finished
-from harness.results.load import Finished
-from harness.runs.preregistration import Declared
+from harness.results.load import open_runs
+from harness.results.runs import Runs
+from harness.runs.preregistration import DECLARED
 from tests.conftest import ROOT
 from tests.support.results import draw_ranks as seeds
 from tests.support.results import made_up
@@ -60,8 +61,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def finished(results: Any) -> Finished:
-    return Finished("made-up", PUBLISHED, results, 0, Declared(), "declared before the first run", PUBLISHED, [])
+def finished(results: Any) -> Runs:
+    return replace(results, name="made-up", source=PUBLISHED, folder=PUBLISHED, standing=DECLARED)
 
 
 def hover(browser: Any, x: int, y: int) -> str:
@@ -98,8 +99,8 @@ def test_page_in_a_browser(browser: Any, page: Path, width: int) -> None:
     told = hover(browser, 40, 10)
     found = re.search(r"(\S+), seed (\d+), epoch (\d+) .*: ([\d.]+) %", told)
     assert found, told
-    results = open_finished(PUBLISHED, [], None, PUBLISHED).results
-    rows = results.error_by_epoch().set_index(["method", "seed", "epoch"])
+    results = open_runs(PUBLISHED, [], None, PUBLISHED)
+    rows = results.errors().set_index(["method", "seed", "epoch"])
     assert rows.loc[(found[1], int(found[2]), int(found[3])), "error_pct"] == pytest.approx(float(found[4]), abs=0.01)
     architectures = results.epochs.set_index(["method", "seed", "epoch"])["architecture"]
     assert architectures[found[1], int(found[2]), int(found[3])] in told

@@ -11,9 +11,9 @@ from harness.report import croissant
 from harness.report import publish as publishing
 from harness.report.publish import OWN, publish
 from harness.results import rederive as deriving
-from harness.results.folders import load_folder
 from harness.results.importers import base as importing
 from harness.results.importers.base import find_importer, import_logs
+from harness.results.load import load_folder
 from harness.results.policies.base import POLICIES
 from harness.results.rederive import rederive
 from harness.runs.execute import plan, run_all
@@ -73,7 +73,7 @@ def test_importing_and_deriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             rederive(digits, policy, tmp_path / "to")
     assert content(tmp_path / "to") == before
     import_logs(importer, tmp_path / "a.csv", table, tmp_path / "to", replace_older=True)
-    assert len(load_folder(folder).results.epochs) == 1
+    assert len(load_folder(folder).epochs) == 1
     assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["a", derived.name]
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from click.testing import CliRunner
 
 from harness.cli.main import main
-from harness.results.frames import Results
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 
 HERE = Path(__file__).parent
 INPUTS, FILES = HERE / "inputs", HERE / "files"
@@ -23,7 +24,7 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-def imported(source: Path, to: Path, *words: object, table: str | None = TABLE) -> tuple[Results, str]:
+def imported(source: Path, to: Path, *words: object, table: str | None = TABLE) -> tuple[Runs, str]:
     """The rows of a source, and what was said of them."""
     asked = () if table is None else ("--table", table)
     code, text = (
@@ -32,10 +33,10 @@ def imported(source: Path, to: Path, *words: object, table: str | None = TABLE) 
         else run("import", source, *words, *asked, "--to", to)
     )
     assert code == 0, text
-    return Results.of_folder(to / source.stem), text
+    return load_folder(to / source.stem), text
 
 
-def cells(results: Results, **which: Any) -> list[int | str]:
+def cells(results: Runs, **which: Any) -> list[int | str]:
     """The derived cells by epoch, as published indices where there are any."""
     rows = results.epochs
     for column, value in which.items():
@@ -45,7 +46,7 @@ def cells(results: Results, **which: Any) -> list[int | str]:
     return [index if index is not None else text for index, text in zip(found, rows["architecture"], strict=True)]
 
 
-def of(results: Results, method: str, seed: int = 0) -> pd.DataFrame:
+def of(results: Runs, method: str, seed: int = 0) -> pd.DataFrame:
     """The rows of one run, with its seconds."""
     rows = results.epochs.merge(results.timing, on=["method", "seed", "epoch"])
     return rows[(rows["method"] == method) & (rows["seed"] == seed)].sort_values("epoch")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.results.frames import Results
 from harness.results.importers.lines import find_seed, find_statements, parse_arguments
+from harness.results.load import load_folder
 from tests.reports.common import FILES, INPUTS, cells, imported, of, run
 
 TEST = 6111
@@ -292,7 +292,7 @@ def test_ties_of_rounded_weights_are_told_and_are_as_they_were_printed(tmp_path:
     results, _ = imported(FILES / "ties", tmp_path)
     code, text = run("rederive", tmp_path / "ties", "--policy", "argmax", "--to", tmp_path / "again")
     assert code == 0, text
-    again = Results.of_folder(tmp_path / "again" / "ties.argmax")
+    again = load_folder(tmp_path / "again" / "ties.argmax")
     assert again.epochs["architecture"].tolist() == results.epochs["architecture"].tolist()[:3]
     assert "4 digits of the weights, at which 9 of 18 choices are ties" in text
     assert "at 0 of 3 epochs another cell is derived" in text
@@ -503,7 +503,7 @@ def test_cells_that_a_table_does_not_hold_are_missing_and_counted(
     assert (code, ",15623," in text) == (0, True)
     assert "part: 2 of 15,625 architectures" in run("tables", "info", "part")[1]
     results, text = imported(FILES / "subsetlog", tmp_path, table="part")
-    errors = 100 - results.error_by_epoch()["error_pct"]
+    errors = 100 - results.errors()["error_pct"]
     assert errors.tolist() == pytest.approx([93.1, 94.1, 93.1, np.nan], nan_ok=True)
     assert "of 4 epochs 1 have another one (1 of 3 cells): their values are missing" in text
 

@@ -1,4 +1,4 @@
-"""Finished runs in the formats of others, read again with the tools that own them."""
+"""Runs runs in the formats of others, read again with the tools that own them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.results.exporters.base import EXPORTERS, tabulate_epochs
 from harness.results.exporters.tensorboard import make_folder_name, read_events, read_method
-from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, import_logs
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.tables.catalog import open_table
 from tests.conftest import ROOT
 
@@ -23,8 +24,8 @@ RUNS = 12
 
 
 @pytest.fixture(scope="module")
-def results() -> Results:
-    return Results.of_folder(PUBLISHED)
+def results() -> Runs:
+    return load_folder(PUBLISHED)
 
 
 def export(*arguments: object) -> tuple[int, str]:
@@ -32,7 +33,7 @@ def export(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.stdout if result.exit_code == 0 else result.output
 
 
-def test_one_tidy_frame(results: Results) -> None:
+def test_one_tidy_frame(results: Runs) -> None:
     frame = tabulate_epochs(results)
     assert list(frame.columns[:6]) == ["method", "seed", "epoch", "arch", "seconds", "error_pct"]
     assert len(frame) == len(results.epochs)
@@ -43,7 +44,7 @@ def test_one_tidy_frame(results: Results) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_one_file_holds_every_row(results: Results, tmp_path: Path, kind: str) -> None:
+def test_one_file_holds_every_row(results: Runs, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"runs.{kind}"
     code, text = export("--format", kind, "--to", path)
     assert (code, text.strip()) == (0, str(path))
@@ -54,14 +55,14 @@ def test_one_file_holds_every_row(results: Results, tmp_path: Path, kind: str) -
 
 
 @pytest.mark.parametrize("kind", ["csv", "tensorboard"])
-def test_what_is_exported_can_be_imported_again(results: Results, tmp_path: Path, kind: str) -> None:
+def test_what_is_exported_can_be_imported_again(results: Runs, tmp_path: Path, kind: str) -> None:
     if kind == "tensorboard":
         pytest.importorskip("tensorboard")
     place = tmp_path / f"digits.{kind}"
     assert export("--format", kind, "--to", place)[0] == 0
     folder, _ = import_logs(IMPORTERS.find(kind)(), place, open_table("nasbench201.digits"), tmp_path / "again")
     keys = ["method", "seed", "epoch"]
-    again = Results.of_folder(folder).rows().sort_values(keys)
+    again = load_folder(folder).rows().sort_values(keys)
     before = results.rows().sort_values(keys)
     for column in (*keys, "architecture", "error_pct"):
         assert again[column].tolist() == before[column].tolist()
@@ -85,13 +86,13 @@ def test_event_files_are_resumed(tmp_path: Path) -> None:
     assert len(files.items() & again.items()) == RUNS - 1
     steps = [step for step, _ in read_events(lost.parent)]
     assert steps == sorted(set(steps))
-    assert len(steps) == sum(tabulate_epochs(Results.of_folder(PUBLISHED)).groupby(["method", "seed"]).size().iloc[:1])
+    assert len(steps) == sum(tabulate_epochs(load_folder(PUBLISHED)).groupby(["method", "seed"]).size().iloc[:1])
     (tmp_path / "darts" / "seed0" / "harness-run.txt").unlink()
     code, text = export("--format", "tensorboard", "--to", tmp_path)
     assert (code, "holds files of something else" in text) == (2, True)
 
 
-def test_mlflow_reads_its_runs(results: Results, tmp_path: Path) -> None:
+def test_mlflow_reads_its_runs(results: Runs, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
     from mlflow.tracking import MlflowClient
 
@@ -132,7 +133,7 @@ def test_weights_and_biases_offline(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
     study = tmp_path / "two"
     study.mkdir()
-    results = Results.of_folder(PUBLISHED).of_seeds([0])
+    results = load_folder(PUBLISHED).select_seeds([0])
     frames = {name: getattr(results, name) for name in ("epochs", "lookups", "timing")}
     for name, frame in frames.items():
         frame[frame["method"].isin(["darts", "sdarts-rs"])].to_parquet(study / f"{name}.parquet")

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.results.exporters.base import EXPORTERS, Tracker, iterate_parts
 from harness.results.following import read_results_so_far, send_all
-from harness.results.frames import Results
+from harness.results.load import read_planned
+from harness.results.runs import Runs
 from harness.runs.execute import Planned, plan
 from harness.runs.run import execute
 from harness.runs.store import RunFolder
@@ -168,7 +169,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Planned]:
     return loaded, one
 
 
-def prefixes(computed: tuple[Any, Planned]) -> Iterator[Results]:
+def prefixes(computed: tuple[Any, Planned]) -> Iterator[Runs]:
     """The run as it was after each of its epochs."""
     loaded, one = computed
     tables = {name: frame.to_dict("records") for name, frame in one.folder.tables().items()}
@@ -197,7 +198,7 @@ def test_other_rows_take_the_place_of_what_was_sent(form: str, computed: tuple[A
     assert tracker.replaced == []
     assert tracker.send(parts[1]) == 2
     assert tracker.replaced == ["darts seed 0"]
-    (whole,) = iterate_parts(Results.of_runs([computed[1]], computed[0].table), whole=True)
+    (whole,) = iterate_parts(read_planned(computed[0], [computed[1]]), whole=True)
     tracker.send(whole)
     tracker.close()
     plain = tracker_at(form, tmp_path / "plain")
@@ -251,7 +252,7 @@ def test_the_rows_of_a_run_are_read_beside_it(computed: tuple[Any, Planned], tmp
     assert found is not None
     assert [row["alphas"] for row in found["epochs"]] == [row["alphas"] for row in tables["epochs"]]
     (one,) = iterate_parts(read_results_so_far(computed[1], computed[0], found), whole=True)
-    (same,) = iterate_parts(Results.of_runs([computed[1]], computed[0].table), whole=True)
+    (same,) = iterate_parts(read_planned(computed[0], [computed[1]]), whole=True)
     assert one.rows.equals(same.rows[one.rows.columns])
 
 

@@ -15,9 +15,10 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.results.exporters.base import EXPORTERS
-from harness.results.frames import Results
 from harness.results.importers.base import IMPORTERS, find_importer, import_logs
 from harness.results.importers.naslib import NASLib
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
 from tests.conftest import ROOT
@@ -32,12 +33,12 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def imported(kind: str, source: Path, to: Path) -> tuple[Results, list[str]]:
+def imported(kind: str, source: Path, to: Path) -> tuple[Runs, list[str]]:
     """The rows of a source that must be recognized as this kind."""
     importer = find_importer(source)
     assert importer.name == kind
     folder, notes = import_logs(importer, source, TABLE, to, replace_older=True)
-    return Results.of_folder(folder), notes
+    return load_folder(folder), notes
 
 
 # -- CSV -----------------------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def test_csv_rows_are_taken_as_they_are_and_looked_up(tmp_path: Path) -> None:
     assert [len(a) for a in results.epochs["alphas"]] == [30, 0]
     assert results.timing["wall_s"].tolist() == [0, 4.5]
     expected = TABLE.lookup(TABLE.space.parse(SKIPS), TABLE.test)
-    assert results.error_by_epoch()["error_pct"].tolist()[1] == pytest.approx(100 - expected)
+    assert results.errors()["error_pct"].tolist()[1] == pytest.approx(100 - expected)
     assert len(results.lookups) == 2 * len(TABLE.columns)
 
 
@@ -122,9 +123,9 @@ def test_a_folder_that_is_there_is_replaced_where_that_is_said_alone(tmp_path: P
     code, text = run(*words)
     assert (code, "is there, and logs of another source may have that name" in text.replace("\n", " ")) == (2, True)
     folder = tmp_path / "to" / "runs"
-    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 60.5]
+    assert load_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 60.5]
     assert run(*words, "--replace")[0] == 0
-    assert Results.of_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 61.5]
+    assert load_folder(folder).epochs["supernet_accuracy_pct"].tolist() == [10, 61.5]
     assert run("verify", folder)[0] == 0
     (folder / "epochs.parquet").write_bytes(b"")
     assert run("verify", folder)[0] == 1
@@ -331,7 +332,7 @@ def test_real_logs_are_imported_compared_and_drawn(
     monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(table.folder.parent.parent))
     code, text = run("import", "naslib", source, "--table", table.name, "--to", tmp_path)
     assert code == 0, text
-    results = Results.of_folder(tmp_path / "naslib_runs")
+    results = load_folder(tmp_path / "naslib_runs")
     assert len(results) == 24
     assert sorted(results.epochs["epoch"].unique()) == list(range(1, 51))
     with gzip.open(source / "GDASOptimizer" / "errors_2.json.gz") as stream:
@@ -425,14 +426,14 @@ def test_large_seeds_and_formulas_come_through_every_part(tmp_path: Path) -> Non
     (tmp_path / "log.csv").write_text(f"method,seed,epoch,arch\n{rows}")
     table, importer = open_table("nasbench201.digits"), IMPORTERS.find("csv")()
     folder, _ = import_logs(importer, tmp_path / "log.csv", table, tmp_path / "to")
-    results = Results.of_folder(folder)
+    results = load_folder(folder)
     assert sorted(results.epochs["seed"].unique().tolist()) == seeds
     assert set(results.epochs["method"]) == {"=1+1", "m"}
     written = EXPORTERS.find("csv")().write(results, "log", str(tmp_path / "again.csv"))
     assert "'=1+1" in (tmp_path / "again.csv").read_text()
     again, _ = import_logs(importer, Path(written), table, tmp_path / "to")
-    assert set(Results.of_folder(again).epochs["method"]) == {"=1+1", "m"}
-    assert sorted(Results.of_folder(again).epochs["seed"].unique().tolist()) == seeds
+    assert set(load_folder(again).epochs["method"]) == {"=1+1", "m"}
+    assert sorted(load_folder(again).epochs["seed"].unique().tolist()) == seeds
     page = CliRunner().invoke(main, ["report", str(folder), "--to", str(tmp_path / "page.html")])
     assert page.exit_code == 0, page.output
     assert f'"seed":"{seeds[1]}"' in (tmp_path / "page.html").read_text()
@@ -454,7 +455,7 @@ def test_many_rows_are_written_a_part_after_the_other(tmp_path: Path, monkeypatc
     for at_once in (1, 7, 1 << 18):
         monkeypatch.setattr("harness.results.importers.gathered.AT_ONCE", at_once)
         folder, _ = import_logs(IMPORTERS.find("csv")(), path, open_table("nasbench201"), tmp_path / f"to{at_once}")
-        frames.append(Results.of_folder(folder))
+        frames.append(load_folder(folder))
     for name in ("epochs", "lookups", "timing"):
         for other in frames[1:]:
             pd.testing.assert_frame_equal(getattr(frames[0], name), getattr(other, name))

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 from harness.results import index
-from harness.results.frames import Results, stack_tables
+from harness.results.frames import stack_tables
 from harness.results.index import CONTENTS, FOLDER, Index
 from harness.runs.execute import Planned, plan, run_all
+from harness.runs.manifest import MANIFEST, DamagedError, seal_manifest
 from harness.runs.schema import TABLES
-from harness.runs.store import MANIFEST, DamagedError, RunFolder, seal_manifest
+from harness.runs.store import RunFolder
 from harness.runs.study import load_study
+from tests.support.results import read_finished
 
 HERE = "small"
 ORDER = "seeds=[0,1,2]"
@@ -47,7 +49,7 @@ def study(computed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def rows_of(planned: list[Planned]) -> dict[str, pd.DataFrame]:
-    found = Results.of_runs(planned, None)
+    found = read_finished(planned, None)
     return {name: getattr(found, name) for name in TABLES}
 
 

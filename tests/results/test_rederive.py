@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.folders import load_folder
+from harness.results.load import load_folder
 from harness.results.policies.base import POLICIES
 from harness.results.rederive import rederive
 from harness.spaces.darts.space import FullNone
@@ -33,8 +33,8 @@ def test_argmax_is_what_the_searches_recorded(tmp_path: Path) -> None:
     folder, notes = rederive(found, ARGMAX, tmp_path)
     assert folder == tmp_path / "digits.argmax"
     assert notes == ["random-search has no logits and is left out"]
-    again, whole = load_folder(folder), found.results
-    ours = again.results.epochs.assign(method=lambda f: f["method"].str.removesuffix(" [argmax]"))
+    again, whole = load_folder(folder), found
+    ours = again.epochs.assign(method=lambda f: f["method"].str.removesuffix(" [argmax]"))
     keys = ["method", "seed", "epoch"]
     both = ours.merge(whole.epochs, on=keys, suffixes=("", "_searched"))
     assert len(both) == len(ours) == (whole.epochs["method"] != "random-search").sum()
@@ -42,7 +42,7 @@ def test_argmax_is_what_the_searches_recorded(tmp_path: Path) -> None:
         assert both[column].equals(both[f"{column}_searched"]), column
     names = [*keys, "dataset", "split", "table_epochs", "trial", "accuracy_pct"]
     searched = whole.lookups[whole.lookups["method"] != "random-search"][names].sort_values(names, ignore_index=True)
-    looked = again.results.lookups.assign(method=lambda f: f["method"].str.removesuffix(" [argmax]"))
+    looked = again.lookups.assign(method=lambda f: f["method"].str.removesuffix(" [argmax]"))
     assert looked[names].sort_values(names, ignore_index=True).equals(searched)
     assert sums(DIGITS) == before
     assert again.standing == "exploratory: the policy argmax was chosen after the runs"
@@ -62,7 +62,7 @@ def test_no_none_takes_the_best_other_operation(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"nasbench1shot1\.s1 has no operation that gives nothing"):
         NO_NONE.derive(NASBench1Shot1S1(), [np.zeros(shape) for shape in NASBench1Shot1S1.alpha_shapes])
     folder, _ = rederive(load_folder(DIGITS), NO_NONE, tmp_path)
-    assert (load_folder(folder).results.epochs["count_none"] == 0).all()
+    assert (load_folder(folder).epochs["count_none"] == 0).all()
 
 
 def test_runs_and_what_is_derived_of_them_can_be_compared(tmp_path: Path) -> None:

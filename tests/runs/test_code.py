@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError
 from harness.results.provenance import check_code, describe_code
 from harness.runs import code
 from harness.runs.execute import plan, run_all
-from harness.runs.store import MANIFEST, seal_manifest
+from harness.runs.manifest import MANIFEST, seal_manifest
 from harness.runs.study import load_study
 from harness.search.probes.base import PROBES
 from harness.search.regularizers.base import REGULARIZERS

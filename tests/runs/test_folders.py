@@ -12,12 +12,12 @@ import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.files import hash_bytes
-from harness.results.folders import load_folder, open_finished
+from harness.results.load import load_folder, open_runs
 from harness.runs import merge as merging
 from harness.runs.execute import plan, run_all
+from harness.runs.manifest import seal_manifest
 from harness.runs.merge import merge
 from harness.runs.preregistration import Declared, declare, describe_standing, read_kept
-from harness.runs.store import seal_manifest
 from harness.runs.study import load_study
 from harness.runs.verify import verify
 from tests.conftest import ROOT, SMALL_STUDY
@@ -74,7 +74,7 @@ def test_folders_are_joined(machines: list[Path], tmp_path: Path) -> None:
         for run in runs_of(source):
             if run.parent == machines[0] or run.name not in {p.name for p in runs_of(machines[0])}:
                 assert content(to / run.name) == content(run)
-    assert harness.load(to).found.standing == "declared before the first run"
+    assert harness.load(to).standing == "declared before the first run"
     planned = plan(load_study(tmp_path / "small.toml", seeds="0..4"), tmp_path / "d")
     assert [p.state for p in planned] == ["finished"] * 4 + ["not begun"]
     again = merge(machines, to)
@@ -176,11 +176,11 @@ def test_a_run_without_its_manifest_is_not_left_out_quietly(machines: list[Path]
 
 
 def test_verbs_read_a_plain_folder_of_runs(machines: list[Path], tmp_path: Path) -> None:
-    found = open_finished(machines[2], ["figures.width=3.25"], None, tmp_path)
-    assert (len(found.results), found.missing, found.figures.width) == (1, 1, 3.25)
+    found = open_runs(machines[2], ["figures.width=3.25"], None, tmp_path)
+    assert (len(found), found.missing, found.figures.width) == (1, 1, 3.25)
     assert found.standing == "declared before the first run"
-    found = open_finished(machines[0], ['comparison.primary="oracle"'], "1", tmp_path)
-    assert found.results.epochs["seed"].unique().tolist() == [1]
+    found = open_runs(machines[0], ['comparison.primary="oracle"'], "1", tmp_path)
+    assert found.epochs["seed"].unique().tolist() == [1]
     assert found.standing == "exploratory: settings were changed when this was read"
     done = call("export", machines[0], "--format", "csv", "--to", tmp_path / "rows.csv")
     assert done.exit_code == 0, done.stderr

@@ -14,11 +14,11 @@ import pytest
 
 from harness.core.devices import assign_devices
 from harness.core.errors import HarnessError
-from harness.results.folders import load_folder
+from harness.results.load import load_folder
 from harness.results.provenance import describe_left_out, list_provenance
 from harness.runs.execute import find_damaged, plan, run_all
 from harness.runs.lease import Held, Lease, identify_machine
-from harness.runs.store import DamagedError
+from harness.runs.manifest import DamagedError
 from harness.runs.study import RECORD_FORMAT, compute_run_id, load_study
 from harness.search.regularizers.base import REGULARIZERS
 from tests.conftest import ROOT

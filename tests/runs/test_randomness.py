@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.streams import KINDS, Streams, classify_stream
-from harness.results.endpoints import compute_endpoints
 from harness.results.load import load_study_runs
 from harness.runs.execute import plan, run_all
 from harness.runs.rehearsal import find_idle_factors
@@ -20,6 +19,7 @@ from harness.runs.study import Study, compute_run_id, load_study
 from harness.search.state import SearchState
 from harness.verdicts.collapse import UNKNOWN
 from harness.verdicts.compare import compare, describe
+from tests.support.results import end
 
 CPU = torch.device("cpu")
 
@@ -184,7 +184,7 @@ def test_runs_that_share_draws_are_not_tested(small_study: Path, tmp_path: Path)
     settings = ['methods=["darts", "random-search"]', 'randomness.weights="0..1"', "epochs=1"]
     study = load_study(small_study, settings, "0")
     assert [o.error for o in run_all(plan(study, tmp_path), "cpu", 1)] == [None] * 4
-    ends = compute_endpoints(load_study_runs(study, tmp_path).results, study.file.comparison)
+    ends = end(load_study_runs(study, tmp_path), study.file.comparison)
     assert ends.runs["seed"].tolist() == [0, 1, 0, 1]
     with pytest.raises(HarnessError, match=r"share what they draw \(weights crossed\).* harness ledger"):
         compare(ends, study.file.comparison)

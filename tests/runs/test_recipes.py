@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.endpoints import compute_endpoints
-from harness.results.folders import load_folder
+from harness.results.load import load_folder
 from harness.runs.apart import describe_alike, group_by_method
 from harness.runs.preregistration import Declared
 from harness.runs.study import Run, load_study
@@ -19,6 +18,7 @@ from harness.search.training import Training
 from harness.spaces.base import SPACES
 from harness.verdicts.compare import compare
 from tests.conftest import ROOT
+from tests.support.results import end
 
 BASE: dict[str, Any] = {"name": "x", "space": "nasbench201", "dataset": "digits100", "seeds": [0], "epochs": 20}
 
@@ -177,22 +177,22 @@ def test_plan_shows_what_differs(small_study: Path, tmp_path: Path) -> None:
 
 def test_verdicts_of_methods_under_different_recipes_say_so() -> None:
     found = load_folder(ROOT / "results/published/digits")
-    assert describe_alike(found.results.settings) == "the same training settings for all methods that train"
+    assert describe_alike(found.settings) == "the same training settings for all methods that train"
     declared = Declared(pairs=(("sdarts-rs", "darts"), ("random-search", "darts")))
     configurations = [(m["method_name"], m["configuration"]) for m in found.manifests]
     settings = dict(group_by_method(configurations))
     settings["sdarts-rs"] = {**settings["sdarts-rs"], "training.alpha_learning_rate": 6e-4}
-    changed = replace(found.results, settings=settings)
-    verdicts = {p.new: p.verdict for p in compare(compute_endpoints(changed, declared), declared)}
-    end = "; trained differently: training.alpha_learning_rate 0.0006 against 0.0003"
-    assert {name for name, verdict in verdicts.items() if verdict.endswith(end)} == {"sdarts-rs"}
+    changed = replace(found, settings=settings)
+    verdicts = {p.new: p.verdict for p in compare(end(changed, declared), declared)}
+    ending = "; trained differently: training.alpha_learning_rate 0.0006 against 0.0003"
+    assert {name for name, verdict in verdicts.items() if verdict.endswith(ending)} == {"sdarts-rs"}
     assert describe_alike(settings).startswith(
         "methods trained differently: darts training.alpha_learning_rate 0.0003; sdarts-rs"
     )
 
 
 def test_final_results_of_methods_with_different_epochs() -> None:
-    results = load_folder(ROOT / "results/published/digits").results
+    results = load_folder(ROOT / "results/published/digits")
     first = results.epochs["method"].iloc[0]
     kept = {n: f[(f["method"] != first) | (f["epoch"] <= 2)] for n, f in vars(results).items() if hasattr(f, "merge")}
     short, whole = (r.final().set_index("method") for r in (replace(results, **kept), results))

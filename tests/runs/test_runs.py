@@ -22,7 +22,7 @@ from harness.cli.main import main
 from harness.core.arithmetic import resolve_device
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomically
-from harness.results.frames import Results
+from harness.results.load import read_planned
 from harness.runs.execute import plan, run_all
 from harness.runs.schema import TABLES
 from harness.runs.study import load_study
@@ -107,14 +107,14 @@ def test_probes_are_no_part_of_the_search_seconds(small_study: Path, tmp_path: P
     study = load_study(small_study, ['methods=["darts"]', "seeds=[0]", "probes.spectrum.every=2"])
     planned = plan(study, tmp_path)
     assert [o.error for o in run_all(planned, "cpu", 1)] == [None]
-    found = Results.of_runs(planned, study.table)
+    found = read_planned(study, planned)
     timing = found.timing
     assert (timing["probe_s"].diff().fillna(timing["probe_s"]) > 0.001).tolist() == [True, False, True]
     expected = timing["wall_s"] - timing["probe_s"] - timing["lookup_s"]
-    assert found.error_by_epoch()["seconds"].tolist() == pytest.approx(expected.tolist())
+    assert found.errors()["seconds"].tolist() == pytest.approx(expected.tolist())
     assert expected.is_monotonic_increasing
     older = replace(found, timing=timing.drop(columns=["probe_s", "lookup_s"]))
-    assert older.error_by_epoch()["seconds"].tolist() == timing["wall_s"].tolist()
+    assert older.errors()["seconds"].tolist() == timing["wall_s"].tolist()
 
 
 def test_methods_share_their_first_epoch(finished: tuple[Path, Path]) -> None:

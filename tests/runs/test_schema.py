@@ -21,10 +21,11 @@ from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.files import hash_bytes, is_name
 from harness.core.text import is_label
-from harness.results.folders import load_folder
+from harness.results.load import load_folder
 from harness.runs.execute import plan, run_all
+from harness.runs.manifest import seal_manifest
 from harness.runs.merge import merge
-from harness.runs.store import look, seal_manifest
+from harness.runs.store import look
 from harness.runs.study import load_study
 from harness.runs.verify import verify
 from tests.conftest import ROOT, SMALL_STUDY
@@ -153,9 +154,9 @@ def test_edited_tables_of_a_run(study: Path, harm: str) -> None:
 
 
 def test_types_that_say_the_same_are_read(published: Path) -> None:
-    before = load_folder(published).results.final()
+    before = load_folder(published).final()
     edit_rows(published, "epochs", lambda r: r.assign(epoch=r["epoch"].astype("int32"), seed=r["seed"].astype("uint8")))
-    pd.testing.assert_frame_equal(load_folder(published).results.final(), before)
+    pd.testing.assert_frame_equal(load_folder(published).final(), before)
 
 
 MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
@@ -265,7 +266,7 @@ def test_whatever_stands_in_a_column(tmp_path_factory: pytest.TempPathFactory, c
     whole = isinstance(values, list) and len(values) == 252
     rows.assign(**{column: values if whole else [values] * 252}).to_parquet(path)
     try:
-        found = load_folder(folder).results.final()
+        found = load_folder(folder).final()
     except HarnessError as error:
         assert str(folder) in str(error)
     else:
@@ -306,7 +307,7 @@ def test_what_was_run_is_found(label: str, tmp_path: Path) -> None:
     assert all(p.state == "finished" for p in plan(load_study(path), tmp_path / "out"))
     folder = tmp_path / "out" / "small"
     assert len(look(folder).finished) == len(verify([folder]).whole) == 2
-    assert load_folder(folder).results.epochs["method"].unique().tolist() == [label]
+    assert load_folder(folder).epochs["method"].unique().tolist() == [label]
     assert [len(s.new) for s in merge([folder], tmp_path / "joined")] == [2]
     result = call("status", path, "--out", tmp_path / "out", "--format", "json")
     assert [row["state"] for row in json.loads(result.stdout)] == ["finished"] * 2

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.report.datasheet import measure_noise
-from harness.results.endpoints import estimate_trial_noise
-from harness.results.frames import Results, open_named_table
+from harness.results.load import open_named_table
+from harness.results.runs import Runs
 from harness.runs.study import load_study
 from harness.spaces.nasbench201.cell import list_official_cells, parse_cell, to_string
 from harness.spaces.nasbench201.size import count_flops, count_parameters
@@ -425,10 +425,10 @@ def test_the_distance_from_a_mean_to_its_trial_is_no_noise() -> None:
     ]
     lookups = pd.DataFrame(lookups).drop(columns="architecture")
     timing = pd.DataFrame([{**row, "wall_s": 1.0} for row in epochs])
-    results = Results(pd.DataFrame(epochs), lookups, timing, table)
+    results = Runs(pd.DataFrame(epochs), lookups, timing, table)
     expected = {row["architecture"]: 100 - table.lookup(row["seed"], CIFAR100) for row in epochs}
-    assert results.error_by_epoch()["error_pct"].tolist() == list(expected.values())
-    assert np.isnan(estimate_trial_noise(results))
+    assert results.errors()["error_pct"].tolist() == list(expected.values())
+    assert np.isnan(results.endpoints().noise)
 
 
 def test_a_mean_that_is_missing_is_not_made_of_seeds(tmp_path: Path) -> None:

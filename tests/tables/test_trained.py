@@ -14,9 +14,8 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.datasets.npz import NpzImages
-from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
-from harness.results.frames import Results
+from harness.results.load import load_study_runs
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.spaces.base import Space
@@ -193,11 +192,11 @@ cells = 1
     study = load_study(path)
     planned = plan(study, tmp_path / "runs")
     assert [o.error for o in run_all(planned, "cpu", 2)] == [None, None]
-    results = Results.of_runs(plan(study, tmp_path / "runs"), study.table)
+    results = load_study_runs(study, tmp_path / "runs")
     stamped = (planned[0].folder.final / "manifest.json").read_text()
     assert study.table is not None
     assert study.table.fingerprint in stamped
     assert "percentile" not in results.final()
-    assert Trajectory().data(PlotSource.of(results)).reference == {}
+    assert Trajectory().data(results).reference == {}
     with pytest.raises(HarnessError, match="its optimum is unknown, draw the error instead"):
-        Trajectory(metric="regret").data(PlotSource.of(results))
+        Trajectory(metric="regret").data(results)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.results.load import load_folder
 from harness.verdicts.baseline import write_baseline
 from tests.conftest import ROOT
 from tests.support.results import draw_ranks as seeds
@@ -29,9 +30,8 @@ def test_a_run_is_made(assert_stable):
 
 def test_fixture_passes_and_fails(small_study: Path, tmp_path: Path) -> None:
     """Found through the entry point: one passes, the others fail with the reason and without a traceback."""
-    from harness.results.frames import Results
 
-    results = Results.of_folder(PUBLISHED)
+    results = load_folder(PUBLISHED)
     write_baseline(results, tmp_path / "same.parquet")
     rng = np.random.default_rng(0)
     methods = results.epochs["method"].unique()

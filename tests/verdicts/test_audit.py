@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from harness.cli.main import main
 from harness.report.build import build
-from harness.results.folders import load_folder
-from harness.results.frames import Results
 from harness.results.importers.base import find_importer, import_logs
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.spaces.base import SPACES
 from harness.tables.catalog import open_table
 from harness.verdicts.audit import EXCHANGED, Finding, audit
@@ -33,7 +33,7 @@ def genotype(normal: str, reduce: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def robust(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
+def robust(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Runs]:
     """The 211 public searches of RobustDARTS, by space; the error column read as errors, as it says."""
     folder = tmp_path_factory.mktemp("robust")
     source = shared_data / "robustdarts_runs"
@@ -56,11 +56,11 @@ def robust(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         path = folder / f"{name}.csv"
         log.to_csv(path, index=False)
         to, _ = import_logs(find_importer(path), path, None, folder / "in", space=SPACES.find(f"darts.{name}")())
-        found[str(name)] = load_folder(to).results
+        found[str(name)] = load_folder(to)
     return found
 
 
-def public_search(shared_data: Path, folder: Path, name: str, columns: str) -> Results:
+def public_search(shared_data: Path, folder: Path, name: str, columns: str) -> Runs:
     """A public search of NAS-Bench-201 with its mixing weights. columns: how those of its file begin."""
     (path,) = (shared_data / "reference_runs").glob(f"{name}_*.csv")
     rows = pd.read_csv(path)
@@ -79,7 +79,7 @@ def public_search(shared_data: Path, folder: Path, name: str, columns: str) -> R
     log.to_csv(folder / f"{name}.csv", index=False)
     source = folder / f"{name}.csv"
     to, _ = import_logs(find_importer(source), source, open_table("nasbench201"), folder / "in", method=name, seed=0)
-    return load_folder(to).results
+    return load_folder(to)
 
 
 def told(found: list[Finding]) -> list[tuple[str, str]]:
@@ -101,7 +101,7 @@ def test_a2m_never_moves_its_weights_and_darts_decides_at_once(shared_data: Path
     assert "the same from epoch 1 to 100: |skip_connect~0|" in darts.evidence
 
 
-def test_robustdarts_accuracies_in_the_errors_column(robust: dict[str, Results]) -> None:
+def test_robustdarts_accuracies_in_the_errors_column(robust: dict[str, Runs]) -> None:
     """They are in the folders 2497xxx. All of these are found but those whose networks are dead, and no other run."""
     runs, exchanged, dead = set(), set(), set()
     for results in robust.values():
@@ -122,7 +122,7 @@ def test_robustdarts_accuracies_in_the_errors_column(robust: dict[str, Results])
 
 def test_naslib_s_pc_darts_does_not_learn(shared_data: Path) -> None:
     """All eight searches with partial channels end with a higher training loss than after the first epoch."""
-    found = audit(load_folder(ROOT / "results" / "public-logs" / "naslib-one-shot").results)
+    found = audit(load_folder(ROOT / "results" / "public-logs" / "naslib-one-shot"))
     assert {f.what for f in found} == {"the network does not learn"}
     assert sorted({f.method for f in found}) == ["PCDARTS", "SDARTSPCDARTS"]
     assert len(found) == 8
@@ -132,26 +132,26 @@ def test_naslib_s_pc_darts_does_not_learn(shared_data: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def ours() -> Results:
-    return load_folder(OURS).results
+def ours() -> Runs:
+    return load_folder(OURS)
 
 
-def with_run(results: Results, rows: pd.DataFrame) -> Results:
+def with_run(results: Runs, rows: pd.DataFrame) -> Runs:
     return replace(results, epochs=rows)
 
 
-def one(ours: Results) -> pd.DataFrame:
+def one(ours: Runs) -> pd.DataFrame:
     rows = ours.epochs
     return rows[(rows["method"] == "darts") & (rows["seed"] == 0)].reset_index(drop=True)
 
 
-def test_our_own_runs_are_no_copies(ours: Results) -> None:
+def test_our_own_runs_are_no_copies(ours: Runs) -> None:
     """Methods with one seed begin alike, by design; that is not told."""
     found = {f.what for f in audit(ours)}
     assert found == {"none is in front", "the derived cell never changes", "the network does not learn"}
 
 
-def test_copies_of_a_run_are_told(ours: Results) -> None:
+def test_copies_of_a_run_are_told(ours: Runs) -> None:
     run = one(ours)
     copy = audit(with_run(ours, pd.concat([run, run.assign(seed=7)])))
     assert [(f.seed, f.what, f.sure) for f in copy] == [(7, "two runs are one", "certain")]
@@ -165,7 +165,7 @@ def test_copies_of_a_run_are_told(ours: Results) -> None:
     assert "of 5 of 13 epochs" in begins.evidence
 
 
-def test_lost_and_doubled_epochs_are_told(ours: Results) -> None:
+def test_lost_and_doubled_epochs_are_told(ours: Runs) -> None:
     run = one(ours)
     (lost,) = audit(with_run(ours, run.drop(index=[4, 5])))
     assert (lost.what, lost.evidence) == ("epochs are lost", "2 of them, from 3 to 6")
@@ -177,7 +177,7 @@ def test_lost_and_doubled_epochs_are_told(ours: Results) -> None:
     assert twice.evidence == "1 have all numbers of the one before: 6"
 
 
-def test_accuracies_of_the_table_are_told(ours: Results) -> None:
+def test_accuracies_of_the_table_are_told(ours: Runs) -> None:
     run = one(ours)
     asked = ours.lookups
     asked = asked[(asked["method"] == "darts") & (asked["seed"] == 0) & (asked["split"] == "ori-test")]
@@ -189,7 +189,7 @@ def test_accuracies_of_the_table_are_told(ours: Results) -> None:
     assert found.evidence.endswith("of the derived cell, in 100 % of the epochs")
 
 
-def test_another_phase_and_a_falling_accuracy_are_told(ours: Results) -> None:
+def test_another_phase_and_a_falling_accuracy_are_told(ours: Runs) -> None:
     run = one(ours)
     longer = pd.concat([run, run.iloc[1:].assign(epoch=run["epoch"].iloc[1:] + 12)], ignore_index=True)
     loss = np.linspace(2.0, 0.5, len(longer))
@@ -221,6 +221,6 @@ def test_the_command_and_the_report_tell_it(tmp_path: Path) -> None:
 
 def test_runs_without_accuracies_are_audited_too() -> None:
     """Language models have a perplexity."""
-    results = Results.of_folder(ROOT / "results" / "published" / "digits")
+    results = load_folder(ROOT / "results" / "published" / "digits")
     other = replace(results, epochs=results.epochs.drop(columns="supernet_accuracy_pct"))
     assert [f.what for f in audit(other)] == [f.what for f in audit(results)]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.notation import read_toml
-from harness.results.folders import load_folder
+from harness.results.load import load_folder
 from harness.runs.study import load_study
 from harness.tables.catalog import open_table
 from harness.verdicts.claims.base import CLAIMS, Evidence, Protocol, Undecided
@@ -155,7 +155,7 @@ def test_a_number_of_draws_that_fits_shows_nothing(checked: dict[str, Checked]) 
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     runs = load_folder(RESULTS / "ten-seeds")
-    return Evidence(runs.results.table, runs=runs)
+    return Evidence(runs.table, runs=runs)
 
 
 def test_claims_about_runs_have_three_verdicts(evidence: Evidence) -> None:

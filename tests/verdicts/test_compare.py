@@ -15,15 +15,16 @@ from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.markup import render_latex_table, render_markdown_table
 from harness.measures import anytime
-from harness.results.endpoints import Endpoints, compute_endpoints
-from harness.results.frames import Results
+from harness.results.endpoints import Endpoints
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared, declare, describe_standing
 from harness.verdicts.baseline import compare_exactly, list_changes, read_baseline, select_baseline_rows, write_baseline
 from harness.verdicts.compare import Pair, compare
 from harness.verdicts.gate import GateCheck, Margins, build_margins, gate, judge_overall, summarize_checks
 from harness.verdicts.paper import build_paper_table
 from tests.conftest import ROOT
-from tests.support.results import TABLE, finished, made_up, of_errors
+from tests.support.results import TABLE, end, finished, made_up, of_errors
 from tests.support.results import draw_ranks as seeds
 
 PUBLISHED = ROOT / "results" / "published" / "digits"
@@ -54,7 +55,7 @@ def test_area_and_degradation() -> None:
 
 
 def test_endpoints_are_of_the_epochs_that_they_name() -> None:
-    found = compute_endpoints(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
+    found = end(made_up({"a": [[9_000, 3, 200, 15_000]]}), Declared())
     errors = 100 - np.sort(TABLE.row_values(TABLE.test))[::-1]
     (row,) = found.runs.to_dict("records")
     assert row["final_error_pct"] == pytest.approx(errors[15_000])
@@ -77,8 +78,8 @@ def set_of(found: Endpoints, method: str) -> list[str]:
 
 def test_without_a_table_the_supernet_s_error_counts() -> None:
     results = made_up({"a": seeds(np.random.default_rng(0), 5, 0, 90), "b": seeds(np.random.default_rng(1), 5, 0, 90)})
-    alone = Results(results.epochs, pd.DataFrame(), results.timing, None)
-    found = compute_endpoints(alone, Declared())
+    alone = Runs(results.epochs, pd.DataFrame(), results.timing, None)
+    found = end(alone, Declared())
     assert np.isnan(found.optimum)
     (pair,) = compare(found, Declared())
     assert np.isfinite(pair.shift.estimate)
@@ -90,9 +91,7 @@ def test_without_a_table_the_supernet_s_error_counts() -> None:
 
 def test_a_difference_that_ten_seeds_carry_is_said() -> None:
     rng = np.random.default_rng(0)
-    found = compute_endpoints(
-        made_up({"darts": seeds(rng, 10, 9_000, 15_000), "new": seeds(rng, 10, 0, 2_000)}), Declared()
-    )
+    found = end(made_up({"darts": seeds(rng, 10, 9_000, 15_000), "new": seeds(rng, 10, 0, 2_000)}), Declared())
     (pair,) = compare(found, Declared())
     assert pair.paired
     assert pair.p_holm == pytest.approx(2 / 2**10)
@@ -110,7 +109,7 @@ def test_a_p_that_no_digits_can_tell_is_told_as_small_and_kept_as_a_number() -> 
     """Also where it is 0: that of thousands of pairs is beyond all numbers."""
     rng = np.random.default_rng(0)
     made = made_up({"darts": seeds(rng, 20, 9_000, 15_000), "new": seeds(rng, 20, 0, 2_000)})
-    (pair,) = compare(compute_endpoints(made, Declared()), Declared())
+    (pair,) = compare(end(made, Declared()), Declared())
     for card in (pair, replace(pair, multiplier=0.0)):
         assert ", p < 0.0001 (20 pairs of runs)" in card.verdict
         assert card.row()["p"] == "< 0.0001"
@@ -125,9 +124,7 @@ def test_a_p_that_no_digits_can_tell_is_told_as_small_and_kept_as_a_number() -> 
 
 def test_three_seeds_carry_no_claim() -> None:
     rng = np.random.default_rng(0)
-    found = compute_endpoints(
-        made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared()
-    )
+    found = end(made_up({"darts": seeds(rng, 3, 9_000, 15_000), "new": seeds(rng, 3, 0, 2_000)}), Declared())
     (pair,) = compare(found, Declared())
     assert not pair.reachable
     assert "no claim: 3 pairs of runs cannot show a difference, however large" in pair.verdict
@@ -137,24 +134,24 @@ def test_three_seeds_carry_no_claim() -> None:
     assert "3 and 3 runs cannot show a difference" in unpaired.verdict
     assert "(the smallest p that they can give is 0.1," in unpaired.verdict
     assert "4 runs of each method are the fewest that can, and 9 are needed" in unpaired.verdict
-    (alone,) = compare(compute_endpoints(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
+    (alone,) = compare(end(made_up({"darts": [[1]], "new": [[2]]}), Declared()), Declared())
     assert "1 pair of runs cannot show a difference" in alone.verdict
 
 
 def test_no_difference_is_not_equivalence() -> None:
     rng = np.random.default_rng(1)
     ranks = {"darts": seeds(rng, 10, 0, 12_000), "new": seeds(rng, 10, 0, 12_000)}
-    (pair,) = compare(compute_endpoints(made_up(ranks), Declared()), Declared())
+    (pair,) = compare(end(made_up(ranks), Declared()), Declared())
     assert "no difference shown" in pair.verdict
     assert "equivalent in practice" not in pair.verdict
     missed = f"a difference of less than {pair.shift.detectable(0.05):.2g} points may well have been missed"
     assert missed in pair.verdict
     ranks["new"] = ranks["darts"]
-    (pair,) = compare(compute_endpoints(made_up(ranks), Declared()), Declared())
+    (pair,) = compare(end(made_up(ranks), Declared()), Declared())
     assert pair.shift.test.p == 1
     assert pair.interval == (0, 0, 0)
     assert "new and darts are equivalent in practice, within" in pair.verdict
-    (unknown,) = compare(replace(compute_endpoints(made_up(ranks), Declared()), noise=NAN), Declared())
+    (unknown,) = compare(replace(end(made_up(ranks), Declared()), noise=NAN), Declared())
     assert unknown.state == "open"  # where nobody knows what does not matter
 
 
@@ -167,13 +164,13 @@ def test_equivalence_is_not_said_of_an_interval_that_leaves_it() -> None:
 
 
 def load_published(name: str) -> Endpoints:
-    return compute_endpoints(Results.of_folder(ROOT / "results" / "published" / name), Declared())
+    return end(load_folder(ROOT / "results" / "published" / name), Declared())
 
 
 def test_another_measure_is_compared_in_its_own_values() -> None:
     results = made_up({"a": [[0, 10]], "b": [[0, 2_000]]})
     assert TABLE.validation is not None
-    found = compute_endpoints(results, Declared(), TABLE.validation)
+    found = end(results, Declared(), TABLE.validation)
     architecture = TABLE.space.parse(found.runs["final_architecture"].iloc[1])
     assert found.values("b", "final")[0] == pytest.approx(100 - TABLE.lookup(architecture, TABLE.validation))
     assert found.optimum == pytest.approx(100 - TABLE.optimum(TABLE.validation).accuracy_pct)
@@ -193,7 +190,7 @@ def test_the_table_of_a_paper() -> None:
     rows, caption = build_paper_table(finished(results))
     assert [r["method"] for r in rows] == ["darts", "new", "same", "best in the table", "random (median)"]
     assert list(rows[0]) == ["method", "n", "digits100 x-valid", "digits100 x-test"]
-    values = 100 - compute_endpoints(results, Declared()).values("new", "final")
+    values = 100 - end(results, Declared()).values("new", "final")
     assert rows[1]["digits100 x-test"] == f"{values.mean():.2f} ± {values.std(ddof=1):.2f}*"
     assert "*" not in rows[2]["digits100 x-test"]
     assert rows[3]["digits100 x-test"] == f"{TABLE.optimum(TABLE.test).accuracy_pct:.2f}"
@@ -232,19 +229,19 @@ def test_the_table_of_a_paper() -> None:
 
 def test_pairs_and_names_that_are_declared() -> None:
     rng = np.random.default_rng(0)
-    found = compute_endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "abcd"}), Declared())
+    found = end(made_up({n: seeds(rng, 6, 0, 9_000) for n in "abcd"}), Declared())
     chosen = Declared(pairs=(("b", "a"), ("d", "c")))
     assert [(p.new, p.base, p.pairs) for p in compare(found, chosen)] == [("b", "a", 2), ("d", "c", 2)]
     with pytest.raises(HarnessError, match="there is no finished run of 'e' to compare"):
         compare(found, Declared(baseline="e"))
-    alone = compute_endpoints(made_up({"a": [[1]]}), Declared())
+    alone = end(made_up({"a": [[1]]}), Declared())
     with pytest.raises(HarnessError, match="'a' is the only method with finished runs"):
         compare(alone, Declared())
-    uneven = compute_endpoints(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
+    uneven = end(made_up({"a": seeds(rng, 5, 0, 9), "b": seeds(rng, 6, 0, 9)}), Declared())
     (pair,) = compare(uneven, Declared())
     assert pair.paired and pair.n == (5, 5)
     assert "left out: b seed 5 (its pair of a is not there)" in pair.verdict
-    apart = compute_endpoints(of_errors({"a": {0: [1.0], 1: [2.0]}, "b": {5: [1.0], 6: [2.0]}}), Declared())
+    apart = end(of_errors({"a": {0: [1.0], 1: [2.0]}, "b": {5: [1.0], 6: [2.0]}}), Declared())
     assert not compare(apart, Declared())[0].paired
     with pytest.raises(HarnessError, match="paired = true needs seeds that both 'b' and 'a' have finished"):
         compare(apart, Declared(paired=True))
@@ -252,7 +249,7 @@ def test_pairs_and_names_that_are_declared() -> None:
 
 def test_a_comparison_gives_the_same_digits_again() -> None:
     rng = np.random.default_rng(0)
-    found = compute_endpoints(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
+    found = end(made_up({n: seeds(rng, 6, 0, 9_000) for n in "ab"}), Declared())
     assert [p.numbers() for p in compare(found, Declared())] == [p.numbers() for p in compare(found, Declared())]
 
 
@@ -298,7 +295,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_gate_passes_what_is_shown_to_be_the_same(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
-    checks = gate(today, read_baseline(baseline), Margins(error=5), Declared())
+    checks = gate(today, read_baseline(baseline), Margins(error=5))
     assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "stable")
     assert judge_overall(checks) == "stable"
 
@@ -307,15 +304,15 @@ def test_gate_pairs_equal_seeds_and_no_others(baseline: Path) -> None:
     """The same runs are stable within a small margin; as other seeds, among widely spread errors, they show nothing."""
     spread = {"darts": seeds(np.random.default_rng(0), 12, 0, 15_000)}
     before, same = select_baseline_rows(made_up(spread)), made_up(spread)
-    assert judge_overall(gate(same, before, Margins(error=0.5), Declared())) == "stable"
+    assert judge_overall(gate(same, before, Margins(error=0.5))) == "stable"
     others = before.assign(seed=before["seed"] + 100)
-    states = {c.quantity: c.state for c in gate(same, others, Margins(error=0.5), Declared())}
+    states = {c.quantity: c.state for c in gate(same, others, Margins(error=0.5))}
     assert states["final error"] == "inconclusive"
 
 
 def test_gate_fails_what_has_moved(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 12_000, 15_000)})
-    checks = gate(today, read_baseline(baseline), Margins(onset=1), Declared())
+    checks = gate(today, read_baseline(baseline), Margins(onset=1))
     assert {c.quantity: c.state for c in checks} == dict.fromkeys(QUANTITIES, "moved")
     assert judge_overall(checks) == "moved"
 
@@ -323,14 +320,14 @@ def test_gate_fails_what_has_moved(baseline: Path) -> None:
 def test_gate_says_that_too_few_runs_show_nothing(baseline: Path, tmp_path: Path) -> None:
     few = made_up({"darts": seeds(np.random.default_rng(9), 2, 0, 300)})
     write_baseline(few, tmp_path / "few.parquet")
-    checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
+    checks = gate(few, read_baseline(tmp_path / "few.parquet"), Margins(error=50))
     assert all(c.identical for c in checks)  # the same runs are stable, however few
     assert (
         summarize_checks(checks)
         == "stable: identical: every row of the baseline's runs of darts is there again, to the last bit"
     )
     others = made_up({"darts": seeds(np.random.default_rng(1), 2, 0, 300)})
-    checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50), Declared())
+    checks = gate(others, read_baseline(tmp_path / "few.parquet"), Margins(error=50))
     assert judge_overall(checks) == "too few"
     assert {c.quantity: c.verdict for c in checks} == {
         "final error": "too few runs: 2, needs 8",
@@ -356,12 +353,12 @@ def test_gate_needs_are_the_fewest_that_can_show_it() -> None:
         now = made_up({"darts": [[*run[:-1], run[-1] + 1] for run in ranks]})
         far = made_up({"darts": [[15_000] * 4 for _ in ranks]})
         for name, quantity in options.items():
-            (close,), (moved,) = (gate(today, before, margins, Declared(), [name]) for today in (now, far))
+            (close,), (moved,) = (gate(today, before, margins, [name]) for today in (now, far))
             assert close.quantity == quantity
             assert ((close.state, moved.state) == ("stable", "moved")) == (n >= close.needs), (n, name)
 
 
-def with_eigenvalues(results: Results, factor: float, after: int = 3) -> Results:
+def with_eigenvalues(results: Runs, factor: float, after: int = 3) -> Runs:
     """The dominant eigenvalue of every run at epoch 1, always the same, and at epoch `after`, times a factor."""
     rows = results.epochs
     last = factor * (1 + 0.01 * rows["seed"])
@@ -377,7 +374,7 @@ def test_gate_holds_the_last_eigenvalue_to_a_factor(factor: float, margin: float
     """Up and down alike, whatever was measured before the last time."""
     runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
     before, now = select_baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.3 * factor)
-    (check,) = gate(now, before, Margins(eigenvalue=margin), Declared(), ["eigenvalue"])
+    (check,) = gate(now, before, Margins(eigenvalue=margin), ["eigenvalue"])
     assert (check.state, check.margin, check.quantity) == (state, f"factor {margin:g}", "log eigenvalue")
     assert float(check.today) - float(check.baseline) == pytest.approx(np.log(factor), abs=0.02)
 
@@ -386,10 +383,10 @@ def test_runs_are_not_identical_where_a_probe_or_the_table_says_otherwise() -> N
     """The search's own rows are the same to the last bit, and still something has moved."""
     runs = made_up({"darts": seeds(np.random.default_rng(0), 12, 0, 300)})
     before, measured = select_baseline_rows(with_eigenvalues(runs, 0.3)), with_eigenvalues(runs, 0.6)
-    assert [c.identical for c in gate(measured, before, Margins(), Declared())] == [False] * 5
+    assert [c.identical for c in gate(measured, before, Margins())] == [False] * 5
     assert compare_exactly(measured, before)[0] == "darts, seed 0: from epoch 3 on, first in hessian_largest"
     other = select_baseline_rows(runs).assign(error_pct=lambda rows: rows["error_pct"] + 5)
-    assert judge_overall(gate(runs, other, Margins(error=2), Declared(), ["error"])) == "moved"
+    assert judge_overall(gate(runs, other, Margins(error=2), ["error"])) == "moved"
     assert compare_exactly(runs, other)[0] == "darts, seed 0: from epoch 0 on, first in error_pct"
 
 
@@ -401,7 +398,7 @@ def test_gate_checks_the_eigenvalue_where_every_run_has_it() -> None:
         hessian_largest=measured.epochs["hessian_largest"].where(measured.epochs["seed"] != 0)
     ))  # fmt: skip
     for today, before in ((measured, runs), (runs, measured), (partly, measured), (measured, partly)):
-        found = gate(today, select_baseline_rows(before), Margins(), Declared())
+        found = gate(today, select_baseline_rows(before), Margins())
         assert "log eigenvalue" not in {c.quantity for c in found}
     with pytest.raises(HarnessError, match=r"eigenvalue.*greater than 1"):
         build_margins({"eigenvalue": 1.0})
@@ -410,12 +407,12 @@ def test_gate_checks_the_eigenvalue_where_every_run_has_it() -> None:
 def test_gate_checks_what_is_asked_for_alone(baseline: Path) -> None:
     today = made_up({"darts": seeds(np.random.default_rng(9), 12, 0, 300)})
     rows = read_baseline(baseline)
-    assert [c.quantity for c in gate(today, rows, Margins(), Declared(), ["error"])] == ["final error"]
-    assert [c.quantity for c in gate(today, rows, Margins(), Declared(), ["failures", "darts"])] == ["failures"]
+    assert [c.quantity for c in gate(today, rows, Margins(), ["error"])] == ["final error"]
+    assert [c.quantity for c in gate(today, rows, Margins(), ["failures", "darts"])] == ["failures"]
     with pytest.raises(HarnessError, match="--only 'eror' is no method or quantity here"):
-        gate(today, rows, Margins(), Declared(), ["eror"])
+        gate(today, rows, Margins(), ["eror"])
     with pytest.raises(HarnessError, match="these runs have no such quantity"):
-        gate(today, rows, Margins(), Declared(), ["eigenvalue"])
+        gate(today, rows, Margins(), ["eigenvalue"])
 
 
 def test_a_baseline_keeps_what_its_runs_ran_with(tmp_path: Path) -> None:
@@ -429,7 +426,7 @@ def test_a_baseline_keeps_what_its_runs_ran_with(tmp_path: Path) -> None:
         }
         for name in ("darts", "new")
     ]
-    write_baseline(results, tmp_path / "b.parquet", manifests)
+    write_baseline(replace(results, manifests=manifests), tmp_path / "b.parquet")
     kept = read_baseline(tmp_path / "b.parquet")
     assert list_changes(manifests, kept) == ["configuration: the same"]
     today = json.loads(json.dumps(manifests).replace("0.05", "0.15").replace("2.12.0", "2.13.0"))
@@ -451,19 +448,19 @@ def test_exact_mode_finds_the_first_changed_epoch(baseline: Path) -> None:
     place = (again.epochs["seed"] == 3) & (again.epochs["epoch"] >= 2)
     again.epochs.loc[place, "train_loss"] += 1e-12
     assert compare_exactly(again, read_baseline(baseline)) == ["darts, seed 3: from epoch 2 on, first in train_loss"]
-    fewer = again.of_seeds(range(11))
+    fewer = again.select_seeds(range(11))
     assert (
         compare_exactly(fewer, read_baseline(baseline))[-1] == "darts, seed 11: 0 epochs are there, the baseline has 4"
     )
 
 
 def test_a_baseline_of_language_models_keeps_their_perplexity(tmp_path: Path) -> None:
-    results = Results.of_folder(PUBLISHED)
+    results = load_folder(PUBLISHED)
     words = replace(results, epochs=results.epochs.rename(columns={"supernet_accuracy_pct": "supernet_perplexity"}))
     write_baseline(words, tmp_path / "words.parquet")
     baseline = read_baseline(tmp_path / "words.parquet")
     assert compare_exactly(words, baseline) == []
-    assert {check.identical for check in gate(words, baseline, Margins(), Declared())} == {True}
+    assert {check.identical for check in gate(words, baseline, Margins())} == {True}
     assert "first in supernet_perplexity" in compare_exactly(results, baseline)[0]
     words.epochs.loc[words.epochs["epoch"] == 20, "supernet_perplexity"] += 1e-12
     assert "from epoch 20 on, first in supernet_perplexity" in compare_exactly(words, baseline)[0]
@@ -475,7 +472,7 @@ def test_a_baseline_of_language_models_keeps_their_perplexity(tmp_path: Path) ->
 def test_gate_explains_what_cannot_be_compared(baseline: Path, tmp_path: Path) -> None:
     other = made_up({"else": [[1, 2]]})
     with pytest.raises(HarnessError, match="no finished run of the baseline's 'darts'"):
-        gate(other, read_baseline(baseline), Margins(), Declared())
+        gate(other, read_baseline(baseline), Margins())
     with pytest.raises(HarnessError, match=r"there is no baseline at .*--write"):
         read_baseline(tmp_path / "none.parquet")
     (tmp_path / "half.parquet").write_bytes(baseline.read_bytes()[:300])
@@ -489,7 +486,7 @@ def test_gate_explains_what_cannot_be_compared(baseline: Path, tmp_path: Path) -
         read_baseline(tmp_path / "nobody.parquet")
     rows = read_baseline(baseline).assign(measure="another table")
     with pytest.raises(HarnessError, match=r"the baseline's errors are of another table, these of nasbench201\.digits"):
-        gate(other, rows, Margins(), Declared())
+        gate(other, rows, Margins())
 
 
 # -- the command line ----------------------------------------------------------------------------------------------
@@ -597,7 +594,7 @@ def on_machines(where: dict[tuple[str, int], str], paired: bool | None = None) -
     rng = np.random.default_rng(0)
     runs = {m: {s: [30 + shift + float(rng.normal())] for s in range(8)} for m, shift in (("base", 0.0), ("new", -1.0))}
     results = replace(of_errors(runs), machines=where)
-    return compare(compute_endpoints(results, Declared(paired=paired)), Declared(paired=paired))
+    return compare(end(results, Declared(paired=paired)), Declared(paired=paired))
 
 
 def test_runs_of_several_machines_say_so_and_are_compared_within_them() -> None:

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.folders import load_folder
-from harness.results.load import load_study_runs
+from harness.results.load import load_folder, load_study_runs
 from harness.runs.execute import Outcome, plan
 from harness.runs.prepare import prepare
 from harness.runs.preregistration import DECLARED, Declared
@@ -104,6 +103,6 @@ def test_from_the_command_line_and_published(file: Path, tmp_path: Path) -> None
     published = CliRunner().invoke(main, ["publish", str(file), *out, "--to", str(tmp_path / "to")])
     assert published.exit_code == 0, published.output
     found = load_folder(tmp_path / "to" / "asks")
-    assert (found.is_declared, len(found.results)) == (True, 2 * rows[0]["n"])
+    assert (found.is_declared, len(found)) == (True, 2 * rows[0]["n"])
     planned = CliRunner().invoke(main, ["plan", str(file), *out])
     assert "at most so many: seeds are added until the comparison is decided, after 8 at the earliest" in planned.stderr

@@ -13,12 +13,9 @@ import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.plots.base import FIGURES
-from harness.plots.source import PlotSource
 from harness.report.publish import publish
-from harness.results.folders import load_folder
-from harness.results.load import load_study_runs
+from harness.results.load import load_folder, load_study_runs
 from harness.runs.execute import plan, run_all
-from harness.runs.preregistration import Declared
 from harness.runs.randomness import Point, Randomness
 from harness.runs.study import load_study
 from harness.verdicts.ledger import Ledger, compute_ledgers
@@ -30,7 +27,7 @@ def of(randomness: dict[str, object], seeds: tuple[int, ...], error: Callable[[P
     """The ledger of runs whose errors are a function of where they stand."""
     design = Randomness.model_validate(randomness).laid_out(seeds)
     runs = {"m": {point.number: [50.0, error(point)] for point in design.points}}
-    (found,) = compute_ledgers(replace(of_errors(runs), design=design), Declared())
+    (found,) = compute_ledgers(replace(of_errors(runs), design=design))
     return found
 
 
@@ -83,9 +80,9 @@ def test_a_missing_run_is_named() -> None:
     design = Randomness.model_validate({"weights": "0..2"}).laid_out((0,))
     results = replace(of_errors({"m": {0: [1.0], 2: [2.0]}}), design=design)
     with pytest.raises(HarnessError, match=r"1 of 3 runs of m's design are not there.*point 1\)"):
-        compute_ledgers(results, Declared())
+        compute_ledgers(results)
     with pytest.raises(HarnessError, match="nothing here varies by itself"):
-        compute_ledgers(replace(results, design=None), Declared())
+        compute_ledgers(replace(results, design=None))
 
 
 def test_a_study_is_run_read_published_and_drawn(small_study: Path, tmp_path: Path) -> None:
@@ -94,16 +91,16 @@ def test_a_study_is_run_read_published_and_drawn(small_study: Path, tmp_path: Pa
     planned = plan(study, tmp_path / "out")
     assert [o.error for o in run_all(planned, "cpu", 1)] == [None] * 8
     finished = load_study_runs(study, tmp_path / "out")
-    made = compute_ledgers(finished.results, finished.declared)
+    made = compute_ledgers(finished)
     assert [(each.method, each.n) for each in made] == [("darts", 4), ("random-search", 4)]
     assert made[1].verdict == "random-search: no run differs from another"
     published = load_folder(publish(study, planned, tmp_path / "published"))
-    assert compute_ledgers(published.results, published.declared) == made
+    assert compute_ledgers(published) == made
     frame = harness.ledger(published.folder)
     assert frame.attrs["verdicts"] == [each.verdict for each in made]
     assert frame["part"].tolist()[:5] == ["weights", "order", "together", "table trials", "total"]
     figure = FIGURES.build("ledger", {})
-    content = figure.content(PlotSource.of(published.results))
+    content = figure.content(published)
     assert content.rows.groupby("method")["share"].sum().round(6).tolist() in ([1, 0], [0, 0])
     assert figure.render(content).axes[0].get_xlabel() == "share of the variance (%)"
     page = (tmp_path / "published" / "small" / "README.md").read_text()

@@ -12,12 +12,12 @@ from scipy.stats import norm
 
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, compute_endpoints
+from harness.results.endpoints import Endpoints
 from harness.runs.preregistration import Declared
 from harness.verdicts.compare import compare
 from harness.verdicts.power import Power, compute_powers
 from tests.conftest import ROOT
-from tests.support.results import of_errors
+from tests.support.results import end, of_errors
 
 CIFAR = ROOT / "results" / "published" / "cifar10-8"
 ROPED = Declared(rope=2.0)
@@ -29,7 +29,7 @@ def ends(shift: float, sd: float, n: int, *, others: int = 0) -> Endpoints:
     new = {seed: [50.0, 50 + float(d)] for seed, d in enumerate(difference)}
     runs = {"base": {seed: [50.0, 50.0] for seed in range(n)}, "new": new}
     runs |= {f"m{i}": new for i in range(others)}
-    return compute_endpoints(of_errors(runs), Declared())
+    return end(of_errors(runs), Declared())
 
 
 def by_difference(found: list[Power]) -> dict[float, Power]:
@@ -72,7 +72,7 @@ def test_more_pairs_cost_power_and_so_does_looking() -> None:
 def test_the_side_is_the_pilots_and_ties_are_counted() -> None:
     found = ends(3.0, 2.0, 20)
     assert {np.sign(each.difference) for each in compute_powers(found, ROPED, 10)} == {0, 1}
-    tied = compute_endpoints(
+    tied = end(
         of_errors({"base": {s: [9.0] for s in range(8)}, "new": {s: [9.0 + s // 4] for s in range(8)}}), Declared()
     )
     assert compute_powers(tied, ROPED, 10)[0].tied == 0.5
@@ -137,7 +137,7 @@ def test_no_number_of_seeds_is_told_that_can_show_nothing() -> None:
 
 def test_pilots_without_common_seeds_say_nothing_of_pairs() -> None:
     runs = {"base": {s: [50.0, 50.0 + s / 9] for s in range(10)}, "new": {s + 100: [50.0, 49.0] for s in range(10)}}
-    found = compute_endpoints(of_errors(runs), Declared())
+    found = end(of_errors(runs), Declared())
     with pytest.raises(HarnessError, match="paired = true needs seeds that both 'new' and 'base' have finished"):
         compute_powers(found, Declared(), 10)
     assert compute_powers(found, Declared(paired=False), 10)[0].power
@@ -145,5 +145,5 @@ def test_pilots_without_common_seeds_say_nothing_of_pairs() -> None:
 
 def test_pilots_that_differ_by_a_constant_are_asked_about_whole_differences() -> None:
     runs = {"base": {s: [50.0, 50.0 + s] for s in range(8)}, "new": {s: [50.0, 50.1 + s] for s in range(8)}}
-    found = compute_powers(compute_endpoints(of_errors(runs), Declared()), Declared(rope=0.0), 10)
+    found = compute_powers(end(of_errors(runs), Declared()), Declared(rope=0.0), 10)
     assert all(abs(each.difference) > 0.05 for each in found)

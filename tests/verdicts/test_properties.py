@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
-from harness.results.endpoints import Endpoints, compute_endpoints
-from harness.results.frames import Results
+from harness.results.endpoints import Endpoints
+from harness.results.load import load_folder
+from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
 from harness.tables.measure import Measure
 from harness.verdicts.baseline import select_baseline_rows
@@ -23,18 +24,18 @@ from harness.verdicts.compare import Pair, compare, describe
 from harness.verdicts.gate import Margins, gate, judge_overall, list_unchecked, summarize_checks
 from harness.verdicts.paper import build_paper_table
 from tests.conftest import ROOT
-from tests.support.results import TABLE, finished, made_up, of_errors
+from tests.support.results import TABLE, end, finished, made_up, of_errors
 
 OTHER = {"lower": "higher", "higher": "lower"}
 ERRORS = st.integers(20, 360).map(lambda v: v / 4)
-Runs = dict[str, dict[int, list[float]]]
+ErrorsBySeed = dict[str, dict[int, list[float]]]
 
 
 @st.composite
-def studies(draw: st.DrawFn, methods: tuple[str, ...] = ("a", "b"), least: int = 2, most: int = 12) -> Runs:
+def studies(draw: st.DrawFn, methods: tuple[str, ...] = ("a", "b"), least: int = 2, most: int = 12) -> ErrorsBySeed:
     """Runs of one epoch; some methods lie apart from the others, so that every verdict comes up."""
     n = draw(st.integers(least, most))
-    found: Runs = {}
+    found: ErrorsBySeed = {}
     for method in methods:
         apart = draw(st.sampled_from([0.0, 0.0, 8.0]))
         values = draw(st.lists(ERRORS, min_size=n, max_size=n))
@@ -42,9 +43,9 @@ def studies(draw: st.DrawFn, methods: tuple[str, ...] = ("a", "b"), least: int =
     return found
 
 
-def pairs_of(runs: Runs, declared: Declared | None = None) -> dict[str, Pair]:
+def pairs_of(runs: ErrorsBySeed, declared: Declared | None = None) -> dict[str, Pair]:
     declared = declared or Declared(baseline="a", rope=2.0)
-    return {p.new: p for p in compare(compute_endpoints(of_errors(runs), declared), declared)}
+    return {p.new: p for p in compare(end(of_errors(runs), declared), declared)}
 
 
 # -- compare -------------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def pairs_of(runs: Runs, declared: Declared | None = None) -> dict[str, Pair]:
 
 @settings(max_examples=100, deadline=None)
 @given(studies())
-def test_swapping_two_methods_swaps_the_verdict(runs: Runs) -> None:
+def test_swapping_two_methods_swaps_the_verdict(runs: ErrorsBySeed) -> None:
     pair, other = pairs_of(runs)["b"], pairs_of(runs, Declared(baseline="b", rope=2.0))["a"]
     assert other.state == OTHER.get(pair.state, pair.state)
     assert other.p_holm == pair.p_holm
@@ -62,7 +63,7 @@ def test_swapping_two_methods_swaps_the_verdict(runs: Runs) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(studies(), st.integers(-20, 4).map(lambda v: v / 4))
-def test_shifting_all_values_changes_nothing(runs: Runs, number: float) -> None:
+def test_shifting_all_values_changes_nothing(runs: ErrorsBySeed, number: float) -> None:
     moved = {m: {s: [v + number for v in e] for s, e in seeds.items()} for m, seeds in runs.items()}
     pair, other = pairs_of(runs)["b"], pairs_of(moved)["b"]
     assert (other.state, other.p_holm) == (pair.state, pair.p_holm)
@@ -71,7 +72,7 @@ def test_shifting_all_values_changes_nothing(runs: Runs, number: float) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(studies())
-def test_words_interval_p_and_mark_say_one_thing(runs: Runs) -> None:
+def test_words_interval_p_and_mark_say_one_thing(runs: ErrorsBySeed) -> None:
     """Of every pair: the sentence, the numbers and the direction."""
     pair = pairs_of(runs)["b"]
     shown = pair.p_holm <= pair.level
@@ -116,7 +117,7 @@ def test_the_words_of_every_sign_pattern(pattern: tuple[int, int]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(studies(methods=("a", "b", "c", "d")), st.sampled_from("bcd"))
-def test_deleting_a_method_changes_no_other_pair_but_for_the_family_s_size(runs: Runs, gone: str) -> None:
+def test_deleting_a_method_changes_no_other_pair_but_for_the_family_s_size(runs: ErrorsBySeed, gone: str) -> None:
     before = pairs_of(runs)
     after = pairs_of({m: r for m, r in runs.items() if m != gone})
     for name, pair in after.items():
@@ -127,7 +128,7 @@ def test_deleting_a_method_changes_no_other_pair_but_for_the_family_s_size(runs:
 
 @settings(max_examples=60, deadline=None)
 @given(studies(methods=("a", "b", "c")), st.data())
-def test_a_run_that_is_missing_changes_its_own_method_s_pairs_alone(runs: Runs, data: st.DataObject) -> None:
+def test_a_run_that_is_missing_changes_its_own_method_s_pairs_alone(runs: ErrorsBySeed, data: st.DataObject) -> None:
     n = len(runs["b"])
     seed = data.draw(st.integers(0, n - 1))
     fewer = runs | {"b": {s: e for s, e in runs["b"].items() if s != seed}}
@@ -141,7 +142,7 @@ def test_a_run_that_is_missing_changes_its_own_method_s_pairs_alone(runs: Runs, 
 
 @settings(max_examples=60, deadline=None)
 @given(studies(least=3), st.data())
-def test_a_value_that_is_not_there_is_left_out_counted_and_named(runs: Runs, data: st.DataObject) -> None:
+def test_a_value_that_is_not_there_is_left_out_counted_and_named(runs: ErrorsBySeed, data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, len(runs["b"]) - 1))
     unknown = runs | {"b": runs["b"] | {seed: [50.0, float("nan")]}}
     pair = pairs_of(unknown)["b"]
@@ -152,13 +153,13 @@ def test_a_value_that_is_not_there_is_left_out_counted_and_named(runs: Runs, dat
 
 @settings(max_examples=60, deadline=None)
 @given(studies(), st.randoms(use_true_random=False))
-def test_order_of_rows_and_numbers_of_seeds_do_not_matter(runs: Runs, random: object) -> None:
+def test_order_of_rows_and_numbers_of_seeds_do_not_matter(runs: ErrorsBySeed, random: object) -> None:
     results = of_errors(runs)
     places = np.random.default_rng(random.randrange(2**32)).permutation(len(results.epochs))  # type: ignore[attr-defined]
     epochs = results.epochs.iloc[places].reset_index(drop=True)
     other = replace(results, epochs=epochs, timing=results.timing.iloc[places[::-1]].reset_index(drop=True))
     declared = Declared(baseline="a", rope=2.0, failure="degraded")
-    (pair,), (shuffled,) = (compare(compute_endpoints(r, declared), declared) for r in (results, other))
+    (pair,), (shuffled,) = (compare(end(r, declared), declared) for r in (results, other))
     assert shuffled.numbers() == pair.numbers()
     renumbered = {m: {100 + 7 * s: e for s, e in r.items()} for m, r in runs.items()}
     assert pairs_of(renumbered)["b"].shift.test == pair.shift.test
@@ -166,7 +167,7 @@ def test_order_of_rows_and_numbers_of_seeds_do_not_matter(runs: Runs, random: ob
 
 @settings(max_examples=60, deadline=None)
 @given(studies(least=6), st.data())
-def test_paired_and_unpaired_may_say_the_same(runs: Runs, data: st.DataObject) -> None:
+def test_paired_and_unpaired_may_say_the_same(runs: ErrorsBySeed, data: st.DataObject) -> None:
     """The same five answers, by the same rules; fewer runs than can show anything say so in both."""
     for paired in (True, False):
         pair = pairs_of(runs, Declared(baseline="a", rope=2.0, paired=paired))["b"]
@@ -184,7 +185,7 @@ def test_a_mark_is_the_verdict_s(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     ranks = {m: [[int(r)] for r in rng.integers(low, 15_000, n)] for m, low in (("a", 8_000), ("b", 0))}
     results = made_up(ranks)
-    (pair,) = compare(compute_endpoints(results, Declared()), Declared())
+    (pair,) = compare(end(results, Declared()), Declared())
     rows, _ = build_paper_table(finished(results), [TABLE.test])
     mark = {"lower": "*", "higher": "†"}.get(pair.state, "")
     assert rows[1]["digits100 x-test"].removesuffix(mark)[-1].isdigit()
@@ -196,7 +197,7 @@ def test_a_mark_is_the_verdict_s(seed: int, n: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(studies())
-def test_a_claim_is_decided_as_the_pair_is(runs: Runs) -> None:
+def test_a_claim_is_decided_as_the_pair_is(runs: ErrorsBySeed) -> None:
     fields = {"says": "s", "source": "table 1", "protocol": Protocol(data="d", split="s")}
     claim = CLAIMS.build("lower-error", fields | {"method": "b", "against": "a"})
     back = CLAIMS.build("lower-error", fields | {"method": "a", "against": "b"})
@@ -210,15 +211,14 @@ def test_a_claim_is_decided_as_the_pair_is(runs: Runs) -> None:
 # -- the gate ------------------------------------------------------------------------------------------------------
 
 
-def answer(today: Results, before: Results, only: tuple[str, ...] = ()) -> str:
-    return judge_overall(
-        gate(today, select_baseline_rows(before), Margins(error=5), Declared(failure="degraded"), only)
-    )
+def answer(today: Runs, before: Runs, only: tuple[str, ...] = ()) -> str:
+    judged = replace(today, declared=Declared(failure="degraded"))
+    return judge_overall(gate(judged, select_baseline_rows(before), Margins(error=5), only))
 
 
 @settings(max_examples=60, deadline=None)
 @given(studies(methods=("m",), least=3, most=16), st.data())
-def test_deleting_a_run_never_makes_the_gate_stable(runs: Runs, data: st.DataObject) -> None:
+def test_deleting_a_run_never_makes_the_gate_stable(runs: ErrorsBySeed, data: st.DataObject) -> None:
     """Today's, of the baseline's seeds or of others of as many; the same runs or changed ones."""
     before = runs
     moved = data.draw(st.sampled_from([0.0, 0.25, 5.0, 40.0]))
@@ -233,10 +233,10 @@ def test_deleting_a_run_never_makes_the_gate_stable(runs: Runs, data: st.DataObj
 
 @settings(max_examples=40, deadline=None)
 @given(studies(methods=("m",), least=3, most=16), st.data())
-def test_a_run_without_a_value_counts_as_missing(runs: Runs, data: st.DataObject) -> None:
+def test_a_run_without_a_value_counts_as_missing(runs: ErrorsBySeed, data: st.DataObject) -> None:
     gone = data.draw(st.integers(0, len(runs["m"]) - 1))
     today = {"m": runs["m"] | {gone: [50.0, float("nan")]}}
-    checks = gate(of_errors(today), select_baseline_rows(of_errors(runs)), Margins(error=5), Declared())
+    checks = gate(of_errors(today), select_baseline_rows(of_errors(runs)), Margins(error=5))
     assert all(f"seed {gone} has no value after its last epoch today" in c.lacking for c in checks)
     assert judge_overall(checks) != "stable"
 
@@ -254,7 +254,7 @@ def test_a_run_that_ends_far_away_is_looked_at(n: int, others: bool) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(studies(methods=("m",), least=2, most=20), st.sampled_from([0.0, 0.5, 30.0]))
-def test_the_gate_says_the_same_of_labels_and_rows_in_any_order(runs: Runs, moved: float) -> None:
+def test_the_gate_says_the_same_of_labels_and_rows_in_any_order(runs: ErrorsBySeed, moved: float) -> None:
     before = of_errors(runs)
     today = of_errors({"m": {s: [50.0, min(99.0, e[-1] + moved)] for s, e in runs["m"].items()}})
     shuffled = replace(today, epochs=today.epochs.iloc[::-1].reset_index(drop=True))
@@ -268,14 +268,14 @@ def test_margins_that_cannot_fail_are_refused() -> None:
         (Margins(error=100), "--error 100 can never be exceeded"),
     ):
         with pytest.raises(HarnessError, match=told):
-            gate(runs, select_baseline_rows(runs), margins, Declared())
+            gate(runs, select_baseline_rows(runs), margins)
 
 
 def test_endpoints_of_nothing_are_a_sentence() -> None:
     runs = of_errors({"m": {0: [float("nan")] * 3}})
     with pytest.raises(HarnessError, match="no run has a value at any epoch"):
-        compute_endpoints(runs, Declared())
-    assert isinstance(compute_endpoints(of_errors({"m": {0: [1.0, 2.0]}}), Declared()), Endpoints)
+        end(runs, Declared())
+    assert isinstance(end(of_errors({"m": {0: [1.0, 2.0]}}), Declared()), Endpoints)
 
 
 # -- what is known of a collapse ---------------------------------------------------------------------------------------
@@ -283,27 +283,25 @@ def test_endpoints_of_nothing_are_a_sentence() -> None:
 
 def test_a_base_rate_is_of_the_measure_that_judges() -> None:
     """Each by drawing runs of random cells itself."""
-    results = Results.of_folder(ROOT / "results" / "published" / "cifar10-8")
+    results = load_folder(ROOT / "results" / "published" / "cifar10-8")
+    results = replace(results, declared=Declared(failure="degraded", degraded=5.0))
     table, epochs = results.table, 13
     assert table is not None
-    declared = Declared(failure="degraded", degraded=5.0)
     rng = np.random.default_rng(0)
     for name in ("cifar10/ori-test@200", "cifar10/ori-test@12", "ImageNet16-120/x-test@200"):
         measure = Measure.parse(name)
         error = 100 - table.row_values(measure)
         runs = error[rng.integers(0, len(error), (40_000, epochs))]
         seen = (runs[:, -1] >= runs.min(axis=1) + 5).mean()
-        assert compute_base_rate(results, declared, measure).cells == pytest.approx(seen, abs=0.01)
-    assert np.isnan(
-        compute_base_rate(results, declared, Measure.parse("cifar100/x-valid@200")).cells
-    )  # of a part of the cells
+        assert compute_base_rate(results, measure).cells == pytest.approx(seen, abs=0.01)
+    assert np.isnan(compute_base_rate(results, Measure.parse("cifar100/x-valid@200")).cells)  # of a part of the cells
 
 
 def test_a_run_whose_last_cell_is_not_known_counts_neither_way() -> None:
-    results = Results.of_folder(ROOT / "results" / "published" / "cifar10-8")
+    results = load_folder(ROOT / "results" / "published" / "cifar10-8")
     measure = Measure.parse("cifar100/x-valid@200")
     declared = Declared(failure="degraded", degraded=5.0)
-    found = compute_endpoints(results, declared, measure)
+    found = end(results, declared, measure)
     rows = results.rows(measure)
     for method in found.methods:
         errors = [
@@ -315,19 +313,19 @@ def test_a_run_whose_last_cell_is_not_known_counts_neither_way() -> None:
 
 def test_no_median_no_collapse() -> None:
     runs = {"a": {s: [9.0, 5.0 + s] for s in range(8)}, "b": {s: [9.0, 6.0 + s] for s in range(8)}}
-    found = compute_endpoints(of_errors(runs), Declared())  # worse than a median that nobody knows
+    found = end(of_errors(runs), Declared())  # worse than a median that nobody knows
     assert found.failures("a") == (0, 0)
     (pair,) = compare(found, Declared())
     assert pair.row()["collapsed"] == "not known vs not known"
     assert "collapsed" not in pair.verdict
     assert [row["collapsed"] for row in describe(found, Declared(), UNKNOWN)] == ["not known", "not known"]
-    checks = gate(of_errors(runs), select_baseline_rows(of_errors(runs)), Margins(), Declared())
+    checks = gate(of_errors(runs), select_baseline_rows(of_errors(runs)), Margins())
     assert {c.quantity for c in checks} == {"final error", "runs beyond the worst"}
 
 
 def test_equal_runs_are_told_to_be_equal_and_pairs_are_of_two() -> None:
     runs = {m: {s: [9.0, 5.0 + s] for s in range(8)} for m in ("a", "b")}
-    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(failure="degraded")), Declared(failure="degraded"))
+    (pair,) = compare(end(of_errors(runs), Declared(failure="degraded")), Declared(failure="degraded"))
     assert pair.finding == "b against a: no difference: both are the same in every run (8 pairs of runs)"
     for pairs in ([("a", "a")], [("a", "b"), ("b", "a")]):
         with pytest.raises(ValidationError, match="compared"):
@@ -344,7 +342,7 @@ def test_a_gate_says_what_it_does_not_look_at() -> None:
         "not checked: c, of which the baseline has no run",
         "not checked: a seed 8, which the baseline lacks",
     ]
-    checks = gate(today, baseline, Margins(), Declared(), ["a"])
+    checks = gate(today, baseline, Margins(), ["a"])
     assert (
         summarize_checks(checks)
         == "stable: identical: every row of the baseline's runs of a is there again, to the last bit"
@@ -364,7 +362,7 @@ def test_false_equivalence_is_as_rare_over_all_pairs_as_over_one() -> None:
         runs = {"base": {s: [50.0] for s in range(15)}}
         runs |= {name: {s: [50 + float(v)] for s, v in enumerate(values)} for name, values in drawn.items()}
         declared = Declared(rope=1.0, baseline="base", paired=True)
-        pairs = compare(compute_endpoints(of_errors(runs), declared), declared)
+        pairs = compare(end(of_errors(runs), declared), declared)
         wrong += any(pair.state == "equivalent" for pair in pairs)
     assert wrong / 200 <= 0.05
 
@@ -372,9 +370,9 @@ def test_false_equivalence_is_as_rare_over_all_pairs_as_over_one() -> None:
 def test_a_run_that_diverged_is_ranked_last_and_named() -> None:
     runs = {"base": {s: [50.0 + s] for s in range(8)}, "new": {s: [40.0 + s] for s in range(8)}}
     runs["new"][3] = [math.inf]
-    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(paired=True)), Declared(paired=True))
+    (pair,) = compare(end(of_errors(runs), Declared(paired=True)), Declared(paired=True))
     assert "infinite, and ranked last: new seed 3" in pair.verdict
     assert math.isfinite(pair.interval.estimate) and pair.interval.estimate < 0
     runs["new"] = {s: [math.inf] for s in range(8)}
-    (pair,) = compare(compute_endpoints(of_errors(runs), Declared(paired=True)), Declared(paired=True))
+    (pair,) = compare(end(of_errors(runs), Declared(paired=True)), Declared(paired=True))
     assert pair.state == "higher"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import harness
 from harness.cli.main import main
 from harness.core.errors import HarnessError
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.verdicts.ranking import rank
 from tests.conftest import ROOT
 from tests.support.results import finished, of_errors
@@ -19,7 +19,7 @@ from tests.support.results import finished, of_errors
 PUBLISHED = [ROOT / "results" / "published" / name for name in ("cifar10-8", "digits", "digits-1shot1", "ten-seeds")]
 
 
-def task(place: int, shifts: dict[str, float]) -> Finished:
+def task(place: int, shifts: dict[str, float]) -> Runs:
     rng = np.random.default_rng(place)
     runs = {name: {s: [30 + shift + rng.normal()] for s in range(5)} for name, shift in shifts.items()}
     return replace(finished(of_errors(runs)), name=f"task{place}", folder=Path(f"task{place}"))

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from harness.results.folders import load_folder
 from harness.results.importers.base import LEARNING_RATE, find_importer, import_logs
+from harness.results.load import load_folder
 from harness.tables.catalog import open_table
 from harness.verdicts.rates import find_shifted_rates, fit_schedule
 
@@ -124,7 +124,7 @@ def test_text_logs_bring_their_rates(tmp_path: Path) -> None:
         source.parent.mkdir()
         source.write_text("\n".join(text) + "\n")
         folder, _ = import_logs(find_importer(source), source, open_table("nasbench201"), tmp_path / "in")
-        epochs = load_folder(folder).results.epochs
+        epochs = load_folder(folder).epochs
         assert epochs.set_index("epoch")[LEARNING_RATE].to_dict() == pytest.approx(
             {epoch + 1: rate for epoch, rate in enumerate(said)}
         )

@@ -26,7 +26,8 @@ class Shown(NamedTuple):
 
 API = (
     Shown("harness.api.studies", ("plan", "run")),
-    Shown("harness.api.runs", ("load", "Runs")),
+    Shown("harness.api.runs", ("load", "LoadedRuns")),
+    Shown("harness.results.runs.Runs"),
     Shown("harness.api.runs", ("compare", "gate", "ledger", "plot", "rank", "report")),
     Shown("harness.tables.catalog.open_table"),
     Shown(
@@ -52,7 +53,7 @@ PLUGINS = (
     ),
     Shown("harness.results.policies.base", ("Policy",), "## Policies"),
     Shown("harness.plots.base", ("Picture", "Figure"), "## Figures"),
-    Shown("harness.plots.source.PlotSource", (), "What a figure is drawn from, and what it gives:"),
+    Shown("harness.results.runs.Runs", (), "What a figure is drawn from, and what it gives:"),
     Shown("harness.plots.content.Content"),
     Shown("harness.runs.executors.base", ("Executor",), "## Executors"),
     Shown("harness.tables.formats.base", ("TableFormat", "Conversion"), "## Table formats"),

@@ -14,7 +14,8 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.files import join_inside, write_file
 from harness.core.registry import Registry
-from harness.results.frames import Results, average_trials, select
+from harness.results.frames import average_trials, select_measure
+from harness.results.runs import Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class Exporter(ABC):
     name: ClassVar[str] = ""
 
     @abstractmethod
-    def write(self, results: Results, study: str, to: str | None) -> str:
+    def write(self, runs: Runs, study: str, to: str | None) -> str:
         """Write finished runs; what is already there is kept, so that a killed export goes on with the same command.
 
         Args:
@@ -79,10 +80,10 @@ class Tracker(Exporter):
         self.boards: dict[tuple[str, int], Board] = {}
         self.replaced: list[str] = []
 
-    def write(self, results: Results, study: str, to: str | None) -> str:
+    def write(self, runs: Runs, study: str, to: str | None) -> str:
         place = self.open(study, to)
         try:
-            for part in iterate_parts(results, whole=True):
+            for part in iterate_parts(runs, whole=True):
                 self.send(part)
         finally:
             self.close()
@@ -160,9 +161,9 @@ def has_changed(sent: dict[int, dict[str, float]], told: dict[int, dict[str, flo
 class FileExporter(Exporter):
     """A format that is one file, which ends in its name; the study's name is the file's where no other is asked."""
 
-    def write(self, results: Results, study: str, to: str | None) -> str:
+    def write(self, runs: Runs, study: str, to: str | None) -> str:
         path = Path(to) if to else join_inside(Path(), f"{study}.{self.name}")
-        write_file(path, self.encoded(tabulate_epochs(results)))
+        write_file(path, self.encoded(tabulate_epochs(runs)))
         return str(path)
 
     @abstractmethod
@@ -170,7 +171,7 @@ class FileExporter(Exporter):
         """The file's bytes, of the rows that `tabulate_epochs` gives."""
 
 
-def tabulate_epochs(results: Results) -> pd.DataFrame:
+def tabulate_epochs(runs: Runs) -> pd.DataFrame:
     """One row a run and epoch, of all that is known.
 
     Columns: method, seed, epoch, arch, seconds (of the search), error_pct (of the derived architecture in the table's
@@ -179,14 +180,14 @@ def tabulate_epochs(results: Results) -> pd.DataFrame:
     `<dataset>/<split>@<epochs>`: accuracy in % (or perplexity), mean over the trials that the architecture has. Missing
     is NaN.
     """
-    if not len(results):
+    if not len(runs):
         raise HarnessError("there are no finished runs to export")
     keys = ["method", "seed", "epoch"]
-    rows = results.rows().rename(columns=NAMES).drop(columns=["key"], errors="ignore")
+    rows = runs.rows().rename(columns=NAMES).drop(columns=["key"], errors="ignore")
     rows["alphas"] = [" ".join(f"{float(v)!r}" for v in values) for values in rows["alphas"]]
-    for measure in [] if results.table is None else results.table.measures:
-        means = average_trials(select(results.lookups, measure), keys, results.scale)
-        means = means.rename(columns={results.scale.column: str(measure)})
+    for measure in [] if runs.table is None else runs.table.measures:
+        means = average_trials(select_measure(runs.lookups, measure), keys, runs.scale)
+        means = means.rename(columns={runs.scale.column: str(measure)})
         rows = rows.merge(means, on=keys, how="left", validate="one_to_one")
     rest = [c for c in rows.columns if c not in FIRST]
     return rows[[*(c for c in FIRST if c in rows), *rest]]
@@ -198,10 +199,10 @@ def iterate_runs(frame: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]
         yield str(method), int(str(seed)), run.sort_values("epoch")
 
 
-def iterate_parts(results: Results, whole: bool) -> Iterator[Part]:
+def iterate_parts(runs: Runs, whole: bool) -> Iterator[Part]:
     """Each run of the results, to be sent."""
-    for method, seed, run in iterate_runs(tabulate_epochs(results)):
-        yield Part(method, seed, results.ids.get((method, seed)) or hash_run(run), run, whole)
+    for method, seed, run in iterate_runs(tabulate_epochs(runs)):
+        yield Part(method, seed, runs.ids.get((method, seed)) or hash_run(run), run, whole)
 
 
 def convert_keys_to_texts(row: dict[Any, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ that plot, compare, gate and report read.
 
 from __future__ import annotations
 
-import json
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -20,12 +19,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from harness.core.errors import HarnessError
-from harness.core.files import join_inside, resolve_path, write_atomically, write_whole_folder
+from harness.core.files import join_inside, resolve_path, write_whole_folder
 from harness.core.registry import Registry
 from harness.core.text import LONGEST_LABEL, brief, is_label
 from harness.results.importers.gathered import Gathered
+from harness.runs.archive import write_archive
 from harness.runs.schema import HIGHEST_SEED, MOST_EPOCHS
-from harness.runs.store import MANIFEST, write_tables
 from harness.spaces.base import SPACES, Architecture, Space
 from harness.tables.measure import Unit
 from harness.tables.table import Table
@@ -177,7 +176,6 @@ def import_logs(
     notes, read_from, paired = log.notes, log.files, log.paired
     del log, epochs  # of hundreds of thousands, before they are written
     with write_whole_folder(folder) as draft:
-        files = write_tables(draft, rows.tables())
         manifest: dict[str, Any] = {
             "study": {"name": name, "space": searched.name, "comparison": {} if paired else {"paired": False}},
             "table": table and {"name": table.name, "fingerprint": table.fingerprint},
@@ -187,9 +185,8 @@ def import_logs(
                 "notes": notes,
             },
             "runs": [],
-            "files": files,
         }
-        write_atomically(draft / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+        write_archive(draft, rows.tables(), manifest)
     return folder, [*notes, *told]
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.errors import HarnessError
 from harness.core.registry import Plugin, Registry
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.stats.intervals import Floats, Interval
 from harness.stats.tests import Test
 from harness.tables.measure import Measure
@@ -60,7 +60,7 @@ class Evidence:
 
     table: Table | None
     no_table: str = ""
-    runs: Finished | None = None
+    runs: Runs | None = None
     no_runs: str = ""
     other_protocol: str = ""
     multiplier: float = 1.0
@@ -71,11 +71,11 @@ class Evidence:
             raise Undecided(self.no_table or "its claims name no table")
         return self.table
 
-    def finished(self, *methods: str) -> Finished:
+    def finished(self, *methods: str) -> Runs:
         """The runs, which must have runs of these methods."""
         if self.runs is None:
             raise Undecided(self.no_runs)
-        there = list(self.runs.results.epochs["method"].unique())
+        there = self.runs.methods
         if lacking := [m for m in methods if m not in there]:
             raise Undecided(f"{self.runs.name} has no finished run of {lacking[0]!r}, only of {', '.join(there)}")
         return self.runs
@@ -134,7 +134,7 @@ class RunClaim(Claim):
     needs_runs = True
     any_size: bool = False
 
-    def decided_by(self, evidence: Evidence, *methods: str) -> Finished:
+    def decided_by(self, evidence: Evidence, *methods: str) -> Runs:
         """The runs that may decide it."""
         return evidence.finished(*methods)
 

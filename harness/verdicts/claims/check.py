@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.results.folders import load_folder
-from harness.results.load import Finished
-from harness.runs.store import DamagedError
+from harness.results.load import load_folder
+from harness.results.runs import Runs
+from harness.runs.manifest import DamagedError
 from harness.stats.tests import Test, compute_holm_multipliers
 from harness.tables.catalog import open_table
 from harness.tables.table import Table
@@ -18,7 +18,7 @@ from harness.verdicts.claims.base import Evidence, Verdict
 from harness.verdicts.claims.files import ClaimsFile, NamedClaim
 from harness.verdicts.claims.protocol import describe_differences, find_study
 
-Find = Callable[[str], Finished | None]
+Find = Callable[[str], Runs | None]
 """The finished runs of a study by its name; None where there are none."""
 
 
@@ -73,7 +73,7 @@ def _number(value: float | None) -> str | None:
 def find_in_folders(*roots: Path) -> Find:
     """Runs by their study's name, from the first of these folders that has any."""
 
-    def find(study: str) -> Finished | None:
+    def find(study: str) -> Runs | None:
         for root in roots:
             if (root / study).is_dir():
                 try:
@@ -157,7 +157,7 @@ class EvidenceRuns:
     """The runs that decide the claims of a file. study: the file that says how they are to be made. small: whether that
     is a reduced one. none: why there are none."""
 
-    finished: Finished | None
+    finished: Runs | None
     study: Path | None = None
     small: bool = False
     none: str = ""
@@ -189,6 +189,6 @@ def _describe_other_protocol(named: NamedClaim, found: EvidenceRuns) -> str:
     return ", ".join(told)
 
 
-def select_claims(found: Finished, claims: Sequence[NamedClaim]) -> list[NamedClaim]:
+def select_claims(runs: Runs, claims: Sequence[NamedClaim]) -> list[NamedClaim]:
     """The claims that these runs may decide."""
-    return [n for n in claims if n.claim.needs_runs and found.name in (*n.file.studies, *n.file.small)]
+    return [n for n in claims if n.claim.needs_runs and runs.name in (*n.file.studies, *n.file.small)]

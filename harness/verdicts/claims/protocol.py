@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.datasets.base import DATASETS
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.runs.study import Study, load_study
 from harness.tables.catalog import NO_TABLE
 from harness.verdicts.claims.base import Protocol
@@ -24,7 +24,7 @@ def find_study(name: str, claims: Path) -> Path | None:
     return next((path for folder in FOLDERS if (path := claims / folder / f"{name}.toml").is_file()), None)
 
 
-def describe_differences(runs: Finished, study: Path | None, protocol: Protocol, methods: Sequence[str]) -> str:
+def describe_differences(runs: Runs, study: Path | None, protocol: Protocol, methods: Sequence[str]) -> str:
     """In what the runs of these methods differ from the study's file and from the claim's protocol, as a clause; empty
     where they do not. Of results that keep no configuration nothing is known, which is a difference."""
     if study is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from harness.core.files import write_atomically
 from harness.results.exporters.base import Exporter, iterate_runs, tabulate_epochs
-from harness.results.frames import Results
+from harness.results.runs import Runs
 
 
 class Lines(Exporter):
@@ -12,10 +12,8 @@ class Lines(Exporter):
 
     name = "lines"
 
-    def write(self, results: Results, study: str, to: str | None) -> str:
+    def write(self, runs: Runs, study: str, to: str | None) -> str:
         path = Path(to or f"{study}.txt")
-        told = [
-            f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in iterate_runs(tabulate_epochs(results))
-        ]
+        told = [f"{method} {seed} {run['arch'].iloc[-1]}" for method, seed, run in iterate_runs(tabulate_epochs(runs))]
         write_atomically(path, ("\n".join(told) + "\n").encode())
         return str(path)

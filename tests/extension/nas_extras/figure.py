@@ -5,7 +5,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.plots.base import Figure
 from harness.plots.content import Content
-from harness.plots.source import PlotSource
+from harness.results.runs import Runs
 
 
 class Margins(Figure):
@@ -15,8 +15,8 @@ class Margins(Figure):
     needs = "the probe margin"
     legend = True
 
-    def data(self, source: PlotSource) -> Content:
-        epochs = source.results.epochs
+    def data(self, runs: Runs) -> Content:
+        epochs = runs.epochs
         if "margin" not in epochs:
             raise HarnessError("no margins were measured: add [probes.margin] to the study and run it")
         rows = epochs.dropna(subset=["margin"]).groupby(["method", "epoch"], sort=False)["margin"].mean().reset_index()

@@ -17,19 +17,18 @@ from click.testing import CliRunner, Result
 from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.datasets.digits import Digits
-from harness.plots.source import PlotSource
 from harness.plots.trajectory import Trajectory
 from harness.report.publish import publish
-from harness.results.folders import load_folder
-from harness.results.frames import Results
+from harness.results.load import load_folder, read_planned
 from harness.runs.execute import plan, run_all
+from harness.runs.manifest import DamagedError
 from harness.runs.price import measure
 from harness.runs.retraining import fit
 from harness.runs.retraining.fit import Fit, train
 from harness.runs.retraining.job import Retraining
 from harness.runs.retraining.recipe import RECIPES, RetrainingRecipe, build_recipe
 from harness.runs.retraining.table import RetrainedTable
-from harness.runs.store import DamagedError, RunFolder
+from harness.runs.store import RunFolder
 from harness.runs.study import load_study
 from harness.spaces.darts.space import DARTSS2, S4
 
@@ -165,12 +164,12 @@ def test_a_study_that_trains_what_it_derives(tmp_path: Path, monkeypatch: pytest
             found["lookups"]["accuracy_pct"].iloc[1]
         )
     for read in (load_folder(tmp_path / "runs/trained"), load_folder(publish(study, planned, tmp_path / "published"))):
-        assert read.results.table is not None
-        assert read.results.table.fingerprint == again.fingerprint
-        errors = read.results.error_by_epoch()["error_pct"]
+        assert read.table is not None
+        assert read.table.fingerprint == again.fingerprint
+        errors = read.errors()["error_pct"]
         assert errors.isna().tolist() == [True, True, False]
-        assert Trajectory().data(PlotSource.of(read.results)).reference == {}
-    assert "percentile" not in Results.of_runs(planned, study.table).final()
+        assert Trajectory().data(read).reference == {}
+    assert "percentile" not in read_planned(study, planned).final()
     small = {"channels": 2, "cells": 3, "epochs": 2, "steps_per_epoch": 2}
     words = [word for field, value in small.items() for word in ("--set", f"recipe.{field}={value}")]
     done = call(str(planned[0].folder.final), "--recipe", "small", "--seeds", "0..1", *words, "--format", "json")

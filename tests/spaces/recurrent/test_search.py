@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.base import DATASETS
 from harness.datasets.texts import Text, draw_text
-from harness.results.frames import Results
+from harness.results.load import load_study_runs
 from harness.runs.check import check_study
 from harness.runs.execute import plan, run_all
 from harness.runs.run import execute
@@ -248,7 +248,7 @@ def rows_of(out: Path) -> dict[str, str]:
 def test_a_study_of_words_is_judged_by_perplexity(straight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(straight / "cache"))
     loaded = load_study(straight / "words.toml")
-    results = Results.of_runs(plan(loaded, straight / "out"), loaded.table)
+    results = load_study_runs(loaded, straight / "out")
     final = results.final()
     assert list(final.columns[:5]) == ["method", "n", "final_perplexity", "lowest", "highest"]
     assert final["final_perplexity"].between(1, 100).all()

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.errors import suggest_names
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.spaces.base import Space
 from harness.stats.intervals import Floats, predict_mean
 from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, state_of
@@ -46,16 +46,16 @@ class AtEpoch(RunClaim):
         return Verdict(state_of(inside), why, found, n, interval)
 
 
-def collect_at_epoch(runs: Finished, method: str, quantity: str, epoch: int) -> Floats:
+def collect_at_epoch(runs: Runs, method: str, quantity: str, epoch: int) -> Floats:
     """A quantity of every seed after an epoch."""
-    rows = runs.results.epochs
+    rows = runs.epochs
     rows = rows[(rows["method"] == method) & (rows["epoch"] == epoch)].sort_values("seed")
     if rows.empty:
         raise Undecided(f"{runs.name} has no epoch {epoch} of {method!r}")
     if quantity.startswith(WEIGHT):
-        if runs.results.space is None:
+        if runs.space is None:
             raise Undecided(f"the space of {runs.name} is not known")
-        return np.array([compute_weight(runs.results.space, a, quantity.removeprefix(WEIGHT)) for a in rows["alphas"]])
+        return np.array([compute_weight(runs.space, a, quantity.removeprefix(WEIGHT)) for a in rows["alphas"]])
     if quantity not in rows:
         raise Undecided(f"{runs.name} has no quantity {quantity!r}: {suggest_names(quantity, map(str, rows.columns))}")
     values: Floats = rows[quantity].to_numpy(dtype=float)

@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.core.text import format_p
-from harness.results.endpoints import compute_endpoints
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.runs.preregistration import Endpoint
 from harness.stats.shift import Shift, shift_of
 from harness.stats.tests import Test
@@ -33,7 +32,7 @@ class LowerError(RunClaim):
 
     def pair(self, evidence: Evidence) -> Pair:
         runs = self.decided_by(evidence, self.method, self.against)
-        found = compute_endpoints(runs.results, runs.declared)
+        found = runs.endpoints()
         names = (self.method, self.against)
         return compare_two(
             found, runs.declared, names, self.endpoint, multiplier=evidence.multiplier, pairs=evidence.family
@@ -52,7 +51,7 @@ class LowerError(RunClaim):
             pair.interval.estimate,
             min(pair.n),
             pair.interval,
-            measure_test_noise(runs.results.table),
+            measure_test_noise(runs.table),
         )
 
 
@@ -113,9 +112,9 @@ class QuantityRises(RunClaim):
         return Verdict(state, why, float(last), n)
 
 
-def collect_measured(runs: Finished, method: str, column: str, when: Literal["first", "last"]) -> dict[int, float]:
+def collect_measured(runs: Runs, method: str, column: str, when: Literal["first", "last"]) -> dict[int, float]:
     """A quantity of every seed where it was measured first, or last."""
-    rows = runs.results.epochs
+    rows = runs.epochs
     if column not in rows:
         raise Undecided(f"{runs.name} did not measure {column!r}: its study needs the probe that does")
     known = rows[rows["method"] == method].dropna(subset=[column]).sort_values(["seed", "epoch"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from harness.core.seeds import derive_seed
-from harness.results.endpoints import compute_endpoints
 from harness.runs.preregistration import Failure
 from harness.stats.intervals import Interval, predict_mean, rate
 from harness.tables.measure import Measure
@@ -48,12 +48,12 @@ class FinalAccuracy(RunClaim):
 
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
-        table = runs.results.table
+        table = runs.table
         if table is None:
             raise Undecided(f"the runs of {runs.name} were looked up in no table")
         measure = Measure.parse(self.measure)
-        found = compute_endpoints(runs.results, runs.declared, measure)
-        values = runs.results.scale.value_of(found.values(self.method, "final"))
+        found = runs.endpoints(measure)
+        values = runs.scale.value_of(found.values(self.method, "final"))
         n, published = len(values), self.protocol.seeds or 1
         if n < FEWEST_RUNS:
             raise Undecided(f"{n} runs end at {values.mean():.2f} on average: a prediction takes {FEWEST_RUNS}")
@@ -100,13 +100,13 @@ class CollapsedShare(RunClaim):
     def check(self, evidence: Evidence) -> Verdict:
         runs = self.decided_by(evidence, self.method)
         changes = {"failure": self.failure, "parameter_free": self.parameter_free, "skips": self.skips}
-        declared = runs.declared.model_copy(update=changes)
-        failed, n = compute_endpoints(runs.results, declared).failures(self.method)
+        asked = replace(runs, declared=runs.declared.model_copy(update=changes))
+        failed, n = asked.endpoints().failures(self.method)
         if not n:
             return Verdict("cannot be tested", f"whether the runs of {runs.name} have collapsed is not known")
         interval = rate(failed, n)
         above, below = interval.low > self.value, interval.high < self.value
-        common = compute_base_rate(runs.results, declared)
+        common = compute_base_rate(asked)
         as_random = common.cells > self.value if self.relation == "more than" else common.cells < self.value
         state = decide_state(*((above, below) if self.relation == "more than" else (below, above)))
         why = f"{failed} of {n} runs of {runs.name} have collapsed ({self.failure})"

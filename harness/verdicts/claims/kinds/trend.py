@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.core.text import format_p
 from harness.results.doses import add_doses, choose_dose, compute_trend, tabulate_ends
-from harness.results.load import Finished
+from harness.results.runs import Runs
 from harness.stats.tests import Test
 from harness.stats.trend import Trend
 from harness.verdicts.claims.base import Evidence, RunClaim, Undecided, Verdict, decide_state
@@ -37,8 +37,8 @@ class TrendWithDose(RunClaim):
     def claimed(self) -> str:
         return f"{self.direction} with {self.dose}"
 
-    def trend(self, runs: Finished) -> Trend:
-        ends, by = tabulate_ends(runs.results, self.skips), "eigenvalue"
+    def trend(self, runs: Runs) -> Trend:
+        ends, by = tabulate_ends(runs, self.skips), "eigenvalue"
         if self.dose != "eigenvalue":
             named, by = choose_dose(ends["method"]), "dose"
             ends = add_doses(ends, self.dose)
