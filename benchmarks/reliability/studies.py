@@ -219,7 +219,7 @@ PLACES = [
     "training.nesterov", "training.weight_decay", "training.gradient_clip", "training.alpha_learning_rate",
     "training.alpha_betas", "training.alpha_weight_decay", "training.precision", "training.initial_alpha",
     "training.weight_steps", "evaluation", "evaluation.images", "evaluation.every", "probes", "comparison",
-    "comparison.primary", "comparison.baseline", "comparison.level", "comparison.rope", "comparison.pairs", "figures",
+    "comparison.endpoint", "comparison.baseline", "comparison.level", "comparison.rope", "comparison.pairs", "figures",
     "unknown", "training.unknown",
 ]  # fmt: skip
 

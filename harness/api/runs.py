@@ -172,7 +172,7 @@ def compare(
         check_text(baseline, "baseline", "'darts'")
     if endpoint is not None and check_text(endpoint, "endpoint", "'final'") not in get_args(Endpoint):
         raise HarnessError(f"there is no endpoint {endpoint!r}: {suggest_names(endpoint, get_args(Endpoint))}")
-    changes: dict[str, Any] = {k: v for k, v in (("baseline", baseline), ("primary", endpoint)) if v is not None}
+    changes: dict[str, Any] = {k: v for k, v in (("baseline", baseline), ("endpoint", endpoint)) if v is not None}
     changed = any(getattr(found.declared, key) != value for key, value in changes.items())
     if baseline is not None:
         changes["pairs"] = ()

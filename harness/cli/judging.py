@@ -44,16 +44,16 @@ def compare(found: Runs, endpoint: Any, measure: str | None, quantile: float | N
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
-    declared = found.declared.model_copy(update={"primary": endpoint}) if endpoint else found.declared
+    declared = found.declared.model_copy(update={"endpoint": endpoint}) if endpoint else found.declared
     chosen, table = measure_asked(found, measure), found.table
     ends = found.endpoints(chosen)
     told = found.standing
-    if declared.primary != found.declared.primary or (chosen and table and chosen != table.test):
+    if declared.endpoint != found.declared.endpoint or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
     kind = " or ".join(dict.fromkeys(pair.shift.kind for pair in pairs))
-    what = f"{declared.primary} {found.scale.error}" + (f" in {chosen}" if chosen else "")
+    what = f"{declared.endpoint} {found.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
         judge = found.no_table_note
         base = compute_base_rate(found, chosen)

@@ -23,6 +23,7 @@ from harness.cli.submit import submit
 from harness.cli.tables import tables
 from harness.cli.trace import trace
 from harness.cli.train import train
+from harness.core.arguments import speak_of_options
 from harness.core.errors import HarnessError
 from harness.core.version import __version__
 
@@ -53,8 +54,10 @@ Environment:
 
 @click.group(cls=Program, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="harness")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Reproduce differentiable architecture searches over NAS-Bench tables, and check what they claim."""
+    context.with_resource(speak_of_options())
 
 
 STUDIES = (plan, run, submit, status, verify, merge, publish, train)

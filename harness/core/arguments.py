@@ -7,7 +7,9 @@ import json
 import math
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,27 @@ from harness.core.text import brief
 
 MOST = 1 << 20
 """Of anything that is counted in an argument."""
+_by_options = ContextVar("_by_options", default=False)
+"""Whether who asks does so on the command line."""
+
+
+@contextmanager
+def speak_of_options() -> Iterator[None]:
+    """Within this, sentences name arguments as the command line has them."""
+    token = _by_options.set(True)
+    try:
+        yield
+    finally:
+        _by_options.reset(token)
+
+
+def spell_argument(name: str, value: object = None) -> str:
+    """An argument as who asks writes it: `--only error` on the command line, `only='error'` in Python."""
+    if isinstance(value, float):
+        return f"{spell_argument(name)}{' ' * _by_options.get()}{value:g}"
+    if _by_options.get():
+        return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
+    return f"{name}=" + ("" if value is None else repr(value))
 
 
 def check_path(value: Any, argument: str) -> Path:

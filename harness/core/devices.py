@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.core.arguments import spell_argument
 from harness.core.arithmetic import count_default_jobs, resolve_device
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
@@ -25,13 +26,14 @@ def assign_devices(device: str, jobs: int | None, jobs_per_device: int | None) -
         jobs = len(devices) * (jobs_per_device or count_default_jobs(devices[0]))
     elif jobs_per_device is not None and jobs > len(devices) * jobs_per_device:
         raise HarnessError(
-            f"--jobs {jobs} is more than --jobs-per-device {jobs_per_device} on {len(devices)} devices: leave one out"
+            f"{spell_argument('jobs', jobs)} is more than {spell_argument('jobs_per_device', jobs_per_device)} on "
+            f"{len(devices)} devices: leave one out"
         )
     return [devices[i % len(devices)] for i in range(jobs)]
 
 
 def resolve_devices(device: str) -> list[str]:
-    """The devices of --device; an error where one is not there."""
+    """The devices of this name; an error where one is not there."""
     match = re.fullmatch(r"cuda:(all|\d+(?:\.\.\d+)?(?:,\d+(?:\.\.\d+)?)*)", device)
     if match is None or match[1].isdigit():
         return [resolve_device(device)]

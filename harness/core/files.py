@@ -111,9 +111,7 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise DiskFullError(f"no space left to write {path}: free some and run the same command again") from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise HarnessError(
-                f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder with --out"
-            ) from None
+            raise HarnessError(f"cannot write to {path} ({os.strerror(error.errno)}): choose another folder") from None
         if error.errno == errno.EISDIR:
             raise HarnessError(f"{path} is a folder: name a file inside of it") from None
         raise HarnessError(describe_os_error(error)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.arguments import spell_argument
 from harness.core.errors import HarnessError, suggest_names
 from harness.plots.look import FigureLook, find_own_methods
 from harness.results.runs import Runs
@@ -36,8 +37,8 @@ def choose_runs(runs: Runs, *, methods: Sequence[str] = (), measure: Measure | N
     order = list(methods) or [*wanted, *(m for m in runs.methods if m not in wanted)]
     if len(order) > MOST_METHODS:
         raise HarnessError(
-            f"{len(order):,} methods are too many to draw, {MOST_METHODS} at most: name some (--methods a,b, or "
-            "folders that hold fewer); harness compare shows the numbers of all"
+            f"{len(order):,} methods are too many to draw, {MOST_METHODS} at most: name some "
+            f"({spell_argument('methods')}, or folders that hold fewer); harness compare shows the numbers of all"
         )
     return judged.select_methods(order), choose_look(runs)
 

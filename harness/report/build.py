@@ -46,7 +46,7 @@ def build(runs: Runs, to: Path) -> Path:
     ends = runs.endpoints()
     cards, exploratory, problem = judge_pairs(runs, ends)
     made, missing = draw_figures(drawn, look)
-    endpoint = f"{runs.declared.primary} {runs.scale.error}"
+    endpoint = f"{runs.declared.endpoint} {runs.scale.error}"
     standing = [runs.standing, describe_alike(runs.settings), *runs.provenance]
     room = Environment(
         loader=PackageLoader("harness.report", "."),
@@ -99,7 +99,7 @@ def judge_pairs(runs: Runs, ends: Endpoints) -> tuple[list[Pair], list[dict[str,
         return [], [], str(error)
     others: list[dict[str, Any]] = []
     for endpoint in get_args(Endpoint):
-        if endpoint != runs.declared.primary:
+        if endpoint != runs.declared.endpoint:
             # where cells on the way were not judged, some endpoints have no value
             with suppress(HarnessError):
                 others += [pair.row() | {"endpoint": endpoint} for pair in compare(ends, runs.declared, endpoint)]

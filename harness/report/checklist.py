@@ -63,7 +63,7 @@ def answer_questions(runs: Runs) -> Iterator[Item]:
         part,
         "Was it said beforehand what would be compared, and by what?",
         "yes" if runs.is_declared else "no",
-        f"{declared.primary} {runs.scale.error} at level {declared.level:g}, against "
+        f"{declared.endpoint} {runs.scale.error} at level {declared.level:g}, against "
         f"{declared.baseline or 'the first method'}",
     )
     yield Item(part, "What was tried before, and how was the setting chosen?", "yours to say", PILOTS)

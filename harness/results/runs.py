@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from harness.core.arguments import spell_argument
 from harness.core.errors import HarnessError
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
@@ -153,7 +154,7 @@ class Runs:
             HarnessError: there is no table, or it has no such measure.
         """
         if self.table is None:
-            raise HarnessError(f"there is no {measure} without a table: leave --measure out")
+            raise HarnessError(f"there is no {measure} without a table: leave {spell_argument('measure')} out")
         self.table.trials(measure)  # an error where the table has none
         table = copy.copy(self.table)
         table.test = measure

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,10 +23,10 @@ Failure = Literal["above-random", "parameter-free", "skips", "degraded"]
 class Declared(Settings):
     """What a study says beforehand about how its methods will be compared: its section [comparison]."""
 
-    primary: Endpoint = "final"
+    endpoint: Endpoint = "final"
     """The endpoint that is tested; all others are exploratory. `final`: error of the architecture recorded last;
     `selected`: that of the epoch with the best supernet accuracy; `oracle`: the best epoch's (no result of a search);
-    `area`: mean regret over epochs."""
+    `area`: mean regret over epochs. Older versions called it `primary`."""
     baseline: str | None = None
     """The method that all others are compared with (the first one, if neither it nor pairs are said)."""
     pairs: tuple[tuple[str, str], ...] = ()
@@ -49,6 +49,14 @@ class Declared(Settings):
     """Of the rule `parameter-free`: so many operations without weights in the last cell, or more."""
     skips: int = Field(4, ge=1)
     """Of the rule `skips`: so many skip connections in the last cell, or more."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_primary(cls, told: Any) -> Any:
+        """The endpoint by the key that it had before 1.0.0rc2."""
+        if isinstance(told, dict) and "primary" in told and "endpoint" not in told:
+            return {("endpoint" if key == "primary" else key): value for key, value in told.items()}
+        return told
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Declared:

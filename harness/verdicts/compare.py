@@ -259,7 +259,7 @@ def compare(found: Endpoints, declared: Declared, endpoint: Endpoint | None = No
     Raises:
         HarnessError: a method has no finished run, or none with a value, or runs share what they draw.
     """
-    endpoint = endpoint or declared.primary
+    endpoint = endpoint or declared.endpoint
     named = list_declared_pairs(found, declared)
     matched = [match_runs(found, declared, names, endpoint) for names in named]
     multipliers = compute_holm_multipliers([shift.test.p for shift, _ in matched])
@@ -434,9 +434,9 @@ def describe(
     collapse as often. Runs that share what they draw have no such interval, and no such chance. quantile: of a method's
     runs, told with its interval."""
     rows: list[dict[str, object]] = []
-    area = declared.primary == "area"
+    area = declared.endpoint == "area"
     for name in found.methods:
-        values = found.values(name, declared.primary)
+        values = found.values(name, declared.endpoint)
         row: dict[str, object] = {"method": name, "n": len(values)}
         what = found.scale.regret_axis if area else found.scale.axis
         if found.varied:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
+from harness.core.arguments import spell_argument
 from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import explain
 from harness.core.settings import Settings
@@ -164,7 +165,7 @@ def list_unchecked(today: Runs, baseline: pd.DataFrame, only: Sequence[str]) -> 
     told = []
     looked_at = select_methods(baseline, only)
     if others := set(baseline["method"]) - set(looked_at["method"]):
-        told.append(f"not checked: {', '.join(sorted(others))} (--only)")
+        told.append(f"not checked: {', '.join(sorted(others))} ({spell_argument('only')})")
     if new := [m for m in today.epochs["method"].unique() if m not in set(baseline["method"])]:
         told.append(f"not checked: {', '.join(new)}, of which the baseline has no run")
     for method, rows in looked_at.groupby("method", sort=False):
@@ -181,7 +182,8 @@ def check_margins(margins: Margins, baseline: pd.DataFrame, today: Runs) -> None
     epochs = int(baseline["epoch"].max())
     if margins.onset is not None and margins.onset >= epochs:
         raise HarnessError(
-            f"--onset {margins.onset:g} can never be exceeded by runs of {epochs} epochs: give fewer than {epochs}"
+            f"{spell_argument('onset', margins.onset)} can never be exceeded by runs of {epochs} epochs: give fewer "
+            f"than {epochs}"
         )
     if today.table is None or not today.table.complete:
         errors = np.array([0.0, 100.0 if today.scale.higher else np.inf])
@@ -189,7 +191,9 @@ def check_margins(margins: Margins, baseline: pd.DataFrame, today: Runs) -> None
         errors = today.scale.error_of(today.table.row_values(today.table.test))
     span = float(np.nanmax(errors) - np.nanmin(errors))
     if margins.error >= span:
-        raise HarnessError(f"--error {margins.error:g} can never be exceeded: all errors are within {span:.4g} points")
+        raise HarnessError(
+            f"{spell_argument('error', margins.error)} can never be exceeded: all errors are within {span:.4g} points"
+        )
 
 
 def check_method(
@@ -252,12 +256,15 @@ def select_checks(checks: list[GateCheck], only: Sequence[str]) -> list[GateChec
     wanted = {OPTIONS.get(name, name) for name in only}
     known = {c.method for c in checks} | {c.quantity for c in checks}
     if unknown := sorted(wanted - known - set(OPTIONS.values())):
-        raise HarnessError(f"--only {unknown[0]!r} is no method or quantity here: {suggest_names(unknown[0], known)}")
+        raise HarnessError(
+            f"{spell_argument('only', unknown[0])} is no method or quantity here: {suggest_names(unknown[0], known)}"
+        )
     quantities = wanted - {c.method for c in checks}
     found = [c for c in checks if not quantities or c.quantity in quantities]
     if not found:
         raise HarnessError(
-            f"--only {', '.join(only)}: these runs have no such quantity; they have {', '.join(sorted(known))}"
+            f"{spell_argument('only', ', '.join(only))}: these runs have no such quantity; they have "
+            f"{', '.join(sorted(known))}"
         )
     return found
 
@@ -415,7 +422,8 @@ def describe_needs(checks: Sequence[GateCheck]) -> str:
     needs = {c.quantity: c.needs for c in checks}
     each = ", ".join(f"{quantity} needs {n}" for quantity, n in needs.items())
     most = max(needs.values())
-    return f"{each} seeds a method, on both sides, before both answers can be given (--seeds 0..{most - 1})"
+    needed = spell_argument("seeds", f"0..{most - 1}")
+    return f"{each} seeds a method, on both sides, before both answers can be given ({needed})"
 
 
 def warn_of_few(runs: Runs, margins: Margins) -> str:

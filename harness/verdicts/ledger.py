@@ -176,10 +176,10 @@ def compute_ledger(
     ends: Endpoints, declared: Declared, design: Design, method: str, noise: Mapping[str, float]
 ) -> Ledger:
     """The ledger of one method. noise: see `collect_trial_variances`."""
-    values = ends.by_seed(method, declared.primary)
+    values = ends.by_seed(method, declared.endpoint)
     missing = [point for point in design.points if point.number not in values]
     if missing:
-        absent = ends.absent(method, declared.primary)
+        absent = ends.absent(method, declared.endpoint)
         why = f": {describe_left_out(absent[:3])}" if absent else ""
         raise HarnessError(
             f"{len(missing)} of {len(design.points)} runs of {method}'s design are not there, or have no value (the "
@@ -241,7 +241,7 @@ def write_caption(made: Sequence[Ledger], declared: Declared) -> str:
         else "variance around each seed, as shares of their sum, in which what two kinds have together is counted twice"
     )
     return (
-        f"Endpoint {declared.primary}; levels: {counts}, {design.kind}; {what}. Estimates of an analysis of variance, "
+        f"Endpoint {declared.endpoint}; levels: {counts}, {design.kind}; {what}. Estimates of an analysis of variance, "
         f"[intervals of {100 * (1 - declared.level):.0f} %]; a part that is estimated below zero is told as zero."
     )
 
@@ -258,9 +258,9 @@ def collect_trial_variances(runs: Runs, measure: Measure | None) -> dict[str, fl
 def estimate_trials(ends: Endpoints, declared: Declared, method: str, noise: Mapping[str, float]) -> Interval:
     """The mean of these variances over the runs of a method, with an interval over the different architectures that
     they ended at; NaN where none is known, or the endpoint is no architecture's."""
-    if declared.primary == "area":
+    if declared.endpoint == "area":
         return NOT_KNOWN
-    own = ends.runs[ends.runs["method"] == method][f"{declared.primary}_architecture"]
+    own = ends.runs[ends.runs["method"] == method][f"{declared.endpoint}_architecture"]
     times = Counter(cell for cell in own if cell in noise)
     if not times:
         return NOT_KNOWN

@@ -45,8 +45,8 @@ def build_paper_table(
     declared, table = runs.declared, runs.table
     if table is None:
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
-    if declared.primary == "area":
-        raise HarnessError("the endpoint 'area' is no architecture's: --set comparison.primary=final")
+    if declared.endpoint == "area":
+        raise HarnessError("the endpoint 'area' is no architecture's: --set comparison.endpoint=final")
     chosen = list(measures) or list_default_measures(table)
     for measure in chosen:
         if measure not in table.measures:
@@ -76,7 +76,7 @@ def build_paper_table(
         under += (
             f" The table knows {', '.join(parts)} of a part of its cells alone, so best and median are not told there."
         )
-    left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.primary))
+    left_out = dict.fromkeys(run for e in ends.values() if e for m in methods for run in e.absent(m, declared.endpoint))
     without = (NO_VALUE, NO_VALUE_AT_ALL)
     named = [run._replace(method=runs.figures.labels.get(run.method, run.method)) for run in left_out]
     if short := [run for run in named if run.why not in without]:
@@ -112,7 +112,7 @@ def label_measures(measures: Sequence[Measure]) -> dict[Measure, str]:
 
 def format_cell(found: Endpoints | None, declared: Declared, method: str, statistic: Statistic, seeds: int) -> str:
     """One number of the table, with how many of the method's runs have one where some have none."""
-    accuracy = found.scale.value_of(found.values(method, declared.primary)) if found else np.array([])
+    accuracy = found.scale.value_of(found.values(method, declared.endpoint)) if found else np.array([])
     if not len(accuracy):
         return UNKNOWN
     some = f" ({len(accuracy)} of {seeds})" if len(accuracy) < seeds else ""
@@ -158,7 +158,7 @@ def write_caption(runs: Runs, statistic: Statistic, methods: Sequence[str]) -> s
         "selected": "derived at the epoch of the best supernet accuracy",
         "oracle": "of the best epoch in hindsight, no result of a search",
         "area": "",
-    }[declared.primary]
+    }[declared.endpoint]
     how = (
         "mean ± standard deviation over seeds"
         if statistic == "mean"

@@ -123,7 +123,7 @@ def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Pow
     asked = PowerQuestion(declared.level / len(named), 0.0 if isnan(rope) else rope, tuple(sorted({*SIZES, seeds})))
     rows = []
     for names in named:
-        pilots, _ = match_runs(found, usual, names, declared.primary)
+        pilots, _ = match_runs(found, usual, names, declared.endpoint)
         few = min(len(pilots.new), len(pilots.base))
         if few < FEWEST:
             what = "pairs of pilots with a seed in common" if pilots.paired else "pilots"

@@ -116,7 +116,7 @@ def rank(tasks: Sequence[Runs], endpoint: Endpoint | None = None) -> MethodRanki
         raise HarnessError("ranks are over several tasks: name two studies or folders at least")
     refuse_repeats(tasks)
     refuse_mixed_units(tasks)
-    chosen, level = endpoint or tasks[0].declared.primary, tasks[0].declared.level
+    chosen, level = endpoint or tasks[0].declared.endpoint, tasks[0].declared.level
     ends = [task.endpoints() for task in tasks]
     for each in ends:
         each.refuse_shared()

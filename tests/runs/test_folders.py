@@ -97,7 +97,7 @@ def test_one_run_with_other_rows_is_refused(machines: list[Path], tmp_path: Path
 def test_contradictions_are_refused_before_anything_is_written(machines: list[Path], tmp_path: Path) -> None:
     a, b, c = machines
     to = tmp_path / "d"
-    (b / "declared.json").write_text(Declared(primary="oracle").model_dump_json())
+    (b / "declared.json").write_text(Declared(endpoint="oracle").model_dump_json())
     with pytest.raises(HarnessError, match=f"{a} and {b} were declared to be compared differently"):
         merge([a, b], to)
     manifest = json.loads((runs_of(c)[0] / "manifest.json").read_text()) | {"record_format": 3}
@@ -179,7 +179,7 @@ def test_verbs_read_a_plain_folder_of_runs(machines: list[Path], tmp_path: Path)
     found = open_runs(machines[2], ["figures.width=3.25"], None, tmp_path)
     assert (len(found), found.missing, found.figures.width) == (1, 1, 3.25)
     assert found.standing == "declared before the first run"
-    found = open_runs(machines[0], ['comparison.primary="oracle"'], "1", tmp_path)
+    found = open_runs(machines[0], ['comparison.endpoint="oracle"'], "1", tmp_path)
     assert found.epochs["seed"].unique().tolist() == [1]
     assert found.standing == "exploratory: settings were changed when this was read"
     done = call("export", machines[0], "--format", "csv", "--to", tmp_path / "rows.csv")

@@ -204,7 +204,7 @@ def test_unwritable_folder(tmp_path: Path, small_study: Path) -> None:
     (outcome, *_) = run_all(plan(load_study(small_study), tmp_path / "file"), "cpu", 1)
     assert outcome.error is not None
     assert "cannot write to" in outcome.error
-    assert "choose another folder with --out" in outcome.error
+    assert "choose another folder" in outcome.error
 
 
 def test_damaged_checkpoint_is_named(tmp_path: Path, small_study: Path) -> None:

@@ -264,8 +264,8 @@ def test_the_gate_says_the_same_of_labels_and_rows_in_any_order(runs: ErrorsBySe
 def test_margins_that_cannot_fail_are_refused() -> None:
     runs = of_errors({"m": {s: [30.0, 20.0, 20.0] for s in range(6)}})
     for margins, told in (
-        (Margins(onset=10), "--onset 10 can never be exceeded by runs of 2 epochs"),
-        (Margins(error=100), "--error 100 can never be exceeded"),
+        (Margins(onset=10), "onset=10 can never be exceeded by runs of 2 epochs"),
+        (Margins(error=100), "error=100 can never be exceeded"),
     ):
         with pytest.raises(HarnessError, match=told):
             gate(runs, select_baseline_rows(runs), margins)
