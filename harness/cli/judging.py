@@ -33,7 +33,7 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
     help="Of every method's runs, beside the median: 0.9 is what the worst run of ten goes beyond.",
 )
 @form
-def compare(found: Runs, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
+def compare(runs: Runs, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
     """Compare methods: the shift of the error with its interval and exact test, and a sentence a pair.
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
@@ -44,28 +44,28 @@ def compare(found: Runs, endpoint: Any, measure: str | None, quantile: float | N
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
-    declared = found.declared.model_copy(update={"endpoint": endpoint}) if endpoint else found.declared
-    chosen, table = measure_asked(found, measure), found.table
-    ends = found.endpoints(chosen)
-    told = found.standing
-    if declared.endpoint != found.declared.endpoint or (chosen and table and chosen != table.test):
+    declared = runs.declared.model_copy(update={"endpoint": endpoint}) if endpoint else runs.declared
+    chosen, table = measure_asked(runs, measure), runs.table
+    ends = runs.endpoints(chosen)
+    told = runs.standing
+    if declared.endpoint != runs.declared.endpoint or (chosen and table and chosen != table.test):
         told = "exploratory: not what was declared"
     exploratory = told.startswith("exploratory")
     pairs = [replace(pair, exploratory=exploratory) for pair in compare_methods(ends, declared)]
     kind = " or ".join(dict.fromkeys(pair.shift.kind for pair in pairs))
-    what = f"{declared.endpoint} {found.scale.error}" + (f" in {chosen}" if chosen else "")
+    what = f"{declared.endpoint} {runs.scale.error}" + (f" in {chosen}" if chosen else "")
     if form == "table":
-        judge = found.no_table_note
-        base = compute_base_rate(found, chosen)
+        judge = runs.no_table_note
+        base = compute_base_rate(runs, chosen)
         emit(
             describe(ends, declared, base, quantile),
             form,
-            f"{found.name}: {what} of every method{judge and f' ({judge})'}",
+            f"{runs.name}: {what} of every method{judge and f' ({judge})'}",
         )
     told = "; ".join(
-        filter(None, [found.no_table_note, told, f"{kind}, Holm", describe_alike(ends.settings), *found.provenance])
+        filter(None, [runs.no_table_note, told, f"{kind}, Holm", describe_alike(ends.settings), *runs.provenance])
     )
-    title = f"{found.name}: {what} ({told})"
+    title = f"{runs.name}: {what} ({told})"
     emit_cards(pairs, form, title)
     lines = [f"{pair.verdict}." for pair in pairs]
     if form == "table":
@@ -78,7 +78,7 @@ def compare(found: Runs, endpoint: Any, measure: str | None, quantile: float | N
 @click.option("--measure", "measures", multiple=True, help="A column, dataset/split@epochs  [default: all that judge]")
 @click.option("--statistic", type=click.Choice(["mean", "median"]), default="mean", show_default=True)
 @form
-def paper(found: Runs, measures: tuple[str, ...], statistic: Any, form: Any) -> None:
+def paper(runs: Runs, measures: tuple[str, ...], statistic: Any, form: Any) -> None:
     """Print the table of a paper: methods by measures, with optimum, random level and marks of significance.
 
     --format latex needs \\usepackage{booktabs}; markdown, csv and json are there too.
@@ -87,8 +87,8 @@ def paper(found: Runs, measures: tuple[str, ...], statistic: Any, form: Any) -> 
     from harness.tables.measure import Measure
     from harness.verdicts.paper import build_paper_table
 
-    rows, caption = build_paper_table(found, [Measure.parse(m) for m in measures], statistic)
-    emit(rows, form, found.name)
+    rows, caption = build_paper_table(runs, [Measure.parse(m) for m in measures], statistic)
+    emit(rows, form, runs.name)
     emit_sentences([caption], form)
 
 
@@ -114,7 +114,7 @@ def paper(found: Runs, measures: tuple[str, ...], statistic: Any, form: Any) -> 
 @click.option("--exact", is_flag=True, help="Every row to the last bit: for the same machine.")
 @form
 def gate(
-    found: Runs,
+    runs: Runs,
     against: Path | None,
     write: Path | None,
     only: tuple[str, ...],
@@ -148,34 +148,34 @@ def gate(
     from harness.verdicts.gate import gate as run_gate
 
     if write is not None:
-        few = warn_of_few(found, build_margins(margins))
-        write_baseline(found, write)
+        few = warn_of_few(runs, build_margins(margins))
+        write_baseline(runs, write)
         click.echo(write)
         if few:
             click.echo(f"note: {few}", err=True)
         return
     if against is None:
         raise HarnessError("a gate needs a baseline: --against FILE.parquet, or --write FILE.parquet to make one")
-    check_code(found.manifests, found.name)
+    check_code(runs.manifests, runs.name)
     baseline = read_baseline(against)
     if exact and (known := set(only) - set(baseline["method"])):
         raise HarnessError(
             f"--exact compares whole rows: --only takes methods of the baseline there, not {min(known)!r}"
         )
-    checks = [] if exact else run_gate(found, baseline, build_margins(margins), only)
-    for line in [*list_changes(found.manifests, baseline), *list_unchecked(found, baseline, only)]:
+    checks = [] if exact else run_gate(runs, baseline, build_margins(margins), only)
+    for line in [*list_changes(runs.manifests, baseline), *list_unchecked(runs, baseline, only)]:
         click.echo(line, err=form != "table")
     if exact:
-        differences = compare_rows(found, select_methods(baseline, only))
+        differences = compare_rows(runs, select_methods(baseline, only))
         if not differences:
             what = f"{', '.join(only)} in {against}" if only else against
-            click.echo(f"{found.name}: every row of {what} is there again, to the last bit", err=form != "table")
+            click.echo(f"{runs.name}: every row of {what} is there again, to the last bit", err=form != "table")
         if form == "table":
             click.echo("".join(f"{line}\n" for line in differences), nl=False)
         else:
             emit([{"difference": line} for line in differences], form)
         sys.exit(1 if differences else 0)
-    emit_cards(checks, form, f"{found.name} against {against}")
+    emit_cards(checks, form, f"{runs.name} against {against}")
     click.echo(summarize_checks(checks), err=form != "table")
     state = judge_overall(checks)
     accepted = accept and state != "moved" and not any(check.lacking for check in checks)

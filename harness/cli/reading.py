@@ -109,8 +109,8 @@ def measure_asked(runs: Runs, text: str | None) -> Measure | None:
 @click.option(
     "--to", type=click.Path(path_type=Path), help="The HTML file  [default: report.html in the study's folder]"
 )
-def report(found: Runs, to: Path | None) -> None:
+def report(runs: Runs, to: Path | None) -> None:
     """Write one HTML page, which opens offline: verdicts, interactive trajectories, every figure, configuration."""
     from harness.report.build import build
 
-    click.echo(build(found, to or found.folder / "report.html"))
+    click.echo(build(runs, to or runs.folder / "report.html"))
