@@ -185,7 +185,7 @@ def gate(
 @click.command()
 @add_finished_runs
 @form
-def audit(found: Runs, form: Any) -> None:
+def audit(runs: Runs, form: Any) -> None:
     """Say what is suspicious in the logs of searches, own or imported, with the evidence and how sure it is.
 
     Weights that never move, one cell all along, runs that are one another's copy, lost and doubled epochs, accuracies
@@ -195,9 +195,8 @@ def audit(found: Runs, form: Any) -> None:
     from harness.cli.printing import emit_cards
     from harness.verdicts.audit import audit as find
 
-    findings = find(found)
-    runs = len(found)
-    title = f"{found.name}: what is suspicious in {runs} run{'s' * (runs != 1)}"
+    findings, many = find(runs), len(runs)
+    title = f"{runs.name}: what is suspicious in {many} run{'s' * (many != 1)}"
     emit_cards(findings, form, title)
     about = len({(f.method, f.seed) for f in findings})
-    click.echo(f"{len(findings)} findings about {about} of {runs} runs", err=True)
+    click.echo(f"{len(findings)} findings about {about} of {many} runs", err=True)
