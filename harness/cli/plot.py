@@ -103,7 +103,7 @@ def draw_runs(
         if not holders:
             raise HarnessError(f"none of the figures {', '.join(names)} has a --metric: leave it out")
         each |= {name: each[name] | {"metric": metric} for name in holders}
-    made, missing = make(runs, look, names, each)
+    made, missing = make(runs, names, each, look)
     if missing and not every:
         name, reason = next(iter(missing.items()))
         raise HarnessError(reason if len(names) == 1 else f"figure {name}: {reason}")

@@ -22,16 +22,16 @@ class Made(NamedTuple):
 
 def make(
     runs: Runs,
-    look: FigureLook | None = None,
     names: Iterable[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    look: FigureLook | None = None,
 ) -> tuple[dict[str, Made], dict[str, str]]:
     """What figures would draw, and why others cannot be drawn.
 
     Args:
-        look: of the methods; that of these runs, if not said.
         names: which figures; all of them, if not said.
         options: fields by figure.
+        look: of the methods; that of these runs, if not said.
     """
     made: dict[str, Made] = {}
     missing: dict[str, str] = {}

@@ -121,7 +121,7 @@ def tabulate_accuracies(runs: Runs) -> tuple[Rows, str]:
 
 def draw_figures(runs: Runs, look: FigureLook) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Name, title and picture of each figure, and why the others are not there."""
-    made, missing = make(runs, look, options={name: runs.figures.of(name) for name in FIGURES.classes})
+    made, missing = make(runs, options={name: runs.figures.of(name) for name in FIGURES.classes}, look=look)
     return [
         {
             "name": name,

@@ -55,7 +55,8 @@ def publish(study: Study, planned: list[Planned], to: Path) -> Path:
 def describe_folder(runs: Runs, folder: Path, study: Path) -> None:
     """Draw the figures of published results, and write their page and their description. What somebody wrote below
     the page is kept. study: the file that gives them."""
-    made, _ = make(*choose_runs(runs), FIGURES, {name: runs.figures.of(name) for name in FIGURES})
+    drawn, look = choose_runs(runs)
+    made, _ = make(drawn, FIGURES, {name: runs.figures.of(name) for name in FIGURES}, look)
     save_all(made, folder)
     page = folder / "README.md"
     _, marker, own = page.read_text(encoding="utf-8").partition(OWN) if page.is_file() else ("", "", "")

@@ -112,7 +112,7 @@ def test_runs_without_a_table_have_cells_and_alphas(made: Runs) -> None:
 
 
 def test_numbers_are_those_of_the_runs(made: Runs) -> None:
-    found = made.ends
+    found = made.endpoints()
     content = Seeds().data(made)
     assert len(content.rows) == 18
     assert content.reference["table optimum"] == pytest.approx(found.optimum)
@@ -179,7 +179,7 @@ def test_cells_are_those_derived_most_often() -> None:
     content = CellFigure().data(same)
     assert content.panels == ("a",)
     assert set(content.rows["runs"]) == {"2 of 3"}
-    architecture = TABLE.space.parse(same.ends.runs["final_architecture"][0])
+    architecture = TABLE.space.parse(same.endpoints().runs["final_architecture"][0])
     assert content.rows["operation"].tolist() == list(architecture.operations)
 
 

@@ -183,7 +183,7 @@ def test_two_studies_stand_in_one_figure() -> None:
     other = load_folder(PUBLISHED / "digits-1shot1")
     with pytest.raises(HarnessError, match="looked up in different tables"):
         join_drawn([ten, choose_runs(other)])
-    with pytest.raises(HarnessError, match="two studies are called 'a'"):
+    with pytest.raises(HarnessError, match="two studies are called 'ten'"):
         join_drawn([ten, ten])
 
 

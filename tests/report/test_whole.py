@@ -10,12 +10,11 @@ from harness.core.errors import HarnessError
 from harness.report import croissant
 from harness.report import publish as publishing
 from harness.report.publish import OWN, publish
-from harness.results import rederive as deriving
-from harness.results.importers import base as importing
 from harness.results.importers.base import find_importer, import_logs
 from harness.results.load import load_folder
 from harness.results.policies.base import POLICIES
 from harness.results.rederive import rederive
+from harness.runs import archive
 from harness.runs.execute import plan, run_all
 from harness.runs.study import load_study
 from harness.tables.catalog import open_table
@@ -65,10 +64,9 @@ def test_importing_and_deriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     before = content(tmp_path / "to")
     (tmp_path / "a.csv").write_text("method,seed,epoch,arch\nm,0,1,7\n")
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "write_atomically", fail)
+        patch.setattr(archive, "write_atomically", fail)
         with pytest.raises(HarnessError, match="no space left"):
             import_logs(importer, tmp_path / "a.csv", table, tmp_path / "to", replace_older=True)
-        patch.setattr(deriving, "write_tables", fail)
         with pytest.raises(HarnessError, match="no space left"):
             rederive(digits, policy, tmp_path / "to")
     assert content(tmp_path / "to") == before
