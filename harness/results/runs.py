@@ -97,7 +97,8 @@ class Runs:
             object.__setattr__(self, "space", self.table.space)
 
     def __repr__(self) -> str:
-        return f"<Runs {self.name}: {len(self)} runs; methods {', '.join(self.methods) or 'none'}>"
+        told = f"methods {', '.join(self.methods)}" if self.methods else "no methods"
+        return f"<Runs {self.name}: {len(self)} runs; {told}>"
 
     def __len__(self) -> int:
         """Number of runs."""

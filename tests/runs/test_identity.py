@@ -243,7 +243,7 @@ def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
     assert assign_devices("cuda:1,3", None, None) == ["cuda:1", "cuda:3"]
     with pytest.raises(HarnessError, match="device 'cuda:4' is not there: this machine has 4 CUDA devices"):
         assign_devices("cuda:2..4", None, None)
-    with pytest.raises(HarnessError, match="--jobs 9 is more than --jobs-per-device 2 on 4 devices: leave one out"):
+    with pytest.raises(HarnessError, match="jobs=9 is more than jobs_per_device=2 on 4 devices: leave one out"):
         assign_devices("cuda:all", 9, 2)
 
 
