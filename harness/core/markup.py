@@ -1,8 +1,8 @@
 """Text for where it goes: a terminal, a CSV file, a page of markdown or HTML, LaTeX. What comes from elsewhere, such as
 the name of a method in somebody's log, is text in each of them, and never code.
 
-tabulate (0.10.0) was looked at and not taken: its Markdown escapes neither a bar nor the end of a line in a cell, and it
-writes text that looks like a number as another one ("12.50" as 12.5).
+tabulate (0.10.0) was looked at and not taken: its Markdown escapes neither a bar nor the end of a line in a cell, and
+it writes text that looks like a number as another one ("12.50" as 12.5).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from harness.results.exporters.base import Tracker, iterate_parts
 from harness.results.load import read_planned
 from harness.results.runs import Runs
 from harness.runs.execute import POLL_SECONDS, Planned, locate_study_folder, plan
-from harness.runs.store import Rows, look
+from harness.runs.store import Rows, scan_folder
 from harness.runs.study import Study
 
 
@@ -33,7 +33,7 @@ def follow(study: Study, out: Path, tracker: Tracker, to: str | None, say: Calla
     sent: dict[str, int] = {}
     try:
         while left:
-            seen = look(locate_study_folder(out, study))
+            seen = scan_folder(locate_study_folder(out, study))
             for p in list(left):
                 name = p.folder.final.name
                 if name in seen.finished:

@@ -21,7 +21,7 @@ from harness.runs.execute import Planned, locate_study_folder, plan, survey
 from harness.runs.manifest import ANEW, MANIFEST, RUN_NAME, check_seal, read_manifest, read_owner
 from harness.runs.preregistration import UNDECLARED, Declared, describe_standing, read_kept
 from harness.runs.randomness import Design, Randomness
-from harness.runs.store import RunFolder, look
+from harness.runs.store import RunFolder, scan_folder
 from harness.runs.study import Study, load_study
 from harness.spaces.base import SPACES, search_space
 from harness.tables.catalog import VERSION, open_table
@@ -107,7 +107,7 @@ def load_folder(folder: Path) -> Runs:
 
 def list_run_folders(folder: Path) -> list[Path]:
     """The folders in a folder that may be finished runs, in the order of their names."""
-    return [folder / name for name in sorted(look(folder).finished)]
+    return [folder / name for name in sorted(scan_folder(folder).finished)]
 
 
 def find_run_folders(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
@@ -139,7 +139,7 @@ def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]]
     kept = read_kept(study)
     declared = kept.comparison if kept else Declared()
     ids = {read_owner(m): str(m["id"]) for m in runs.values()}
-    seen = look(study)
+    seen = scan_folder(study)
     return Runs(
         **stack_tables([Read(RunFolder(p.parent, p.name), m, *read_owner(m)) for p, m in runs.items()]),
         table=open_named_table(told[0]["table"], f"the runs in {study}"),

@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError
 from harness.core.notation import parse_json
 from harness.runs.code import find_changed_code
 from harness.runs.manifest import MANIFEST
-from harness.runs.store import look
+from harness.runs.store import scan_folder
 from harness.runs.study import RECORD_FORMAT
 
 
@@ -110,7 +110,7 @@ def describe_left_out(root: Path, names: Iterable[str]) -> list[str]:
     """
     known = set(names)
     found: dict[int, list[Path]] = defaultdict(list)
-    for name in sorted(look(root).finished - known):
+    for name in sorted(scan_folder(root).finished - known):
         try:
             other = record_format(parse_json((root / name / MANIFEST).read_bytes()))
         except (OSError, ValueError, AttributeError):

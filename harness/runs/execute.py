@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs.executors.base import EXECUTORS, Executor
-from harness.runs.store import RunFolder, Seen, look
+from harness.runs.store import RunFolder, RunNames, scan_folder
 from harness.runs.study import Run, Study
 from harness.runs.units import group_units
 from harness.runs.work import Task
@@ -53,7 +53,7 @@ class Planned(Task):
     def state(self) -> str:
         return self.standing().words
 
-    def standing(self, seen: Seen | None = None) -> Standing:
+    def standing(self, seen: RunNames | None = None) -> Standing:
         """How far it is. seen: what a look at the study's folder found, so that what is there is not asked again."""
         name = self.folder.final.name
         if self.finished if seen is None else name in seen.finished:
@@ -97,7 +97,7 @@ def plan(study: Study, out: Path) -> list[Planned]:
 
 def survey(planned: Sequence[Planned]) -> list[Standing]:
     """How far each run is, by one look at each study's folder; the runs that are begun alone are opened."""
-    seen = {root: look(root) for root in {p.folder.final.parent for p in planned}}
+    seen = {root: scan_folder(root) for root in {p.folder.final.parent for p in planned}}
     return [p.standing(seen[p.folder.final.parent]) for p in planned]
 
 

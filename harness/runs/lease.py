@@ -6,9 +6,9 @@ not renewed for EXPIRY_SECONDS, by the file server's own clock. Should two proce
 suspended for longer than that), no row can differ: both compute the same bytes, and files are replaced whole. The one
 that wakes up notices that it lost its lease, and leaves the run to the other.
 
-flufl.lock (10.0.0) was looked at and not taken: it needs hard links, and it compares the clock of who waits with one of
-who holds, so that of machines whose clocks differ one takes what the other holds; a holder that died on the same machine
-is waited for until its lifetime is over; it extends nothing by itself.
+flufl.lock (10.0.0) was looked at and not taken: it needs hard links, and it compares the clock of who waits with that
+of who holds, so that of machines whose clocks differ one takes what the other holds; a holder that died on the same
+machine is waited for until its lifetime is over; it extends nothing by itself.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from harness.runs.lease import Lease
 from harness.runs.manifest import MANIFEST, RUN_NAME
 from harness.runs.preregistration import FILE, join, keep, read_kept
 from harness.runs.schema import ROWS
-from harness.runs.store import RunFolder, look
+from harness.runs.store import RunFolder, scan_folder
 from harness.runs.verify import verify_run
 
 STAGING = ".merging"
@@ -47,7 +47,7 @@ def merge(folders: Sequence[Path], to: Path) -> list[MergeSource]:
     if len(set(paths)) < len(paths):
         raise HarnessError("a folder is named twice: name each of those to merge once, and another one as --to")
     sources = [read_source(folder) for folder in folders]
-    target = read_source(to) if look(to).finished else None
+    target = read_source(to) if scan_folder(to).finished else None
     everything = [*([target] if target else []), *sources]
     check_agreement(everything)
     sort_out(everything, sources)
@@ -57,7 +57,7 @@ def merge(folders: Sequence[Path], to: Path) -> list[MergeSource]:
 
 def read_source(folder: Path) -> MergeSource:
     """What a folder brings; an error where it brings nothing, or a manifest is damaged."""
-    seen = look(folder)
+    seen = scan_folder(folder)
     names = sorted(name for name in seen.finished if RUN_NAME.search(name))
     if not names:
         raise HarnessError(f"{folder} holds no finished run: name the folder of a study's runs")

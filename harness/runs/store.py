@@ -60,14 +60,14 @@ RUNNING = ".running"
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunNames:
     """The names of the runs in a study's folder: finished, and begun."""
 
     finished: frozenset[str]
     running: frozenset[str]
 
 
-def look(root: Path) -> Seen:
+def scan_folder(root: Path) -> RunNames:
     """What is in a study's folder, by one look at its names: no run is opened."""
     try:
         with os.scandir(root) as entries:
@@ -75,7 +75,7 @@ def look(root: Path) -> Seen:
     except (FileNotFoundError, NotADirectoryError):
         names = set()
     running = {name for name in names if name.endswith(RUNNING)}
-    return Seen(frozenset(names - running), frozenset(name.removesuffix(RUNNING) for name in running))
+    return RunNames(frozenset(names - running), frozenset(name.removesuffix(RUNNING) for name in running))
 
 
 class RunFolder:

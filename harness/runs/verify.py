@@ -11,7 +11,7 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.runs.archive import find_damage
 from harness.runs.manifest import MANIFEST, RUN_NAME, DamagedError, is_unsealed, read_manifest
-from harness.runs.store import RunFolder, look
+from harness.runs.store import RunFolder, scan_folder
 from harness.runs.study import compute_run_id
 
 DEPTH = 2
@@ -40,7 +40,7 @@ def verify(folders: Sequence[Path]) -> Verified:
             raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
         found = Verified()
         for path in iterate_result_folders(folder, DEPTH, found.running):
-            look_at(path, found)
+            verify_one(path, found)
         if not found:
             raise HarnessError(f"{folder} holds no runs: name a study's folder, or one run's")
         for name, paths in vars(found).items():
@@ -53,13 +53,13 @@ def iterate_result_folders(folder: Path, depth: int, running: list[Path]) -> Ite
     if RUN_NAME.search(folder.name) or (folder / MANIFEST).exists():
         yield folder
     elif depth:
-        seen = look(folder)
+        seen = scan_folder(folder)
         running += [folder / name for name in sorted(seen.running - seen.finished)]
         for name in sorted(seen.finished):
             yield from iterate_result_folders(folder / name, depth - 1, running)
 
 
-def look_at(path: Path, found: Verified) -> None:
+def verify_one(path: Path, found: Verified) -> None:
     """Add a folder of one run, or of published results, to what was found."""
     try:
         manifest = read_manifest(path / MANIFEST)

@@ -27,7 +27,7 @@ BETS = (0.1, 0.25, 0.5, 0.75, 0.95)
 """The lambdas: small ones find small shifts after many pairs, large ones large shifts after few."""
 STUDIES = 400
 """That are made up to know how many pairs find a given share of better pairs."""
-MOST_PAIRS = 400
+MOST_SIMULATED_PAIRS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +51,14 @@ class Sequential(Shift):
     def smallest_p(self, n: int) -> float:
         return min(1.0, 2 / float(compute_wealth(np.ones(n)).max(initial=1.0)))
 
-    def needed(self, level: float) -> float:
+    def estimate_n_for_seen(self, level: float) -> float:
         """Pairs after which such bets reach the level, at the pace of the pairs seen so far."""
         signed = compute_signed_ranks(subtract_pairs(self.new, self.base))
         side = -1 if self.direction == "lower" else 1
         pace = max(float(np.log1p(bet * side * signed).mean()) for bet in BETS)
         return ceil(log(2 * len(BETS) / level) / pace) if pace > 0 else inf
 
-    def to_notice(self, share: float, level: float) -> int:
+    def estimate_n_for_share(self, share: float, level: float) -> int:
         return count_pairs_to_notice(share, level)
 
 
@@ -95,11 +95,11 @@ def estimate_sequential_shift(new: ArrayLike, base: ArrayLike) -> Sequential:
 @cache
 def count_pairs_to_notice(share: float, level: float) -> int:
     """Pairs that find, in four of five studies, a method that is better in this share of them, of normal differences;
-    `MOST_PAIRS` where those do not."""
+    `MOST_SIMULATED_PAIRS` where those do not."""
     rng = np.random.default_rng(0)
-    drawn = rng.normal(float(norm.ppf(share)), 1, (STUDIES, MOST_PAIRS // 4))
+    drawn = rng.normal(float(norm.ppf(share)), 1, (STUDIES, MOST_SIMULATED_PAIRS // 4))
     reached = np.array(
-        [np.argmax(w >= 2 / level) + 1 if (w >= 2 / level).any() else MOST_PAIRS for w in _make_paths(drawn)]
+        [np.argmax(w >= 2 / level) + 1 if (w >= 2 / level).any() else MOST_SIMULATED_PAIRS for w in _make_paths(drawn)]
     )
     return int(np.quantile(reached, POWER, method="inverted_cdf"))
 

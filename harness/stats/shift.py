@@ -153,14 +153,14 @@ class Shift:
         difference = self.new - self.base
         return float((np.sign(difference[first] + difference[second]) + 1).mean() / 2) if len(first) else 0.5
 
-    def needed(self, level: float) -> float:
+    def estimate_n_for_seen(self, level: float) -> float:
         """Pairs, or runs of each, that find what was seen in four of five studies, infinite where nothing was: by
         Noether's formulas (JASA 82, 1987), of the share seen. An estimate from so few runs as there are."""
         quantiles = float(norm.ppf(1 - level / 2) + norm.ppf(POWER)) ** 2
         beyond = (self.share_above - 0.5) ** 2
         return ceil(quantiles / ((3 if self.paired else 6) * beyond)) if beyond else inf
 
-    def to_notice(self, share: float, level: float) -> int:
+    def estimate_n_for_share(self, share: float, level: float) -> int:
         """Pairs, or runs of each, that find in four of five studies a method that is better in this share of all
         comparisons."""
         return count_runs_to_notice(share, level, paired=self.paired)

@@ -140,8 +140,8 @@ class Pair:
         better = "pairs" if self.paired else "comparisons of two runs"
         return (
             f"{self.told_n} cannot show a difference, however large ({smallest}, and it has to be at most "
-            f"{self.level:g}{among}); {self.fewest} {unit} are the fewest that can, and {self.enough} are needed to "
-            f"find, in four of five studies, a method that is better in nine of ten {better}"
+            f"{self.level:g}{among}); {self.n_fewest} {unit} are the fewest that can, and {self.n_for_clear} are "
+            f"needed to find, in four of five studies, a method that is better in nine of ten {better}"
         )
 
     @property
@@ -155,20 +155,20 @@ class Pair:
         return f"{told}; {self.told_needed}"
 
     @property
-    def needed(self) -> float:
+    def n_for_seen(self) -> float:
         """How many pairs, or runs of each method, would have been needed for what was seen; infinite where nothing
         was."""
-        return max(self.fewest, self.shift.needed(self.level / self.multiplier))
+        return max(self.n_fewest, self.shift.estimate_n_for_seen(self.level / self.multiplier))
 
     @property
     def told_needed(self) -> str:
         """How many runs would be needed, as a clause."""
-        if np.isinf(self.needed):
+        if np.isinf(self.n_for_seen):
             return "no number of runs finds what was seen"
         unit = "pairs" if self.paired else "runs of each"
-        if self.needed > MOST_TOLD:
+        if self.n_for_seen > MOST_TOLD:
             return f"what was seen would need more than {MOST_TOLD:,} {unit}"
-        return f"what was seen would need about {self.needed:.0f} {unit}"
+        return f"what was seen would need about {self.n_for_seen:.0f} {unit}"
 
     @property
     def other_summary(self) -> str:
@@ -198,13 +198,14 @@ class Pair:
         return f"{new} pair{'s' * (new != 1)} of runs" if self.paired else f"{new} and {base} runs"
 
     @property
-    def fewest(self) -> int:
+    def n_fewest(self) -> int:
         """The fewest runs of each method whose smallest p reaches the level over all pairs."""
         return next(n for n in count(2) if self.shift.smallest_p(n) * self.pairs <= self.level)
 
     @property
-    def enough(self) -> int:
-        return max(self.fewest, self.shift.to_notice(CLEAR, self.level / self.pairs))
+    def n_for_clear(self) -> int:
+        """Runs of each method that find one that is clearly better, in four of five studies."""
+        return max(self.n_fewest, self.shift.estimate_n_for_share(CLEAR, self.level / self.pairs))
 
     def row(self) -> dict[str, object]:
         """The columns that a terminal or a page has room for."""
@@ -226,7 +227,7 @@ class Pair:
         columns |= {"interval_level": self.level / self.multiplier}
         test = self.shift.test
         columns |= {"p": test.p, "p_holm": self.p_holm, "p_lower": test.less, "p_higher": test.greater}
-        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state, "needed": self.needed}
+        columns |= {"p_smallest": test.smallest, "level": self.level, "state": self.state, "needed": self.n_for_seen}
         columns |= {"a12": self.a12, "cliffs_delta": 2 * self.a12 - 1, "equivalent_within": self.width}
         columns |= {"failed_difference": self.rates.estimate}
         columns |= {"failed_low": self.rates.low, "failed_high": self.rates.high}

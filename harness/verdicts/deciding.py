@@ -97,14 +97,14 @@ def run_until_decided(
         chosen = set(seeds[:number])
         planned = [p for p in prepared.planned if p.run.seed in chosen]
         yield from replace(prepared, planned=planned).run(places, wait=wait, say=say)
-        look = look_at(prepared, planned, number)
+        look = take_look(prepared, planned, number)
         yield look
         if look.over:
             return
         number = min(number + at_once, len(seeds))
 
 
-def look_at(prepared: Prepared, planned: Sequence[Planned], number: int) -> Look:
+def take_look(prepared: Prepared, planned: Sequence[Planned], number: int) -> Look:
     """What the finished ones of these runs show."""
     study = prepared.study
     finished = [p for p in planned if p.finished]

@@ -40,8 +40,8 @@ class Power:
     difference: new minus base, in the scale's unit, to the side of the pilots'; 0 is the chance of showing that they
     are equivalent. seen: whether it is the pilots' own. power: by number of seeds. stops: of a study that stops when it
     is decided, the mean number of seeds at which it does, by the most that it may take. tied: share of the pilots'
-    pairs without a difference, NaN of unpaired runs. pilots: pairs, or runs of each at least. fewest: seeds whose
-    smallest p reaches the level.
+    pairs without a difference, NaN of unpaired runs. pilots: pairs, or runs of each at least. n_fewest: seeds
+    whose smallest p reaches the level.
     """
 
     new: str
@@ -52,19 +52,19 @@ class Power:
     stops: dict[int, float]
     tied: float
     pilots: int
-    fewest: int
+    n_fewest: int
     scale: Scale = ACCURACY
 
     @property
-    def enough(self) -> float:
+    def n_for_power(self) -> float:
         """Seeds that find it in four of five studies, on a line between the sizes that were tried, and no fewer than
         can show anything; infinite where none of them does."""
         sizes = sorted(self.power)
-        before = self.fewest - 1, 0.0
+        before = self.n_fewest - 1, 0.0
         for n in sizes:
             if self.power[n] >= POWER:
                 (m, low), high = before, self.power[n]
-                return float(max(self.fewest, np.ceil(m + (n - m) * (POWER - low) / (high - low))))
+                return float(max(self.n_fewest, np.ceil(m + (n - m) * (POWER - low) / (high - low))))
             before = n, self.power[n]
         return inf
 
@@ -86,7 +86,7 @@ class Power:
             mean = f" ({self.stops[n]:.0f})" if n in self.stops else ""
             row[f"n = {n}"] = f"{100 * self.power[n]:.0f}{mean}"
         most = max(self.power)
-        return row | {"80 % at": f"> {most}" if isinf(self.enough) else f"{self.enough:.0f}"}
+        return row | {"80 % at": f"> {most}" if isinf(self.n_for_power) else f"{self.n_for_power:.0f}"}
 
     @property
     def columns(self) -> list[int]:
@@ -96,7 +96,7 @@ class Power:
     def numbers(self) -> dict[str, object]:
         """Everything, one number a column."""
         row: dict[str, object] = {"method": self.new, "against": self.base, "difference": self.difference}
-        row |= {"seen": self.seen, "pilots": self.pilots, "tied": self.tied, "enough": self.enough}
+        row |= {"seen": self.seen, "pilots": self.pilots, "tied": self.tied, "enough": self.n_for_power}
         row |= {f"power_{n}": self.power[n] for n in sorted(self.power)}
         return row | {f"mean_seeds_{n}": self.stops[n] for n in sorted(self.stops)}
 

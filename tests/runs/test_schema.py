@@ -25,7 +25,7 @@ from harness.results.load import load_folder
 from harness.runs.execute import plan, run_all
 from harness.runs.manifest import seal_manifest
 from harness.runs.merge import merge
-from harness.runs.store import look
+from harness.runs.store import scan_folder
 from harness.runs.study import load_study
 from harness.runs.verify import verify
 from tests.conftest import ROOT, SMALL_STUDY
@@ -306,7 +306,7 @@ def test_what_was_run_is_found(label: str, tmp_path: Path) -> None:
     assert [o.error for o in run_all(planned, "cpu", 1)] == [None, None]
     assert all(p.state == "finished" for p in plan(load_study(path), tmp_path / "out"))
     folder = tmp_path / "out" / "small"
-    assert len(look(folder).finished) == len(verify([folder]).whole) == 2
+    assert len(scan_folder(folder).finished) == len(verify([folder]).whole) == 2
     assert load_folder(folder).epochs["method"].unique().tolist() == [label]
     assert [len(s.new) for s in merge([folder], tmp_path / "joined")] == [2]
     result = call("status", path, "--out", tmp_path / "out", "--format", "json")

@@ -84,6 +84,6 @@ def test_an_interval_covers_at_every_look() -> None:
 def test_what_would_have_been_needed() -> None:
     rng = np.random.default_rng(0)
     weak, strong = (estimate_sequential_shift(rng.normal(m, 1, 40), np.zeros(40)) for m in (0.4, 2.0))
-    assert strong.needed(0.05) < 20 < weak.needed(0.05)
-    assert estimate_sequential_shift(np.zeros(9), np.zeros(9)).needed(0.05) == float("inf")
+    assert strong.estimate_n_for_seen(0.05) < 20 < weak.estimate_n_for_seen(0.05)
+    assert estimate_sequential_shift(np.zeros(9), np.zeros(9)).estimate_n_for_seen(0.05) == float("inf")
     assert 8 <= count_pairs_to_notice(0.99, 0.05) < count_pairs_to_notice(0.9, 0.05) < count_pairs_to_notice(0.75, 0.05)

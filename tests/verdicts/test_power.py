@@ -45,7 +45,7 @@ def test_power_is_that_of_a_normal_shift() -> None:
         above = norm.cdf(2**0.5 * 0.5) - 0.5
         expected = norm.cdf((3 * n) ** 0.5 * above - norm.ppf(0.975))
         assert seen.power[n] == pytest.approx(expected, abs=0.08)
-    assert 30 <= seen.enough <= 42
+    assert 30 <= seen.n_for_power <= 42
     assert 17 in seen.power
     found = list(seen.power.values())  # how much of its level a signed-rank test uses differs between 6, 7 and 8 pairs
     assert all(later > earlier - 0.03 for earlier, later in pairwise(found))
@@ -55,7 +55,7 @@ def test_no_difference_is_shown_as_often_as_the_level_and_equivalence_needs_many
     none = by_difference(compute_powers(ends(-1.0, 2.0, 200), ROPED, 10))[0.0]
     assert none.power[5] == 0
     assert none.power[120] > 0.95
-    assert by_difference(compute_powers(ends(-1.0, 2.0, 200), Declared(rope=0.1), 10))[0.0].enough == inf
+    assert by_difference(compute_powers(ends(-1.0, 2.0, 200), Declared(rope=0.1), 10))[0.0].n_for_power == inf
 
 
 def test_more_pairs_cost_power_and_so_does_looking() -> None:
@@ -63,9 +63,9 @@ def test_more_pairs_cost_power_and_so_does_looking() -> None:
     four = by_difference(compute_powers(ends(-2.0, 2.0, 60, others=3), ROPED, 10))
     looked = by_difference(compute_powers(ends(-2.0, 2.0, 60), Declared(rope=2.0, until_decided=True), 10))
     seen = next(d for d, each in one.items() if each.seen)
-    assert four[seen].enough > one[seen].enough
-    assert looked[seen].enough > one[seen].enough
-    assert looked[seen].stops[120] < looked[seen].enough
+    assert four[seen].n_for_power > one[seen].n_for_power
+    assert looked[seen].n_for_power > one[seen].n_for_power
+    assert looked[seen].stops[120] < looked[seen].n_for_power
     assert not one[seen].stops
 
 
@@ -90,8 +90,8 @@ def test_what_would_have_been_needed_is_near_what_made_up_studies_need() -> None
     (pair,) = compare(found, Declared(level=0.001))
     (seen,) = [each for each in compute_powers(found, Declared(level=0.001), 10) if each.seen]
     assert pair.state == "open"
-    assert f"what was seen would need about {pair.needed:.0f} pairs" in pair.verdict
-    assert pair.needed == pytest.approx(seen.enough, rel=0.25)
+    assert f"what was seen would need about {pair.n_for_seen:.0f} pairs" in pair.verdict
+    assert pair.n_for_seen == pytest.approx(seen.n_for_power, rel=0.25)
 
 
 def test_the_verb(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_no_number_of_seeds_is_told_that_can_show_nothing() -> None:
     """Six pairs of huge differences: four seeds reach no p that Holm's correction lets stand."""
     found = compute_powers(ends(-40.0, 0.1, 12, others=5), Declared(rope=0.0, paired=True), 10)
     seen = [each for each in found if each.seen]
-    assert {each.enough for each in seen} == {each.fewest for each in seen} == {8}
+    assert {each.n_for_power for each in seen} == {each.n_fewest for each in seen} == {8}
 
 
 def test_pilots_without_common_seeds_say_nothing_of_pairs() -> None:
