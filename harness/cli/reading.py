@@ -97,11 +97,9 @@ def measure_asked(runs: Runs, text: str | None) -> Measure | None:
 
     if not text:
         return None
-    chosen, table = Measure.parse(text), runs.table
-    if table is None or chosen not in table.measures:
-        known = "these runs have no table" if table is None else f"it has {', '.join(map(str, table.measures))}"
-        raise HarnessError(f"the table has no {chosen}: {known}")
-    return chosen
+    if runs.table is None:
+        raise HarnessError(f"these runs have no table, so no {Measure.parse(text)}: leave --measure out")
+    return runs.table.find_measure(text)
 
 
 @click.command()

@@ -108,12 +108,9 @@ def flatness(name: str, architecture: str, other: str | None, measure: str | Non
     from harness.cli.printing import emit
     from harness.tables.catalog import open_table
     from harness.tables.flatness import describe_neighborhood, find_path
-    from harness.tables.measure import Measure
 
     table = open_table(name)
-    chosen, center = Measure.parse(measure) if measure else table.test, find_architecture(table, architecture)
-    if chosen not in table.measures:
-        raise HarnessError(f"table {table.name} has no {chosen}: it has {', '.join(map(str, table.measures))}")
+    chosen, center = table.find_measure(measure or table.test), find_architecture(table, architecture)
     ways = find_path(table, center, find_architecture(table, other), chosen) if other else None
     levels = ways.levels if ways else describe_neighborhood(table, center, chosen, radius)
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(level).items()} for level in levels]

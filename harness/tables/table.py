@@ -57,6 +57,17 @@ class Table(OpenedFolder):
     def measures(self) -> list[Measure]:
         return list(self._blocks.of("accuracy").by_measure)
 
+    def find_measure(self, given: AnyMeasure) -> Measure:
+        """A measure as somebody gives it, of those that the table holds.
+
+        Raises:
+            HarnessError: it is none, or the table has no such.
+        """
+        measure = Measure.of(given)
+        if measure not in self.measures:
+            raise HarnessError(f"table {self.name} has no {measure}: it has {', '.join(map(str, self.measures))}")
+        return measure
+
     def trials(self, measure: AnyMeasure) -> list[Trial]:
         """The trials that the table holds of a measure (an architecture may lack some)."""
         measure = Measure.of(measure)

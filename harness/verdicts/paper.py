@@ -47,10 +47,7 @@ def build_paper_table(
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
     if declared.endpoint == "area":
         raise HarnessError("the endpoint 'area' is no architecture's: --set comparison.endpoint=final")
-    chosen = list(measures) or list_default_measures(table)
-    for measure in chosen:
-        if measure not in table.measures:
-            raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
+    chosen = [table.find_measure(measure) for measure in measures] or list_default_measures(table)
     methods = runs.methods
     ends = {measure: compute_known_endpoints(runs, measure) for measure in chosen}
     for each in filter(None, ends.values()):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.core.errors import HarnessError
 from harness.tables.measure import Floats, Measure, Role
 from harness.tables.table import Table
 
@@ -67,9 +66,7 @@ def place_of(table: Table, text: str) -> tuple[PrintedColumn, Measure]:
     Raises:
         HarnessError: The table has no such measure.
     """
-    measure = Measure.parse(text)
-    if measure not in table.measures:
-        raise HarnessError(f"table {table.name} has no {measure}: it has {', '.join(map(str, table.measures))}")
+    measure = table.find_measure(text)
     return PrintedColumn(group(table, measure.dataset), table.role(measure)), measure
 
 
