@@ -134,8 +134,9 @@ class Runs:
 
     def select_seeds(self, seeds: Sequence[int]) -> Runs:
         """The runs of these seeds alone."""
-        frames = {name: getattr(self, name) for name in TABLES}
-        kept: dict[str, Any] = {name: frame[frame["seed"].isin(seeds)] for name, frame in frames.items()}
+        kept: dict[str, Any] = {
+            table: frame[frame["seed"].isin(seeds)] for table in TABLES if "seed" in (frame := getattr(self, table))
+        }
         return replace(self, **kept)
 
     def select_methods(self, names: Sequence[str]) -> Runs:

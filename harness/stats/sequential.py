@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from harness.stats.intervals import Interval
 from harness.stats.shift import POWER, Shift
 from harness.stats.tests import MOST, Test, round_equal, subtract_pairs
 
@@ -47,6 +48,18 @@ class Sequential(Shift):
         )
         n = len(signed)
         return Test(min(1.0, 2 * min(less, greater)), less, greater, self.smallest_p(n), (n, n))
+
+    def bounds(self, below: float, above: float) -> Interval:
+        """The same; all shifts where every one was rejected by some look (see `contradicts_itself`)."""
+        if self.contradicts_itself(max(below, above)):
+            return Interval(self.estimate, -inf, inf)
+        return super().bounds(below, above)
+
+    def contradicts_itself(self, level: float) -> bool:
+        """Whether every shift was rejected by some look: the pairs that came first show another shift than those that
+        came later, and the test is of pairs that are alike."""
+        low, high = self._find_ends(level, level)
+        return low > high
 
     def smallest_p(self, n: int) -> float:
         return min(1.0, 2 / float(compute_wealth(np.ones(n)).max(initial=1.0)))

@@ -94,14 +94,23 @@ class Shift:
     def bounds(self, below: float, above: float) -> Interval:
         """The same with a level of its own for the lower and for the upper bound, each halved as that of a two-sided
         test is."""
-        low = self._last_rejected(below / 2, lambda test: test.greater)
-        high = self._first_rejected(above / 2, lambda test: test.less)
+        low, high = self._find_ends(below, above)
         # a tie at zero may be told otherwise than the shifts beside it: what the test says of zero holds
         low = max(low, nextafter(0.0, inf)) if self.test.greater <= below / 2 else min(low, 0.0)
         high = min(high, nextafter(0.0, -inf)) if self.test.less <= above / 2 else max(high, 0.0)
         if low > high:  # ties at zero again: what is not rejected is too little to be told from zero
             low = high = low if self.test.greater <= below / 2 else high
         return Interval(min(max(self.estimate, low), high), low, high)
+
+    def contradicts_itself(self, level: float) -> bool:
+        """Whether every shift is rejected at a level, so that these are no runs that differ by one shift: never, of a
+        test that looks once."""
+        return False
+
+    def _find_ends(self, below: float, above: float) -> tuple[float, float]:
+        """Up to where shifts are rejected as too low, and from where as too high."""
+        low = self._last_rejected(below / 2, lambda test: test.greater)
+        return low, self._first_rejected(above / 2, lambda test: test.less)
 
     def _last_rejected(self, level: float, tail: Callable[[Test], float]) -> float:
         """Up to where shifts are rejected as too low."""

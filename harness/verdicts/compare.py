@@ -90,10 +90,17 @@ class Pair:
     def state(self) -> State:
         if not self.reachable:
             return "too few"
+        if self.contradictory:
+            return "open"
         if self.p_holm <= self.level:
             return "lower" if self.shift.direction == "lower" else "higher"
         inside = -self.width <= self.among_all.low and self.among_all.high <= self.width
         return "equivalent" if inside else "open"
+
+    @cached_property
+    def contradictory(self) -> bool:
+        """Whether looks at different numbers of seeds show what no one shift can be."""
+        return self.shift.contradicts_itself(self.level / self.multiplier)
 
     @cached_property
     def among_all(self) -> Interval:
@@ -117,6 +124,12 @@ class Pair:
             return (
                 f"{self.new} and {self.base} are equivalent in practice, within {self.scale.told_width(self.width)}: "
                 f"shift {format_interval(self.among_all)}{self.unit}, {format_p(self.p_holm)} ({self.told_n})"
+            )
+        if self.contradictory:
+            return (
+                f"{self.new} against {self.base}: no claim: the pairs that came first and those that came later show "
+                f"different shifts ({self.told_n}, {self.interval.estimate:+.2f}{self.unit} over all of them), and a "
+                "test that may be looked at at any time is of pairs that are alike: look at the errors by seed"
             )
         if self.interval.low == self.interval.high == 0:
             return f"{self.new} against {self.base}: no difference: both are the same in every run ({self.told_n})"

@@ -87,3 +87,16 @@ def test_what_would_have_been_needed() -> None:
     assert strong.estimate_n_for_seen(0.05) < 20 < weak.estimate_n_for_seen(0.05)
     assert estimate_sequential_shift(np.zeros(9), np.zeros(9)).estimate_n_for_seen(0.05) == float("inf")
     assert 8 <= count_pairs_to_notice(0.99, 0.05) < count_pairs_to_notice(0.9, 0.05) < count_pairs_to_notice(0.75, 0.05)
+
+
+def test_pairs_that_contradict_each_other_show_no_shift() -> None:
+    """Thirty pairs one way and then many the other: each shift is rejected by some look, and what was left of the
+    interval was a point."""
+    rng = np.random.default_rng(0)
+    drifting = np.concatenate([rng.normal(-1, 1, 30), rng.normal(1, 1, 60)])
+    shift = estimate_sequential_shift(drifting, np.zeros(90))
+    assert shift.test.p < 0.001 and shift.contradicts_itself(0.05)
+    assert shift.interval(0.05)[1:] == (-np.inf, np.inf)
+    assert not estimate_sequential_shift(drifting[:30], np.zeros(30)).contradicts_itself(0.05)
+    alike = [rng.standard_t(3, 40) + 1 for _ in range(200)]
+    assert sum(estimate_sequential_shift(d, np.zeros(40)).contradicts_itself(0.05) for d in alike) <= 0.05 * 200

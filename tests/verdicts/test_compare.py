@@ -624,3 +624,16 @@ def test_what_may_be_the_machine_is_named() -> None:
     (pair,) = on_machines(third, paired=False)
     assert "left out: new seed 7 (its machine has no run of base)" in pair.verdict
     assert pair.n == (7, 8)
+
+
+def test_a_pair_whose_seeds_drift_is_no_claim() -> None:
+    rng = np.random.default_rng(0)
+    errors = [*rng.normal(29, 1, 30), *rng.normal(31, 1, 60)]
+    runs = of_errors({"base": {s: [30.0] for s in range(90)}, "new": {s: [e] for s, e in enumerate(errors)}})
+    declared = Declared(baseline="base", until_decided=True, rope=2.0)
+    (pair,) = compare(end(runs, declared), declared)
+    assert pair.state == "open" and pair.numbers()["shift_low"] == -np.inf
+    assert "no claim: the pairs that came first and those that came later show different shifts" in pair.verdict
+    before = runs.select_seeds(range(30))
+    (pair,) = compare(end(before, declared), declared)
+    assert pair.state == "lower"
