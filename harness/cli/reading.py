@@ -13,11 +13,15 @@ import click
 from harness.cli.printing import FORMATS
 from harness.core.errors import HarnessError
 from harness.core.files import DEFAULT_OUT
+from harness.core.seeds import parse_seeds
 
 if TYPE_CHECKING:
     from harness.results.runs import Runs
     from harness.runs.study import Study
     from harness.tables.measure import Measure
+
+MOST_TOLD = 5
+"""Seeds that a note names."""
 
 form = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print rows."
@@ -86,6 +90,11 @@ def open_told_runs(source: Path, settings: tuple[str, ...], seeds: str | None, o
     if runs.missing:
         total = runs.missing + len(runs)
         click.echo(f"note: {runs.missing} of {total} runs are not finished and are left out", err=True)
+    if seeds and source.is_dir():  # of a study's file they are runs that are not finished
+        present = set(runs.epochs["seed"])
+        if absent := [seed for seed in parse_seeds(seeds) if seed not in present]:
+            told = ", ".join(map(str, absent[:MOST_TOLD])) + (", ..." if len(absent) > MOST_TOLD else "")
+            click.echo(f"note: no run there has seed {told} ({len(absent)} of those asked for)", err=True)
     for clause in runs.provenance:
         click.echo(f"note: {clause}", err=True)
     return runs

@@ -515,6 +515,8 @@ def test_verbs_read_published_results(tmp_path: Path) -> None:
     assert code == 4
     assert "darts: seed 2 of the baseline is missing" in text
     assert run("gate", PUBLISHED, "--against", file, "--seeds", "0..1", "--accept", "inconclusive")[0] == 4
+    asked = CliRunner().invoke(main, ["compare", str(PUBLISHED), "--seeds", "0..50"])
+    assert "note: no run there has seed 3, 4, 5, 6, 7, ... (48 of those asked for)" in asked.stderr
     code, text = run("gate", PUBLISHED, "--against", file, "--only", "eror")  # as it is written there, not in Python
     assert (code, "--only eror is no method or quantity here" in text) == (2, True)
     wide = ("gate", ROOT / "results" / "published" / "ten-seeds")
