@@ -45,6 +45,8 @@ FOREIGN = (".csv", ".gz", ".json", ".txt", ".log")
 """Endings of files that an importer may read; a study's is .toml."""
 RECORD_FORMAT = 2
 """Part of every run's identity: raised when the same configuration would give other rows."""
+TOGETHER_FORMAT = 2
+"""The same of runs that are computed side by side alone. 2: their evaluations are, too."""
 
 
 class EvaluationSettings(Settings):
@@ -215,7 +217,7 @@ class Run:
             "probes": {p.name: p.identity() for p in self.probes},
             # only where it is said, so that runs from before it could be said keep their ids
             **({} if self.judge == 1 else {"judge": self.judge}),
-            **({"together": True} if self.stacked else {}),
+            **({"together": TOGETHER_FORMAT} if self.stacked else {}),
             **({"randomness": told} if (told := self.point.describe() if self.point else {}) else {}),
         }
         foreign = digest_foreign_code(told)

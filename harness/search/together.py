@@ -2,30 +2,30 @@
 in one pass.
 
 Each run goes through its loop in a thread of its own, and one thread runs at a time. Within a step, three things are
-waited for: a forward pass, the frozen network of an attack, and a gradient. Who asks for one of them waits; when all
-that are left wait, the request that is earliest in its step is answered, for all that ask for the same with the same
-shapes in one pass. Whoever is elsewhere (at the end of an epoch, stopped, failed) is not in it.
+waited for: a forward pass, the frozen network of an attack, and a gradient; within an evaluation, the frozen network.
+Who asks for one of them waits; when all that are left wait, the request that is earliest in its step or evaluation is
+answered, for all that ask for the same with the same shapes in one pass. Whoever is elsewhere (stopped, failed) is not
+in it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-from harness.datasets.base import Batch
-from harness.search.loop import Step, SupernetSearch
+from harness.search.loop import SupernetSearch
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.together import Member
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Answer = Callable[[list["Request"]], list[Any]]
 """Computes what several ask for alike: a value for each."""
@@ -143,31 +143,27 @@ class Seat:
         return self.request
 
     def take(self, search: SupernetSearch) -> None:
-        """Let the steps of this search be taken beside the others."""
+        """Let the steps of this search be taken beside the others, and its network be evaluated beside theirs."""
         self.search, self.member, net = search, Member(search.net), search.net
         own = {name: getattr(net, name) for name in ("forward", "frozen", "gradients")}
         beside = {"forward": partial(self.forward, own["forward"]), "frozen": partial(self.frozen, own["frozen"])}
         beside["gradients"] = self.gradients
 
-        @contextmanager
-        def seated() -> Iterator[None]:
-            self.stage = 0
-            for name, function in beside.items():
-                setattr(net, name, function)
-            try:
-                yield
-            finally:
-                for name in beside:
-                    delattr(net, name)
+        def seated(work: Callable[P, T]) -> Callable[P, T]:
+            def run(*given: P.args, **options: P.kwargs) -> T:
+                self.stage = 0
+                for name, function in beside.items():
+                    setattr(net, name, function)
+                try:
+                    return work(*given, **options)
+                finally:
+                    for name in beside:
+                        delattr(net, name)
 
-        def replayed(step: Step) -> Step:
-            def taken(train: Batch, valid: Batch) -> Tensor:
-                with seated():
-                    return step(train, valid)
+            return run
 
-            return taken
-
-        search.replayed = replayed
+        search.replayed = seated
+        setattr(search, "evaluate", seated(search.evaluate))  # noqa: B010 - a method is not assigned to
 
     def ask(self, key: tuple[Any, ...], answer: Answer, given: Any) -> Any:
         """What is asked for, once it is there."""
@@ -232,7 +228,8 @@ class Seat:
 
     def _freeze(self, requests: list[Request]) -> list[Any]:
         seats, xs = zip(*(r.given for r in requests), strict=True)
-        logits = self.group.network(seats).frozen(xs)
+        with torch.set_grad_enabled(requests[0].key[-1]):
+            logits = self.group.network(seats).frozen(xs)
         return [(place, logits) for place in range(len(seats))]
 
     def gradients(self, loss: Tensor, wanted: Sequence[Tensor], **options: Any) -> Sequence[Tensor]:

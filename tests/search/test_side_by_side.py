@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.core.streams import Streams
+from harness.datasets.base import Part, StoredImages
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import build_method, list_methods
@@ -17,6 +18,7 @@ from harness.search.searchers.base import SupernetSearcher
 from harness.search.together import Group, Seat
 from harness.search.training import Training
 from harness.spaces.base import SIDE_BY_SIDE, SPACES, PresetName
+from harness.spaces.blocks.together import EVALUATED
 from harness.testing.contracts import make_small_search
 from tests.conftest import often
 from tests.search.test_cuda_graph import Meetings
@@ -24,6 +26,23 @@ from tests.search.test_cuda_graph import Meetings
 STACKED = ["darts", "sdarts-rs", "sdarts-adv", "pc-darts", "darts-minus", "beta-darts"]
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1", "nasbench1shot1.s2", "nasbench1shot1.s3"]
 EPOCH, STEPS = 3, 3
+
+
+class ManyImages(StoredImages):
+    """More than are evaluated at a time, in a precision."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        draws, count = torch.Generator().manual_seed(0), 2 * EVALUATED + 9
+        images = torch.randint(0, 256, (count, 3, 8, 8), generator=draws, dtype=torch.uint8)
+        part = images, torch.randint(0, 5, (count,), generator=draws)
+        channels: Any = {"mean": (0.5,) * 3, "std": (0.25,) * 3}
+        where = torch.device("cpu")
+        super().__init__({"train": part, "valid": part}, classes=5, **channels, pad=0, flip=False, device=where)
+        self.dtype = dtype
+
+    def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
+        images, labels = super().evaluation(part)
+        return images.to(self.dtype), labels
 
 
 def search_of(
@@ -51,6 +70,7 @@ def search_of(
         preset=chosen.presets[preset],
         dtype=dtype,
     )
+    search.bind(ManyImages(dtype))
     search.net.train()
     for regularizer in search.regularizers:  # by its seed, as runs that were taken up again can be apart
         regularizer.begin_epoch(search.net, search.moment(EPOCH + seed % 2))
@@ -68,6 +88,12 @@ def stepped(search: SupernetSearch, steps: int = STEPS) -> Tensor:
         losses.append(step((images[0], labels[0]), (images[1], labels[1])))
     kept = [*search.alphas, *search.net.state_dict().values(), torch.stack(losses)]
     return torch.cat([t.detach().flatten().to(search.alphas[0]) for t in kept])
+
+
+def evaluate(search: SupernetSearch) -> Tensor:
+    """Loss and accuracy after some steps."""
+    stepped(search)
+    return torch.tensor(list(search.evaluate().values()), dtype=torch.float64)
 
 
 def side_by_side(
@@ -122,6 +148,24 @@ def test_bits_do_not_depend_on_who_is_beside(name: str, space: str, channels: in
     alone = of_first([0])
     for seeds in ([0, 1], [2, 0], [1, 2, 0], [3, 0, 1, 2, 4], [5, 6, 7, 8, 9, 10, 0]):
         assert torch.equal(of_first(seeds), alone), seeds
+
+
+@pytest.mark.parametrize("space", SPACE_LIST)
+@pytest.mark.parametrize("name", ["darts", "pc-darts", "darts-minus"])
+def test_evaluations_are_those_alone(name: str, space: str) -> None:
+    def made(dtype: torch.dtype) -> list[SupernetSearch]:
+        return [search_of(seed, name, space, dtype=dtype) for seed in range(3)]
+
+    alone = [evaluate(search) for search in made(torch.float64)]
+    together, sizes = side_by_side(made(torch.float64), evaluate)
+    assert set(sizes) == {3}, "all are in every pass"
+    for one, other in zip(alone, together, strict=True):
+        assert ((one - other).abs() <= 1e-12 * one).all()
+    assert not torch.equal(together[0], together[1])
+    of_three, _ = side_by_side(made(torch.float32), evaluate)
+    for seeds in ([0], [1, 0], [5, 1, 2, 0, 4]):
+        found, _ = side_by_side([search_of(seed, name, space) for seed in seeds], evaluate)
+        assert torch.equal(found[seeds.index(0)], of_three[0]), seeds
 
 
 def test_who_is_elsewhere_is_not_waited_for() -> None:
@@ -207,7 +251,7 @@ def test_asked_to_stop_every_run_gives_up() -> None:
 
 
 def test_other_passes_are_their_own() -> None:
-    """Between steps, and where a network is computed otherwise, nothing is shared."""
+    """Between steps and evaluations, and where a network is computed otherwise, nothing is shared."""
     search = search_of(0)
     (found,), sizes = side_by_side(
         [search], lambda s: s.net.frozen(torch.zeros(2, 3, 8, 8))(s.searcher.relax(s.alphas))

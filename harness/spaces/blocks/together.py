@@ -26,6 +26,9 @@ from harness.spaces.blocks.fused import get_running_statistics, is_autocasting, 
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.supernet import Supernet
 
+EVALUATED = 125
+"""Images that are evaluated at a time: what several networks keep of more leaves the processor's caches."""
+
 Weights = Mapping[str, Tensor]
 Folds = Mapping[str, tuple[Tensor, Tensor]]
 
@@ -247,8 +250,8 @@ class SideBySide(ABC):
         [M, choices, options]. weights: see `_weights`."""
 
     @abstractmethod
-    def frozen_layers(self, x: Tensor, weights: Weights, norms: Folds) -> Callable[[Mix], Tensor]:
-        """The same in eval mode as a function of the mixing weights, differentiable in them alone. norms: see
+    def frozen_layers(self, weights: Weights, norms: Folds) -> Callable[[Tensor], Callable[[Mix], Tensor]]:
+        """The same in eval mode: of images a function of the mixing weights, differentiable in them alone. norms: see
         `_folds`."""
 
     def _filled(self, given: Sequence[Any]) -> list[Any]:
@@ -265,13 +268,16 @@ class SideBySide(ABC):
     def frozen(self, xs: Sequence[Tensor]) -> Callable[[Mapping[int, Mix]], list[Tensor]]:
         """The logits of each network in eval mode as a function of the mixing weights, by the network's place; those of
         networks that it is not asked for are anything."""
+        size = len(xs[0]) if torch.is_grad_enabled() else EVALUATED
         with torch.no_grad():
-            logits = self.frozen_layers(self._images(xs), self._weights(), self._folds())
+            layers = self.frozen_layers(self._weights(), self._folds())
+            parts = [layers(self._images(images)) for images in zip(*(torch.split(x, size) for x in xs), strict=True)]
 
         def found(mixes: Mapping[int, Mix]) -> list[Tensor]:
             idle = [m.detach() for m in next(iter(mixes.values()))]
             own = [mixes.get(place, idle) for place in range(self.count)]
-            return list(logits([torch.stack(rows) for rows in zip(*own, strict=True)]).unbind())
+            mix = [torch.stack(rows) for rows in zip(*own, strict=True)]
+            return list(torch.cat([logits(mix) for logits in parts], dim=1).unbind())
 
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -55,7 +56,7 @@ class NASBench1Shot1SideBySide(SideBySide):
         y = self.convolve(F.relu(self._cells(run("stem", x), mix, run)), weights["last.1.weight"])
         return self.classified(self.norm(y, "last.2", weights), weights)
 
-    def frozen_layers(self, x: Tensor, weights: Weights, norms: Folds) -> Callable[[Mix], Tensor]:
+    def frozen_layers(self, weights: Weights, norms: Folds) -> Callable[[Tensor], Callable[[Mix], Tensor]]:
         def folded(name: str, place: int) -> tuple[Tensor, Tensor]:
             factor, shift = norms[f"{name}.{place + 1}"]
             return weights[f"{name}.{place}.weight"] * factor.view(-1, 1, 1, 1), shape_per_channel(shift)
@@ -68,13 +69,11 @@ class NASBench1Shot1SideBySide(SideBySide):
             kernel, bias = kernels[name]
             return F.relu(self.convolve(x, kernel) + bias)
 
-        entering = run("stem", x)
-
-        def logits(mix: Mix) -> Tensor:
+        def logits(entering: Tensor, mix: Mix) -> Tensor:
             y = self.convolve(F.relu(self._cells(entering, mix, run)), last)
             return self.classified(y + shift, weights)
 
-        return logits
+        return lambda x: partial(logits, run("stem", x))
 
     def _cells(self, x: Tensor, mix: Mix, run: Layers) -> Tensor:
         factors = self.auxiliary_factors(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -203,7 +204,7 @@ class NASBench201SideBySide(SideBySide):
         x = self._cells(x, self._rows(mix), leave, reduced)
         return self.classified(F.relu(self.norm(x, "last.0", weights)), weights)
 
-    def frozen_layers(self, x: Tensor, weights: Weights, norms: Folds) -> Callable[[Mix], Tensor]:
+    def frozen_layers(self, weights: Weights, norms: Folds) -> Callable[[Tensor], Callable[[Mix], Tensor]]:
         def folded(name: str, place: int = 1) -> tuple[Tensor, Tensor]:
             factor, shift = norms[f"{name}.{place + 1}"]
             return weights[f"{name}.{place}.weight"] * factor.view(-1, 1, 1, 1), shift
@@ -230,9 +231,9 @@ class NASBench201SideBySide(SideBySide):
                 both += [torch.unflatten(torch.stack(part), 0, (-1, len(EDGES))) for part in parts]
             kernel3, bias3, kernel1, bias1 = both
             kernels[width] = kernel3, bias3, F.pad(kernel1, (1, 1, 1, 1)), bias1
-        entering, last = convolved(x, *folded("stem", 0)), norms["last.0"]
+        stem, last = folded("stem", 0), norms["last.0"]
 
-        def logits(mix: Mix) -> Tensor:
+        def logits(entering: Tensor, mix: Mix) -> Tensor:
             rows = self._rows(mix)
             mixed: dict[str, tuple[Tensor, ...]] = {}
             for width, (kernel3, bias3, kernel1, bias1) in kernels.items():
@@ -249,7 +250,7 @@ class NASBench201SideBySide(SideBySide):
             y = self._cells(entering, rows, leave, reduced)
             return self.classified(F.relu(y * shape_per_channel(last[0]) + shape_per_channel(last[1])), weights)
 
-        return logits
+        return lambda x: partial(logits, convolved(x, *stem))
 
     def _edges(self, width: int) -> list[str]:
         """The names of the edges in cells of a width, cell by cell, by the node that they leave."""
