@@ -2,7 +2,7 @@
 
 The revision is checked out in a worktree of its own. Every round starts a process of each, in turn; medians of CPU
 seconds. A search's parts are those of `pairs.py` of either tree; the largest eigenvalue is found by the matrix where a
-tree knows nothing else.
+tree knows nothing else. The runs of a whole study are computed by one process, side by side where a tree can.
 """
 
 from __future__ import annotations
@@ -78,6 +78,32 @@ batch_size = 4
 steps_per_epoch = 1
 """
 
+SMALL_IMAGES = """
+name = "small-images"
+space = "nasbench201"
+dataset = "digits"
+methods = ["{method}"]
+seeds = "0..9"
+epochs = 2
+preset = "official"
+[supernet]
+channels = 4
+cells = 5
+[training]
+batch_size = 64
+steps_per_epoch = {steps}
+[evaluation]
+every = 2
+"""
+"""The size of cifar10-8: 8x8 pixels, and about as many images evaluated a step."""
+STUDIES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "runs of the demo, 4 of 20 epochs": ("benchmarks/trajectories/digits.toml", ("--set", "epochs=4")),
+    "runs of the gate's example, six seeds": ("benchmarks/stability/gate.toml", ("--seeds", "0..5")),
+    "runs of DARTS, size of cifar10-8, ten seeds": (SMALL_IMAGES.format(method="darts", steps=20), ()),
+    "runs of SDARTS-ADV, size of cifar10-8, ten seeds": (SMALL_IMAGES.format(method="sdarts-adv", steps=5), ()),
+}
+"""A study's file or its text, and what the command says of it."""
+
 Taken = Callable[[Path], float]
 """CPU seconds in a tree."""
 
@@ -110,22 +136,42 @@ def of_part(space: str, method: str, part: str, sizes: dict[str, int], times: in
     return taken
 
 
+def call_harness(tree: Path, *words: str) -> float:
+    """CPU seconds of a command."""
+    command = [sys.executable, "-m", "harness", *words]
+    process = subprocess.Popen(
+        command, cwd=tree, env=environment(tree), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(said)
+    return used.ru_utime + used.ru_stime
+
+
+def of_runs(folder: Path, given: str, words: tuple[str, ...]) -> Taken:
+    """All runs of a study."""
+
+    def taken(tree: Path) -> float:
+        study = ROOT / given
+        if "\n" in given:
+            study = folder / "runs.toml"
+            study.write_text(given)
+        beside = ("--set", "together=10") if (tree / "harness" / "search" / "together.py").exists() else ()
+        with tempfile.TemporaryDirectory() as out:
+            return call_harness(tree, "run", str(study), "--out", out, "--jobs", "1", *words, *beside)
+
+    return taken
+
+
 def of_verb(folder: Path, verb: str) -> Taken:
     """A verb of a finished study, which each tree has run itself before."""
     study = folder / "against.toml"
     study.write_text(STUDY)
 
     def call(tree: Path, verb: str) -> float:
-        command = [sys.executable, "-m", "harness", verb, str(study), "--out", str(folder / tree.name / "runs")]
-        process = subprocess.Popen(
-            command, cwd=tree, env=environment(tree), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert process.stderr is not None
-        said = process.stderr.read().decode()
-        _, status, used = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(said)
-        return used.ru_utime + used.ru_stime
+        return call_harness(tree, verb, str(study), "--out", str(folder / tree.name / "runs"))
 
     def taken(tree: Path) -> float:
         if not (folder / tree.name / "runs").exists():
@@ -153,6 +199,7 @@ def pieces(folder: Path) -> dict[str, Taken]:
         found[f"demo Hessian, {space}"] = of_part(space, "darts", "hessian", sizes)
     for space, sizes in SMALL.items():
         found[f"largest eigenvalue, {space}"] = of_part(space, "darts", "eigenvalue", sizes, 0)
+    found |= {name: of_runs(folder, *study) for name, study in STUDIES.items()}
     return found | {f"harness {verb}": of_verb(folder, verb) for verb in ("status", "compare", "plot")}
 
 
