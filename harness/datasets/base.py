@@ -287,6 +287,20 @@ class StoredImages(Images):
         images, labels = self.parts[part]
         return self._normalize(images), labels
 
+    # what is asked for is normalized alone: a half of float images can be larger than all else in memory
+
+    def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
+        images, labels = self.parts[part]
+        return evaluate_scores(lambda x: scores(self._normalize(x)), images[:count], labels[:count])
+
+    def evaluated_size(self, part: Part) -> int:
+        return self.size(part)
+
+    def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
+        images, labels = self.parts[part]
+        chosen = torch.randperm(len(labels), generator=generator)[:count].to(labels.device)
+        return self._normalize(images[chosen]), labels[chosen]
+
     def _normalize(self, images: Tensor) -> Tensor:
         return (images.float() / 255 - self.mean) / self.std
 

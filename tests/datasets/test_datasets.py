@@ -10,12 +10,13 @@ from sklearn.datasets import load_digits
 
 from harness.core.errors import HarnessError
 from harness.core.streams import Streams
-from harness.datasets.base import Batches, StoredImages, augment
+from harness.datasets.base import Batches, StoredImages, augment, evaluate_scores
 from harness.datasets.cifar10 import CIFAR10, CIFAR100
 from harness.datasets.digits import PART_SIZE, DigitPairs, Digits, load_digit_parts
 from harness.datasets.imagenet16 import ImageNet16
 from harness.datasets.npz import NpzImages
 from harness.datasets.svhn import SVHN
+from harness.spaces.base import Preset
 
 CPU = torch.device("cpu")
 
@@ -43,6 +44,26 @@ def test_digits_are_those_of_scikit_learn() -> None:
     order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.cat([x for x, _ in parts]), torch.from_numpy(source.images).float()[order] / 16)
     assert torch.equal(torch.cat([y for _, y in parts]), torch.from_numpy(source.target).long()[order])
+
+
+@pytest.mark.parametrize("count", [None, 7])
+def test_what_is_evaluated_and_sampled_are_images_of_the_evaluation(count: int | None) -> None:
+    """Though no more than those are normalized."""
+    data = Digits().load(torch.device("cpu"))
+    images, labels = data.evaluation("valid")
+    weight = torch.randn(64, 10, generator=torch.Generator().manual_seed(0))
+
+    def scores(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ weight
+
+    expected = evaluate_scores(scores, images[:count], labels[:count])
+    assert data.evaluated(scores, "valid", Preset(), count) == expected
+    assert data.evaluated_size("valid") == len(labels)
+    draws = [torch.Generator().manual_seed(1) for _ in range(2)]
+    found = data.sample("valid", count or 1000, draws[0])
+    chosen = torch.randperm(len(labels), generator=draws[1])[: len(found[1])]
+    assert len(chosen) == (count or len(labels))
+    assert torch.equal(found[0], images[chosen]) and torch.equal(found[1], labels[chosen])
 
 
 def test_pairs_show_both_digits_under_noise() -> None:

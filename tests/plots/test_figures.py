@@ -43,8 +43,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
     folder = tmp_path_factory.mktemp("measured")
     (folder / "s.toml").write_text(SMALL_STUDY)
-    spectrum = '{batches = 1, by = "products"}'
-    probes = f"probes={{spectrum = {spectrum}, landscape = {{points = 5}}, ranking = {{samples = 10, images = 16}}}}"
+    spectrum = '{batches = 1, by = "products", every = 2}'
+    others = "landscape = {points = 5, every = 2}, ranking = {samples = 10, images = 16, every = 2}"
+    probes = f"probes={{spectrum = {spectrum}, {others}}}"
     settings = ['methods=["darts", "sdarts-rs", "random-search", "drnas"]', probes]
     study = load_study(folder / "s.toml", settings, "0..4")
     planned = plan(study, folder)
