@@ -1,6 +1,7 @@
 """`plan --price`: measured in a process of its own, kept, and right against a run."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,12 @@ from harness.runs.study import load_study
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("NASBENCH_HARNESS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thread of this process: another one, which a method has for its peak memory, takes seconds to start."""
+    monkeypatch.setattr("joblib.externals.loky.ProcessPoolExecutor", ThreadPoolExecutor)
 
 
 def test_total_fills_the_places() -> None:
@@ -49,6 +56,7 @@ def test_price_against_a_run(small_study: Path, tmp_path: Path, cache: Path) -> 
     assert found["darts"].disk_mb == pytest.approx(size, rel=0.5)
 
 
+@pytest.mark.usefixtures("measured_here")
 def test_plan_shows_the_price(small_study: Path, tmp_path: Path) -> None:
     words = ["plan", str(small_study), "--out", str(tmp_path / "out"), "--price", "--device", "cpu", "--seeds", "0..1"]
     words += ["--set", 'methods=["random-search"]']
@@ -59,6 +67,7 @@ def test_plan_shows_the_price(small_study: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("measured_here")
 def test_price_of_what_is_not_here(small_study: Path, tmp_path: Path) -> None:
     """A published table and images that were not fetched: the price is told, and what was left out of it."""
     sizes = ['methods=["darts"]', "supernet.channels=1", "supernet.cells=3", "training.batch_size=4", "epochs=2"]
@@ -86,6 +95,7 @@ def test_no_price_of_a_search_in_a_table_that_is_not_here(small_study: Path) -> 
     assert "harness tables fetch nasbench101-only108" in refused.stderr
 
 
+@pytest.mark.usefixtures("measured_here")
 def test_price_where_the_judge_trains_on_images_that_are_not_here(small_study: Path, tmp_path: Path) -> None:
     sizes = ['methods=["darts"]', "supernet.channels=1", "supernet.cells=3", "training.batch_size=4", "epochs=1"]
     small = ["retraining.recipe=small", "retraining.channels=1", "retraining.cells=3", "retraining.batch_size=8"]
