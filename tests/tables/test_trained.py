@@ -182,7 +182,7 @@ space = "nasbench1shot1.s2"
 dataset = {name = "digits100", evaluation_pairs = 16}
 table = "nasbench1shot1.s2.trained"
 methods = ["random-search"]
-seeds = [0, 1]
+seeds = [0]
 epochs = 1
 [supernet]
 channels = 2
@@ -191,7 +191,7 @@ cells = 1
     )
     study = load_study(path)
     planned = plan(study, tmp_path / "runs")
-    assert [o.error for o in run_all(planned, "cpu", 2)] == [None, None]
+    assert [o.error for o in run_all(planned, "cpu", 1)] == [None]
     results = load_study_runs(study, tmp_path / "runs")
     stamped = (planned[0].folder.final / "manifest.json").read_text()
     assert study.table is not None
