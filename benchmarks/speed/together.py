@@ -1,7 +1,7 @@
-"""Seeds side by side beside seeds one by one: `python benchmarks/speed/together.py [steps] [runs]`.
+"""Seeds side by side beside seeds one by one: `python benchmarks/speed/together.py [steps] [evaluations] [runs]`.
 
-CPU seconds, in turn in every round, medians. steps: of a step of a seed, in this process. runs: of whole studies, each
-a process of its own.
+CPU seconds, in turn in every round, medians. steps, evaluations: of a step of a seed and of the evaluation of its
+network, in this process. runs: of whole studies, each a process of its own.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from typing import Any
 import torch
 
 from harness.core.streams import Streams
+from harness.datasets.base import EVALUATION_BATCH
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import build_method
 from harness.search.together import Group, Seat
 from harness.search.training import Training
 from harness.spaces.base import SPACES
+from harness.spaces.blocks.together import Member
 
 ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 5
@@ -50,6 +52,8 @@ STEPS = [
     ("darts", "published", 3, 1),
 ]
 """Method, size, seeds, steps of a round."""
+EVALUATIONS = [("cifar10-8", 10), ("demo", 3), ("gate", 6), ("8 channels, 16x16", 5), ("published", 3)]
+"""Size, seeds."""
 RUNS = [
     ("the demo, 4 of 20 epochs", "benchmarks/trajectories/digits.toml", ["epochs=4"], "0..2"),
     ("the gate's example, six seeds", "benchmarks/stability/gate.toml", [], "0..5"),
@@ -107,14 +111,31 @@ def of_steps(name: str, size: str, seeds: int, steps: int) -> tuple[float, float
 
         group.run([seated(*each) for each in searches])
 
-    found: dict[Callable[[], None], list[float]] = {lambda: take(*alone, steps): [], side_by_side: []}
-    for called in found:
-        called()
-    for _ in range(ROUNDS):
-        for called, seconds in found.items():
-            seconds.append(cpu_seconds(called))
-    one, many = (statistics.median(seconds) / steps for seconds in found.values())
+    one, many = in_turn(lambda: take(*alone, steps), side_by_side)
+    return one / steps, many / steps / seeds
+
+
+def of_evaluations(size: str, seeds: int) -> tuple[float, float]:
+    """CPU seconds of an evaluation of a seed on as many images as are evaluated at a time, both ways."""
+    searches = [search_of("darts", size, seed)[0] for seed in range(seeds)]
+    nets, side = [search.net for search in searches], SIZES[size][-1]
+    images = torch.randn(EVALUATION_BATCH, 3, side, side, generator=torch.Generator().manual_seed(0))
+    mixes = [[m.detach() for m in search.searcher.relax(search.alphas)] for search in searches]
+    networks: Any = searches[0].space.networks().together
+    beside = networks([Member(net) for net in nets])
+    with torch.no_grad():
+        one, many = in_turn(
+            lambda: nets[0].frozen(images)(mixes[0]), lambda: beside.frozen([images] * seeds)(dict(enumerate(mixes)))
+        )
     return one, many / seeds
+
+
+def in_turn(*ways: Callable[[], object]) -> list[float]:
+    """CPU seconds of each, after one call that warms up."""
+    for called in ways:
+        called()
+    rounds = [[cpu_seconds(called) for called in ways] for _ in range(ROUNDS)]
+    return [statistics.median(seconds) for seconds in zip(*rounds, strict=True)]
 
 
 def of_runs(study: str, changes: list[str], seeds: str, together: list[str]) -> float:
@@ -143,11 +164,16 @@ def main(chosen: list[str]) -> None:
             one, many = of_steps(name, size, seeds, steps)
             told = f"{1000 * one:.3g} ms | {1000 * many:.3g} ms | {many / one:.2f}"
             print(f"| step of {name}, {size} | {seeds} | {told} |", flush=True)
+    if not chosen or "evaluations" in chosen:
+        for size, seeds in EVALUATIONS:
+            one, many = of_evaluations(size, seeds)
+            told = f"{1000 * one:.3g} ms | {1000 * many:.3g} ms | {many / one:.2f}"
+            print(f"| evaluation, {size} | {seeds} | {told} |", flush=True)
     if not chosen or "runs" in chosen:
-        for what, study, changes, seeds in RUNS:
-            pairs = [[of_runs(study, changes, seeds, t) for t in ([], ["together=10"])] for _ in range(ROUNDS)]
+        for what, study, changes, numbers in RUNS:
+            pairs = [[of_runs(study, changes, numbers, t) for t in ([], ["together=10"])] for _ in range(ROUNDS)]
             one, many = (statistics.median(seconds) for seconds in zip(*pairs, strict=True))
-            count = int(seeds[-1]) + 1
+            count = int(numbers[-1]) + 1
             print(f"| {what} | {count} | {one:.3g} s | {many:.3g} s | {many / one:.2f} |", flush=True)
 
 
