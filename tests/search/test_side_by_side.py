@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.core.streams import Streams
-from harness.datasets.base import Part, StoredImages
+from harness.datasets.base import StoredImages
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
 from harness.search.methods import build_method, list_methods
@@ -40,9 +40,8 @@ class ManyImages(StoredImages):
         super().__init__({"train": part, "valid": part}, classes=5, **channels, pad=0, flip=False, device=where)
         self.dtype = dtype
 
-    def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
-        images, labels = super().evaluation(part)
-        return images.to(self.dtype), labels
+    def _normalize(self, images: Tensor) -> Tensor:
+        return super()._normalize(images).to(self.dtype)
 
 
 def search_of(
