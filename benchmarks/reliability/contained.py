@@ -54,13 +54,15 @@ def warm(*, verbs: bool = True) -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. code: of its exit, 128 + n of a signal, None where it ran out of time."""
+    """How a command ended. code: of its exit, 128 + n of a signal, None where it ran out of time. peak: bytes of memory
+    at most, those of what was imported before included."""
 
     words: tuple[str, ...]
     code: int | None
     out: str
     err: str
     seconds: float
+    peak: int = 0
 
     def fault(self, codes: Sequence[int] = (0, 2)) -> str | None:
         """What no command may do: hang, end in a traceback or by a signal, exit without a sentence, or say too much."""
@@ -100,12 +102,12 @@ def command(
             os.dup2(side[1] if side else err.fileno(), 2)
             os._exit(_child(told, folder, seconds, memory, nobody, environment or {}))
         said = _drain(side) if side else None
-        code = _wait(child, began + WALL * seconds)
+        code, peak = _wait(child, began + WALL * seconds)
         ended = time.monotonic() - began
         out.seek(0)
         err.seek(0)
         words_of_err = said() if said else err.read().decode(errors="replace")
-        return Ended(told, code, out.read().decode(errors="replace"), words_of_err, ended)
+        return Ended(told, code, out.read().decode(errors="replace"), words_of_err, ended, peak)
 
 
 def _child(
@@ -149,21 +151,21 @@ def _child(
     return code
 
 
-def _wait(child: int, until: float) -> int | None:
-    """The exit code of the forked process, which is killed when its time is over."""
+def _wait(child: int, until: float) -> tuple[int | None, int]:
+    """The exit code of the forked process, which is killed when its time is over, and its peak memory."""
     while True:
-        done, status = os.waitpid(child, os.WNOHANG)
+        done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             break
         if time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return None
+            return None, os.wait4(child, 0)[2].ru_maxrss << 10
         time.sleep(0.005)
+    peak = used.ru_maxrss << 10
     if os.WIFSIGNALED(status):
         killed = os.WTERMSIG(status)
-        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALED + killed
-    return os.WEXITSTATUS(status)
+        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALED + killed, peak
+    return os.WEXITSTATUS(status), peak
 
 
 def _drain(side: tuple[int, int]):

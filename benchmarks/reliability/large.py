@@ -1,9 +1,13 @@
-"""Sizes that nobody had tried: hundreds of thousands of rows, thousands of labels, each within its time and memory."""
+"""Sizes that nobody had tried: hundreds of thousands of rows, thousands of labels, each within its time and memory.
+
+What each command took is printed: seconds, and peak memory beyond that of what was imported before it.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,12 +15,21 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.reliability.case import Case
-from benchmarks.reliability.contained import command
+from benchmarks.reliability.contained import Ended, command
 from benchmarks.reliability.tidy import HEAD, every
 
 ROWS = 400_000
 LABELS = 2_000
 SECONDS, MEMORY = 120, 3 << 30
+
+
+def measure(words: Sequence[object], folder: Path) -> Ended:
+    """A command within these limits; what it took is printed."""
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    ended = command(words, folder, seconds=SECONDS, memory=MEMORY)
+    peak = max(0, ended.peak - before) / 1e6
+    print(f"large: harness {words[0]}: {ended.seconds:.1f} s, {peak:.0f} MB", flush=True)
+    return ended
 
 
 def of_table(folder: Path) -> str | None:
@@ -37,7 +50,7 @@ def of_table(folder: Path) -> str | None:
             )
             rows += len(cells)
     words = ["tables", "add", "own.csv", "--name", "own", "--space", "nasbench201", "--test", "d/test@1"]
-    ended = command(words, folder, seconds=SECONDS, memory=MEMORY)
+    ended = measure(words, folder)
     if fault := ended.fault():
         return fault
     if ended.code:
@@ -50,7 +63,7 @@ def of_table(folder: Path) -> str | None:
     optimum = table.optimum(Measure("d", "test", 1))
     if found != one or abs(optimum.accuracy_pct - best[0]) > 1e-9:
         return f"wrong number: {found} for {one}, {optimum} for {best}"
-    return command(["tables", "info", "own"], folder, seconds=SECONDS, memory=MEMORY).fault((0,))
+    return measure(["tables", "info", "own"], folder).fault((0,))
 
 
 def of_import(folder: Path) -> str | None:
@@ -68,7 +81,7 @@ def of_import(folder: Path) -> str | None:
                     )
                     rows += 1
     words = ["import", "csv", "log.csv", "--table", "nasbench201.digits", "--to", "in"]
-    ended = command(words, folder, seconds=SECONDS, memory=MEMORY)
+    ended = measure(words, folder)
     if fault := ended.fault():
         return fault
     if ended.code:
@@ -77,7 +90,7 @@ def of_import(folder: Path) -> str | None:
     known = len(pd.read_parquet(folder / there / "epochs.parquet", columns=["epoch"]))
     if known != rows:
         return f"wrong number of rows: {known} of {rows}"
-    return command(["compare", there], folder, seconds=SECONDS, memory=MEMORY).fault((0, 1))
+    return measure(["compare", there], folder).fault((0, 1))
 
 
 def of_labels(folder: Path, words: Sequence[object]) -> str | None:
@@ -94,7 +107,7 @@ def of_labels(folder: Path, words: Sequence[object]) -> str | None:
     if fault := ended.fault((0,)):
         return f"import: {fault}"
     there = ended.out.strip().splitlines()[-1]
-    ended = command([there if w == "RESULTS" else w for w in words], folder, seconds=SECONDS, memory=MEMORY)
+    ended = measure([there if w == "RESULTS" else w for w in words], folder)
     if fault := ended.fault((0, 1, 2)):
         return fault
     if words[0] == "compare" and ended.code != 2:
