@@ -8,6 +8,7 @@ compute the same is tested (`tests/spaces/test_straightforward.py`). Parameters 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -177,11 +178,17 @@ class Search:
         self.alphas = [nn.Parameter(a.clone()) for a in alphas]
         self.weights = torch.optim.SGD(net.parameters(), lr=0.025, momentum=0.9, weight_decay=3e-4)
         self.architecture = torch.optim.Adam(self.alphas, lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+        self.clip = 5.0
+
+    def loss(self, x: Any, y: Tensor, mix: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """That of a batch, and what a weight step descends."""
+        loss = F.cross_entropy(self.net(x, mix), y)
+        return loss, loss
 
     def mix(self) -> list[Tensor]:
         return [a.softmax(dim=-1) for a in self.alphas]
 
-    def step(self, train: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor]) -> float:
+    def step(self, train: tuple[Any, Tensor], valid: tuple[Any, Tensor]) -> float:
         self.net.train()
         self.architecture.zero_grad()
         F.cross_entropy(self.net(valid[0], self.mix()), valid[1]).backward()
@@ -192,9 +199,9 @@ class Search:
         if self.method == "sdarts-adv":
             mix = self.attack(mix, *train)
         self.weights.zero_grad()
-        loss = F.cross_entropy(self.net(train[0], mix), train[1])
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 5)
+        loss, descended = self.loss(*train, mix)
+        descended.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
         self.weights.step()
         return loss.item()
 
@@ -208,7 +215,7 @@ class Search:
             rows.append(torch.cat([r.flatten() for r in row]))
         return torch.stack(rows)
 
-    def attack(self, mix: list[Tensor], x: Tensor, y: Tensor, steps: int = 7) -> list[Tensor]:
+    def attack(self, mix: list[Tensor], x: Any, y: Tensor, steps: int = 7) -> list[Tensor]:
         """Seven steps up the training loss inside the ball from its center, batch norm in eval mode."""
         self.net.eval()
         mix = [m.detach() for m in mix]
