@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.core.devices import check_device
 from harness.core.errors import HarnessError
 from harness.core.notation import read_toml
-from harness.core.text import brief
 
 if TYPE_CHECKING:
     from harness.runs.executors.base import Executor
 
 
-def check_device(context: click.Context, option: click.Parameter, value: str) -> str:
-    """A device that --device may name; whether it is there is found out where it is used."""
-    if not re.fullmatch(r"[a-z]+(:(all|[0-9.,]{1,200}))?", value):
-        raise HarnessError(f"unknown device {brief(value)}: choose auto, cpu, cuda:N, cuda:0..3 or cuda:all")
-    return value
-
-
 def add_device_option(told: str) -> Callable[..., Any]:
     """--device with its check. told: what it is for, and what it takes."""
-    return click.option("--device", default="auto", show_default=True, callback=check_device, help=told)
+
+    def check(context: click.Context, option: click.Parameter, value: str) -> str:
+        return check_device(value)
+
+    return click.option("--device", default="auto", show_default=True, callback=check, help=told)
 
 
 @dataclass(frozen=True)

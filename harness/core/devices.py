@@ -8,6 +8,7 @@ from harness.core.arguments import spell_argument
 from harness.core.arithmetic import count_default_jobs, resolve_device
 from harness.core.errors import HarnessError
 from harness.core.seeds import parse_seeds
+from harness.core.text import brief
 
 
 def assign_devices(device: str, jobs: int | None, jobs_per_device: int | None) -> list[str]:
@@ -32,9 +33,16 @@ def assign_devices(device: str, jobs: int | None, jobs_per_device: int | None) -
     return [devices[i % len(devices)] for i in range(jobs)]
 
 
+def check_device(device: str) -> str:
+    """A text that may name devices; whether they are there is found out where they are used."""
+    if not re.fullmatch(r"[a-z]+(:(all|[0-9.,]{1,200}))?", device):
+        raise HarnessError(f"unknown device {brief(device)}: choose auto, cpu, cuda:N, cuda:0..3 or cuda:all")
+    return device
+
+
 def resolve_devices(device: str) -> list[str]:
     """The devices of this name; an error where one is not there."""
-    match = re.fullmatch(r"cuda:(all|\d+(?:\.\.\d+)?(?:,\d+(?:\.\.\d+)?)*)", device)
+    match = re.fullmatch(r"cuda:(all|[0-9]+(?:\.\.[0-9]+)?(?:,[0-9]+(?:\.\.[0-9]+)?)*)", check_device(device))
     if match is None or match[1].isdigit():
         return [resolve_device(device)]
     if match[1] == "all":

@@ -184,6 +184,8 @@ def test_arguments_that_are_named() -> None:
     number: Any = 5
     for call, told in (
         (lambda: harness.run(STUDY, jobs=0), "jobs = 0 is no count: write a whole number from 1"),
+        (lambda: harness.run(STUDY, device="cuda:\u00b2"), "unknown device 'cuda:\u00b2': choose auto, cpu, cuda:N"),
+        (lambda: harness.run(STUDY, device="cuda:" + "9" * 5000), "unknown device 'cuda:999"),
         (lambda: harness.load(nothing), "folder = None is no path: write a text or a pathlib.Path"),
         (lambda: harness.plan(STUDY, settings=number), "settings = 5 is no list of texts"),
         (lambda: harness.plan(STUDY | {"methods": (m for m in ())}), "study methods = <generator"),
