@@ -54,15 +54,15 @@ def warm(*, verbs: bool = True) -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. code: of its exit, 128 + n of a signal, None where it ran out of time. peak: bytes of memory
-    at most, those of what was imported before included."""
+    """How a command ended. code: of its exit, 128 + n of a signal, None where it ran out of time. used: CPU seconds,
+    and bytes of memory at its peak, what was imported before included."""
 
     words: tuple[str, ...]
     code: int | None
     out: str
     err: str
     seconds: float
-    peak: int = 0
+    used: tuple[float, int] = (0.0, 0)
 
     def fault(self, codes: Sequence[int] = (0, 2)) -> str | None:
         """What no command may do: hang, end in a traceback or by a signal, exit without a sentence, or say too much."""
@@ -102,12 +102,12 @@ def command(
             os.dup2(side[1] if side else err.fileno(), 2)
             os._exit(_child(told, folder, seconds, memory, nobody, environment or {}))
         said = _drain(side) if side else None
-        code, peak = _wait(child, began + WALL * seconds)
+        code, used = _wait(child, began + WALL * seconds)
         ended = time.monotonic() - began
         out.seek(0)
         err.seek(0)
         words_of_err = said() if said else err.read().decode(errors="replace")
-        return Ended(told, code, out.read().decode(errors="replace"), words_of_err, ended, peak)
+        return Ended(told, code, out.read().decode(errors="replace"), words_of_err, ended, used)
 
 
 def _child(
@@ -151,21 +151,22 @@ def _child(
     return code
 
 
-def _wait(child: int, until: float) -> tuple[int | None, int]:
-    """The exit code of the forked process, which is killed when its time is over, and its peak memory."""
+def _wait(child: int, until: float) -> tuple[int | None, tuple[float, int]]:
+    """The exit code of the forked process, which is killed when its time is over, and what it used."""
     while True:
         done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             break
         if time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
-            return None, os.wait4(child, 0)[2].ru_maxrss << 10
+            _, status, used = os.wait4(child, 0)
+            break
         time.sleep(0.005)
-    peak = used.ru_maxrss << 10
+    took = used.ru_utime + used.ru_stime, used.ru_maxrss << 10
     if os.WIFSIGNALED(status):
         killed = os.WTERMSIG(status)
-        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALED + killed, peak
-    return os.WEXITSTATUS(status), peak
+        return None if killed in (signal.SIGXCPU, signal.SIGKILL) else SIGNALED + killed, took
+    return os.WEXITSTATUS(status), took
 
 
 def _drain(side: tuple[int, int]):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from harness.spaces.recurrent.language import apply_mask
 from harness.spaces.recurrent.supernet import RecurrentSupernet
+from harness.spaces.recurrent.whole import RecurrentPass, read_norm
 
 
 class NodeSum(torch.autograd.Function):
@@ -75,6 +76,14 @@ class FastRecurrentSupernet(RecurrentSupernet):
             yield
         finally:
             self.plain = False
+
+    def pass_rows(self, from_input: Tensor, hidden: Tensor, mask: Tensor | None, rest: Any) -> Tensor:
+        if self.plain or from_input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return super().pass_rows(from_input, hidden, mask, rest)
+        around = read_norm(self.norm, mask, len(from_input) * (1 + len(self.nodes)))
+        of_hidden = self.first[hidden.shape[-1] :]
+        found: Tensor = RecurrentPass.apply(from_input, hidden, rest, around, of_hidden, *self.nodes)  # type: ignore[no-untyped-call]
+        return found
 
     def mixed(self, states: Tensor, weight: Tensor, shares: Tensor, hidden_mask: Tensor | None) -> Tensor:
         if self.plain:

@@ -154,13 +154,20 @@ class LanguageModel(nn.Module):
         channels = self.first.shape[0] // 2
         from_input = apply_mask(x, masks.inside) @ self.first[:channels]
         hidden = x.new_zeros(x.shape[1:]) if stretch.state is None else stretch.state
+        found = self.pass_rows(from_input, hidden, masks.hidden, rest)
+        stretch.left = found[-1].detach()
+        return found
+
+    def pass_rows(self, from_input: Tensor, hidden: Tensor, mask: Tensor | None, rest: Any) -> Tensor:
+        """The hidden state after every row. from_input [rows, columns, 2 channels]; hidden: before the first; mask: of
+        all states in the cell."""
+        of_hidden = self.first[hidden.shape[-1] :]
         found = []
         for row in from_input:
-            gate, update = (row + apply_mask(hidden, masks.hidden) @ self.first[channels:]).chunk(2, dim=-1)
+            gate, update = (row + apply_mask(hidden, mask) @ of_hidden).chunk(2, dim=-1)
             state = self.first_state(hidden + gate.sigmoid() * (update.tanh() - hidden))
-            hidden = average_states(self.later_states(state, masks.hidden, rest))
+            hidden = average_states(self.later_states(state, mask, rest))
             found.append(hidden)
-        stretch.left = hidden.detach()
         return torch.stack(found)
 
     def passed(self, stretch: Stretch, rest: Any) -> Passed:
