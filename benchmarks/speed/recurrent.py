@@ -1,4 +1,4 @@
-"""Searches for recurrent cells beside the straightforward implementation: `python benchmarks/speed/recurrent.py [ROWS]`.
+"""Searches for recurrent cells, straightforward and here: `python benchmarks/speed/recurrent.py [ROWS]`.
 
 Published size: 256 columns, 300 channels, 10,000 words, stretches of 35 rows, float32, one thread. CPU seconds of a
 step and of its parts, in turn in every round, medians. `recurrent.py memory ROWS harness|plain` prints the process's

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.core.lazy import F
 from harness.core.streams import Streams
 from harness.datasets.base import Batch
 from harness.spaces.base import Space
@@ -99,13 +98,13 @@ class WeightStep:
 
 def compute_cross_entropy(net: Supernet, mix: Mix, batch: Batch) -> Tensor:
     """Mean cross-entropy of a batch, a scalar, with the choices taken that are decided."""
-    return F.cross_entropy(net(batch[0], net.constrained(mix)), batch[1])
+    return net.cross_entropy(batch, net.constrained(mix))
 
 
 def make_frozen_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:
     """The loss of a batch in eval mode as a function of the mixing weights, differentiable in them alone."""
-    logits = net.frozen(batch[0])
-    return lambda mix: F.cross_entropy(logits(net.constrained(mix)), batch[1])
+    loss = net.frozen_cross_entropy(batch)
+    return lambda mix: loss(net.constrained(mix))
 
 
 def make_batch_cross_entropy(net: Supernet, batch: Batch) -> Callable[[Mix], Tensor]:

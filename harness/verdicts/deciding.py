@@ -116,8 +116,7 @@ def take_look(prepared: Prepared, planned: Sequence[Planned], number: int) -> Lo
 
 def select_looked_at(planned: Sequence[Planned]) -> list[Planned]:
     """Of a study that stops when it is decided, the runs of the seeds that it came to: up to the last of which all are
-    finished."""
+    finished, and what is finished of a look after it, which verdicts leave out and name."""
     seeds = sorted({p.run.seed for p in planned})
     whole = [seed for seed in seeds if all(p.finished for p in planned if p.run.seed == seed)]
-    last = max(whole, default=-1)
-    return [p for p in planned if p.run.seed <= last]
+    return [p for p in planned if whole and (p.run.seed <= whole[-1] or p.finished)]

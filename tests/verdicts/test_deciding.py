@@ -1,6 +1,7 @@
 """Studies that add seeds until their comparison is decided."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -104,5 +105,13 @@ def test_from_the_command_line_and_published(file: Path, tmp_path: Path) -> None
     assert published.exit_code == 0, published.output
     found = load_folder(tmp_path / "to" / "asks")
     assert (found.is_declared, len(found)) == (True, 2 * rows[0]["n"])
+    # a look that is incomplete is told in the verdict, not dropped
+    last = rows[0]["n"] - 1
+    (lost,) = (tmp_path / "out" / "asks").glob(f"one_seed{last}_*")
+    shutil.rmtree(lost)
+    assert CliRunner().invoke(main, ["publish", str(file), *out, "--to", str(tmp_path / "to")]).exit_code == 0
+    assert len(load_folder(tmp_path / "to" / "asks")) == 2 * rows[0]["n"] - 1
+    page = (tmp_path / "to" / "asks" / "README.md").read_text()
+    assert f"left out: random-search seed {last} (its pair of one is not there)" in page
     planned = CliRunner().invoke(main, ["plan", str(file), *out])
     assert "at most so many: seeds are added until the comparison is decided, after 8 at the earliest" in planned.stderr

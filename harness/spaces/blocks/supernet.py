@@ -210,6 +210,15 @@ class Supernet(nn.Module, ABC):
 
         return logits
 
+    def cross_entropy(self, batch: tuple[Any, Tensor], mix: Mix) -> Tensor:
+        """Mean cross-entropy of a batch, a scalar."""
+        return F.cross_entropy(self(batch[0], mix), batch[1])
+
+    def frozen_cross_entropy(self, batch: tuple[Any, Tensor]) -> Callable[[Mix], Tensor]:
+        """That in eval mode as a function of the mixing weights; differentiable once, in them."""
+        logits = self.frozen(batch[0])
+        return lambda mix: F.cross_entropy(logits(mix), batch[1])
+
     def gradients(self, loss: Tensor, wanted: Sequence[Tensor], **options: Any) -> Sequence[Tensor]:
         """The gradients of a loss of its logits, options as for `torch.autograd.grad`. What differentiates a loss in a
         step asks for them here, so that passes can be shared (see `Networks.together`)."""
@@ -255,7 +264,7 @@ class Supernet(nn.Module, ABC):
     def training_loss(self, batch: tuple[Any, Tensor], mix: Mix) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy of a batch, and what a weight step descends: the same, or with terms of the network's
         own."""
-        loss = F.cross_entropy(self(batch[0], mix), batch[1])
+        loss = self.cross_entropy(batch, mix)
         return loss, loss
 
     @abstractmethod

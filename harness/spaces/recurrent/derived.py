@@ -50,7 +50,7 @@ class RecurrentModel(LanguageModel):
 
     def forward(self, x: Stretch) -> Tensor:
         """Scores [rows * columns, words] of the word after each one."""
-        return self.passed(x, None).scores
+        return self.score_words(self.passed(x, None).dropped)
 
     def training_loss(self, batch: tuple[Stretch, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy of a batch, and what a weight step descends."""

@@ -6,14 +6,15 @@ P s + g (sum_k p_k f_k(u) - P s), P = sum_k p_k, so that nothing but g, u and s 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harness.spaces.recurrent.language import apply_mask
+from harness.spaces.blocks.mix import Mix, use_evaluation_mode
+from harness.spaces.recurrent.language import LanguageModel, apply_mask
 from harness.spaces.recurrent.supernet import RecurrentSupernet
 from harness.spaces.recurrent.whole import RecurrentPass, read_norm
 
@@ -84,6 +85,28 @@ class FastRecurrentSupernet(RecurrentSupernet):
         of_hidden = self.first[hidden.shape[-1] :]
         found: Tensor = RecurrentPass.apply(from_input, hidden, rest, around, of_hidden, *self.nodes)  # type: ignore[no-untyped-call]
         return found
+
+    def word_loss(self, dropped: Tensor, labels: Tensor) -> Tensor:
+        return super().word_loss(dropped, labels) if self.plain else LanguageModel.word_loss(self, dropped, labels)
+
+    def frozen_cross_entropy(self, batch: tuple[Any, Tensor]) -> Callable[[Mix], Tensor]:
+        def loss(mix: Mix) -> Tensor:
+            with use_evaluation_mode(self), self.constant_weights():
+                return self.cross_entropy(batch, mix)
+
+        return loss
+
+    @contextmanager
+    def constant_weights(self) -> Iterator[None]:
+        """No gradient of the weights can be asked for of what is computed while the block runs."""
+        wanted = [weight for weight in self.parameters() if weight.requires_grad]
+        for weight in wanted:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in wanted:
+                weight.requires_grad_(True)
 
     def mixed(self, states: Tensor, weight: Tensor, shares: Tensor, hidden_mask: Tensor | None) -> Tensor:
         if self.plain:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from harness.core.streams import Make
 from harness.spaces.blocks.sequences import Stretch
+from harness.spaces.recurrent.decoder import compute_word_loss
 
 INITIAL = 0.04
 """Initial weights are uniform up to it."""
@@ -104,10 +105,8 @@ class Regularization:
 
 
 class Passed(NamedTuple):
-    """What a pass gives. scores [rows * columns, words] of the word after each one; outputs, the hidden states [rows,
-    columns, channels], before and after dropout."""
+    """What a pass gives: the hidden states [rows, columns, channels], before and after dropout."""
 
-    scores: Tensor
     outputs: Tensor
     dropped: Tensor
 
@@ -174,13 +173,20 @@ class LanguageModel(nn.Module):
         """One pass over a stretch."""
         masks = self.regularization.masks(self, stretch.tokens.shape[1])
         outputs = self.hidden_states(stretch, masks, rest)
-        dropped = apply_mask(outputs, masks.output)
-        return Passed(F.linear(dropped.flatten(0, 1), self.embedding, self.bias), outputs, dropped)
+        return Passed(outputs, apply_mask(outputs, masks.output))
+
+    def score_words(self, dropped: Tensor) -> Tensor:
+        """The scores [rows * columns, words] of the word after each one."""
+        return F.linear(dropped.flatten(0, 1), self.embedding, self.bias)
+
+    def word_loss(self, dropped: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the words [rows * columns] after each one."""
+        return compute_word_loss(dropped.flatten(0, 1), self.embedding, self.bias, labels)
 
     def losses(self, batch: tuple[Stretch, Tensor], rest: Any) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy of a batch, and what a weight step descends."""
-        scores, outputs, dropped = self.passed(batch[0], rest)
-        loss = F.cross_entropy(scores, batch[1])
+        outputs, dropped = self.passed(batch[0], rest)
+        loss = self.word_loss(dropped, batch[1])
         terms = self.regularization.terms(dropped, outputs)
         return loss, loss if terms is None else loss + terms
 

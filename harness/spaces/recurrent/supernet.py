@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
 from harness.spaces.blocks.mix import Mix
@@ -101,7 +102,13 @@ class RecurrentSupernet(LanguageModel, Supernet):
 
     def forward(self, x: Stretch, mix: Mix) -> Tensor:  # type: ignore[override]
         """Scores [rows * columns, words] of the word after each one."""
-        return self.passed(x, self.shares(mix)).scores
+        return self.score_words(self.passed(x, self.shares(mix)).dropped)
+
+    def cross_entropy(self, batch: tuple[Any, Tensor], mix: Mix) -> Tensor:
+        return self.word_loss(self.passed(batch[0], self.shares(mix)).dropped, batch[1])
+
+    def word_loss(self, dropped: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.score_words(dropped), labels)
 
     def training_loss(self, batch: tuple[Any, Tensor], mix: Mix) -> tuple[Tensor, Tensor]:
         return self.losses(batch, self.shares(mix))

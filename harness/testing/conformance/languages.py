@@ -92,8 +92,9 @@ def add_pass(
     """What a pass gave and its gradients. rows: the word after each one; told: what the published code calls a weight;
     alphas: logits, or none."""
     kept = found.record.arrays
-    loss = F.cross_entropy(passed.scores, rows.flatten())
-    scores = passed.scores.log_softmax(dim=-1).view(*rows.shape, -1)
+    decoded = net.score_words(passed.dropped)
+    loss = F.cross_entropy(decoded, rows.flatten())
+    scores = decoded.log_softmax(dim=-1).view(*rows.shape, -1)
     quantity = prefix.split("/", maxsplit=1)[0]
     found.add(f"{quantity}: log-probabilities", scores, kept[f"{prefix}/log_prob"])
     found.add(f"{quantity}: hidden states", passed.outputs, kept[f"{prefix}/hiddens"])
