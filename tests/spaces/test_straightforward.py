@@ -16,7 +16,7 @@ def pairs(monkeypatch: pytest.MonkeyPatch) -> Any:
     import pairs as found
 
     yield found
-    for name in ("pairs", "straightforward", "straightforward_darts"):
+    for name in ("pairs", "recurrent", "memory", "straightforward", "straightforward_darts", "straightforward_recurrent"):
         sys.modules.pop(name, None)
 
 
@@ -36,6 +36,22 @@ def test_both_take_the_same_steps(pairs: Any, space: str, name: str) -> None:
         torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=1e-7, atol=1e-9)
     if not space.startswith("darts."):  # the Hessian is computed by the readable network, at a second of a step a row
         torch.testing.assert_close(pair.hessian(), pair.plain_hessian(), rtol=1e-7, atol=1e-9)
+    if name == "sdarts-adv":
+        for ours, theirs in zip(pair.attack(), pair.plain_attack(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["darts", "sdarts-adv"])
+def test_both_take_the_same_steps_on_texts(pairs: Any, name: str) -> None:
+    from recurrent import TextPair
+
+    pair = TextPair(name, channels=6, columns=5, rows=4, words=11, dropout=False, dtype=torch.float64)
+    for _ in range(3):
+        assert float(pair.step()) == pytest.approx(pair.plain_step(), rel=1e-9)
+    for ours, theirs in zip(
+        (*pair.harness.alphas, *pair.harness.weights), (*pair.plain.alphas, *pair.plain.net.parameters()), strict=True
+    ):
+        torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=1e-7, atol=1e-9)
     if name == "sdarts-adv":
         for ours, theirs in zip(pair.attack(), pair.plain_attack(), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
