@@ -16,7 +16,8 @@ def pairs(monkeypatch: pytest.MonkeyPatch) -> Any:
     import pairs as found
 
     yield found
-    for name in ("pairs", "recurrent", "memory", "straightforward", "straightforward_darts", "straightforward_recurrent"):
+    plain = (f"straightforward{of}" for of in ("", "_darts", "_recurrent"))
+    for name in ("pairs", "recurrent", "memory", *plain):
         sys.modules.pop(name, None)
 
 
