@@ -37,17 +37,21 @@ def add_study_options(command: Callable[..., None]) -> Callable[..., None]:
 
         changes = [*settings, *([f"training.precision={precision}"] if precision else [])]
         changes += ["comparison.until_decided=true"] if rest.pop("until_decided", False) else []
-        load = load_priceable_study if rest.get("price") else load_study
+        load = load_study
+        if (images := rest.pop("images", None)) is not None and not rest.get("price"):
+            raise HarnessError("--images says what --price measures on: add --price")
+        if rest.get("price"):
+            load = functools.partial(load_priceable_study, images=images)
         command(study=load(study, changes, seeds), out=out, **rest)
 
     return wrapped
 
 
-def load_priceable_study(study: Path, changes: Sequence[str], seeds: str | None) -> Study:
+def load_priceable_study(study: Path, changes: Sequence[str], seeds: str | None, images: str | None = None) -> Study:
     """A study to be measured, also where its published table or images are not here, which is said."""
     from harness.runs.absent import load_priceable
 
-    loaded, absent = load_priceable(study, changes, seeds)
+    loaded, absent = load_priceable(study, changes, seeds, images)
     for sentence in absent:
         click.echo(f"note: priced without what is not here, all runs taken for missing: {sentence}", err=True)
     return loaded
@@ -147,6 +151,11 @@ def tell_probes(study: Study) -> None:
 @click.command()
 @add_study_options
 @click.option("--price", is_flag=True, help="Measure a few steps of every method: time, memory, disk.")
+@click.option(
+    "--images",
+    metavar="NxHxWxC",
+    help="Price with so many random images, of this height, width and channels, where an .npz file is not here.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Runs (or groups) at a time to reckon with  [default: one a core]")
 @add_device_option("Where --price measures: auto, cpu or cuda:N.")
 @click.option(

@@ -83,6 +83,19 @@ class NpzImages(Dataset):
             raise HarnessError(f"no image file at {self.path}: check the path") from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise HarnessError(f"{self.path} is no readable .npz file ({error})") from None
+        return self._build(content, own, device)
+
+    def noise(self, sizes: tuple[int, int, int, int], device: torch.device) -> Images:
+        """Random images of ten classes in place of those of the file: so many for training, height, width, channels; a
+        fifth as many for the test."""
+        rng, (count, *shape) = np.random.default_rng(0), sizes
+        numbers = {"train": count, "test": max(LEAST, count // 5)}
+        content = {f"{part}_images": rng.integers(0, 256, (n, *shape), np.uint8) for part, n in numbers.items()}
+        content |= {f"{part}_labels": np.arange(n) % CLASSES for part, n in numbers.items()}
+        return self.model_copy(update={"split": "halves"})._build(content, None, device)
+
+    def _build(self, content: dict[str, np.ndarray], own: str | None, device: torch.device) -> Images:
+        """The data set of the arrays of a file. own: how a validation set of its own is called."""
         if own and self.split != "halves":
             raise HarnessError(
                 f"{self.path} has a validation set of its own, {own}_images, so its training images are not split: "
@@ -184,6 +197,8 @@ def find_one_sided_class(first: list[int], second: list[int]) -> tuple[int, int]
 
 LEAST = 2
 """Images of a part."""
+CLASSES = 10
+"""Of random images."""
 MANY = 10
 """Images of a class that fall into one half by chance once in 500 times."""
 

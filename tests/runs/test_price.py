@@ -12,6 +12,7 @@ from harness.cli.main import main
 from harness.runs.execute import plan, run_all
 from harness.runs.price import Price, compute_total_seconds, measure_prices
 from harness.runs.study import load_study
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,26 @@ def test_price_of_what_is_not_here(small_study: Path, tmp_path: Path) -> None:
     assert "priced without what is not here" in done.stderr
     assert "harness tables fetch nasbench101-only108" in done.stderr
     assert "get the data by 'harness datasets fetch cifar10'" in done.stderr
+
+
+def test_price_without_the_images_of_a_file(tmp_path: Path, cache: Path) -> None:
+    """The small form of a published study, whose file of images nobody made."""
+    study = ROOT / "benchmarks" / "published" / "nasbench201-darts-small.toml"
+    words = ["plan", str(study), "--out", str(tmp_path / "out"), "--device", "cpu", "--seeds", "0", "--price"]
+    words += ["--set", 'methods=["darts"]', "--set", "epochs=2", "--set", f"dataset.path={tmp_path / 'none.npz'}"]
+    for given, told in (
+        ([], "check the path, or say how many images of which size are to take its place: --images 50000x8x8x3"),
+        (["--images", "8x8"], "--images '8x8' is no size"),
+        (["--images", "50x8x8x\u00b2"], "is no size"),
+    ):
+        refused = CliRunner().invoke(main, [*words, *given])
+        assert (refused.exit_code, told in refused.stderr) == (2, True), refused.stderr
+    assert "add --price" in CliRunner().invoke(main, ["plan", str(study), "--images", "9x8x8x3"]).stderr
+    done = CliRunner().invoke(main, [*words, "--images", "3000x8x8x3", "--format", "json"])
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["steps/epoch"], row["ms/step"] > 0) == (50, True)
+    assert "3000x8x8x3 random images instead" in done.stderr
 
 
 def test_no_price_of_a_search_in_a_table_that_is_not_here(small_study: Path) -> None:
