@@ -15,7 +15,8 @@ from harness.core.errors import HarnessError
 from harness.core.files import digest_once
 from harness.core.lazy import torch
 from harness.core.seeds import derive_seed
-from harness.datasets.base import Dataset, Images, Part, StoredImages
+from harness.datasets.base import Images, Part, StoredImages
+from harness.datasets.own import OwnImages, Sizes
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 VALIDATION = ("valid", "val")
@@ -26,7 +27,7 @@ COLOURS = (1, 3)
 Pair = tuple["torch.Tensor", "torch.Tensor"]
 
 
-class NpzImages(Dataset):
+class NpzImages(OwnImages):
     """Arrays train_images, test_images (uint8 [n, height, width] or [n, height, width, channels]) and train_labels,
     test_labels (integers from 0, [n] or [n, 1]). The training images train the weights, and those of a validation
     set, valid_images and valid_labels (or val_), alpha; without one the first half of the training images trains the
@@ -85,7 +86,7 @@ class NpzImages(Dataset):
             raise HarnessError(f"{self.path} is no readable .npz file ({error})") from None
         return self._build(content, own, device)
 
-    def noise(self, sizes: tuple[int, int, int, int], device: torch.device) -> Images:
+    def noise(self, sizes: Sizes, device: torch.device) -> Images:
         """Random images of ten classes in place of those of the file: so many for training, height, width, channels; a
         fifth as many for the test."""
         rng, (count, *shape) = np.random.default_rng(0), sizes

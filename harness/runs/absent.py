@@ -12,8 +12,8 @@ import torch
 from harness.core.errors import HarnessError, MissingDataError
 from harness.core.text import brief, is_whole
 from harness.datasets.base import Data, Dataset
-from harness.datasets.npz import NpzImages
 from harness.datasets.official import OfficialDataset
+from harness.datasets.own import OwnImages, Sizes
 from harness.runs.retraining.table import build_trained_table
 from harness.runs.study import Study, load_study
 from harness.tables.catalog import NO_TABLE
@@ -21,8 +21,6 @@ from harness.tables.training.on_demand import TrainedTable
 
 LARGEST = 10_000_000
 """Of any of the sizes of random images."""
-Sizes = tuple[int, int, int, int]
-"""Number of images, height, width, channels."""
 
 
 class AbsentDataset(Dataset):
@@ -39,7 +37,7 @@ class AbsentImages(Dataset):
     """Random images in place of those of a file."""
 
     name = "random-images"
-    of: NpzImages
+    of: OwnImages
     sizes: Sizes
 
     def load(self, device: torch.device) -> Data:
@@ -65,7 +63,7 @@ def load_priceable(
 ) -> tuple[Study, list[str]]:
     """A study to be measured, and a sentence on each thing that is published and not here: nothing is looked up, or
     images are random ones of the same number and size. Not to be run: its runs have other ids. images: the sizes of
-    those of an .npz file that is not here (see `parse_sizes`)."""
+    those of a file that is not here (see `parse_sizes`)."""
     absent = []
     try:
         study = load_study(source, settings, seeds)
@@ -95,7 +93,7 @@ def find_absent(dataset: Dataset, images: str | None) -> tuple[Dataset, str] | N
                 dataset.path(file)
         except MissingDataError as missing:
             return AbsentDataset(of=dataset), str(missing)
-    if isinstance(dataset, NpzImages) and not dataset.path.exists():
+    if isinstance(dataset, OwnImages) and not dataset.path.exists():
         if images is None:
             raise HarnessError(
                 f"no image file at {dataset.path}: check the path, or say how many images of which size are to take "

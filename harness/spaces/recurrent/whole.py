@@ -45,7 +45,7 @@ class Node(NamedTuple):
     sigmoid: Tensor | None
 
 
-class Row(NamedTuple):
+class PassedRow(NamedTuple):
     """What it needs of a row. entered: the masked hidden state before it; gate, tanh: of state 0. states, masked, and
     summed, which batch norm made them of: [1 + nodes, columns, channels]. statistics: of batch norm, a pair a state."""
 
@@ -88,7 +88,7 @@ class Cell:
 
     # -- forward ---------------------------------------------------------------------------------------------
 
-    def enter(self, from_input: Tensor, hidden: Tensor, into: Tensor) -> Row:
+    def enter(self, from_input: Tensor, hidden: Tensor, into: Tensor) -> PassedRow:
         """A row; its hidden state is put into a tensor."""
         count, around = 1 + len(self.weights), self.around
         entered = self.masked(hidden)
@@ -97,7 +97,7 @@ class Cell:
         states, summed = hidden.new_empty((2, count, *hidden.shape)).unbind()
         masked = states if around.mask is None else torch.empty_like(states)
         torch.add(hidden, torch.sub(tanh, hidden).mul_(gate), out=summed[0])
-        row = Row(entered, gate, tanh, states, masked, summed, [], [])
+        row = PassedRow(entered, gate, tanh, states, masked, summed, [], [])
         for state in range(count):
             if state:
                 node = self.sum_node(row, state)
@@ -112,7 +112,7 @@ class Cell:
         torch.mean(states[1:], dim=0, out=into)
         return row
 
-    def sum_node(self, row: Row, count: int) -> Node:
+    def sum_node(self, row: PassedRow, count: int) -> Node:
         """The sum of what a node takes of `count` earlier states."""
         products = (row.masked[:count].flatten(0, 1) @ self.weights[count - 1]).unflatten(0, (count, -1))
         gates, updates = products.chunk(2, dim=-1)
@@ -152,7 +152,7 @@ class Cell:
 
     # -- backward --------------------------------------------------------------------------------------------
 
-    def leave(self, row: Row, gradient: Tensor, total: Gradients) -> Tensor:
+    def leave(self, row: PassedRow, gradient: Tensor, total: Gradients) -> Tensor:
         """Of the gradient of a row's hidden state that of what batch norm made state 0 of; gradients of weights and
         shares are added up."""
         around, count = self.around, len(self.weights)
@@ -173,7 +173,7 @@ class Cell:
                     )
         return of_sum
 
-    def leave_node(self, row: Row, count: int, gradient: Tensor, total: Gradients) -> Tensor:
+    def leave_node(self, row: PassedRow, count: int, gradient: Tensor, total: Gradients) -> Tensor:
         """Of the gradient of a node's sum those of the states that it read."""
         node, states, wants = row.nodes[count - 1], row.states[:count], total.shares is not None
         gates, updates = node.products.chunk(2, dim=-1)
