@@ -28,10 +28,11 @@ class WordLoss(torch.autograd.Function):
         scores = F.linear(x, embedding, bias)
         count = max(1, BLOCK // scores.shape[1])
         found = scores.new_empty(len(x), 1)
-        blocks = (each.split(count) for each in (scores, labels[:, None], found))
-        for part, label, into in zip(*blocks, strict=True):
+        for begin in range(0, len(x), count):
+            rows = slice(begin, begin + count)
+            part, label = scores[rows], labels[rows, None]
             logs = part.log_softmax(dim=1)
-            torch.gather(logs, 1, label, out=into)
+            torch.gather(logs, 1, label, out=found[rows])
             if differentiable:
                 of_logs = torch.zeros_like(logs).scatter_(1, label, -1 / len(x))
                 torch.ops.aten._log_softmax_backward_data.out(of_logs, logs, 1, logs.dtype, out=part)

@@ -114,7 +114,8 @@ class Cell:
 
     def sum_node(self, row: PassedRow, count: int) -> Node:
         """The sum of what a node takes of `count` earlier states."""
-        products = (row.masked[:count].flatten(0, 1) @ self.weights[count - 1]).unflatten(0, (count, -1))
+        products = row.masked[:count].flatten(0, 1) @ self.weights[count - 1]
+        products = products.view(*row.states[:count].shape[:-1], -1)
         gates, updates = products.chunk(2, dim=-1)
         states, into = row.states[:count], row.summed[count]
         kept = [torch.empty_like(states)] if self.around.differentiable else []
@@ -158,6 +159,7 @@ class Cell:
         around, count = self.around, len(self.weights)
         averaged = gradient / count
         of_states: list[Any] = [None, *[averaged] * count]
+        of_sum = gradient
         for state in reversed(range(1 + count)):
             (of_sum, *_) = torch.ops.aten.native_batch_norm_backward(
                 *(of_states[state], row.summed[state], None, around.mean, around.variance, *row.statistics[state]),
