@@ -34,6 +34,8 @@ STEPS = 3
 """Steps of each epoch that is measured."""
 SECONDS = 3.0
 """After which no further epoch is measured."""
+LONG = 30.0
+"""Seconds of the first epoch from which on one step of each is measured: their spread is small beside them."""
 EPOCHS = 24
 """Epochs at most, spread over the run: some methods are dearer late."""
 EVALUATED = 500
@@ -135,9 +137,12 @@ def measure(run: Run, device: str) -> Price:
         )
     with use_one_thread(), use_precision("fp32", where):
         began = now()
-        process = start(replace(run, training=run.training.model_copy(update={"steps_per_epoch": STEPS})), where)
+        process = begin(run, STEPS, where)
         started = now() - began
-        step, rest, steps = measure_training(process, run.epochs, now)
+        warm = warm_up(process, now)
+        if warm > LONG:
+            process = begin(run, 1, where)
+        step, rest, steps = measure_training(process, run.epochs, now, SECONDS - warm)
         evaluation = measure_evaluation(process, run, now)
         probing = 0.0
         if isinstance(process, SearchState):
@@ -157,12 +162,25 @@ def measure(run: Run, device: str) -> Price:
     return Price(started, step, steps, rest, evaluation, probing, record, memory, disk, judging)
 
 
-def measure_training(process: Process, epochs: int, now: Callable[[], float]) -> tuple[float, float, int]:
-    """Mean seconds of a step and of the rest of an epoch, and the steps that were taken in one."""
+def begin(run: Run, steps: int, device: torch.device) -> Process:
+    """A run with so many steps an epoch, before its first one."""
+    return start(replace(run, training=run.training.model_copy(update={"steps_per_epoch": steps})), device)
+
+
+def warm_up(process: Process, now: Callable[[], float]) -> float:
+    """Seconds of an epoch that is not measured: the first steps take longer than others."""
+    began = now()
+    process.train_epoch(0, lambda: None)
+    return now() - began
+
+
+def measure_training(process: Process, epochs: int, now: Callable[[], float], limit: float) -> tuple[float, float, int]:
+    """Mean seconds of a step and of the rest of an epoch, and the steps that were taken in one. limit: seconds after
+    which no further epoch is measured, but three at least."""
     count = min(epochs, EPOCHS)
     chosen = [round(i * (epochs - 1) / max(1, count - 1)) for i in range(count)]
     # the first and the last ones first: time may not do for all
-    order = [chosen[0], *sorted(chosen, key=lambda e: int(f"{e:016b}"[::-1], 2))]
+    order = sorted(chosen, key=lambda e: int(f"{e:016b}"[::-1], 2))
     steps: list[float] = []
     rests: list[float] = []
     taken, began = 1, now()
@@ -175,10 +193,9 @@ def measure_training(process: Process, epochs: int, now: Callable[[], float]) ->
         process.train_epoch(epoch, on_step)
         ended, taken = now(), max(taken, len(moments) - 1)
         between = [b - a for a, b in pairwise(moments[1:])] or [moments[-1] - moments[0]]
-        if number:  # the first epoch warms up
-            steps.append(median(between))
-            rests.append(max(0.0, ended - moments[0] - steps[-1] * (len(moments) - 1)))
-        if number > 2 and now() - began > SECONDS:
+        steps.append(median(between))
+        rests.append(max(0.0, ended - moments[0] - steps[-1] * (len(moments) - 1)))
+        if number > 1 and now() - began > limit:
             break
     return mean(steps), mean(rests), taken
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 
 from harness.cli.main import main
+from harness.runs import price
 from harness.runs.execute import plan, run_all
 from harness.runs.price import Price, compute_total_seconds, measure_prices
-from harness.runs.study import load_study
+from harness.runs.study import Run, load_study
 from tests.conftest import ROOT
 
 
@@ -55,6 +57,22 @@ def test_price_against_a_run(small_study: Path, tmp_path: Path, cache: Path) -> 
     assert 0.5 < found["darts"].run_s(study.runs[0]) / spent < 2  # within 30 % on a machine of its own
     size = sum(p.stat().st_size for p in planned[0].folder.final.iterdir()) / 1e6
     assert found["darts"].disk_mb == pytest.approx(size, rel=0.5)
+
+
+def test_long_steps_are_measured_one_an_epoch(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = load_study(small_study).runs[0]
+    usual, begun, begin = price.measure(run, "cpu"), [], price.begin
+
+    def watched(run: Run, steps: int, device: torch.device) -> price.Process:
+        begun.append(steps)
+        return begin(run, steps, device)
+
+    monkeypatch.setattr(price, "begin", watched)
+    monkeypatch.setattr(price, "LONG", 0.0)
+    found = price.measure(run, "cpu")
+    assert begun == [price.STEPS, 1]
+    assert found.steps == usual.steps
+    assert 0.2 < found.step_s / usual.step_s < 5
 
 
 @pytest.mark.usefixtures("measured_here")
