@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,14 +96,23 @@ class Slurm(Executor):
         try:
             while pending:
                 queued = find_queued([job.job_id for job in pending])
-                for job in [j for j in pending if j.paths.result_pickle.exists() or j.job_id not in queued]:
-                    chunk = [task for unit in pending.pop(job) for task in unit]
-                    yield from zip(chunk, read_answers(job, chunk), strict=True)
+                for job in list(pending):
+                    chunk = [task for unit in pending[job] for task in unit]
+                    if job.paths.result_pickle.exists() or job.job_id not in queued:
+                        answers = read_answers(job, chunk)
+                    elif all(task.folder.finished for task in chunk):
+                        # by another process, while this job waits behind others: it has nothing left to do
+                        cancel([job])
+                        answers = [Ended("finished")] * len(chunk)
+                    else:
+                        continue
+                    del pending[job]
+                    yield from zip(chunk, answers, strict=True)
                 if pending:
                     time.sleep(POLL_SECONDS)
         finally:
             if pending:  # stopped from here: nothing is to go on unseen
-                subprocess.run(["scancel", *[job.job_id for job in pending]], check=False, capture_output=True)
+                cancel(pending)
 
     def script(self, command: Sequence[str], tasks: int) -> str:
         options = self._sbatch() | {"array": f"0-{tasks - 1}", "signal": f"USR1@{self.warning}", "chdir": Path.cwd()}
@@ -155,6 +164,10 @@ class Slurm(Executor):
             "signal_delay_s": self.warning,
             "additional_parameters": options,
         }
+
+
+def cancel(jobs: Iterable[Any]) -> None:
+    subprocess.run(["scancel", *[job.job_id for job in jobs]], check=False, capture_output=True)
 
 
 def find_queued(ids: Sequence[str]) -> set[str]:

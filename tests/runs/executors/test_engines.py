@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.signals import Stopped, raise_on_signals
-from harness.runs.execute import Outcome, Planned, plan
+from harness.runs.execute import Outcome, Planned, plan, run_all
 from harness.runs.executors.base import EXECUTORS
 from harness.runs.prepare import prepare
 from harness.runs.study import load_study
@@ -122,6 +122,31 @@ def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[
     rows, said = compute(tiny, tmp_path, "slurm", meddle)
     assert rows == straight
     assert [line for line in said if "darts seed 1 lost its worker" in line]
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("slurm")
+def test_slurm_does_not_wait_for_a_run_that_another_process_finished(
+    tiny: Path, straight: list[str], tmp_path: Path
+) -> None:
+    """Its job stands behind others, here ones that take the whole cluster for longer than the test may take."""
+    others = subprocess.run(
+        ["sbatch", "--parsable", "--exclusive", "--wrap=sleep 3000"], capture_output=True, text=True
+    )
+
+    def queued() -> list[str]:
+        asked = ["squeue", "-h", "-r", "-o", "%i", "--states=PD"]
+        return subprocess.run(asked, capture_output=True, text=True).stdout.split()
+
+    def finish(planned: list[Planned]) -> None:
+        wait_for(lambda: len(queued()) == len(planned))
+        assert [o.error for o in run_all(plan(load_study(tiny), tmp_path), "cpu", 1)] == [None] * len(planned)
+
+    try:
+        rows, _ = compute(tiny, tmp_path, "slurm", finish)
+        assert (rows, list_jobs()) == (straight, [other])
+    finally:
+        subprocess.run(["scancel", other])
 
 
 @pytest.mark.engines
