@@ -129,17 +129,15 @@ def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[
 def test_slurm_does_not_wait_for_a_run_that_another_process_finished(
     tiny: Path, straight: list[str], tmp_path: Path
 ) -> None:
-    """Its job stands behind others, here ones that take the whole cluster for longer than the test may take."""
-    others = subprocess.run(
-        ["sbatch", "--parsable", "--exclusive", "--wrap=sleep 3000"], capture_output=True, text=True
-    )
+    """Its jobs stand behind one that takes the whole cluster for some minutes."""
+    wrapped = ["sbatch", "--parsable", "--exclusive", "--wrap=sleep 300"]
+    other = subprocess.run(wrapped, capture_output=True, text=True).stdout.strip()
 
-    def queued() -> list[str]:
-        asked = ["squeue", "-h", "-r", "-o", "%i", "--states=PD"]
-        return subprocess.run(asked, capture_output=True, text=True).stdout.split()
+    def list_jobs() -> list[str]:
+        return subprocess.run(["squeue", "-h", "-r", "-o", "%i"], capture_output=True, text=True).stdout.split()
 
     def finish(planned: list[Planned]) -> None:
-        wait_for(lambda: len(queued()) == len(planned))
+        wait_for(lambda: len(list_jobs()) == 1 + len(planned))
         assert [o.error for o in run_all(plan(load_study(tiny), tmp_path), "cpu", 1)] == [None] * len(planned)
 
     try:
