@@ -42,3 +42,16 @@ def raise_on_signals() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def keep_handlers() -> Iterator[None]:
+    """Put the handlers of the signals back that a library replaces while the block runs, with Python's knowledge or
+    without."""
+    before = {each: handler for each in SIGNALS if (handler := signal.getsignal(each)) is not None}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for each, handler in before.items():
+                signal.signal(each, handler)

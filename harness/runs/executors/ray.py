@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.core.errors import HarnessError
+from harness.core.signals import keep_handlers
 from harness.runs.executors.base import Executor, Submit, translate_losses
 from harness.runs.work import Ended
 
@@ -31,7 +32,8 @@ class Ray(Executor):
             raise HarnessError("the executor 'ray' needs Ray: pip install ray") from None
         local = {} if self.address else {"num_cpus": len(places), "_node_ip_address": "127.0.0.1"}
         try:
-            ray.init(address=self.address, include_dashboard=False, log_to_driver=False, **local)
+            with keep_handlers():  # Ray's handler of SIGTERM would end this process by SIGABRT
+                ray.init(address=self.address, include_dashboard=False, log_to_driver=False, **local)
         except (ConnectionError, ValueError) as error:
             raise HarnessError(f"no Ray cluster answers at {self.address} ({error}): check the address") from None
         lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)

@@ -108,6 +108,21 @@ def test_seeds_are_added_until_it_is_decided(
 
 
 @pytest.mark.engines
+@pytest.mark.parametrize("name", ["dask", "ray"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_driver_that_is_asked_to_stop_says_so(name: str, number: int, tiny: Path, tmp_path: Path) -> None:
+    """Ray's own handler of SIGTERM ends the process by SIGABRT (ray-project/ray#37288)."""
+    pytest.importorskip({"dask": "distributed"}.get(name, name), reason=f"the engine {name} is not installed")
+    words = ["run", str(tiny), "--out", str(tmp_path), "--jobs", "2", "--executor", name, "--device", "cpu"]
+    command = [sys.executable, "-m", "harness", *words, "--set", "epochs=3000"]
+    driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any(tmp_path.glob("tiny/*.running/progress.json")), 300)
+    driver.send_signal(number)
+    said = driver.communicate(timeout=120)[1]
+    assert (driver.returncode, "every finished epoch is kept" in said) == (128 + number, True), said
+
+
+@pytest.mark.engines
 @pytest.mark.usefixtures("slurm")
 def test_slurm_a_requeued_job_and_a_killed_one_go_on(tiny: Path, straight: list[str], tmp_path: Path) -> None:
     def meddle(planned: list[Planned]) -> None:
