@@ -145,7 +145,7 @@ def test_slurm_does_not_wait_for_a_run_that_another_process_finished(
     tiny: Path, straight: list[str], tmp_path: Path
 ) -> None:
     """Its jobs stand behind one that takes the whole cluster for some minutes."""
-    wrapped = ["sbatch", "--parsable", "--exclusive", "--wrap=sleep 300"]
+    wrapped = ["sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300"]
     other = subprocess.run(wrapped, capture_output=True, text=True).stdout.strip()
 
     def list_jobs() -> list[str]:
