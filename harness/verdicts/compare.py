@@ -97,10 +97,11 @@ class Pair:
         inside = -self.width <= self.among_all.low and self.among_all.high <= self.width
         return "equivalent" if inside else "open"
 
-    @cached_property
+    @property
     def contradictory(self) -> bool:
-        """Whether looks at different numbers of seeds show what no one shift can be."""
-        return self.shift.contradicts_itself(self.level / self.multiplier)
+        """Whether looks at different numbers of seeds show what no one shift can be: zero is rejected then, and yet the
+        interval leaves no shift out."""
+        return self.p_holm <= self.level and self.interval.low == -np.inf and self.interval.high == np.inf
 
     @cached_property
     def among_all(self) -> Interval:
