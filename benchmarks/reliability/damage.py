@@ -1,4 +1,4 @@
-"""Runs runs that are not what was written: every reader says so, or gives what it gave before."""
+"""Finished runs that are not what was written: every reader says so, or gives what it gave before."""
 
 from __future__ import annotations
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli.reading import open_told_runs, out
 from harness.core.errors import HarnessError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

@@ -246,7 +246,7 @@ def run(
 ) -> None:
     """Run what is missing of a study, then print its final results.
 
-    Runs runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
+    Finished runs are kept, interrupted ones go on from their last epoch, those that another process computes are left
     to it. Ctrl-C, SIGTERM and SIGUSR1 are safe at any moment. Exits with 1 when a run failed.
 
     With --until-decided (or comparison.until_decided = true in the study) seeds are added, of all methods, until the

@@ -33,12 +33,13 @@ def speak_of_options() -> Iterator[None]:
 
 
 def spell_argument(name: str, value: object = None) -> str:
-    """An argument as who asks writes it: `--only error` on the command line, `only='error'` in Python."""
-    if isinstance(value, float):
-        return f"{spell_argument(name)}{' ' * _by_options.get()}{value:g}"
-    if _by_options.get():
-        return f"--{name.replace('_', '-')}" + ("" if value is None else f" {value}")
-    return f"{name}=" + ("" if value is None else repr(value))
+    """An argument as who asks writes it: `--only error` on the command line, `only='error'` in Python, and its name
+    alone without a value."""
+    option = f"--{name.replace('_', '-')}" if _by_options.get() else name
+    if value is None:
+        return option
+    told = f"{value:g}" if isinstance(value, float) else str(value) if _by_options.get() else repr(value)
+    return f"{option} {told}" if _by_options.get() else f"{option}={told}"
 
 
 def check_path(value: Any, argument: str) -> Path:

@@ -91,7 +91,9 @@ def load_folder(folder: Path) -> Runs:
     if not folder.is_dir():
         raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
     one = (folder / MANIFEST).is_file()
-    if one and "configuration" not in read_manifest(folder / MANIFEST):
+    if one and "configuration" not in (manifest := read_manifest(folder / MANIFEST)):
+        if "retraining" in manifest:
+            raise HarnessError(f"{folder} holds no runs of a study: it is the training of one derived cell")
         return read_published(folder)
     runs = find_run_folders([folder] if one else list_run_folders(folder))
     if not runs:

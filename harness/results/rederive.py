@@ -174,11 +174,11 @@ def refuse_overwriting(folder: Path, policy: Policy) -> None:
     except (HarnessError, KeyError, TypeError):
         before = None
     if before != policy.name:
-        raise HarnessError(f"{folder} is there, and holds something else: write to another folder, by --to")
+        raise HarnessError(f"{folder} is there, and holds something else: write to another folder")
 
 
 def build_manifest(runs: Runs, policy: Policy, kept: set[str]) -> dict[str, Any]:
-    """What the folder says of itself: as that of published runs, and what it was derived from."""
+    """What the folder says of itself: as that of published results, and what it was derived from."""
 
     def again(name: str) -> str:
         label = label_method(name, policy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from harness.core.arguments import spell_argument
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, suggest_names
 from harness.core.registry import explain
 from harness.core.seeds import parse_seeds
 from harness.measures.anytime import measure_agreement
@@ -30,6 +30,7 @@ from harness.results.provenance import list_provenance
 from harness.runs.apart import Settings
 from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
+from harness.runs.manifest import read_owner
 from harness.runs.preregistration import DECLARED, UNDECLARED, Declared, describe_other_runs
 from harness.runs.randomness import Design
 from harness.runs.schema import TABLES
@@ -132,37 +133,90 @@ class Runs:
         found = (scale for scale in SCALES.values() if f"supernet_{scale.column}" in self.epochs)
         return next(found, ACCURACY)
 
-    def select_seeds(self, seeds: Sequence[int]) -> Runs:
-        """The runs of these seeds alone."""
-        kept: dict[str, Any] = {
-            table: frame[frame["seed"].isin(seeds)] for table in TABLES if "seed" in (frame := getattr(self, table))
-        }
-        return replace(self, **kept)
+    def select_seeds(self, seeds: Sequence[int] | str) -> Runs:
+        """The runs of these seeds alone: what is compared of them is exploratory.
 
-    def select_methods(self, names: Sequence[str]) -> Runs:
-        """The runs of these methods alone, in this order."""
+        Args:
+            seeds: numbers, or a text such as "0..9".
+
+        Raises:
+            HarnessError: the text names no seeds.
+        """
+        try:
+            chosen = set(parse_seeds(seeds) if isinstance(seeds, str) else map(int, seeds))
+        except HarnessError:
+            raise
+        except ValueError as error:
+            raise HarnessError(str(error)) from None
+        return self._keep({key for key in self._name_runs() if key[1] in chosen})
+
+    def select_methods(self, names: Sequence[str] | str) -> Runs:
+        """The runs of these methods alone, in this order: what is compared of a part of them is exploratory.
+
+        Args:
+            names: one, or several.
+
+        Raises:
+            HarnessError: no run is of such a method.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        for name in names:
+            if name not in self.methods:
+                raise HarnessError(f"these runs have no method {name!r}: {suggest_names(name, self.methods)}")
+        kept = self._keep({key for key in self._name_runs() if key[0] in names})
         places = {name: i for i, name in enumerate(names)}
-        kept: dict[str, Any] = {
-            table: frame[frame["method"].isin(names)].sort_values("method", key=lambda c: c.map(places), kind="stable")
+        ordered: dict[str, Any] = {
+            table: frame.sort_values("method", key=lambda c: c.map(places), kind="stable")
             for table in TABLES
-            if "method" in (frame := getattr(self, table))
+            if "method" in (frame := getattr(kept, table))
         }
-        return replace(self, **kept)
+        return replace(kept, **ordered)
 
-    def judge_by(self, measure: Measure) -> Runs:
-        """The same runs, judged by another measure of their table than its test.
+    def judge_by(self, measure: Measure | str) -> Runs:
+        """The same runs, judged by another measure of their table than its test: what is compared is exploratory.
 
         Raises:
             HarnessError: there is no table, or it has no such measure.
         """
         if self.table is None:
             raise HarnessError(f"there is no {measure} without a table: leave {spell_argument('measure')} out")
-        self.table.trials(measure)  # an error where the table has none
+        chosen = self.table.find_measure(measure)
+        if chosen == self.table.test:
+            return self
         table = copy.copy(self.table)
-        table.test = measure
-        return replace(self, table=table)
+        table.test = chosen
+        return replace(self, table=table, standing=f"exploratory: judged by {chosen}, not by what was declared")
 
-    def narrow(self, settings: Sequence[str], seeds: str | None) -> Runs:
+    def _keep(self, keys: Collection[tuple[str, int]]) -> Runs:
+        """These runs alone, by method and seed, and what is known of them."""
+        import pandas as pd
+
+        every = self._name_runs()
+        if len(keys) == len(every):
+            return self
+        frames: dict[str, Any] = {
+            table: frame[pd.MultiIndex.from_frame(frame[["method", "seed"]]).isin(list(keys))] if keys else frame[:0]
+            for table in TABLES
+            if "seed" in (frame := getattr(self, table))
+        }
+        methods = {method for method, _ in keys}
+        points = self.design is not None and bool(self.design.varied)  # of which a manifest does not tell the number
+        left_out = describe_other_runs(every, {key: name for key, name in every.items() if key in keys})
+        return replace(
+            self,
+            **frames,
+            settings={method: told for method, told in self.settings.items() if method in methods},
+            machines={key: told for key, told in self.machines.items() if key in keys},
+            ids={key: told for key, told in self.ids.items() if key in keys},
+            manifests=[
+                manifest
+                for manifest in self.manifests
+                if (manifest["method_name"] in methods if points else read_owner(manifest) in keys)
+            ],
+            standing=f"exploratory: {left_out}" if left_out else self.standing,
+        )
+
+    def narrow(self, settings: Sequence[str] | str, seeds: str | None) -> Runs:
         """Of these seeds alone, compared and drawn as the settings say; a comparison that is changed is exploratory.
 
         Args:
@@ -174,7 +228,8 @@ class Runs:
         """
         kinds: dict[str, type[BaseModel]] = {"comparison": Declared, "figures": Appearance}
         raw = {"comparison": self.declared.model_dump(mode="json"), "figures": self.figures.model_dump(mode="json")}
-        apply_settings(raw, list(settings))
+        settings = [settings] if isinstance(settings, str) else list(settings)
+        apply_settings(raw, settings)
         if unknown := set(raw) - set(kinds):
             raise HarnessError(
                 f"of results that are there, only comparison.* and figures.* can be set, not {sorted(unknown)[0]!r}"
@@ -185,22 +240,16 @@ class Runs:
                 read[section] = kind.model_validate(raw[section])
             except ValidationError as error:
                 raise HarnessError(explain(error, section, kind.model_fields)) from None
-        kept, told = self, self.standing
-        if seeds is not None:
-            try:
-                kept = self.select_seeds(parse_seeds(seeds))
-            except HarnessError:
-                raise
-            except ValueError as error:
-                raise HarnessError(str(error)) from None
-            if told_seeds := describe_other_runs(self._name_runs(), kept._name_runs()):
-                told = f"exploratory: {told_seeds}"
+        kept = self if seeds is None else self.select_seeds(seeds)
+        told = kept.standing
         if any(not setting.startswith("figures.") for setting in settings):
             told = "exploratory: settings were changed when this was read"
         return replace(kept, declared=read["comparison"], standing=told, figures=read["figures"])
 
     def _name_runs(self) -> dict[tuple[str, int], str]:
         """The runs by method and seed, where their ids do not matter."""
+        if self.epochs.empty:
+            return {}
         runs = self.epochs[["method", "seed"]].drop_duplicates()
         return {(method, int(seed)): "" for method, seed in runs.itertuples(index=False)}
 
@@ -242,13 +291,13 @@ class Runs:
             rows["error_pct"] = scale.error_of(rows[scale.column])
         return timing.merge(rows[[*keys, "error_pct"]], on=keys, how="left", validate="one_to_one")
 
-    def rows(self, measure: Measure | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def rows(self, measure: Measure | str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of every epoch, or these columns of them, with `seconds` and `error_pct` in a measure (see
         `errors`)."""
         epochs = self.epochs if columns is None else self.epochs[list(columns)]
         return epochs.merge(self.errors(measure), on=["method", "seed", "epoch"], validate="one_to_one")
 
-    def reference_errors(self, measure: Measure | None = None) -> tuple[float, float]:
+    def reference_errors(self, measure: Measure | str | None = None) -> tuple[float, float]:
         """Errors in % of the table's optimum and of its median architecture; NaN where unknown."""
         known = {} if self.table is None else self.table.references(measure or self.table.test)
         optimum, median = (known.get(k, float("nan")) for k in ("table optimum", "random architecture (median)"))
@@ -298,7 +347,7 @@ class Runs:
                 rows[-1]["probe_seconds"] = round(float(probing), 1)
         return pd.DataFrame(rows)
 
-    def endpoints(self, measure: Measure | None = None) -> Endpoints:
+    def endpoints(self, measure: Measure | str | None = None) -> Endpoints:
         """What every run ended at, in a measure of the table (its test, if none is named), as the comparison declares.
 
         Runs that end before the last epoch of their method's other runs are left out, and so are those whose cells have
@@ -307,6 +356,7 @@ class Runs:
         Raises:
             HarnessError: there are no runs, or none has a value.
         """
+        measure = None if measure is None else Measure.of(measure)
         if measure not in self._endpoints:
             self._endpoints[measure] = self._compute_endpoints(measure)
         return self._endpoints[measure]

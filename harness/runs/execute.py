@@ -118,7 +118,7 @@ def run_all(
     wait: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Outcome]:
-    """Execute the unfinished runs, `jobs` at a time, yielding each as it ends. Runs runs are left alone.
+    """Execute the unfinished runs, `jobs` at a time, yielding each as it ends. Finished runs are left alone.
 
     device: one, or one for each job at a time. A run that another process holds is left to it: with `wait` it is waited
     for, and taken over when its holder dies. A run whose worker was lost is tried again, twice. say: told what goes on.

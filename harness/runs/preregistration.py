@@ -20,6 +20,14 @@ Endpoint = Literal["final", "selected", "oracle", "area"]
 Failure = Literal["above-random", "parameter-free", "skips", "degraded"]
 
 
+def rename_older_key(told: Any) -> Any:
+    """A section [comparison] with the endpoint by its key; it was `primary` before, which wins where both are there:
+    what a command sets stands beside what the file says."""
+    if isinstance(told, dict) and "primary" in told:
+        return {key: value for key, value in told.items() if key != "primary"} | {"endpoint": told["primary"]}
+    return told
+
+
 class Declared(Settings):
     """What a study says beforehand about how its methods will be compared: its section [comparison]."""
 
@@ -53,10 +61,7 @@ class Declared(Settings):
     @model_validator(mode="before")
     @classmethod
     def _rename_primary(cls, told: Any) -> Any:
-        """The endpoint by the key that it had before 1.0.0rc2."""
-        if isinstance(told, dict) and "primary" in told and "endpoint" not in told:
-            return {("endpoint" if key == "primary" else key): value for key, value in told.items()}
-        return told
+        return rename_older_key(told)
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Declared:

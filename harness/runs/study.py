@@ -27,7 +27,7 @@ from harness.runs.appearance import Appearance
 from harness.runs.changes import apply_settings
 from harness.runs.code import digest_foreign_code
 from harness.runs.manifest import DamagedError
-from harness.runs.preregistration import Declared
+from harness.runs.preregistration import Declared, rename_older_key
 from harness.runs.randomness import Design, Point, Randomness
 from harness.runs.retraining.table import RetrainingRequest, open_study_table
 from harness.runs.store import RUNNING
@@ -306,6 +306,8 @@ def load_study(source: Path | Mapping[str, Any], settings: Sequence[str] = (), s
         raise HarnessError(f"{source} is no study: import its rows first, harness import {source} --table TABLE")
     else:
         raw, path = read_toml(source, "study"), source
+    if "comparison" in raw:
+        raw["comparison"] = rename_older_key(raw["comparison"])
     apply_settings(raw, list(settings))
     if seeds is not None:
         raw["seeds"] = seeds

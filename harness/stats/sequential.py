@@ -59,7 +59,8 @@ class Sequential(Shift):
         """Whether every shift was rejected by some look: the pairs that came first show another shift than those that
         came later, and the test is of pairs that are alike."""
         low, high = self._find_ends(level, level)
-        return low > high
+        # of tied differences a point may be left, which is rejected itself
+        return low > high or (low == high and self.test_at(low).p <= level)
 
     def smallest_p(self, n: int) -> float:
         return min(1.0, 2 / float(compute_wealth(np.ones(n)).max(initial=1.0)))

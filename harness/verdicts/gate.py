@@ -263,7 +263,7 @@ def select_checks(checks: list[GateCheck], only: Sequence[str]) -> list[GateChec
     found = [c for c in checks if not quantities or c.quantity in quantities]
     if not found:
         raise HarnessError(
-            f"{spell_argument('only', ', '.join(only))}: these runs have no such quantity; they have "
+            f"{', '.join(spell_argument('only', name) for name in only)}: these runs have no such quantity; they have "
             f"{', '.join(sorted(known))}"
         )
     return found

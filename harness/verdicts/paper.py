@@ -46,7 +46,7 @@ def build_paper_table(
     if table is None:
         raise HarnessError("these runs have no table, so there are no accuracies to print: name one in the study")
     if declared.endpoint == "area":
-        raise HarnessError("the endpoint 'area' is no architecture's: --set comparison.endpoint=final")
+        raise HarnessError("the endpoint 'area' is no architecture's: take another one, comparison.endpoint=final")
     chosen = [table.find_measure(measure) for measure in measures] or list_default_measures(table)
     methods = runs.methods
     ends = {measure: compute_known_endpoints(runs, measure) for measure in chosen}

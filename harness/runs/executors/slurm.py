@@ -101,7 +101,8 @@ class Slurm(Executor):
                     if job.paths.result_pickle.exists() or job.job_id not in queued:
                         answers = read_answers(job, chunk)
                     elif all(task.folder.finished for task in chunk):
-                        # by another process, while this job waits behind others: it has nothing left to do
+                        # by another process, while this job waits behind others: it has nothing left to do (or it is
+                        # ending itself, and loses nothing)
                         cancel([job])
                         answers = [Ended("finished")] * len(chunk)
                     else:

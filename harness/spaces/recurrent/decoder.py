@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 BLOCK = 1_000_000
@@ -45,6 +46,7 @@ class WordLoss(torch.autograd.Function):
         return F.nll_loss(found, torch.zeros_like(labels))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         return *(None if found is None else found * gradient for found in ctx.saved_tensors), None
 
