@@ -143,7 +143,7 @@ def test_set_on_a_list_of_methods(small_study: Path) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("epochs", "--set 'epochs' cannot be read"), ("epochs.x=1", "goes below 'epochs', which is a single value")],
+    [("epochs", "settings 'epochs' cannot be read"), ("epochs.x=1", "goes below 'epochs', which is a single value")],
 )
 def test_wrong_settings(setting: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
