@@ -145,11 +145,14 @@ def test_slurm_does_not_wait_for_a_run_that_another_process_finished(
     tiny: Path, straight: list[str], tmp_path: Path
 ) -> None:
     """Its jobs stand behind one that takes the whole cluster for some minutes."""
-    wrapped = ["sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300"]
-    other = subprocess.run(wrapped, capture_output=True, text=True).stdout.strip()
 
     def list_jobs() -> list[str]:
         return subprocess.run(["squeue", "-h", "-r", "-o", "%i"], capture_output=True, text=True).stdout.split()
+
+    subprocess.run(["scancel", "--me"])  # what drivers that other tests killed have left behind
+    wait_for(lambda: not list_jobs())
+    wrapped = ["sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300"]
+    other = subprocess.run(wrapped, capture_output=True, text=True).stdout.strip()
 
     def finish(planned: list[Planned]) -> None:
         wait_for(lambda: len(list_jobs()) == 1 + len(planned))
@@ -178,6 +181,9 @@ def test_slurm_a_submitted_study_goes_on_after_the_warning(tiny: Path, straight:
         found = subprocess.run(
             ["squeue", "-h", "-r", "-j", job, "--states=PD", "-o", "%i"], capture_output=True, text=True
         )
+        time.sleep(
+            2
+        )  # a job that starts in the second in which it was queued again is killed by SLURM: "credential revoked"
         for task in found.stdout.split():  # SLURM would let them wait for two minutes
             subprocess.run(["scontrol", "update", f"jobid={task}", "starttime=now"], capture_output=True)
         return bool(found.stdout.split())
