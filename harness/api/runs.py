@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from harness.tables.measure import Measure
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LoadedRuns(Runs):
@@ -125,13 +123,6 @@ Source = Runs | str | Path
 """Runs, or a folder that `load` reads."""
 
 
-def measure_of(measure: Any) -> Measure | None:
-    """A measure of a table, as an argument says it; None is the table's test."""
-    from harness.tables.measure import Measure
-
-    return None if measure is None else Measure.of(measure)
-
-
 def load_runs(source: Source) -> Runs:
     return source if isinstance(source, Runs) else load(check_path(source, "source"))
 
@@ -165,6 +156,7 @@ def compare(
     """
     import pandas as pd
 
+    from harness.tables.measure import Measure
     from harness.verdicts.compare import compare as compare_methods
 
     found = load_runs(source)
@@ -177,7 +169,7 @@ def compare(
     if baseline is not None:
         changes["pairs"] = ()
     declared = found.declared.model_copy(update=changes)
-    judge = measure_of(measure)
+    judge = None if measure is None else Measure.of(measure)
     ends = replace(found, declared=declared).endpoints(judge)
     changed |= judge is not None and judge != (found.table and found.table.test)
     frame = pd.DataFrame([p.numbers() for p in compare_methods(ends, declared)])
@@ -324,9 +316,7 @@ def plot(
 
     found = load_runs(source)
     figure = FIGURES.build(check_text(name, "name", "'trajectory'"), found.figures.of(name) | options)
-    runs, look = choose_runs(
-        found, methods=check_names(methods, "methods", "['darts', 'gdas']"), measure=measure_of(measure)
-    )
+    runs, look = choose_runs(found, methods=check_names(methods, "methods", "['darts', 'gdas']"), measure=measure)
     content = figure.content(runs, look)
     drawn: Figure = figure.render(content)
     if to is not None:

@@ -36,12 +36,11 @@ def raise_on_signals() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)  # a second one is not to interrupt the tidying up
         raise Stopped(number)
 
-    before = {each: signal.signal(each, stop) for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN}
-    try:
+    with keep_handlers():
+        for each in SIGNALS:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                signal.signal(each, stop)
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.arguments import spell_argument
-from harness.core.errors import HarnessError, suggest_names
+from harness.core.errors import HarnessError
 from harness.plots.look import FigureLook, find_own_methods
 from harness.results.runs import Runs
 from harness.runs.preregistration import Declared
@@ -17,7 +17,9 @@ MOST_METHODS = 200
 """Of a figure: as many take some 20 seconds and show nothing of each; the time grows with their square."""
 
 
-def choose_runs(runs: Runs, *, methods: Sequence[str] = (), measure: Measure | None = None) -> tuple[Runs, FigureLook]:
+def choose_runs(
+    runs: Runs, *, methods: Sequence[str] = (), measure: Measure | str | None = None
+) -> tuple[Runs, FigureLook]:
     """The runs that are drawn, in the order of drawing, and how their methods look: the same whichever are drawn.
 
     Args:
@@ -30,9 +32,6 @@ def choose_runs(runs: Runs, *, methods: Sequence[str] = (), measure: Measure | N
     if not len(runs):
         raise HarnessError("there are no finished runs to draw")
     judged = runs if measure is None else runs.judge_by(measure)
-    for name in methods:
-        if name not in runs.methods:
-            raise HarnessError(f"these runs have no method {name!r}: {suggest_names(name, runs.methods)}")
     wanted = [m for m in runs.figures.order if m in runs.methods]
     order = list(methods) or [*wanted, *(m for m in runs.methods if m not in wanted)]
     if len(order) > MOST_METHODS:

@@ -48,22 +48,14 @@ def load_study_runs(study: Study, out: Path) -> Runs:
     return read_planned(study, finished, missing=len(planned) - len(finished), folder=locate_study_folder(out, study))
 
 
-def read_planned(
-    study: Study,
-    finished: Sequence[Planned],
-    *,
-    manifests: Sequence[dict[str, Any]] | None = None,
-    missing: int = 0,
-    folder: Path | None = None,
-) -> Runs:
+def read_planned(study: Study, finished: Sequence[Planned], *, missing: int = 0, folder: Path | None = None) -> Runs:
     """These runs of a study, all of which are finished.
 
     Args:
-        manifests: of the runs, where they were read before.
         missing: how many others are not finished.
         folder: the study's, where what was declared of it is; the runs are exploratory without.
     """
-    manifests = [p.folder.manifest() for p in finished] if manifests is None else manifests
+    manifests = [p.folder.manifest() for p in finished]
     keys = [(p.run.method_name, p.run.number) for p in finished]
     ids = {key: p.run.id for key, p in zip(keys, finished, strict=True)}
     declared = study.file.comparison

@@ -102,11 +102,6 @@ class Shift:
             low = high = low if self.test.greater <= below / 2 else high
         return Interval(min(max(self.estimate, low), high), low, high)
 
-    def contradicts_itself(self, level: float) -> bool:
-        """Whether every shift is rejected at a level, so that these are no runs that differ by one shift: never, of a
-        test that looks once."""
-        return False
-
     def _find_ends(self, below: float, above: float) -> tuple[float, float]:
         """Up to where shifts are rejected as too low, and from where as too high."""
         low = self._last_rejected(below / 2, lambda test: test.greater)
