@@ -146,16 +146,25 @@ class Images(Data):
         return ImageFeed(self, batch_size, sampling, steps_per_epoch, streams)
 
     def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
-        images, labels = self.evaluation(part)
-        return evaluate_scores(scores, images[:count], labels[:count])
+        images, labels = self.stored(part)
+        return evaluate_scores(lambda x: scores(self.prepare(x)), images[:count], labels[:count])
 
     def evaluated_size(self, part: Part) -> int:
-        return len(self.evaluation(part)[1])
+        return len(self.stored(part)[1])
 
     def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
-        images, labels = self.evaluation(part)
-        chosen = torch.randperm(len(labels), generator=generator)[: min(count, len(labels))]
-        return images[chosen.to(labels.device)], labels[chosen.to(labels.device)]
+        images, labels = self.stored(part)
+        chosen = torch.randperm(len(labels), generator=generator)[:count].to(labels.device)
+        return self.prepare(images[chosen]), labels[chosen]
+
+    def stored(self, part: Part) -> tuple[Tensor, Tensor]:
+        """The images of `evaluation` before `prepare`, and labels. What is asked for is prepared alone: a half of float
+        images can be larger than all else in memory."""
+        return self.evaluation(part)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Stored images as networks take them."""
+        return images
 
     def drawn(self, part: Part, count: int, generator: torch.Generator) -> Batch:
         index = torch.randint(0, self.size(part), (count,), generator=generator)
@@ -281,27 +290,16 @@ class StoredImages(Images):
     def batch(self, part: Part, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts[part]
         index = send_to_device(index, images.device)
-        return self._normalize(augment(images[index], self.pad, self.flip, generator)), labels[index]
+        return self.prepare(augment(images[index], self.pad, self.flip, generator)), labels[index]
 
     def evaluation(self, part: Part) -> tuple[Tensor, Tensor]:
-        images, labels = self.parts[part]
-        return self._normalize(images), labels
+        images, labels = self.stored(part)
+        return self.prepare(images), labels
 
-    # what is asked for is normalized alone: a half of float images can be larger than all else in memory
+    def stored(self, part: Part) -> tuple[Tensor, Tensor]:
+        return self.parts[part]
 
-    def evaluated(self, scores: Scores, part: Part, preset: Preset, count: int | None = None) -> tuple[float, float]:
-        images, labels = self.parts[part]
-        return evaluate_scores(lambda x: scores(self._normalize(x)), images[:count], labels[:count])
-
-    def evaluated_size(self, part: Part) -> int:
-        return self.size(part)
-
-    def sample(self, part: Part, count: int, generator: torch.Generator) -> Batch:
-        images, labels = self.parts[part]
-        chosen = torch.randperm(len(labels), generator=generator)[:count].to(labels.device)
-        return self._normalize(images[chosen]), labels[chosen]
-
-    def _normalize(self, images: Tensor) -> Tensor:
+    def prepare(self, images: Tensor) -> Tensor:
         return (images.float() / 255 - self.mean) / self.std
 
 

@@ -40,8 +40,8 @@ class ManyImages(StoredImages):
         super().__init__({"train": part, "valid": part}, classes=5, **channels, pad=0, flip=False, device=where)
         self.dtype = dtype
 
-    def _normalize(self, images: Tensor) -> Tensor:
-        return super()._normalize(images).to(self.dtype)
+    def prepare(self, images: Tensor) -> Tensor:
+        return super().prepare(images).to(self.dtype)
 
 
 def search_of(
