@@ -65,6 +65,7 @@ def load_priceable(
     images are random ones of the same number and size. Not to be run: its runs have other ids. images: the sizes of
     those of a file that is not here (see `parse_sizes`)."""
     absent = []
+    sizes = None if images is None else parse_sizes(images)
     try:
         study = load_study(source, settings, seeds)
     except MissingDataError as missing:
@@ -73,7 +74,11 @@ def load_priceable(
             study = load_study(source, [*settings, f"table={NO_TABLE}"], seeds)
         except HarnessError:  # what needs the table cannot be measured without
             raise missing from None
-    found = find_absent(study.runs[0].dataset, images)
+    found = find_absent(study.runs[0].dataset, sizes)
+    if sizes is not None and not (found and isinstance(found[0], AbsentImages)):
+        raise HarnessError(
+            "--images takes the place of a file of images that is not here, and this study asks for none: leave it out"
+        )
     if found is not None:
         noise, sentence = found
         absent.append(sentence)
@@ -85,7 +90,7 @@ def load_priceable(
     return study, absent
 
 
-def find_absent(dataset: Dataset, images: str | None) -> tuple[Dataset, str] | None:
+def find_absent(dataset: Dataset, sizes: Sizes | None) -> tuple[Dataset, str] | None:
     """What takes the place of a data set that is not here, and a sentence on it."""
     if isinstance(dataset, OfficialDataset):
         try:
@@ -94,11 +99,11 @@ def find_absent(dataset: Dataset, images: str | None) -> tuple[Dataset, str] | N
         except MissingDataError as missing:
             return AbsentDataset(of=dataset), str(missing)
     if isinstance(dataset, OwnImages) and not dataset.path.exists():
-        if images is None:
+        if sizes is None:
             raise HarnessError(
                 f"no image file at {dataset.path}: check the path, or say how many images of which size are to take "
                 "its place: --images 50000x8x8x3 (number, height, width, channels)"
             )
-        sizes = parse_sizes(images)
-        return AbsentImages(of=dataset, sizes=sizes), f"no image file at {dataset.path}; {images} random images instead"
+        told = "x".join(map(str, sizes))
+        return AbsentImages(of=dataset, sizes=sizes), f"no image file at {dataset.path}; {told} random images instead"
     return None

@@ -119,6 +119,8 @@ def test_price_without_the_images_of_a_file(tmp_path: Path, cache: Path) -> None
         refused = CliRunner().invoke(main, [*words, *given])
         assert (refused.exit_code, told in refused.stderr) == (2, True), refused.stderr
     assert "add --price" in CliRunner().invoke(main, ["plan", str(study), "--images", "9x8x8x3"]).stderr
+    other = [*words, "--set", "dataset=digits100", "--images", "3000x8x8x3"]  # it would be left aside without a word
+    assert "this study asks for none: leave it out" in CliRunner().invoke(main, other).stderr
     done = CliRunner().invoke(main, [*words, "--images", "3000x8x8x3", "--format", "json"])
     assert done.exit_code == 0, done.stderr
     (row,) = json.loads(done.stdout)
