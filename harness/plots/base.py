@@ -107,8 +107,10 @@ class Picture(Plugin):
             axes = list(grid.flat)
             for panel, ax in zip(panels, axes, strict=False):
                 if panel is not None:
-                    ax.set_title(wrap_title(content.look.label(panel), width), fontsize="medium")
+                    ax.set_title(content.look.label(panel), fontsize="medium")
                 self.draw(content, ax, panel)
+                # after it, as a figure may have a title of its own for each panel
+                ax.title.set_text("\n".join(wrap_title(line, width) for line in ax.get_title().splitlines()))
             for ax in axes[len(panels) :]:
                 ax.set_axis_off()
             self.finish(content, page, axes[: len(panels)])
@@ -121,8 +123,9 @@ class Picture(Plugin):
 
 
 def wrap_title(text: str, inches: float) -> str:
-    """A title in as many lines as it needs."""
-    return textwrap.fill(text, max(8, int(inches * 72 / TITLE_EM_POINTS)), break_long_words=False)
+    """A title in as many lines as it needs, none of which ends within "n = 10"."""
+    whole = text.replace(" = ", "\0=\0")
+    return textwrap.fill(whole, max(8, int(inches * 72 / TITLE_EM_POINTS)), break_long_words=False).replace("\0", " ")
 
 
 class Figure(Picture):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -193,3 +194,14 @@ def test_hundreds_of_methods_are_not_drawn() -> None:
     with pytest.raises(HarnessError, match="201 methods are too many to draw, 200 at most: name some"):
         choose_runs(many)
     assert len(choose_runs(many, methods=["m0", "m7"])[0]) == 2
+
+
+def test_titles_of_panels_stay_in_their_panels() -> None:
+    """Four panels a row of methods that are named with their study: the titles stood on one another."""
+    drawn = [choose_runs(load_folder(PUBLISHED / name)) for name in ("ten-seeds", "digits")]
+    figure = FIGURES.build("trajectory", {})
+    page = figure.render(figure.content(*join_drawn(drawn)))
+    page.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in page.axes]
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+    assert page.axes[0].get_title() == "darts (ten-seeds)\n(n = 10)"
