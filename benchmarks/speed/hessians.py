@@ -1,6 +1,6 @@
 """Ways to the eigenvalues of the Hessian over the logits: `python benchmarks/speed/hessians.py [CASE ...]`.
 
-matrix: a second derivative a row, through the readable network. products: Lanczos' method over products of the Hessian
+matrix: a second derivative a row, through the readable network; batched: several rows in a pass. products: Lanczos' method over products of the Hessian
 with vectors. differences: central differences, in float64, of the fast network's gradient, entry by entry; with
 Lanczos' method, of one product each. Each in a process of its own, after some steps of a search; medians of CPU seconds
 in turn, growth of the process, and the error of the largest eigenvalue beside the matrix in float64.
@@ -68,12 +68,12 @@ def by_differences(pair: Pair, lanczos: bool) -> float:
     return float(found.max())
 
 
-def exact(pair: Pair, dtype: torch.dtype = torch.float32) -> float:
+def exact(pair: Pair, dtype: torch.dtype = torch.float32, batched: bool = False) -> float:
     search = copy.copy(pair.harness)
     search.net = copy.deepcopy(pair.harness.net).to(dtype)
     batch, point = (pair.valid[0].to(dtype), pair.valid[1]), [a.detach().to(dtype) for a in pair.harness.alphas]
     with search.net.readable():
-        matrix = compute_hessian(lambda a: search.loss_at(a, batch), point)
+        matrix = compute_hessian(lambda a: search.loss_at(a, batch), point, batched=batched)
     return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
@@ -88,6 +88,7 @@ def by_products(pair: Pair) -> float:
 
 WAYS: dict[str, Callable[[Pair], float]] = {
     "matrix": exact,
+    "batched": lambda pair: exact(pair, batched=True),
     "products": by_products,
     "differences": lambda pair: by_differences(pair, lanczos=False),
     "differences, products": lambda pair: by_differences(pair, lanczos=True),

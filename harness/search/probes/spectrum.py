@@ -39,10 +39,10 @@ class Spectrum(Probe):
     """Added to the Hessian's diagonal."""
     of: Literal["alpha", "mix"] = "alpha"
     """The raw logits, or the mixing weights as if they were free."""
-    by: Literal["matrix", "products"] = "matrix"
-    """The exact matrix, or, at a fraction of its price, its products with vectors, of which Lanczos' method finds the
-    largest, smallest and norm, but no trace; tolerance: of these, the residual relative to the eigenvalue, whose own
-    relative error is smaller."""
+    by: Literal["matrix", "batched", "products"] = "matrix"
+    """The exact matrix, a row at a time; the same with 15 rows in a pass, which takes half the time or less of a small
+    network and more of a large one; or, at a fraction of its price, its products with vectors, of which Lanczos' method
+    finds the largest, smallest and norm, but no trace."""
     tolerance: float = Field(0.01, gt=0, lt=1)
     """By products: the residual relative to the eigenvalue."""
     later = ("by", "tolerance")
@@ -74,7 +74,8 @@ class Spectrum(Probe):
         self, loss: Callable[[Sequence[Tensor]], Tensor], point: Sequence[Tensor], search: SearchState
     ) -> dict[str, float]:
         """What is measured of the Hessian of a loss at a point."""
-        if self.by == "matrix":
-            return compute_spectrum(compute_hessian(loss, point, ridge=self.ridge))
+        if self.by != "products":
+            matrix = compute_hessian(loss, point, ridge=self.ridge, batched=self.by == "batched")
+            return compute_spectrum(matrix)
         start = torch.randn(flatten_tensors(point).shape, generator=search.streams[f"probe-{self.name}-start"])
         return compute_spectrum_ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge)

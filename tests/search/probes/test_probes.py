@@ -197,6 +197,12 @@ def test_products_give_the_ends_of_the_spectrum() -> None:
     assert double("nasbench201.digits", {"by": "products", "tolerance": 1e-3})[0] == found
 
 
+@pytest.mark.parametrize("name", SPACE_LIST)
+def test_batches_of_rows_give_the_whole_spectrum(name: str) -> None:
+    found, exact = double(name, {"by": "batched"})
+    assert found == pytest.approx(exact, rel=1e-5)
+
+
 @pytest.mark.parametrize("n", [4, 60])
 def test_products_of_matrices(n: int) -> None:
     """Of few rows and of many, of zeros, and where the ends are hard to find."""
