@@ -1,9 +1,10 @@
 """Ways to the eigenvalues of the Hessian over the logits: `python benchmarks/speed/hessians.py [CASE ...]`.
 
-matrix: a second derivative a row, through the readable network; batched: several rows in a pass. products: Lanczos' method over products of the Hessian
-with vectors. differences: central differences, in float64, of the fast network's gradient, entry by entry; with
-Lanczos' method, of one product each. Each in a process of its own, after some steps of a search; medians of CPU seconds
-in turn, growth of the process, and the error of the largest eigenvalue beside the matrix in float64.
+matrix: a second derivative a row, through the readable network. batched: several rows in a pass. products: Lanczos'
+method over products of the Hessian with vectors. differences: central differences, in float64, of the fast network's
+gradient, entry by entry; with Lanczos' method, of one product each. Each in a process of its own, after some steps of a
+search; medians of CPU seconds in turn, growth of the process, and the error of the largest eigenvalue beside the matrix
+in float64.
 """
 
 from __future__ import annotations

@@ -123,12 +123,14 @@ def tell_together(study: Study, planned: Sequence[Planned], places: int) -> None
         return
     from harness.runs.units import group_units
 
-    groups = Counter(
-        (unit[0].run.method_name, len(unit)) for unit in group_units(planned, places) if unit and unit[0].run.stacked
-    )
-    told = [f"{method} {' + '.join([str(size)] * count)}" for (method, size), count in groups.items()]
+    units = [unit for unit in group_units(planned, places) if unit and unit[0].run.stacked]
+    groups = Counter(tuple(Counter(task.run.method_name for task in unit).items()) for unit in units)
+    told = [
+        " with ".join(f"{name} {size}" for name, size in group) + (f" (in each of {count} groups)" if count > 1 else "")
+        for group, count in groups.items()
+    ]
     alone = list(dict.fromkeys(run.method_name for run in study.runs if not run.stacked))
-    words = [f"trained side by side, seeds in a group: {', '.join(told)}"] if told else []
+    words = [f"trained side by side, runs in a group: {', '.join(told)}"] if told else []
     words += [f"trained one by one: {', '.join(alone)}"] if alone else []
     if words:
         click.echo(f"note: {'; '.join(words)}", err=True)

@@ -84,8 +84,8 @@ class StudyFile(BaseModel):
     seeds: list[int] = Field(min_length=1)
     """Every method runs with each of them."""
     together: int | None = Field(None, ge=2, le=1000)
-    """How many seeds of a method are trained side by side, at most, where method and space can; one by one, if not
-    said."""
+    """How many runs are trained side by side, at most, where method and space can: a method's seeds, and those of
+    methods with the same network and the same passes a step; one by one, if not said."""
     randomness: Randomness = Randomness()
     """Which kinds of random streams follow the seed, as all do if not said, are held, or vary by themselves."""
     epochs: int | None = Field(None, ge=1, le=1_000_000)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -55,6 +56,7 @@ class Group:
         """Those whose run has not ended."""
         self.built: dict[tuple[int, ...], Any] = {}
         self.stopping: BaseException | None = None
+        self.over = threading.Event()
 
     def run(self, works: Sequence[Callable[[Seat], T]]) -> list[T]:
         """What each of them returns, run in its seat. What one raises, all being over, is raised here."""
@@ -75,16 +77,17 @@ class Group:
                 self.pass_on()
 
         threads = [threading.Thread(target=run_one, args=(index,)) for index in range(len(works))]
-        for thread in threads:
-            thread.start()
         try:
-            self.pass_on()
+            self.seats[0].turn.release()
             for thread in threads:
-                thread.join()
+                thread.start()
+            self.over.wait()  # not for the threads: one whose join is interrupted counts as ended, up to Python 3.12
         except BaseException as error:  # asked to stop: each run gives its epoch up where it waits next
             self.stopping = error
             for thread in threads:
-                thread.join()
+                with suppress(RuntimeError):  # it has begun
+                    thread.start()
+            self.over.wait()
             raise
         if raised:
             raise raised[0]
@@ -100,6 +103,8 @@ class Group:
         ready = [seat for seat in self.left if seat.request is None]
         if ready:
             ready[0].turn.release()
+        if not self.left:
+            self.over.set()
 
     def answer(self) -> None:
         """Answer the request that is earliest in its step, and those that can be answered with it."""

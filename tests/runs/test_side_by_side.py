@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pandas as pd
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.signals import Stopped, raise_on_signals
 from harness.runs.execute import plan, run_all
 from harness.runs.run import start
 from harness.runs.study import Study, load_study
 from harness.runs.units import group_units
+from harness.search.together import Group, Seat
 from tests.conftest import ROOT
 
 SIDE_BY_SIDE = ["together=4", 'methods=["darts", "sdarts-adv", "gdas", "random-search"]']
@@ -65,11 +69,25 @@ def test_units(small_study: Path, tmp_path: Path) -> None:
         return [(unit[0].run.method_name, len(unit)) for unit in group_units(plan(study, tmp_path), places)]
 
     single = [("gdas", 1)] * 6
-    assert sorted(sizes(1)) == [("darts", 2), ("darts", 4), *single]
+    assert sorted(sizes(1)) == [("darts", 3), ("darts", 3), *single]
     assert sorted(sizes(1, together=6)) == [("darts", 6), *single]
     many = [n for name, n in sizes(9, together=6) if name == "darts"]  # so that each place has something to do
     assert sum(many) == 6 and len(many) == 3
     assert max(n for _, n in sizes(50)) == 1
+
+
+def test_methods_with_the_same_passes_share_a_unit(small_study: Path, tmp_path: Path) -> None:
+    """Their rows are those of units of their own."""
+    methods = 'methods=["darts", "sdarts-rs", "beta-darts", "sdarts-adv", "darts-minus"]'
+    found = []
+    for together, expected in ((6, [6, 2, 2]), (2, [2] * 5)):
+        planned = plan(study_of(small_study, f"together={together}", methods, seeds="0..1"), tmp_path / str(together))
+        units = group_units(planned, 1)
+        assert [len(unit) for unit in units] == expected
+        assert {task.run.method_name for task in units[0]} == {"darts", "sdarts-rs", "beta-darts"} or together == 2
+        assert [o.error for o in run_all(planned, "cpu", 1)] == [None] * 10
+        found.append(rows_of(tmp_path / str(together)))
+    assert len(found[0]) == 20 and found[0] == found[1]
 
 
 def test_killed_and_resumed(small_study: Path, tmp_path: Path) -> None:
@@ -114,6 +132,24 @@ def test_interrupted_it_keeps_every_epoch(small_study: Path, tmp_path: Path) -> 
     assert all(
         p.recorded for p in plan(load_study(small_study, ["together=2", 'methods=["darts"]', "epochs=3000"]), tmp_path)
     )
+
+
+def test_a_signal_waits_for_what_the_runs_tidy_up() -> None:
+    """Python up to 3.12 takes a thread for ended whose join was interrupted."""
+    ended = []
+
+    def work(seat: Seat) -> None:
+        try:
+            while True:
+                seat.ask(("pause",), lambda requests: [time.sleep(0.05)] * len(requests), None)
+        finally:
+            time.sleep(0.3)
+            ended.append(seat)
+
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    with raise_on_signals(), pytest.raises(Stopped):
+        Group(None, 1).run([work])
+    assert len(ended) == 1
 
 
 def test_what_another_process_holds_is_left_out(small_study: Path, tmp_path: Path) -> None:
