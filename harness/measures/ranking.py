@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 TOP = 0.1
 
@@ -18,7 +18,7 @@ def rank_agreement(predicted: ArrayLike, truth: ArrayLike) -> dict[str, float]:
     level = len(np.unique(x)) == 1 or len(np.unique(y)) == 1
     nan = float("nan")
     return {
-        "kendall": nan if level else float(stats.kendalltau(x, y).statistic),
-        "spearman": nan if level else float(stats.spearmanr(x, y).statistic),
+        "kendall": nan if level else float(scipy.stats.kendalltau(x, y).statistic),
+        "spearman": nan if level else float(scipy.stats.spearmanr(x, y).statistic),
         "top10": len(first & best) / count,
     }

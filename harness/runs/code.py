@@ -25,9 +25,9 @@ from harness.spaces.base import SPACES
 
 OWN = "harness"
 SHARED = (
-    "core/arithmetic.py", "core/seeds.py", "core/streams.py", "datasets/base.py", "measures", "runs/rows.py",
-    "runs/run.py", "search", "search/probes/base.py", "search/regularizers/base.py", "search/searchers/base.py",
-    "spaces/base.py", "spaces/blocks",
+    "core/arithmetic.py", "core/optimizers.py", "core/seeds.py", "core/streams.py", "datasets/base.py", "measures",
+    "runs/rows.py", "runs/run.py", "search", "search/probes/base.py", "search/regularizers/base.py",
+    "search/searchers/base.py", "spaces/base.py", "spaces/blocks",
 )  # fmt: skip
 """Files, and folders without those in them, whose code every run shares."""
 DIGITS = 12

@@ -53,6 +53,8 @@ class SearchState(ABC):
         streams: Streams,
         epochs: int,
     ) -> None:
+        from harness.core.optimizers import SGD, Adam
+
         self.space, self.net, self.searcher, self.preset = space, net, searcher, preset
         self.training, self.streams, self.epochs = training, streams, epochs
         self.device = alphas[0].device
@@ -64,7 +66,7 @@ class SearchState(ABC):
         self.feed = Feed()
         self.trained, self.stopped = 0, False
         self.memory: dict[str, Any] = {}
-        self.weight_optimizer = torch.optim.SGD(
+        self.weight_optimizer = SGD(
             self.weights,
             lr=training.learning_rate,
             momentum=training.momentum,
@@ -72,7 +74,7 @@ class SearchState(ABC):
             weight_decay=training.weight_decay,
             foreach=True,  # the same numbers with fewer calls
         )
-        self.alpha_optimizer = torch.optim.Adam(
+        self.alpha_optimizer = Adam(
             self.alphas,
             lr=training.alpha_learning_rate,
             betas=training.alpha_betas,

@@ -14,8 +14,8 @@ from math import comb, prod
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from harness.stats.shift import Shift
 from harness.stats.tests import MOST, Test, count_tails, rank_sum_counts, round_equal
@@ -44,7 +44,7 @@ class Blocked(Shift):
         counts, observed = [], 0
         for new, base in self.blocks:
             x, y = round_equal(new - shift, base)
-            doubled = np.rint(2 * rankdata(np.concatenate([x, y]))).astype(int)
+            doubled = np.rint(2 * scipy.stats.rankdata(np.concatenate([x, y]))).astype(int)
             observed += int(doubled[: len(x)].sum())
             counts.append(rank_sum_counts(doubled, len(x)))
         smallest = min(1.0, 2 / prod(comb(len(x) + len(y), len(x)) for x, y in self.blocks))

@@ -17,8 +17,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, shapiro
 
 from harness.stats.intervals import Interval
 
@@ -135,8 +135,8 @@ def estimate_total(squares: Mapping[Axes, Any], shape: Sequence[int], level: flo
     below, above = 0.0, 0.0
     for axes, factor in factors.items():
         free, term = count_freedom(axes, shape), (factor * squares[axes]) ** 2
-        down = (1 - free / chi2.ppf(1 - level / 2, free)) ** 2 * term
-        up = (free / chi2.ppf(level / 2, free) - 1) ** 2 * term
+        down = (1 - free / scipy.stats.chi2.ppf(1 - level / 2, free)) ** 2 * term
+        up = (free / scipy.stats.chi2.ppf(level / 2, free) - 1) ** 2 * term
         below, above = below + (down if factor > 0 else up), above + (up if factor > 0 else down)
     estimate = float(sum(factor * squares[axes] for axes, factor in factors.items()))
     return Interval(max(0.0, estimate), max(0.0, estimate - below**0.5), max(0.0, estimate + above**0.5))
@@ -286,7 +286,7 @@ def is_normal(effects: Floats) -> bool:
     """Whether nothing speaks against it: of a few values, or of equal ones, nothing does."""
     if len(effects) < FEWEST or np.ptp(effects) == 0:
         return True
-    return bool(shapiro(effects).pvalue >= NORMAL)
+    return bool(scipy.stats.shapiro(effects).pvalue >= NORMAL)
 
 
 def compute_quantiles(estimate: Any, drawn: Any, level: float) -> Interval:

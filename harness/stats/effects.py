@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import trim_mean
 
 Floats = NDArray[np.floating[Any]]
 TRIM = 0.25
@@ -17,7 +17,7 @@ def compute_iqm(values: Floats) -> Floats:
 
     Agarwal et al., NeurIPS 2021 (arXiv 2108.13264); floor(n / 4) values are cut at each end.
     """
-    mean: Floats = trim_mean(values, TRIM, axis=-1)
+    mean: Floats = scipy.stats.trim_mean(values, TRIM, axis=-1)
     return mean
 
 

@@ -7,8 +7,8 @@ from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Floats = NDArray[np.floating[Any]]
 
@@ -31,8 +31,8 @@ def estimate_median(values: ArrayLike, level: float = 0.05) -> Interval:
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     n = len(ordered)
-    outside = int(stats.binom.ppf(level / 2, n, 0.5))  # values left out at each end
-    if stats.binom.cdf(outside, n, 0.5) > level / 2:
+    outside = int(scipy.stats.binom.ppf(level / 2, n, 0.5))  # values left out at each end
+    if scipy.stats.binom.cdf(outside, n, 0.5) > level / 2:
         outside -= 1
     low, high = (ordered[outside], ordered[n - 1 - outside]) if outside >= 0 else (-inf, inf)
     return Interval(float(np.median(ordered)), float(low), float(high))
@@ -52,8 +52,8 @@ def estimate_quantile(values: ArrayLike, share: float, level: float = 0.05) -> I
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     n = len(ordered)
-    below = [k for k in range(n) if stats.binom.cdf(k, n, share) <= level / 2]
-    above = [k for k in range(1, n + 1) if stats.binom.sf(k - 1, n, share) <= level / 2]
+    below = [k for k in range(n) if scipy.stats.binom.cdf(k, n, share) <= level / 2]
+    above = [k for k in range(1, n + 1) if scipy.stats.binom.sf(k - 1, n, share) <= level / 2]
     low, high = (ordered[below[-1]] if below else -inf), (ordered[above[0] - 1] if above else inf)
     return Interval(float(np.quantile(ordered, share, method="median_unbiased")), float(low), float(high))
 
@@ -68,14 +68,14 @@ def predict_mean(values: ArrayLike, runs: int, level: float = 0.05) -> Interval:
     """
     known = np.asarray(values, dtype=float)
     n, mean = len(known), float(known.mean())
-    wide = float(stats.t.ppf(1 - level / 2, n - 1) * known.std(ddof=1) * np.sqrt(1 / n + 1 / runs))
+    wide = float(scipy.stats.t.ppf(1 - level / 2, n - 1) * known.std(ddof=1) * np.sqrt(1 / n + 1 / runs))
     return Interval(mean, mean - wide, mean + wide)
 
 
 @cache
 def rate(failures: int, n: int, level: float = 0.05) -> Interval:
     """A share of runs with its exact interval (Clopper & Pearson 1934)."""
-    low, high = stats.binomtest(failures, n).proportion_ci(confidence_level=1 - level, method="exact")
+    low, high = scipy.stats.binomtest(failures, n).proportion_ci(confidence_level=1 - level, method="exact")
     return Interval(failures / n, float(low), float(high))
 
 
@@ -91,4 +91,4 @@ def rate_difference(new: tuple[int, int], base: tuple[int, int], level: float = 
 
 def compute_p_of_more(failures: int, n: int, share: float) -> float:
     """The chance that so many runs or more fail if each does with this chance: an exact one-sided p."""
-    return float(stats.binom.sf(failures - 1, n, share))
+    return float(scipy.stats.binom.sf(failures - 1, n, share))

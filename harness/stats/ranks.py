@@ -7,8 +7,8 @@ from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.core.errors import HarnessError
 from harness.stats.intervals import Interval
@@ -42,10 +42,10 @@ def compute_mean_ranks(costs: ArrayLike, level: float = 0.05) -> MeanRanks:
         raise HarnessError(
             f"mean ranks need three methods and {FEWEST_BLOCKS} blocks; here are {methods} and {blocks}: compare pairs"
         )
-    ranks = np.apply_along_axis(stats.rankdata, 1, values).mean(axis=0)
+    ranks = np.apply_along_axis(scipy.stats.rankdata, 1, values).mean(axis=0)
     tied = (values == values[:, :1]).all()
-    p = 1.0 if tied else float(stats.friedmanchisquare(*values.T).pvalue)
-    q = float(stats.studentized_range.ppf(1 - level, methods, np.inf)) / np.sqrt(2)
+    p = 1.0 if tied else float(scipy.stats.friedmanchisquare(*values.T).pvalue)
+    q = float(scipy.stats.studentized_range.ppf(1 - level, methods, np.inf)) / np.sqrt(2)
     return MeanRanks(ranks.tolist(), p, float(q * np.sqrt(methods * (methods + 1) / (6 * blocks))))
 
 
@@ -56,7 +56,7 @@ def compute_friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
         costs: [blocks, methods], lower is better.
         draws: of a fixed stream.
     """
-    ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
+    ranks = scipy.stats.rankdata(np.asarray(costs, dtype=float), axis=1)
     rng = np.random.default_rng(0)
     again = rng.permuted(np.broadcast_to(ranks, (draws, *ranks.shape)), axis=2).mean(axis=1)
     center = (ranks.shape[1] + 1) / 2
@@ -67,11 +67,11 @@ def compute_friedman_p(costs: ArrayLike, draws: int = DRAWS) -> float:
 def compare_nemenyi(costs: ArrayLike) -> Floats:
     """p of each pair of methods, of the difference of their mean ranks (Nemenyi 1963; `posthoc_nemenyi_friedman` of
     scikit-posthocs)."""
-    ranks = stats.rankdata(np.asarray(costs, dtype=float), axis=1)
+    ranks = scipy.stats.rankdata(np.asarray(costs, dtype=float), axis=1)
     blocks, methods = ranks.shape
     mean = ranks.mean(axis=0)
     apart = np.abs(mean[:, None] - mean[None, :]) / np.sqrt(methods * (methods + 1) / (6 * blocks))
-    found: Floats = np.minimum(1.0, stats.studentized_range.sf(apart * np.sqrt(2), methods, np.inf))
+    found: Floats = np.minimum(1.0, scipy.stats.studentized_range.sf(apart * np.sqrt(2), methods, np.inf))
     return found
 
 
@@ -103,13 +103,13 @@ def rank_intervals(runs: Sequence[Sequence[ArrayLike]], level: float = 0.05, dra
     """
     rng = np.random.default_rng(0)
     costs = np.array([[np.median(np.asarray(own)) for own in task] for task in runs])
-    mean = stats.rankdata(costs, axis=1).mean(axis=0)
+    mean = scipy.stats.rankdata(costs, axis=1).mean(axis=0)
     if len(runs) < FEWEST_TASKS:
         return [Interval(float(m), nan, nan) for m in mean]
     again = np.empty((draws, *costs.shape))  # of every task, the ranks of runs drawn again
     for place, task in enumerate(runs):
         medians = [np.median(rng.choice(np.asarray(own), (draws, len(np.asarray(own)))), axis=1) for own in task]
-        again[:, place] = stats.rankdata(np.stack(medians, axis=1), axis=1)
+        again[:, place] = scipy.stats.rankdata(np.stack(medians, axis=1), axis=1)
     chosen = rng.integers(len(runs), size=(draws, len(runs)))
     drawn = again[np.arange(draws)[:, None], chosen].mean(axis=1)
     low, high = np.quantile(drawn, [level / 2, 1 - level / 2], axis=0)

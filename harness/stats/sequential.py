@@ -16,8 +16,8 @@ from math import ceil, inf, log
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from harness.stats.intervals import Interval
 from harness.stats.shift import POWER, Shift
@@ -111,7 +111,7 @@ def count_pairs_to_notice(share: float, level: float) -> int:
     """Pairs that find, in four of five studies, a method that is better in this share of them, of normal differences;
     `MOST_SIMULATED_PAIRS` where those do not."""
     rng = np.random.default_rng(0)
-    drawn = rng.normal(float(norm.ppf(share)), 1, (STUDIES, MOST_SIMULATED_PAIRS // 4))
+    drawn = rng.normal(float(scipy.stats.norm.ppf(share)), 1, (STUDIES, MOST_SIMULATED_PAIRS // 4))
     reached = np.array(
         [np.argmax(w >= 2 / level) + 1 if (w >= 2 / level).any() else MOST_SIMULATED_PAIRS for w in _make_paths(drawn)]
     )

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import binom, multinomial, norm
 
 Floats = NDArray[np.floating[Any]]
 GRID = 201
@@ -51,7 +51,7 @@ def _mirror_shares(seen: Shares) -> Shares:
 def _test_below(seen: Shares, margin: float) -> float:
     """Of the hypothesis that new exceeds base by the margin, against less."""
     if (seen.n + 1) * (seen.m + 1) > MOST:
-        return float(norm.cdf(_standardize_difference(seen, margin)))
+        return float(scipy.stats.norm.cdf(_standardize_difference(seen, margin)))
     order, chances = _order_outcomes(seen.n, seen.m, margin, seen.paired)
     return float(min(1.0, chances[:, order <= order[seen.new, seen.base] + TINY].sum(axis=1).max()))
 
@@ -59,7 +59,7 @@ def _test_below(seen: Shares, margin: float) -> float:
 def _test_above(seen: Shares, margin: float) -> float:
     """Of the same hypothesis, against more."""
     if (seen.n + 1) * (seen.m + 1) > MOST:
-        return float(norm.sf(_standardize_difference(seen, margin)))
+        return float(scipy.stats.norm.sf(_standardize_difference(seen, margin)))
     order, chances = _order_outcomes(seen.n, seen.m, margin, seen.paired)
     return float(min(1.0, chances[:, order >= order[seen.new, seen.base] - TINY].sum(axis=1).max()))
 
@@ -72,13 +72,14 @@ def _order_outcomes(n: int, m: int, margin: float, paired: bool) -> tuple[Floats
     order: Floats = np.asarray(_standardize_difference(Shares(new, n, base, m, paired), margin))
     if not paired:
         before = np.linspace(0, 1 - margin, GRID)
-        today = binom.pmf(np.arange(n + 1)[None, :], n, (before + margin)[:, None])
-        return order, today[:, :, None] * binom.pmf(np.arange(m + 1)[None, :], m, before[:, None])[:, None, :]
+        today = scipy.stats.binom.pmf(np.arange(n + 1)[None, :], n, (before + margin)[:, None])
+        then = scipy.stats.binom.pmf(np.arange(m + 1)[None, :], m, before[:, None])
+        return order, today[:, :, None] * then[:, None, :]
     same = n - new - base
     counts = np.stack([new, base, same], axis=-1)[same >= 0]
     chances = np.zeros((GRID, n + 1, n + 1))
     for place, fewer in enumerate(np.linspace(0, (1 - margin) / 2, GRID)):
-        chances[place][same >= 0] = multinomial.pmf(counts, n, _split_chances(float(fewer), margin))
+        chances[place][same >= 0] = scipy.stats.multinomial.pmf(counts, n, _split_chances(float(fewer), margin))
     return order, chances
 
 

@@ -15,8 +15,8 @@ from math import ceil, inf, log2, nextafter
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from harness.stats.intervals import Interval
 from harness.stats.tests import (
@@ -160,7 +160,7 @@ class Shift:
     def estimate_n_for_seen(self, level: float) -> float:
         """Pairs, or runs of each, that find what was seen in four of five studies, infinite where nothing was: by
         Noether's formulas (JASA 82, 1987), of the share seen. An estimate from so few runs as there are."""
-        quantiles = float(norm.ppf(1 - level / 2) + norm.ppf(POWER)) ** 2
+        quantiles = float(scipy.stats.norm.ppf(1 - level / 2) + scipy.stats.norm.ppf(POWER)) ** 2
         beyond = (self.share_above - 0.5) ** 2
         return ceil(quantiles / ((3 if self.paired else 6) * beyond)) if beyond else inf
 
@@ -173,8 +173,8 @@ class Shift:
         """The shift that four of five such studies would find at the level, by the width of the interval; infinite
         where the interval is."""
         estimate, low, high = self.interval(level)
-        quantile = float(norm.ppf(1 - level / 2))
-        return max(estimate - low, high - estimate) * (quantile + float(norm.ppf(POWER))) / quantile
+        quantile = float(scipy.stats.norm.ppf(1 - level / 2))
+        return max(estimate - low, high - estimate) * (quantile + float(scipy.stats.norm.ppf(POWER))) / quantile
 
 
 def shift_of(new: ArrayLike, base: ArrayLike, *, paired: bool) -> Shift:
@@ -189,9 +189,10 @@ def count_runs_to_notice(share: float, level: float, *, paired: bool) -> int:
     By Noether's formulas (JASA 82, 1987) for values that are normal; never fewer than can reach the level at all.
     share: of pairs (paired), or of pairings of any two runs, above 1/2.
     """
-    quantiles = float(norm.ppf(1 - level / 2) + norm.ppf(POWER)) ** 2
+    normal = scipy.stats.norm
+    quantiles = float(normal.ppf(1 - level / 2) + normal.ppf(POWER)) ** 2
     if paired:
-        both = float(norm.cdf(2**0.5 * norm.ppf(share)))  # the sum of two differences is on the better side
+        both = float(normal.cdf(2**0.5 * normal.ppf(share)))  # the sum of two differences is on the better side
         needed, fewest = quantiles / (3 * (both - 0.5) ** 2), 1 + log2(1 / level)
     else:
         needed, fewest = quantiles / (6 * (share - 0.5) ** 2), 2.0

@@ -12,8 +12,8 @@ from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
 
 Counts = NDArray[np.floating[Any]]
 MOST = 10**9
@@ -42,7 +42,7 @@ def rank_sum(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Test:
         most: additions from which the normal distribution is taken.
     """
     x, y = round_equal(new, base)
-    doubled = np.rint(2 * rankdata(np.concatenate([x, y]))).astype(int)  # whole numbers
+    doubled = np.rint(2 * scipy.stats.rankdata(np.concatenate([x, y]))).astype(int)  # whole numbers
     n, both = len(x), len(doubled)
     smallest = compute_smallest_rank_sum_p(n, both - n)
     if n * both * int(doubled.sum()) > most:
@@ -74,7 +74,7 @@ def compare_signed_rank(new: ArrayLike, base: ArrayLike, most: int = MOST) -> Te
     """
     difference = subtract_pairs(new, base)
     n = len(difference)
-    ranks = np.rint(2 * rankdata(np.abs(difference))).astype(int)
+    ranks = np.rint(2 * scipy.stats.rankdata(np.abs(difference))).astype(int)
     doubled, above = ranks[difference != 0], difference[difference != 0] > 0
     smallest = compute_smallest_signed_rank_p(n)
     if not len(doubled):
@@ -125,9 +125,8 @@ def _approximate_test(above: float, variance: float, smallest: float, n: tuple[i
     if not variance:
         return Test(1.0, 1.0, 1.0, smallest, n)
     deviation = variance**0.5
-    return _combine_sides(
-        float(norm.cdf((above + 1) / deviation)), float(norm.sf((above - 1) / deviation)), smallest, n
-    )
+    less, greater = scipy.stats.norm.cdf((above + 1) / deviation), scipy.stats.norm.sf((above - 1) / deviation)
+    return _combine_sides(float(less), float(greater), smallest, n)
 
 
 def _combine_sides(less: float, greater: float, smallest: float, n: tuple[int, int]) -> Test:

@@ -1,4 +1,5 @@
-"""Verbs that compute nothing import no torch: each in a process of its own."""
+"""Verbs that compute nothing import no torch, and what computes nothing that it does not use: each in a process of
+its own."""
 
 import shutil
 import subprocess
@@ -43,6 +44,19 @@ def call(folder: Path, *arguments: str, code: str = WATCHED) -> None:
 @pytest.mark.parametrize("verb", READ)
 def test_verbs_of_a_study(finished: Path, verb: str) -> None:
     call(finished, verb, "small.toml")
+
+
+@pytest.mark.parametrize("verb", ["plan", "status"])
+def test_what_judges_nothing_takes_no_statistics(finished: Path, verb: str) -> None:
+    call(finished, verb, "small.toml", code=WATCHED.replace("torch", "scipy.stats"))
+
+
+@pytest.mark.parametrize("package", ["torch._dynamo", "sympy"])
+def test_a_search_takes_no_compiler(tmp_path: Path, package: str) -> None:
+    """PyTorch imports them for what is never compiled here: a second and a half of every process that computes."""
+    (tmp_path / "small.toml").write_text(SMALL_STUDY)
+    changes = ("--set", 'methods=["darts"]', "--seeds", "0", "--jobs", "1")
+    call(tmp_path, "run", "small.toml", *changes, code=WATCHED.replace('"torch"', f'"{package}"'))
 
 
 def test_the_gate(finished: Path) -> None:

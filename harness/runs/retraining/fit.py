@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
+from harness.core.optimizers import SGD
 from harness.core.streams import Streams
 from harness.datasets.base import EVALUATION_BATCH, Batches, Data, cut_out, evaluate_scores
 from harness.runs.machine import RunClock, describe_environment
@@ -95,7 +96,7 @@ class Fit:
             device=device,
         )
         self.net.draw = lambda name, make: self.streams.draw(name, make, device)
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = SGD(
             self.net.parameters(),
             lr=self.recipe.learning_rate,
             momentum=self.recipe.momentum,

@@ -9,7 +9,7 @@ import torch
 from harness.core.errors import HarnessError
 from harness.core.memory import find_memory_limit
 from harness.spaces.base import Implementation, Preset, Space
-from harness.spaces.blocks.initial import initialize_network
+from harness.spaces.blocks.initial import allocate_network, initialize_network
 from harness.spaces.blocks.supernet import Supernet
 
 HELD = 3
@@ -57,7 +57,7 @@ def build_supernet(
             f"and gradients and momenta as large do not fit into {limit / 1e9:.3g} GB: lower supernet.channels or "
             "supernet.cells"
         )
-    net = net.to_empty(device="cpu").to(dtype)
+    allocate_network(net, dtype)
     if generator is not None:
         initialize_network(net, generator)
     return net.to(device, memory_format=torch.channels_last) if fast else net.to(device)  # type: ignore[call-overload]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.core.errors import HarnessError
 from harness.core.streams import Make
 from harness.spaces.base import Architecture, Space
-from harness.spaces.blocks.initial import initialize_network
+from harness.spaces.blocks.initial import allocate_network, initialize_network
 
 
 class Derived(nn.Module, ABC):
@@ -49,7 +49,8 @@ def build_derived(
 
     sizes: channels, cells, classes, shape (channels, height and width of an image), auxiliary.
     """
-    net = build_on_meta(space, architecture, **sizes).to_empty(device="cpu")
+    net = build_on_meta(space, architecture, **sizes)
+    allocate_network(net)
     initialize_network(net, generator)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

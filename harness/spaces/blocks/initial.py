@@ -8,6 +8,13 @@ import torch
 from torch import nn
 
 
+def allocate_network(net: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Give a network that was built on `meta` memory, uninitialized. `Module.to_empty` imports SymPy for that, which
+    takes a third of a second."""
+    state = {name: (t.shape, dtype if t.is_floating_point() else t.dtype) for name, t in net.state_dict().items()}
+    net.load_state_dict({n: torch.empty(shape, dtype=kind) for n, (shape, kind) in state.items()}, assign=True)
+
+
 def initialize_network(net: nn.Module, generator: torch.Generator) -> None:
     """PyTorch's default initial weights, drawn from `generator` on the CPU instead of the global state.
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.core.errors import HarnessError
+from harness.core.optimizers import Adam
 from harness.core.seeds import derive_seed
 from harness.datasets.base import Images
 from harness.datasets.digits import DigitPairs
@@ -58,7 +59,7 @@ def train_stack(
         device=held_out[0][0].device,
     )
     weights = list(net.parameters.values())
-    optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, betas=recipe.betas, foreach=True)
+    optimizer = Adam(weights, lr=recipe.learning_rate, betas=recipe.betas, foreach=True)
     draws = torch.Generator().manual_seed(derive_seed("train-order", trial))
     curves = np.empty((len(specs), len(SPLITS), recipe.epochs), dtype=np.float32)
     for step in range(recipe.steps):
