@@ -1,8 +1,9 @@
 """This build beside an older revision: `python benchmarks/speed/against.py REV [WHAT ...]`; `report.py --against` too.
 
 The revision is checked out in a worktree of its own. Every round starts a process of each, in turn; medians of CPU
-seconds. A search's parts are those of `pairs.py` of either tree; the largest eigenvalue is found by the matrix where a
-tree knows nothing else. The runs of a whole study are computed by one process, side by side where a tree can.
+seconds. A search's parts are those of `pairs.py` of either tree; the largest eigenvalue is found by the matrix, and the
+matrix row by row, where a tree knows nothing else. The runs of a whole study are computed by one process, side by side
+where a tree can.
 """
 
 from __future__ import annotations
@@ -44,7 +45,15 @@ def eigenvalue():
         start = torch.randn(sum(a.numel() for a in search.alphas), generator=torch.Generator().manual_seed(0))
         return ends(loss, search.alphas, start, tolerance=0.01)["largest"]
 
-called = eigenvalue if part == "eigenvalue" else getattr(pair, part)
+def batched():
+    import inspect
+    from harness.measures import hessian as measures
+    search, hessian = pair.harness, named(measures, "compute_hessian", "hessian")
+    known = {"batched": True} if "batched" in inspect.signature(hessian).parameters else {}
+    with search.net.readable():
+        return hessian(lambda alphas: search.loss_at(alphas, pair.valid), search.alphas, **known)
+
+called = {"eigenvalue": eigenvalue, "batched": batched}.get(part) or getattr(pair, part)
 taken = []
 for _ in range(times + 1):
     began = time.process_time()
@@ -197,6 +206,7 @@ def pieces(folder: Path) -> dict[str, Taken]:
     for space, sizes in DEMO.items():
         found[f"demo step, darts, {space}"] = of_part(space, "darts", "step", sizes, 30)
         found[f"demo Hessian, {space}"] = of_part(space, "darts", "hessian", sizes)
+        found[f"demo Hessian in batches, {space}"] = of_part(space, "darts", "batched", sizes)
     for space, sizes in SMALL.items():
         found[f"largest eigenvalue, {space}"] = of_part(space, "darts", "eigenvalue", sizes, 0)
     found |= {name: of_runs(folder, *study) for name, study in STUDIES.items()}
