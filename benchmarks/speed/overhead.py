@@ -48,6 +48,7 @@ def shares() -> dict[str, float]:
     """Seconds of an epoch by what they go into."""
     import torch
 
+    from harness.runs import rows
     from harness.runs import run as trajectory
     from harness.runs.execute import plan
     from harness.runs.store import RunFolder
@@ -57,9 +58,7 @@ def shares() -> dict[str, float]:
     torch.set_num_threads(1)
     spent: dict[str, float] = defaultdict(float)
 
-    def timed(owner: Any, name: str, label: str) -> None:
-        function: Callable[..., Any] = getattr(owner, name)
-
+    def timed(owner: Any, function: Callable[..., Any], label: str) -> None:
         def wrapper(*args: Any, **options: Any) -> Any:
             began = time.perf_counter()
             try:
@@ -67,14 +66,14 @@ def shares() -> dict[str, float]:
             finally:
                 spent[label] += time.perf_counter() - began
 
-        setattr(owner, name, wrapper)
+        setattr(owner, function.__name__, wrapper)
 
-    timed(SupernetSearch, "train_epoch", "training")
-    timed(SupernetSearch, "evaluate", "evaluation")
-    timed(SupernetSearch, "state_dict", "checkpoint")
-    timed(RunFolder, "save_checkpoint", "checkpoint")  # with the progress of an epoch's end
-    timed(trajectory, "epoch_record", "records")
-    timed(trajectory, "lookup_records", "lookups")
+    timed(SupernetSearch, SupernetSearch.train_epoch, "training")
+    timed(SupernetSearch, SupernetSearch.evaluate, "evaluation")
+    timed(SupernetSearch, SupernetSearch.state_dict, "checkpoint")
+    timed(RunFolder, RunFolder.save_checkpoint, "checkpoint")  # with the progress of an epoch's end
+    timed(trajectory, trajectory.record_epoch, "records")
+    timed(trajectory, rows.lookup_records, "lookups")
     study = load_study(STUDY, ["epochs=12", 'methods=["darts"]'], "0")
     with tempfile.TemporaryDirectory() as folder:
         (planned,) = plan(study, Path(folder))
