@@ -44,6 +44,24 @@ def raise_on_signals() -> Iterator[None]:
 
 
 @contextmanager
+def hold_signals() -> Iterator[None]:
+    """Let no signal interrupt what is done while the block runs; one that came is there after it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are handled in the main thread alone
+        return
+    came: list[int] = []
+    try:
+        with keep_handlers():
+            for each in SIGNALS:
+                if signal.getsignal(each) not in (signal.SIG_IGN, None):
+                    signal.signal(each, lambda number, frame: came.append(number))
+            yield
+    finally:
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
 def keep_handlers() -> Iterator[None]:
     """Put the handlers of the signals back that a library replaces while the block runs, with Python's knowledge or
     without."""

@@ -52,9 +52,9 @@ def compute_hessian(
 ) -> Tensor:
     """d^2 loss / d alpha^2 over all entries of all tensors, in their order: [n, n], symmetrized, exact.
 
-    loss: of logits shaped like `alphas`. ridge: added to the diagonal; published code (RobustDARTS, SmoothDARTS) adds
-    the architecture optimizer's L2 factor, 1e-3. batched: compute `ROWS` rows in one pass, which takes half the time of
-    a small network and has other last digits.
+    loss: of logits shaped like `alphas`; it may not itself differentiate over weights of a network. ridge: added to the
+    diagonal; published code (RobustDARTS, SmoothDARTS) adds the architecture optimizer's L2 factor, 1e-3. batched:
+    compute `ROWS` rows in one pass, which takes half the time of a small network and has other last digits.
     """
     return symmetrize(differentiate_vector(*differentiate_loss(loss, alphas), batched=batched), ridge)
 

@@ -21,13 +21,14 @@ def group_units(tasks: Sequence[T], places: int) -> list[list[T]]:
     groups: dict[object, list[T]] = {}
     for task in tasks:
         groups.setdefault(find_alike(task.run) if task.run.stacked else id(task), []).append(task)
-    found = []
-    for group in groups.values():
-        found += split_evenly(group, -(-len(group) // (group[0].run.together or 1)))
-    while found and len(found) < places and len(largest := max(found, key=len)) > 1:
-        place = found.index(largest)
-        found[place : place + 1] = split_evenly(largest, 2)
-    return found
+    parts = {kind: -(-len(group) // (group[0].run.together or 1)) for kind, group in groups.items()}
+
+    def count_largest(kind: object) -> int:
+        return -(-len(groups[kind]) // parts[kind])
+
+    while parts and sum(parts.values()) < places and count_largest(kind := max(parts, key=count_largest)) > 1:
+        parts[kind] += 1
+    return [unit for kind, group in groups.items() for unit in split_evenly(group, parts[kind])]
 
 
 def find_alike(run: Run) -> tuple[object, ...]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -22,6 +21,8 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
+from harness.core.signals import hold_signals
 from harness.search.loop import SupernetSearch
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.together import Member
@@ -52,11 +53,12 @@ class Group:
     def __init__(self, together: Any, seats: int) -> None:
         self.together = together
         self.seats = [Seat(self) for _ in range(seats)]
-        self.left = list(self.seats)
-        """Those whose run has not ended."""
+        self.left: list[Seat] = []
+        """Those whose run has begun and not ended."""
         self.built: dict[tuple[int, ...], Any] = {}
         self.stopping: BaseException | None = None
         self.over = threading.Event()
+        self.over.set()
 
     def run(self, works: Sequence[Callable[[Seat], T]]) -> list[T]:
         """What each of them returns, run in its seat. What one raises, all being over, is raised here."""
@@ -78,20 +80,33 @@ class Group:
 
         threads = [threading.Thread(target=run_one, args=(index,)) for index in range(len(works))]
         try:
-            self.seats[0].turn.release()
-            for thread in threads:
-                thread.start()
-            self.over.wait()  # not for the threads: one whose join is interrupted counts as ended, up to Python 3.12
+            with hold_signals():
+                self.begin(threads)
+            # not for the threads: one whose join is interrupted counts as ended, up to Python 3.12
+            self.over.wait()
         except BaseException as error:  # asked to stop: each run gives its epoch up where it waits next
             self.stopping = error
-            for thread in threads:
-                with suppress(RuntimeError):  # it has begun
-                    thread.start()
-            self.over.wait()
+            with hold_signals():
+                self.over.wait()
             raise
         if raised:
             raise raised[0]
         return [found[index] for index in range(len(works))]
+
+    def begin(self, threads: Sequence[threading.Thread]) -> None:
+        """Let the first run, once all are there. Where the system starts no more threads, none does anything."""
+        self.over.clear()
+        try:
+            for seat, thread in zip(self.seats, threads, strict=True):
+                thread.start()
+                self.left.append(seat)
+        except RuntimeError as error:
+            self.stopping = error
+            raise HarnessError(
+                f"this machine started {len(self.left)} of {len(threads)} threads ({error}): lower `together`"
+            ) from None
+        finally:
+            self.pass_on()
 
     def pass_on(self) -> None:
         """Let another one run; where all wait for an answer, find answers first."""

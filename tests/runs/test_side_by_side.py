@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -72,22 +73,69 @@ def test_units(small_study: Path, tmp_path: Path) -> None:
     assert sorted(sizes(1)) == [("darts", 3), ("darts", 3), *single]
     assert sorted(sizes(1, together=6)) == [("darts", 6), *single]
     many = [n for name, n in sizes(9, together=6) if name == "darts"]  # so that each place has something to do
-    assert sum(many) == 6 and len(many) == 3
+    assert many == [2, 2, 2]
+    assert [n for name, n in sizes(3, together=10, seeds="0..19") if name == "darts"] == [10, 10]
+    assert [n for name, n in sizes(23, together=10, seeds="0..19") if name == "darts"] == [7, 7, 6]
     assert max(n for _, n in sizes(50)) == 1
+
+
+@pytest.mark.parametrize("begun", [0, 1, 3])
+def test_a_machine_without_threads_is_said(begun: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = []
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if len(group.left) == begun:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    group = Group(None, 4)
+    with pytest.raises(HarnessError, match=rf"started {begun} of 4 threads .* lower `together`"):
+        group.run([worked.append] * 4)
+    assert not worked and not group.left
+
+
+def test_signals_while_it_begins_or_ends_are_held() -> None:
+    """Each at another moment; afterwards nothing is left running."""
+    for moment in range(60):
+        group = Group(None, 10)
+        ended = []
+
+        def work(seat: Seat, group: Group = group, ended: list[Seat] = ended) -> None:
+            try:
+                for _ in range(3):
+                    seat.ask(("pause",), lambda requests: [None] * len(requests), None)
+            finally:
+                time.sleep(0.001)
+                ended.append(seat)
+
+        with contextlib.suppress(KeyboardInterrupt):
+            timer = threading.Timer(moment * 5e-5, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.start()
+            try:
+                group.run([work] * 10)
+            finally:
+                timer.join()
+        assert not group.left
+        deadline = time.monotonic() + 10
+        while any(t.name.endswith("(run_one)") for t in threading.enumerate()):
+            assert time.monotonic() < deadline
 
 
 def test_methods_with_the_same_passes_share_a_unit(small_study: Path, tmp_path: Path) -> None:
     """Their rows are those of units of their own."""
-    methods = 'methods=["darts", "sdarts-rs", "beta-darts", "sdarts-adv", "darts-minus"]'
-    found = []
-    for together, expected in ((6, [6, 2, 2]), (2, [2] * 5)):
-        planned = plan(study_of(small_study, f"together={together}", methods, seeds="0..1"), tmp_path / str(together))
-        units = group_units(planned, 1)
-        assert [len(unit) for unit in units] == expected
-        assert {task.run.method_name for task in units[0]} == {"darts", "sdarts-rs", "beta-darts"} or together == 2
-        assert [o.error for o in run_all(planned, "cpu", 1)] == [None] * 10
-        found.append(rows_of(tmp_path / str(together)))
-    assert len(found[0]) == 20 and found[0] == found[1]
+    methods = ["darts", "sdarts-rs", "beta-darts", "sdarts-adv", "darts-minus"]
+    shared = plan(study_of(small_study, "together=6", f"methods={methods}", seeds="0..1"), tmp_path / "shared")
+    units = [[task.run.method_name for task in unit] for unit in group_units(shared, 1)]
+    assert sorted(units[0]) == sorted(methods[:3] * 2)
+    assert units[1:] == [["sdarts-adv"] * 2, ["darts-minus"] * 2]
+    assert [o.error for o in run_all(shared, "cpu", 1)] == [None] * 10
+    for method in methods:
+        alone = plan(study_of(small_study, f'methods=["{method}"]', seeds="0..1"), tmp_path / "apart")
+        assert [o.error for o in run_all(alone, "cpu", 1)] == [None] * 2
+    found = rows_of(tmp_path / "shared")
+    assert len(found) == 20 and found == rows_of(tmp_path / "apart")
 
 
 def test_killed_and_resumed(small_study: Path, tmp_path: Path) -> None:

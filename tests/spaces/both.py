@@ -28,6 +28,7 @@ class Both:
         auxiliary: float = 0,
         own: bool = False,
         dropped: float = 0,
+        channels: int = 4,
         **options: Any,
     ) -> None:
         space = SPACES.find(name)()
@@ -36,7 +37,7 @@ class Both:
             net = build_supernet(
                 space,
                 space.presets["official"],
-                channels=4,
+                channels=channels,
                 cells=cells,
                 classes=7,
                 image_channels=batch[1],

@@ -40,8 +40,8 @@ class Spectrum(Probe):
     of: Literal["alpha", "mix"] = "alpha"
     """The raw logits, or the mixing weights as if they were free."""
     by: Literal["matrix", "batched", "products"] = "matrix"
-    """The exact matrix, a row at a time; the same with 15 rows in a pass, which takes half the time or less of a small
-    network and more of a large one; or, at a fraction of its price, its products with vectors, of which Lanczos' method
+    """The exact matrix, a row at a time; the same with 15 rows in a pass, which takes half the time in a small network
+    and more in a large one; or, at a fraction of its price, its products with vectors, of which Lanczos' method
     finds the largest, smallest and norm, but no trace."""
     tolerance: float = Field(0.01, gt=0, lt=1)
     """By products: the residual relative to the eigenvalue."""

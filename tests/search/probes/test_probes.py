@@ -201,6 +201,7 @@ def test_products_give_the_ends_of_the_spectrum() -> None:
 def test_batches_of_rows_give_the_whole_spectrum(name: str) -> None:
     found, exact = double(name, {"by": "batched"})
     assert found == pytest.approx(exact, rel=1e-5)
+    assert found != exact, "not row by row"
 
 
 @pytest.mark.parametrize("n", [4, 60])
