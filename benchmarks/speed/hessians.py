@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import torch
 from pairs import Pair
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from harness.core.memory import measure_peak_memory
 from harness.measures.hessian import compute_hessian, compute_spectrum_ends, flatten_tensors, unflatten_vector
 
 Case = dict[str, Any]
@@ -105,11 +105,10 @@ def measured(case: str, way: str) -> dict[str, float]:
     for _ in range(STEPS):
         pair.step()
     pair.harness.net.train()
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, time.process_time()
+    before, began = measure_peak_memory(), time.process_time()
     value = WAYS[way](pair)
     seconds = time.process_time() - began
-    return {"s": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit - before, "value": value}
+    return {"s": seconds, "mb": (measure_peak_memory() - before) / 1e6, "value": value}
 
 
 def in_a_process(case: str, way: str) -> dict[str, float]:

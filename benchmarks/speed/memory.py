@@ -3,15 +3,16 @@
 Prints the process's peak in MB before the first step and after two.
 """
 
-import resource
 import sys
 
 import torch
 from pairs import Pair
 
+from harness.core.memory import measure_peak_memory
+
 
 def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return measure_peak_memory() / 1e6
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How much memory this process may have."""
+"""How much memory this process may have, and has had."""
 
 from __future__ import annotations
 
 import os
 import resource
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,3 +28,13 @@ def measure_address_space() -> int:
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def measure_peak_memory() -> int:
+    """The most bytes that this process has held at a time. `getrusage` on Linux counts the peak of the process that
+    started it, too."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import resource
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.core.memory import measure_peak_memory
 from harness.core.version import __version__
 from harness.search.together import read_clocks
 
@@ -45,10 +44,7 @@ class RunClock:
 
     def record(self, epoch: int, device: torch.device) -> dict[str, Any]:
         wall, cpu = self.elapsed()
-        unit = 1 if sys.platform == "darwin" else 1024
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        if device.type == "cuda":
-            memory = torch.cuda.max_memory_allocated(device)
+        memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else measure_peak_memory()
         return {"epoch": epoch, "wall_s": wall, "cpu_s": cpu, **self.others, "peak_memory_mb": memory / 1e6}
 
 
