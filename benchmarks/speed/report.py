@@ -1,7 +1,7 @@
 """Run the speed benchmarks and rewrite the tables and the figure beside this file: `python benchmarks/speed/report.py`.
 
 With `--against REV` it measures this build beside an older revision instead (`against.py`), and rewrites that table
-alone. About 25 minutes, and as much beside a revision; the machine should be idle.
+alone. About an hour and a half, and as much beside a revision; the machine should be idle. Parts may be named.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -99,24 +100,39 @@ def rewrite(text: str, part: str, lines: list[str]) -> str:
     return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.partition(end)[2]
 
 
-def whole() -> dict[str, list[str]]:
-    """The tables of everything, by the part of the page; the figure is drawn beside."""
+def conditions() -> list[str]:
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
-    conditions = [f"{versions}, {platform.machine()}, {torch.get_num_threads()} cores."]
-    parts = {"conditions": conditions, "overhead": overhead_table(), "tables": peers_table(), "search": search_table()}
-    parts["hessians"] = hessians.table(list(hessians.CASES))
-    growth.main()
-    return parts
+    return [f"{versions}, {platform.machine()}, {torch.get_num_threads()} cores."]
+
+
+PARTS: dict[str, Callable[[], list[str]]] = {
+    "conditions": conditions,
+    "overhead": overhead_table,
+    "tables": peers_table,
+    "search": search_table,
+    "hessians": lambda: hessians.table(list(hessians.CASES)),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the speed, and write it to README.md beside this file.")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}, figure; all, if not said")
+    parser.add_argument("--against", metavar="REV", help="measure this build beside this revision, and nothing else")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - {*PARTS, "figure"}:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    chosen = asked.parts or [*PARTS, "figure"]
+    measured = {name: PARTS[name] for name in PARTS if name in chosen}
+    if asked.against:
+        measured = {"against": lambda: against.table(asked.against)}
+    readme = HERE / "README.md"
+    for part, table in measured.items():  # written at once: what comes after it may fail
+        lines = table()
+        readme.write_text(rewrite(readme.read_text(), part, lines))
+    if "figure" in chosen and not asked.against:
+        growth.main()
+    print(readme)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure the speed, and write it to README.md beside this file.")
-    parser.add_argument("--against", metavar="REV", help="measure this build beside this revision, and nothing else")
-    asked = parser.parse_args()
-    readme = HERE / "README.md"
-    parts = {"against": against.table(asked.against)} if asked.against else whole()
-    text = readme.read_text()
-    for part, lines in parts.items():
-        text = rewrite(text, part, lines)
-    readme.write_text(text)
-    print(readme)
+    main()
