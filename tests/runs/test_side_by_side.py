@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from harness.cli.main import main
 from harness.core.errors import HarnessError
 from harness.core.signals import Stopped, raise_on_signals
 from harness.runs.execute import plan, run_all
@@ -77,6 +79,18 @@ def test_units(small_study: Path, tmp_path: Path) -> None:
     assert [n for name, n in sizes(3, together=10, seeds="0..19") if name == "darts"] == [10, 10]
     assert [n for name, n in sizes(23, together=10, seeds="0..19") if name == "darts"] == [7, 7, 6]
     assert max(n for _, n in sizes(50)) == 1
+
+
+def test_the_plan_tells_the_groups(small_study: Path, tmp_path: Path) -> None:
+    methods = 'methods=["darts", "sdarts-rs", "sdarts-adv", "gdas"]'
+    words = ["plan", str(small_study), "--out", str(tmp_path), "--jobs", "1", "--set", methods]
+    for together, told in (
+        (4, "darts 2 with sdarts-rs 2, sdarts-adv 2"),
+        (2, "darts 1 with sdarts-rs 1 (in each of 2 groups), sdarts-adv 2"),
+    ):
+        done = CliRunner().invoke(main, [*words, "--set", f"together={together}"])
+        assert done.exit_code == 0, done.output
+        assert f"trained side by side, runs in a group: {told}; trained one by one: gdas" in done.stderr
 
 
 @pytest.mark.parametrize("begun", [0, 1, 3])
