@@ -45,18 +45,19 @@ def raise_on_signals() -> Iterator[None]:
 
 @contextmanager
 def hold_signals() -> Iterator[None]:
-    """Let no signal interrupt what is done while the block runs; one that came is there after it."""
+    """Let no signal raise what its handler raises while the block runs; one that came does so after it."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are handled in the main thread alone
         return
     came: list[int] = []
+    handlers = {each: found for each in signal.valid_signals() if callable(found := signal.getsignal(each))}
     try:
-        with keep_handlers():
-            for each in SIGNALS:
-                if signal.getsignal(each) not in (signal.SIG_IGN, None):
-                    signal.signal(each, lambda number, frame: came.append(number))
-            yield
+        for each in handlers:
+            signal.signal(each, lambda number, frame: came.append(number))
+        yield
     finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
         for number in came[:1]:
             signal.raise_signal(number)
 

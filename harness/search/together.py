@@ -27,6 +27,9 @@ from harness.search.loop import SupernetSearch
 from harness.spaces.blocks.mix import Mix
 from harness.spaces.blocks.together import Member
 
+AWAKE_SECONDS = 0.5
+"""A signal that comes as the main thread is about to wait is seen when it wakes."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Answer = Callable[[list["Request"]], list[Any]]
@@ -83,7 +86,8 @@ class Group:
             with hold_signals():
                 self.begin(threads)
             # not for the threads: one whose join is interrupted counts as ended, up to Python 3.12
-            self.over.wait()
+            while not self.over.wait(AWAKE_SECONDS):
+                pass
         except BaseException as error:  # asked to stop: each run gives its epoch up where it waits next
             self.stopping = error
             with hold_signals():
