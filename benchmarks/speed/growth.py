@@ -21,11 +21,10 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from pairs import Pair
 from seeds import steps_a_second, together
 
-from harness.core.errors import HarnessError
-from harness.search.methods import Method, build_method, list_methods, refuse_unfit
+from harness.search.methods import build_method, list_methods
 from harness.search.searchers.base import SupernetSearcher
-from harness.spaces.base import SPACES, Space
-from harness.testing.contracts import make_small_search
+from harness.spaces.base import SPACES
+from harness.testing.contracts import fits_space, make_small_search
 
 BASE = {"channels": 8, "cells": 1, "batch": 32, "side": 16}
 VALUES = {"channels": [4, 8, 16, 32], "cells": [1, 2, 3, 5], "batch": [16, 32, 64, 128]}
@@ -73,22 +72,13 @@ def seeds_panel(ax: Any) -> None:
     ax.legend(frameon=False)
 
 
-def fits(method: Method, space: Space) -> bool:
-    """Whether the space's networks have what the method asks for; language models have other ones."""
-    try:
-        refuse_unfit("", method, space)
-    except HarnessError:
-        return False
-    return True
-
-
 def methods_panel(ax: Any) -> None:
     """A step of every method against its forward and backward passes, DARTS = 1."""
     space = SPACES.find("nasbench201")()
     places: list[tuple[int, float, str]] = []
     for name in list_methods():
         chosen = build_method(name)
-        if not isinstance(chosen.searcher, SupernetSearcher) or not fits(chosen, space):
+        if not isinstance(chosen.searcher, SupernetSearcher) or not fits_space(chosen, space):
             continue
         search, reference = make_small_search(chosen, space), make_small_search(build_method("darts"), space)
         for s in (search, reference):

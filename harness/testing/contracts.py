@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 import torch
 
+from harness.core.errors import HarnessError
 from harness.core.streams import Streams
 from harness.datasets.digits import DigitPairs
 from harness.search.build import build_search
 from harness.search.loop import SupernetSearch
-from harness.search.methods import Method
+from harness.search.methods import Method, refuse_unfit
 from harness.search.methods import build_method as find_method
 from harness.search.regularizers.base import Regularizer
 from harness.search.searchers.base import ARCHITECTURE_STEPS
@@ -223,6 +224,15 @@ class RegularizerContract:
         now = step.net.state_dict()
         hold_close("the network's weights are left alone", list(now.values()), [before[name] for name in now])
         hold_close("the mixing weights that are given are left alone", mix, inputs)
+
+
+def fits_space(chosen: Method, space: Space) -> bool:
+    """Whether the networks of a space have all that a method asks for."""
+    try:
+        refuse_unfit("", chosen, space)
+    except HarnessError:
+        return False
+    return True
 
 
 def make_small_search(chosen: Method, space: Space, *, epochs: int = 3, device: str = "cpu") -> SupernetSearch:

@@ -25,9 +25,8 @@ from harness.search.searchers.base import SupernetSearcher
 from harness.search.steps import Moment
 from harness.spaces.base import SPACES
 from harness.spaces.nasbench201 import NASBench201
-from harness.testing.contracts import make_small_search, state_of
+from harness.testing.contracts import fits_space, make_small_search, state_of
 from tests.conftest import often
-from tests.support.methods import fits_space
 
 SPACE_LIST = ["nasbench201", "nasbench1shot1.s1"]
 SUPERNET_METHODS = [

@@ -23,9 +23,8 @@ from harness.spaces.darts.space import DARTSS3
 from harness.spaces.nasbench1shot1.space import NASBench1Shot1S1
 from harness.spaces.nasbench201.fast import FastNASBench201Supernet as Net
 from harness.spaces.nasbench201.space import NASBench201
-from harness.testing.contracts import MethodContract, make_small_search, make_small_step, state_of
+from harness.testing.contracts import MethodContract, fits_space, make_small_search, make_small_step, state_of
 from tests.conftest import often
-from tests.support.methods import fits_space
 
 SPACE_LIST = (NASBench201(), NASBench1Shot1S1())
 COMBINED = (

@@ -181,9 +181,8 @@ def test_slurm_a_submitted_study_goes_on_after_the_warning(tiny: Path, straight:
         found = subprocess.run(
             ["squeue", "-h", "-r", "-j", job, "--states=PD", "-o", "%i"], capture_output=True, text=True
         )
-        time.sleep(
-            2
-        )  # a job that starts in the second in which it was queued again is killed by SLURM: "credential revoked"
+        # a job that starts in the second in which it was queued again is killed by SLURM: "credential revoked"
+        time.sleep(2)
         for task in found.stdout.split():  # SLURM would let them wait for two minutes
             subprocess.run(["scontrol", "update", f"jobid={task}", "starttime=now"], capture_output=True)
         return bool(found.stdout.split())

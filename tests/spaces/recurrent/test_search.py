@@ -26,8 +26,7 @@ from harness.search.searchers.base import SupernetSearcher
 from harness.search.training import Training
 from harness.spaces.base import Preset
 from harness.spaces.recurrent.space import PennTreebank, make_space_of_nodes
-from harness.testing.contracts import pass_through_file, state_of
-from tests.support.methods import fits_space
+from harness.testing.contracts import fits_space, pass_through_file, state_of
 
 CPU = torch.device("cpu")
 SPACE = PennTreebank()
