@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.reading import add_finished_runs, form, measure_asked
+from harness.cli.reading import Asked, add_finished_runs, form, load_asked_runs, measure_asked
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
 
 
 @click.command()
-@add_finished_runs
+@load_asked_runs
 @click.option(
     "--endpoint",
     type=click.Choice(["final", "selected", "oracle", "area"]),
@@ -33,7 +33,7 @@ EXITS = {"stable": 0, "moved": 1, "inconclusive": 3, "too few": 4}
     help="Of every method's runs, beside the median: 0.9 is what the worst run of ten goes beyond.",
 )
 @form
-def compare(runs: Runs, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
+def compare(asked: Asked, endpoint: Any, measure: str | None, quantile: float | None, form: Any) -> None:
     """Compare methods: the shift of the error with its interval and exact test, and a sentence a pair.
 
     The study says beforehand, in [comparison], what is compared with what, and at which endpoint.
@@ -44,6 +44,7 @@ def compare(runs: Runs, endpoint: Any, measure: str | None, quantile: float | No
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
+    runs = asked.finished(judged=measure is None)
     declared = runs.declared.model_copy(update={"endpoint": endpoint}) if endpoint else runs.declared
     chosen, table = measure_asked(runs, measure), runs.table
     ends = runs.endpoints(chosen)

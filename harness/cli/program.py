@@ -31,6 +31,7 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_streams()
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # PyArrow's own keeps what it gave back
         if sentence := describe_misspelt_cache():
             click.echo(f"note: {sentence}", err=True)
         try:

@@ -44,9 +44,9 @@ class Asked:
     seeds: str | None
     out: Path
 
-    def finished(self) -> Runs:
-        """Those that are finished; says how many are not."""
-        return open_told_runs(self.source, self.settings, self.seeds, self.out)
+    def finished(self, *, judged: bool = False) -> Runs:
+        """Those that are finished; says how many are not. judged: as of `open_runs`."""
+        return open_told_runs(self.source, self.settings, self.seeds, self.out, judged=judged)
 
     def study(self, what: str) -> Study:
         """The study, where `what` needs one: a folder does not know which runs are to come."""
@@ -82,11 +82,13 @@ def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def open_told_runs(source: Path, settings: tuple[str, ...], seeds: str | None, out: Path) -> Runs:
-    """The finished runs; says how many are not."""
+def open_told_runs(
+    source: Path, settings: tuple[str, ...], seeds: str | None, out: Path, *, judged: bool = False
+) -> Runs:
+    """The finished runs; says how many are not. judged: as of `open_runs`."""
     from harness.results.load import open_runs
 
-    runs = open_runs(source, settings, seeds, out)
+    runs = open_runs(source, settings, seeds, out, judged=judged)
     if runs.missing:
         total = runs.missing + len(runs)
         click.echo(f"note: {runs.missing} of {total} runs are not finished and are left out", err=True)

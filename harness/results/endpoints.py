@@ -119,21 +119,28 @@ def name_column(endpoint: Endpoint) -> str:
 
 
 def iterate_runs(rows: pd.DataFrame) -> Iterator[tuple[str, int, Columns]]:
-    """Method, seed and columns of each run in rows that are sorted by method, seed and epoch. Arrays, as a DataFrame a
-    run would take longer than all that is computed of it."""
-    method, seed = rows["method"].to_numpy(), rows["seed"].to_numpy()
+    """Method, seed and columns of each run, in the order of its epochs. Arrays, as a DataFrame a run would take longer
+    than all that is computed of it."""
+    import pandas as pd
+
+    (number, names), seed = pd.factorize(rows["method"]), rows["seed"].to_numpy()
     columns = extract_columns(rows)
-    first = np.flatnonzero((method[1:] != method[:-1]) | (seed[1:] != seed[:-1])) + 1
+    order = np.lexsort((columns["epoch"], seed, number))
+    if not (order[1:] > order[:-1]).all():
+        number, seed = number[order], seed[order]
+        columns = {name: column[order] for name, column in columns.items()}
+    first = np.flatnonzero((number[1:] != number[:-1]) | (seed[1:] != seed[:-1])) + 1
     for start, end in pairwise([0, *first.tolist(), len(rows)]):
-        yield method[start], int(seed[start]), {name: column[start:end] for name, column in columns.items()}
+        run = {name: column[start:end] for name, column in columns.items()}
+        yield names[number[start]], int(seed[start]), run
 
 
 def extract_columns(rows: pd.DataFrame) -> Columns:
     """The columns that `compute_run_endpoints` looks at."""
-    found = {
-        name: rows[name].to_numpy()
-        for name in ("epoch", "seconds", "error_pct", "architecture", "parameter_free", "skips")
+    found: Columns = {
+        name: rows[name].to_numpy() for name in ("epoch", "seconds", "error_pct", "parameter_free", "skips")
     }
+    found["architecture"] = rows["architecture"].array  # as NumPy's, every text would be an object of its own
     scales = {f"supernet_{column}": scale for column, scale in SCALES.items()}
     known = {name: scale.places_of(rows[name].to_numpy()) for name, scale in scales.items() if name in rows}
     measured = (places for places in known.values() if not np.isnan(places).all())
@@ -205,7 +212,12 @@ def compute_trial_noise(lookups: pd.DataFrame, epochs: pd.DataFrame, scale: Scal
 def compute_mean_variances(lookups: pd.DataFrame, epochs: pd.DataFrame, scale: Scale) -> pd.Series[float]:
     """The variance of the table's mean over trials of every derived architecture of which several are known; arguments
     as of `compute_trial_noise`."""
-    rows = lookups[["method", "seed", "epoch", "trial", scale.column]]
-    cells = rows.merge(epochs[["method", "seed", "epoch", "architecture"]], on=["method", "seed", "epoch"])
+    import pandas as pd
+
+    keys, derived = ["method", "seed", "epoch"], epochs.dropna(subset=["architecture"])
+    # by number, as the texts of every trial would be the largest column of all
+    numbers, named = pd.factorize(derived["architecture"])
+    cells = lookups[[*keys, "trial", scale.column]].merge(derived[keys].assign(architecture=numbers), on=keys)
     trials = cells.drop_duplicates(["architecture", "trial"]).groupby("architecture")[scale.column]
-    return (trials.var(ddof=1) / trials.count())[trials.count() > 1]
+    variances = (trials.var(ddof=1) / trials.count())[trials.count() > 1]
+    return variances.set_axis(named[variances.index])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.results.index import Read, read_indexed
+from harness.results.index import Part, Read, read_indexed
 from harness.runs.schema import OWNER, TABLES, Unfit, check_values
 from harness.tables.measure import ACCURACY, Measure, Scale
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+MEASURE = ("dataset", "split", "table_epochs")
+"""Columns of lookups that tell the measure."""
 READERS = 8
 """Files read at a time: on a file server each is a wait of its own."""
 
@@ -29,8 +33,16 @@ class LeftOut(NamedTuple):
     why: str
 
 
+LOOKED_AT = ("method", "seed", "epoch", "architecture")
 APART = ("probe_s", "lookup_s")
 """Seconds in a run's wall_s that are no part of its search."""
+SECONDS = ("wall_s", *APART, "simulated_s")
+"""Columns of timing that a search's seconds are computed from."""
+
+
+def find_looked_at(columns: Iterable[str]) -> list[str]:
+    """The columns of epochs that endpoints are computed from."""
+    return [c for c in columns if c in LOOKED_AT or c.startswith(("count_", "supernet_"))]
 
 
 def compute_search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
@@ -40,15 +52,45 @@ def compute_search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
     return timing["wall_s"] - timing[apart].fillna(0).sum(axis=1)
 
 
-def stack_tables(runs: Sequence[Read]) -> dict[str, Any]:
-    """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`."""
+@dataclass(frozen=True)
+class Judged:
+    """The part of runs that a verdict on endpoints in one measure looks at: its lookups alone, and no logits, which are
+    most of what 10,000 runs hold."""
+
+    measure: Measure
+
+    def names(self, table: str, columns: Sequence[str]) -> list[str]:
+        """Which of a table's columns."""
+        looked_at = {"epochs": find_looked_at(columns), "timing": ["method", "seed", "epoch", *SECONDS]}.get(
+            table, columns
+        )
+        return [c for c in columns if c in looked_at]
+
+    def rows(self, table: str, rows: pa.Table) -> pa.Table:
+        """Which of a table's rows."""
+        import pyarrow.compute as pc
+
+        if table != "lookups":
+            return rows
+        chosen = [pc.equal(rows[c], value) for c, value in zip(MEASURE, self.measure, strict=True)]
+        kept = rows.filter(reduce(pc.and_, chosen))
+        for column in ("dataset", "split", "trial"):  # nearly the same text in every row
+            kept = kept.set_column(kept.column_names.index(column), column, kept[column].dictionary_encode())
+        return kept
+
+
+def stack_tables(runs: Sequence[Read], part: Part | None = None) -> dict[str, Any]:
+    """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`.
+
+    part: of the tables; they are whole, if none is named.
+    """
     import pandas as pd
     import pyarrow as pa
 
     if not runs:
         return {name: pd.DataFrame() for name in TABLES}
     frames = {}
-    for name, rows in read_indexed(runs, read_rows):
+    for name, rows in read_indexed(runs, read_rows, part):
         frames[name] = rows.to_pandas()
         del rows
         pa.default_memory_pool().release_unused()  # else what one table was unpacked in stays beside the next
@@ -88,9 +130,9 @@ def stack_rows(parts: Sequence[dict[str, pa.Table]], runs: Sequence[Read]) -> di
 def select_measure(lookups: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The lookup rows of one measure."""
     chosen = np.ones(len(lookups), dtype=bool)
-    for column, value in zip(("dataset", "split", "table_epochs"), measure, strict=True):
+    for column, value in zip(MEASURE, measure, strict=True):
         chosen &= (lookups[column] == value).to_numpy(dtype=bool)
-    return lookups[chosen]
+    return lookups if chosen.all() else lookups[chosen]
 
 
 def average_trials(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURACY) -> pd.DataFrame:
@@ -101,5 +143,6 @@ def average_trials(lookups: pd.DataFrame, keys: list[str], scale: Scale = ACCURA
 def select_means(lookups: pd.DataFrame) -> pd.DataFrame:
     """The rows whose mean over trials is the accuracy of a measure: the source's own mean alone, where it gives one,
     else every seed's. Another mean of the source ("mean-...") is no trial and never counts."""
-    own = lookups[lookups["trial"].eq("mean")]
-    return own if len(own) else lookups[lookups["trial"].str.isdigit()]
+    own = lookups["trial"].eq("mean")
+    chosen = own if own.any() else lookups["trial"].str.isdigit()
+    return lookups if chosen.all() else lookups[chosen]

@@ -9,11 +9,13 @@ damaged or of another version of harness, all are. `harness verify` and readers 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from functools import lru_cache
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from harness.core.errors import HarnessError
 from harness.core.files import digest, hash_bytes, write_atomically
@@ -31,8 +33,20 @@ FOLDER = ".index"
 CONTENTS = "index.json"
 FEWEST = 200
 """Runs from which there is an index; of fewer, every file is read each time."""
+GROUP = 1 << 16
+"""Rows that are written, and read again, at a time."""
 
 Tables = dict[str, "pa.Table"]
+
+
+class Part(Protocol):
+    """What is asked for of the tables of runs."""
+
+    def names(self, table: str, columns: Sequence[str]) -> list[str]:
+        """Which of a table's columns."""
+
+    def rows(self, table: str, rows: pa.Table) -> pa.Table:
+        """Which of a table's rows."""
 
 
 class Read(NamedTuple):
@@ -71,8 +85,8 @@ class Index:
         known = self.runs.get(run.folder.final.name)
         return known is not None and mark is not None and known["mark"] == mark
 
-    def rows(self, name: str, runs: Sequence[Read]) -> pa.Table:
-        """The rows of a table of runs that it holds, in their order."""
+    def rows(self, name: str, runs: Sequence[Read], part: Part | None = None) -> pa.Table:
+        """The rows of a table of runs that it holds, in their order; a part of them alone, if one is named."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -83,8 +97,25 @@ class Index:
                 pieces[-1][1] = end
             else:
                 pieces.append([first, end])
-        table = pq.read_table(self.folder / f"{name}.parquet", memory_map=True)
-        return pa.concat_tables([table.slice(first, end - first) for first, end in pieces])
+        path = self.folder / f"{name}.parquet"
+        columns = pq.read_schema(path).names
+        found = iterate_rows(path, pieces, columns if part is None else part.names(name, columns))
+        return pa.concat_tables(rows if part is None else part.rows(name, rows) for rows in found)
+
+
+def iterate_rows(path: Path, pieces: Sequence[Sequence[int]], columns: list[str]) -> Iterator[pa.Table]:
+    """Rows [first, end] of a Parquet file, piece after piece, `GROUP` at most at a time; first none of them."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, memory_map=True) as file:
+        starts = [0, *accumulate(file.metadata.row_group(n).num_rows for n in range(file.num_row_groups))]
+        in_order = all(before[1] <= after[0] for before, after in pairwise(pieces))  # else groups are come back to
+        read = lru_cache(1 if in_order else None)(lambda n: file.read_row_group(n, columns=columns))
+        yield file.schema_arrow.empty_table().select(columns)
+        for first, end in pieces:
+            for n in range(bisect_right(starts, first) - 1, bisect_left(starts, end)):
+                begin = max(first, starts[n])
+                yield read(n).slice(begin - starts[n], min(end, starts[n + 1]) - begin)
 
 
 def mark_of(run: Read) -> list[Any] | None:
@@ -99,23 +130,37 @@ def mark_of(run: Read) -> list[Any] | None:
     return None if seal is None else [run.method, run.seed, seal, *states]
 
 
-def read_indexed(runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables]) -> Iterator[tuple[str, pa.Table]]:
+def read_indexed(
+    runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables], part: Part | None = None
+) -> Iterator[tuple[str, pa.Table]]:
     """The tables of runs of one study, each run's rows below the one before, a table after the other: from its index,
-    and what that does not hold by `read`. Many runs that are not all in it are written to it."""
+    and what that does not hold by `read`. Many runs that are not all in it are written to it.
+
+    part: of the tables; they are whole, if none is named.
+    """
     root = runs[0].folder.final.parent
     if len(runs) < FEWEST or any(run.folder.final.parent != root for run in runs):
-        yield from read(runs).items()
+        yield from cut_tables(read(runs), part)
         return
     marks = [mark_of(run) for run in runs]  # before they are read: what is written meanwhile is not what was read
     index = Index.of(root) or Index(root, {})
     held = [index.holds(run, mark) for run, mark in zip(runs, marks, strict=True)]
     if all(held):
-        yield from ((name, index.rows(name, runs)) for name in TABLES)
+        yield from ((name, index.rows(name, runs, part)) for name in TABLES)
         return
     tables = merge_tables(runs, held, index, read)
     if None not in marks:
         write_index(root, runs, marks, tables)
-    yield from tables.items()
+    yield from cut_tables(tables, part)
+
+
+def cut_tables(tables: Tables, part: Part | None) -> Iterator[tuple[str, pa.Table]]:
+    """A part of tables; all of them, if none is named."""
+    for name, table in tables.items():
+        if part is None:
+            yield name, table
+        else:
+            yield name, part.rows(name, table.select(part.names(name, table.column_names)))
 
 
 def merge_tables(
@@ -147,7 +192,7 @@ def write_index(root: Path, runs: Sequence[Read], marks: Sequence[Any], tables: 
         (root / FOLDER).mkdir(exist_ok=True)
         files = {}
         for name, table in tables.items():
-            content = encode_table([table])
+            content = encode_table(table.slice(first, GROUP) for first in range(0, max(len(table), 1), GROUP))
             write_atomically(root / FOLDER / f"{name}.parquet", content, durable=False)
             files[name] = hash_bytes(content)
         contents = seal_manifest({"harness": __version__, "files": files, "runs": told})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.results.frames import stack_tables
+from harness.results.frames import Judged, stack_tables
 from harness.results.index import Read
 from harness.results.provenance import label_machines
 from harness.results.runs import Runs
@@ -29,15 +29,18 @@ from harness.tables.table import Table
 from harness.tables.training.on_demand import TrainedTable
 
 
-def open_runs(source: Path, settings: Sequence[str], seeds: str | None, out: Path) -> Runs:
-    """A study's file, with its runs under `out`, or a folder as `load_folder` reads it."""
+def open_runs(source: Path, settings: Sequence[str], seeds: str | None, out: Path, *, judged: bool = False) -> Runs:
+    """A study's file, with its runs under `out`, or a folder as `load_folder` reads it.
+
+    judged: what endpoints in the table's test are computed from is enough, where the rest would have to be read.
+    """
     if source.is_dir():
-        return load_folder(source).narrow(settings, seeds)
-    return load_study_runs(load_study(source, list(settings), seeds), out)
+        return load_folder(source, judged=judged).narrow(settings, seeds)
+    return load_study_runs(load_study(source, list(settings), seeds), out, judged=judged)
 
 
-def load_study_runs(study: Study, out: Path) -> Runs:
-    """The finished runs of a study under a folder of runs."""
+def load_study_runs(study: Study, out: Path, *, judged: bool = False) -> Runs:
+    """The finished runs of a study under a folder of runs; `judged` as of `open_runs`."""
     planned = plan(study, out)
     finished = [p for p, s in zip(planned, survey(planned), strict=True) if s.finished]
     if not finished:
@@ -45,22 +48,34 @@ def load_study_runs(study: Study, out: Path) -> Runs:
     if study.file.comparison.until_decided:  # the seeds after those that decided are not missing
         last = max(p.run.seed for p in finished)
         planned = [p for p in planned if p.run.seed <= last]
-    return read_planned(study, finished, missing=len(planned) - len(finished), folder=locate_study_folder(out, study))
+    folder = locate_study_folder(out, study)
+    return read_planned(study, finished, missing=len(planned) - len(finished), folder=folder, judged=judged)
 
 
-def read_planned(study: Study, finished: Sequence[Planned], *, missing: int = 0, folder: Path | None = None) -> Runs:
+def read_planned(
+    study: Study,
+    finished: Sequence[Planned],
+    *,
+    missing: int = 0,
+    folder: Path | None = None,
+    judged: bool = False,
+) -> Runs:
     """These runs of a study, all of which are finished.
 
     Args:
         missing: how many others are not finished.
         folder: the study's, where what was declared of it is; the runs are exploratory without.
+        judged: as of `open_runs`.
     """
     manifests = [p.folder.manifest() for p in finished]
     keys = [(p.run.method_name, p.run.number) for p in finished]
     ids = {key: p.run.id for key, p in zip(keys, finished, strict=True)}
     declared = study.file.comparison
     return Runs(
-        **stack_tables([Read(p.folder, m, *key) for p, m, key in zip(finished, manifests, keys, strict=True)]),
+        **stack_tables(
+            [Read(p.folder, m, *key) for p, m, key in zip(finished, manifests, keys, strict=True)],
+            choose_part(study.table, judged),
+        ),
         table=study.table,
         space=finished[0].run.space if finished else None,
         settings=collect_settings(p.run for p in finished),
@@ -78,8 +93,13 @@ def read_planned(study: Study, finished: Sequence[Planned], *, missing: int = 0,
     )
 
 
-def load_folder(folder: Path) -> Runs:
-    """The runs of a study's folder, of one run's, or of published or imported results."""
+def choose_part(table: Table | None, judged: bool) -> Judged | None:
+    """What is read of runs that a table judges: all, unless they are only `judged`, as of `open_runs`."""
+    return Judged(table.test) if judged and table is not None else None
+
+
+def load_folder(folder: Path, *, judged: bool = False) -> Runs:
+    """The runs of a study's folder, of one run's, or of published or imported results; `judged` as of `open_runs`."""
     if not folder.is_dir():
         raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
     one = (folder / MANIFEST).is_file()
@@ -96,7 +116,7 @@ def load_folder(folder: Path) -> Runs:
         )
         where = f"name one of the folders inside: {named}" if named else "run a study first"
         raise HarnessError(f"{folder} holds no finished run: {where}")
-    return read_run_folders(folder, folder.parent if one else folder, runs)
+    return read_run_folders(folder, folder.parent if one else folder, runs, judged=judged)
 
 
 def list_run_folders(folder: Path) -> list[Path]:
@@ -110,13 +130,14 @@ def find_run_folders(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     return {p: check_seal(p / MANIFEST, m) for p, m in found.items() if "configuration" in m}
 
 
-def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]]) -> Runs:
+def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]], *, judged: bool) -> Runs:
     """These runs, which must be of one space and one table.
 
     Args:
         source: the folder that was named.
         study: the study's folder, which holds it or is it.
         runs: a run's folder, and its manifest.
+        judged: as of `open_runs`.
     """
     told = [m["configuration"] for m in runs.values()]
     for what in ("space", "table"):
@@ -134,9 +155,12 @@ def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]]
     declared = kept.comparison if kept else Declared()
     ids = {read_owner(m): str(m["id"]) for m in runs.values()}
     seen = scan_folder(study)
+    table = open_named_table(told[0]["table"], f"the runs in {study}")
     return Runs(
-        **stack_tables([Read(RunFolder(p.parent, p.name), m, *read_owner(m)) for p, m in runs.items()]),
-        table=open_named_table(told[0]["table"], f"the runs in {study}"),
+        **stack_tables(
+            [Read(RunFolder(p.parent, p.name), m, *read_owner(m)) for p, m in runs.items()], choose_part(table, judged)
+        ),
+        table=table,
         space=search_space(told[0]["space"]),
         settings=group_by_method((m["method_name"], m["configuration"]) for m in runs.values()),
         machines=label_machines([read_owner(m) for m in runs.values()], list(runs.values())),

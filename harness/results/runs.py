@@ -25,7 +25,7 @@ from harness.results.endpoints import (
     count_operations,
     iterate_runs,
 )
-from harness.results.frames import LeftOut, average_trials, compute_search_seconds, select_measure
+from harness.results.frames import LeftOut, average_trials, compute_search_seconds, find_looked_at, select_measure
 from harness.results.provenance import list_provenance
 from harness.runs.apart import Settings
 from harness.runs.appearance import Appearance
@@ -41,9 +41,6 @@ from harness.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LOOKED_AT = ("method", "seed", "epoch", "architecture")
-"""Columns of epochs that endpoints need. Without the logits, which are most of what 10,000 runs hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,9 +368,9 @@ class Runs:
         if not len(self):
             raise HarnessError("there are no finished runs to compare")
         optimum, random = self.reference_errors(measure)
+        noise = self._estimate_noise(measure)  # before there is more to hold
         short = {(run.method, run.seed): run for run in self.list_short()}
-        named = [c for c in map(str, self.epochs) if c in LOOKED_AT or c.startswith(("count_", "supernet_"))]
-        rows = count_operations(self.rows(measure, named).sort_values(["method", "seed", "epoch"]), self.space)
+        rows = count_operations(self.rows(measure, find_looked_at(map(str, self.epochs))), self.space)
         found: list[dict[str, Any]] = []
         left_out = list(short.values())
         for method, seed, run in iterate_runs(rows):
@@ -398,7 +395,7 @@ class Runs:
             runs.reset_index(drop=True),
             optimum,
             random,
-            self._estimate_noise(measure),
+            noise,
             tuple(left_out),
             self.settings,
             self.scale,

@@ -69,22 +69,24 @@ class Shift:
             return "neither"
         return "lower" if self.test.less < self.test.greater else "higher"
 
-    @cached_property
+    @property
     def candidates(self) -> Floats:
-        """The shifts at which a rank changes: averages of any two differences, or all differences; ascending."""
+        """The shifts at which a rank changes: averages of any two differences, or all differences; ascending. Not kept,
+        as of thousands of runs they are millions."""
         if self.paired:
             difference = self.new - self.base
-            first, second = np.triu_indices(len(difference))
-            found = (difference[first] + difference[second]) / 2
+            found = np.add.outer(difference, difference)[np.tri(len(difference), dtype=bool)]
+            found /= 2
         else:
             found = (self.new[:, None] - self.base[None, :]).ravel()
         (rounded,) = round_equal(found, scale=largest_of([self.new, self.base]))
-        return np.sort(rounded)
+        rounded.sort()
+        return rounded
 
-    @cached_property
+    @property
     def estimate(self) -> float:
         """The shift as Hodges and Lehmann estimate it."""
-        return float(np.median(self.candidates))
+        return self._seen[0]
 
     def interval(self, level: float) -> Interval:
         """The estimate and the shifts that a two-sided test at the level does not reject; infinite on a side where so
@@ -119,10 +121,15 @@ class Shift:
         place = self._first(lambda gap: tail(self._test_in(gap)) <= level)
         return inf if place > len(points) else float(points[place - 1])
 
-    @cached_property
+    @property
     def _points(self) -> Floats:
-        found: Floats = np.unique(self.candidates)
-        return found
+        return self._seen[1]
+
+    @cached_property
+    def _seen(self) -> tuple[float, Floats]:
+        """The median of the candidates, and each different one, ascending."""
+        found = self.candidates
+        return float(np.median(found)), found[np.append(True, found[1:] != found[:-1])[: len(found)]]
 
     def _test_in(self, gap: int) -> Test:
         """The test between two neighboring candidates; gap 0 is below all, the last above all."""

@@ -7,17 +7,19 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.results import index
-from harness.results.frames import stack_tables
+from harness.results.frames import select_measure, stack_tables
 from harness.results.index import CONTENTS, FOLDER, Index
+from harness.results.load import read_planned
 from harness.runs.execute import Planned, plan, run_all
 from harness.runs.manifest import MANIFEST, DamagedError, seal_manifest
 from harness.runs.schema import TABLES
 from harness.runs.store import RunFolder
-from harness.runs.study import load_study
+from harness.runs.study import Study, load_study
 from tests.support.results import read_finished
 
 HERE = "small"
@@ -36,15 +38,20 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def planned_of(folder: Path, table: str = "nasbench201.digits") -> list[Planned]:
+def study_of(folder: Path, table: str) -> Study:
     settings = ['methods=["darts", "sdarts-rs"]', "epochs=1", ORDER, f'table="{table}"']
-    return plan(load_study(folder / "small.toml", settings), folder / table)
+    return load_study(folder / "small.toml", settings)
+
+
+def planned_of(folder: Path, table: str = "nasbench201.digits") -> list[Planned]:
+    return plan(study_of(folder, table), folder / table)
 
 
 @pytest.fixture
 def study(computed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of them, of which so few are many."""
+    """A copy of them, of which so few are many, and so few rows."""
     monkeypatch.setattr(index, "FEWEST", 3)
+    monkeypatch.setattr(index, "GROUP", 5)
     return Path(shutil.copytree(computed, tmp_path / "study"))
 
 
@@ -83,6 +90,25 @@ def test_rows_of_the_index_are_those_of_the_runs(study: Path, monkeypatch: pytes
     for n, chosen in enumerate((planned, planned[::-1], planned[1:4])):
         same(rows_of(chosen), plain[n])
     assert opened == []
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize("table", ["nasbench201.digits", "none"])
+def test_the_part_that_is_judged_has_the_same_endpoints(
+    study: Path, monkeypatch: pytest.MonkeyPatch, table: str, indexed: bool
+) -> None:
+    loaded, planned = study_of(study, table), planned_of(study, table)
+    if not indexed:
+        monkeypatch.setattr(index, "FEWEST", 100)
+    for chosen in (planned, planned[::-1], planned[1:4]):
+        whole, part = (read_planned(loaded, chosen, judged=judged) for judged in (False, True))
+        plain, found = whole.endpoints(), part.endpoints()
+        pd.testing.assert_frame_equal(found.runs, plain.runs)
+        assert found.noise == plain.noise or (np.isnan(found.noise) and np.isnan(plain.noise))
+        assert "alphas" in whole.epochs
+        assert ("alphas" in part.epochs) == (loaded.table is None)
+        if loaded.table is not None:
+            assert len(part.lookups) == len(select_measure(whole.lookups, loaded.table.test)) < len(whole.lookups)
 
 
 def test_few_runs_have_none(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
