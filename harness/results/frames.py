@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+KEYS = (*OWNER, "epoch")
 MEASURE = ("dataset", "split", "table_epochs")
 """Columns of lookups that tell the measure."""
 READERS = 8
@@ -33,7 +34,8 @@ class LeftOut(NamedTuple):
     why: str
 
 
-LOOKED_AT = ("method", "seed", "epoch", "architecture")
+LOOKED_AT = (*KEYS, "architecture")
+"""Columns of epochs that endpoints are computed from, and those that count operations or are the supernet's."""
 APART = ("probe_s", "lookup_s")
 """Seconds in a run's wall_s that are no part of its search."""
 SECONDS = ("wall_s", *APART, "simulated_s")
@@ -61,10 +63,9 @@ class Judged:
 
     def names(self, table: str, columns: Sequence[str]) -> list[str]:
         """Which of a table's columns."""
-        looked_at = {"epochs": find_looked_at(columns), "timing": ["method", "seed", "epoch", *SECONDS]}.get(
-            table, columns
-        )
-        return [c for c in columns if c in looked_at]
+        if table == "epochs":
+            return find_looked_at(columns)
+        return [c for c in columns if table != "timing" or c in (*KEYS, *SECONDS)]
 
     def rows(self, table: str, rows: pa.Table) -> pa.Table:
         """Which of a table's rows."""

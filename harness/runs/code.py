@@ -153,7 +153,10 @@ def _read_plain(path: Path) -> str:
 def _strip_comments(source: str) -> str:
     """Source without docstrings, lines that are comments, and empty ones."""
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
+    statements: list[ast.AST] = [ast.parse(source)]
+    for node in statements:  # alone, as `ast.walk` looks at what is inside of them, too
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            statements += found if isinstance(found := getattr(node, name, None), list) else ()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             for place in range(node.lineno - 1, node.end_lineno or node.lineno):
                 lines[place] = ""

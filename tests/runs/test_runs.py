@@ -131,7 +131,7 @@ def test_methods_share_their_first_epoch(finished: tuple[Path, Path]) -> None:
 
 def test_killed_at_five_moments_and_resumed(small_study: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments; the run that is taken up again ends with the bytes of one never interrupted."""
-    changes = ['methods=["sdarts-adv"]', "epochs=60"]
+    changes = ['methods=["sdarts-adv"]', "epochs=40"]
     study = load_study(small_study, changes, "0")
     assert [o.error for o in run_all(plan(study, tmp_path / "straight"), "cpu", 1)] == [None]
     (killed,) = plan(study, tmp_path / "killed")
@@ -144,7 +144,7 @@ def test_killed_at_five_moments_and_resumed(small_study: Path, tmp_path: Path) -
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while killed.recorded <= before and time.monotonic() < deadline:
-            time.sleep(0.005)
+            time.sleep(0.02)
         time.sleep(rng.random() * 0.25)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -155,7 +155,7 @@ def test_methods_with_the_same_passes_share_a_unit(small_study: Path, tmp_path: 
 def test_killed_and_resumed(small_study: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments: each run goes on from its own last epoch, and ends with the bytes of one never
     interrupted, alone or not."""
-    changes = ["together=3", 'methods=["sdarts-adv"]', "epochs=40"]
+    changes = ["together=3", 'methods=["sdarts-adv"]', "epochs=20"]
     study = load_study(small_study, changes, "0..2")
     straight = tmp_path / "straight"
     assert [o.error for o in run_all([plan(study, straight)[1]], "cpu", 1)] == [None]
@@ -169,7 +169,7 @@ def test_killed_and_resumed(small_study: Path, tmp_path: Path) -> None:
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while killed[2].recorded <= before[2] and time.monotonic() < deadline:
-            time.sleep(0.005)
+            time.sleep(0.02)
         time.sleep(rng.random() * 0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
