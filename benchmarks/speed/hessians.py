@@ -1,10 +1,11 @@
 """Ways to the eigenvalues of the Hessian over the logits: `python benchmarks/speed/hessians.py [CASE ...]`.
 
 matrix: a second derivative a row, through the readable network. batched: several rows in a pass. products: Lanczos'
-method over products of the Hessian with vectors. differences: central differences, in float64, of the fast network's
-gradient, entry by entry; with Lanczos' method, of one product each. Each in a process of its own, after some steps of a
-search; medians of CPU seconds in turn, growth of the process, and the error of the largest eigenvalue beside the matrix
-in float64.
+method over products of the Hessian with vectors, for both ends of the spectrum. largest: for the largest alone.
+differences: central differences, in float64, of the fast network's gradient, entry by entry; with Lanczos' method, of
+one product each. Each in a process of its own, after some steps of a search on real images (digits, enlarged), as those
+of random ones are others; medians of CPU seconds in turn, growth of the process, and the error of the largest
+eigenvalue beside the matrix in float64.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +26,8 @@ from pairs import Pair
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from harness.core.memory import measure_peak_memory
+from harness.datasets.base import Batch
+from harness.datasets.digits import load_digit_parts
 from harness.measures.hessian import compute_hessian, compute_spectrum_ends, flatten_tensors, unflatten_vector
 
 Case = dict[str, Any]
@@ -78,19 +82,29 @@ def exact(pair: Pair, dtype: torch.dtype = torch.float32, batched: bool = False)
     return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
-def by_products(pair: Pair) -> float:
+def by_products(pair: Pair, ends: Literal["both", "largest"] = "both") -> float:
     search = pair.harness
     start = torch.randn(flatten_tensors(search.alphas).shape, generator=torch.Generator().manual_seed(0))
     with search.net.readable():
         return compute_spectrum_ends(
-            lambda a: search.loss_at(a, pair.valid), search.alphas, start, tolerance=TOLERANCE
+            lambda a: search.loss_at(a, pair.valid), search.alphas, start, tolerance=TOLERANCE, ends=ends
         )["largest"]
+
+
+def iterate_batches(size: int, side: int) -> Iterator[Batch]:
+    """Batches [size, 3, side, side] of digits, enlarged, over and over."""
+    images, labels = load_digit_parts()["train"]
+    wide = torch.nn.functional.interpolate(images[:, None], size=side)
+    wide = ((wide - wide.mean()) / wide.std()).expand(-1, 3, -1, -1)
+    for first in cycle(range(0, len(labels) - size, size)):
+        yield wide[first : first + size].contiguous(), labels[first : first + size]
 
 
 WAYS: dict[str, Callable[[Pair], float]] = {
     "matrix": exact,
     "batched": lambda pair: exact(pair, batched=True),
     "products": by_products,
+    "largest": lambda pair: by_products(pair, "largest"),
     "differences": lambda pair: by_differences(pair, lanczos=False),
     "differences, products": lambda pair: by_differences(pair, lanczos=True),
     "reference": lambda pair: exact(pair, torch.float64),
@@ -102,7 +116,9 @@ def measured(case: str, way: str) -> dict[str, float]:
     torch.set_num_threads(1)
     given = dict(CASES[case])
     pair = Pair(given.pop("space"), **given)
+    batches = iterate_batches(len(pair.train[0]), pair.train[0].shape[-1])
     for _ in range(STEPS):
+        pair.train, pair.valid = next(batches), next(batches)
         pair.step()
     pair.harness.net.train()
     before, began = measure_peak_memory(), time.process_time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ROWS = 15
 """Rows of the matrix that a batched pass computes: more leave the processor's caches."""
-KRYLOV = 8
-"""Vectors that Lanczos' method keeps: many spectra show their ends after as many products."""
+KRYLOV = {"both": 8, "largest": 6}
+"""Vectors that Lanczos' method keeps, by the ends that it looks for: many spectra show them after as many products."""
 NEW = 1e-6
 """The share of a vector that has to be new for another product."""
 
@@ -81,6 +81,7 @@ def compute_spectrum_ends(
     *,
     tolerance: float,
     ridge: float = 0.0,
+    ends: Literal["both", "largest"] = "both",
 ) -> dict[str, float]:
     """The ends of the spectrum of `compute_hessian`, by Lanczos' method: of its products with vectors alone.
 
@@ -94,17 +95,20 @@ def compute_spectrum_ends(
         tolerance: the residual of an eigenpair relative to its eigenvalue. It bounds the eigenvalue's relative error,
             which is about the square of it.
         ridge: added to the diagonal.
+        ends: both, or the largest alone, which takes half the products in many searches.
 
     Returns:
-        largest and smallest eigenvalue, and norm (the largest absolute one).
+        largest and smallest eigenvalue, and norm (the largest absolute one); or largest alone.
     """
     slopes, leaves = differentiate_loss(loss, alphas)
-    found = run_lanczos(Products(slopes, leaves), start.double().numpy(), tolerance) if len(start) > KRYLOV else None
+    products, few = Products(slopes, leaves), len(start) <= KRYLOV["both"]
+    found = None if few else run_lanczos(products, start.double().numpy(), tolerance, ends)
     if found is None:
         values = compute_spectrum(symmetrize(differentiate_vector(slopes, leaves), ridge))
-        return {key: values[key] for key in ("largest", "smallest", "norm")}
-    smallest, largest = sorted(value + ridge for value in found)
-    return {"largest": largest, "smallest": smallest, "norm": max(abs(largest), abs(smallest))}
+    else:
+        smallest, largest = min(found) + ridge, max(found) + ridge
+        values = {"largest": largest, "smallest": smallest, "norm": max(abs(largest), abs(smallest))}
+    return {key: values[key] for key in (("largest", "smallest", "norm") if ends == "both" else ("largest",))}
 
 
 class Products:
@@ -133,17 +137,20 @@ class Products:
         return found
 
 
-def run_lanczos(products: Products, start: NDArray[np.float64], tolerance: float) -> list[float] | None:
-    """Both ends of a spectrum, to a relative residual, from `start` on; None where SciPy's method has no answer, as of
-    a matrix of zeros."""
+def run_lanczos(
+    products: Products, start: NDArray[np.float64], tolerance: float, ends: Literal["both", "largest"] = "both"
+) -> list[float] | None:
+    """Both ends of a spectrum, or the largest alone, to a relative residual, from `start` on; None where SciPy's method
+    has no answer, as of a matrix of zeros."""
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     # from SciPy 1.17 on, what it draws where a start lies in an invariant subspace is new each time, if nobody says
     drawn: dict[str, Any] = {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(eigsh).parameters else {}
     operator = LinearOperator((len(start), len(start)), matvec=products, dtype=np.float64)
-    settings = {"ncv": KRYLOV, "v0": start, "tol": tolerance, "return_eigenvectors": False}
+    sought: dict[str, Any] = {"k": 2, "which": "BE"} if ends == "both" else {"k": 1, "which": "LA"}
+    settings = {"ncv": KRYLOV[ends], "v0": start, "tol": tolerance, "return_eigenvectors": False}
     try:
-        return [float(value) for value in eigsh(operator, k=2, which="BE", **settings, **drawn)]
+        return [float(value) for value in eigsh(operator, **sought, **settings, **drawn)]
     except ArpackError:
         return None
 

@@ -202,20 +202,22 @@ class Table(OpenedFolder):
         """
         import pandas as pd
 
+        rows, labels = self._labels
         values = np.asarray(self.row_values(Measure.of(measure), trial, at=at, quantity=quantity))
-        labels = self._labels
-        ordered = np.argsort(labels, kind="stable") if isinstance(labels, np.ndarray) else np.arange(len(values))
-        index = pd.Index(
-            np.asarray(labels)[ordered], name="index" if isinstance(labels, np.ndarray) else "architecture"
-        )
-        return pd.Series(values[ordered], index=index, name=f"{Measure.of(measure)}:{trial}")
+        return pd.Series(values[rows], index=labels, name=f"{Measure.of(measure)}:{trial}")
 
     @cached_property
-    def _labels(self) -> NDArray[np.intp] | list[str]:
-        """The published index of each row, or where there is none its encoding."""
+    def _labels(self) -> tuple[NDArray[np.intp], pd.Index]:
+        """The rows in the order of their published indices, and these; where there are none, rows and encodings."""
+        import pandas as pd
+
         names = [self.encoding(row) for row in range(len(self))]
-        indices = [None if self.info["space"] is None else self.space.index(name) for name in names]
-        return names if None in indices or not indices else np.array(indices, dtype=np.intp)
+        found = [self.space.index(name) for name in names] if self.info["space"] is not None else []
+        indices = [index for index in found if index is not None]
+        if len(indices) < len(names) or not indices:
+            return np.arange(len(names)), pd.Index(names, name="architecture")
+        order = np.argsort(indices, kind="stable")
+        return order, pd.Index(np.array(indices, dtype=np.intp)[order], name="index")
 
     def row_values(
         self, measure: AnyMeasure, trial: Trial = "mean", *, at: int | None = None, quantity: Quantity = "accuracy"

@@ -39,12 +39,12 @@ class Spectrum(Probe):
     """Added to the Hessian's diagonal."""
     of: Literal["alpha", "mix"] = "alpha"
     """The raw logits, or the mixing weights as if they were free."""
-    by: Literal["matrix", "batched", "products"] = "matrix"
+    by: Literal["matrix", "batched", "products", "largest"] = "matrix"
     """The exact matrix, a row at a time; the same with 15 rows in a pass, which takes half the time in a small network
     and more in a large one; or, at a fraction of its price, its products with vectors, of which Lanczos' method
-    finds the largest, smallest and norm, but no trace."""
+    finds the largest, smallest and norm, but no trace, or, with the fewest products, the largest alone."""
     tolerance: float = Field(0.01, gt=0, lt=1)
-    """By products: the residual relative to the eigenvalue."""
+    """By products, or the largest alone: the residual relative to the eigenvalue."""
     later = ("by", "tolerance")
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
@@ -74,8 +74,9 @@ class Spectrum(Probe):
         self, loss: Callable[[Sequence[Tensor]], Tensor], point: Sequence[Tensor], search: SearchState
     ) -> dict[str, float]:
         """What is measured of the Hessian of a loss at a point."""
-        if self.by != "products":
+        if self.by in ("matrix", "batched"):
             matrix = compute_hessian(loss, point, ridge=self.ridge, batched=self.by == "batched")
             return compute_spectrum(matrix)
         start = torch.randn(flatten_tensors(point).shape, generator=search.streams[f"probe-{self.name}-start"])
-        return compute_spectrum_ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge)
+        ends: Literal["both", "largest"] = "both" if self.by == "products" else "largest"
+        return compute_spectrum_ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge, ends=ends)

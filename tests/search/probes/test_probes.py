@@ -197,6 +197,12 @@ def test_products_give_the_ends_of_the_spectrum() -> None:
     assert double("nasbench201.digits", {"by": "products", "tolerance": 1e-3})[0] == found
 
 
+def test_the_largest_alone() -> None:
+    found, exact = double("nasbench201.digits", {"by": "largest", "tolerance": 1e-3})
+    assert list(found) == ["hessian_largest", "hessian_largest_sd"]
+    assert found == pytest.approx({column: exact[column] for column in found}, rel=1e-3)
+
+
 @pytest.mark.parametrize("name", SPACE_LIST)
 def test_batches_of_rows_give_the_whole_spectrum(name: str) -> None:
     found, exact = double(name, {"by": "batched"})
@@ -219,6 +225,8 @@ def test_products_of_matrices(n: int) -> None:
         found = compute_spectrum_ends(loss, point, start, tolerance=1e-4, ridge=0.25)
         exact = compute_spectrum(compute_hessian(loss, point, ridge=0.25))
         assert found == pytest.approx({key: exact[key] for key in found}, rel=1e-4)
+        alone = compute_spectrum_ends(loss, point, start, tolerance=1e-4, ridge=0.25, ends="largest")
+        assert alone == pytest.approx({"largest": exact["largest"]}, rel=1e-4)
 
 
 def quadratic(matrix: torch.Tensor, parts: list[torch.Tensor]) -> torch.Tensor:
@@ -229,13 +237,30 @@ def test_no_product_is_computed_twice() -> None:
     """A spectrum with ends that stand out takes few, one without them as many as the matrix has rows, and no more."""
     n, draw = 60, torch.Generator().manual_seed(0)
     alone = torch.tensor([-3.0, *[0.0] * (n - 2), 5.0], dtype=torch.float64)
-    for values, most in ((alone, KRYLOV + 1), (torch.linspace(0, 1e-3, n, dtype=torch.float64) - 1, n)):
+    for values, most in ((alone, KRYLOV["both"] + 1), (torch.linspace(0, 1e-3, n, dtype=torch.float64) - 1, n)):
         basis = torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64))[0]
         loss = partial(quadratic, basis @ torch.diag(values) @ basis.T)
         products = Products(*differentiate_loss(loss, [torch.randn(n, generator=draw, dtype=torch.float64)]))
-        found = run_lanczos(products, torch.randn(n, generator=draw).double().numpy(), 1e-9)
+        start = torch.randn(n, generator=draw).double().numpy()
+        found = run_lanczos(products, start, 1e-9)
         assert found == pytest.approx([float(values.min()), float(values.max())], rel=1e-8)
         assert len(products.basis) <= most
+
+
+def test_the_largest_alone_takes_fewer_products() -> None:
+    """Of a spectrum whose lower end is crowded."""
+    n, draw = 60, torch.Generator().manual_seed(0)
+    values = torch.cat([torch.linspace(-0.01, 0, n - 1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)])
+    basis = torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64))[0]
+    taken = []
+    for ends in ("both", "largest"):
+        products = Products(*differentiate_loss(partial(quadratic, basis @ torch.diag(values) @ basis.T), [basis[0]]))
+        found = run_lanczos(products, basis.sum(0).numpy(), 0.01, ends)
+        assert found is not None
+        assert max(found) == pytest.approx(1, rel=1e-4)
+        taken.append(len(products.basis))
+    assert taken[1] == KRYLOV["largest"] + 1
+    assert 2 * taken[1] <= taken[0]
 
 
 def test_a_run_that_measures_by_the_matrix_is_the_run_that_it_was() -> None:
