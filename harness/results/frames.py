@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.results.index import Part, Read, read_indexed
+from harness.results.index import Read, TablePart, read_indexed
 from harness.runs.schema import OWNER, TABLES, Unfit, check_values
 from harness.tables.measure import ACCURACY, Measure, Scale
 
@@ -80,7 +80,7 @@ class Judged:
         return kept
 
 
-def stack_tables(runs: Sequence[Read], part: Part | None = None) -> dict[str, Any]:
+def stack_tables(runs: Sequence[Read], part: TablePart | None = None) -> dict[str, Any]:
     """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`.
 
     part: of the tables; they are whole, if none is named.

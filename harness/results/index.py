@@ -39,7 +39,7 @@ GROUP = 1 << 16
 Tables = dict[str, "pa.Table"]
 
 
-class Part(Protocol):
+class TablePart(Protocol):
     """What is asked for of the tables of runs."""
 
     def names(self, table: str, columns: Sequence[str]) -> list[str]:
@@ -85,7 +85,7 @@ class Index:
         known = self.runs.get(run.folder.final.name)
         return known is not None and mark is not None and known["mark"] == mark
 
-    def rows(self, name: str, runs: Sequence[Read], part: Part | None = None) -> pa.Table:
+    def rows(self, name: str, runs: Sequence[Read], part: TablePart | None = None) -> pa.Table:
         """The rows of a table of runs that it holds, in their order; a part of them alone, if one is named."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -131,7 +131,7 @@ def mark_of(run: Read) -> list[Any] | None:
 
 
 def read_indexed(
-    runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables], part: Part | None = None
+    runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables], part: TablePart | None = None
 ) -> Iterator[tuple[str, pa.Table]]:
     """The tables of runs of one study, each run's rows below the one before, a table after the other: from its index,
     and what that does not hold by `read`. Many runs that are not all in it are written to it.
@@ -154,7 +154,7 @@ def read_indexed(
     yield from cut_tables(tables, part)
 
 
-def cut_tables(tables: Tables, part: Part | None) -> Iterator[tuple[str, pa.Table]]:
+def cut_tables(tables: Tables, part: TablePart | None) -> Iterator[tuple[str, pa.Table]]:
     """A part of tables; all of them, if none is named."""
     for name, table in tables.items():
         if part is None:
