@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from harness.spaces.base import SPACES, Architecture
 from harness.tables.catalog import list_table_folders
 from harness.tables.formats.base import FORMATS
 from harness.tables.table import Table
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 REGISTRIES = (
     REGULARIZERS,
@@ -102,7 +105,15 @@ def _call(part: Plugin) -> str:
 
 def _describe_fields(cls: Any) -> str:
     fields = getattr(cls, "model_fields", {})
-    return ", ".join(f"{k} = {'required' if f.is_required() else f.default}" for k, f in fields.items())
+    return ", ".join(f"{name} = {_describe_field(field)}" for name, field in fields.items())
+
+
+def _describe_field(field: FieldInfo) -> str:
+    """A default, and what else there is to choose from."""
+    told = "required" if field.is_required() else str(field.default)
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    others = ", ".join(str(choice) for choice in choices if choice != field.default)
+    return f"{told} (or {others})" if others else told
 
 
 def list_measures(table: Table) -> list[dict[str, Any]]:

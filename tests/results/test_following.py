@@ -109,7 +109,7 @@ def count(sent: Sent) -> int:
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     path = tmp_path / "live.toml"
-    path.write_text(STUDY.format(epochs=12, steps=60))
+    path.write_text(STUDY.format(epochs=12, steps=30))
     return path
 
 
