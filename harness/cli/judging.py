@@ -44,7 +44,7 @@ def compare(asked: Asked, endpoint: Any, measure: str | None, quantile: float | 
     from harness.verdicts.compare import compare as compare_methods
     from harness.verdicts.compare import describe
 
-    runs = asked.finished(judged=measure is None)
+    runs = asked.finished(endpoints_only=measure is None)
     declared = runs.declared.model_copy(update={"endpoint": endpoint}) if endpoint else runs.declared
     chosen, table = measure_asked(runs, measure), runs.table
     ends = runs.endpoints(chosen)

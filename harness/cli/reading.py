@@ -44,9 +44,9 @@ class Asked:
     seeds: str | None
     out: Path
 
-    def finished(self, *, judged: bool = False) -> Runs:
-        """Those that are finished; says how many are not. judged: as of `open_runs`."""
-        return open_told_runs(self.source, self.settings, self.seeds, self.out, judged=judged)
+    def finished(self, *, endpoints_only: bool = False) -> Runs:
+        """Those that are finished; says how many are not. endpoints_only: as of `open_runs`."""
+        return open_told_runs(self.source, self.settings, self.seeds, self.out, endpoints_only=endpoints_only)
 
     def study(self, what: str) -> Study:
         """The study, where `what` needs one: a folder does not know which runs are to come."""
@@ -83,12 +83,12 @@ def add_finished_runs(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def open_told_runs(
-    source: Path, settings: tuple[str, ...], seeds: str | None, out: Path, *, judged: bool = False
+    source: Path, settings: tuple[str, ...], seeds: str | None, out: Path, *, endpoints_only: bool = False
 ) -> Runs:
-    """The finished runs; says how many are not. judged: as of `open_runs`."""
+    """The finished runs; says how many are not. endpoints_only: as of `open_runs`."""
     from harness.results.load import open_runs
 
-    runs = open_runs(source, settings, seeds, out, judged=judged)
+    runs = open_runs(source, settings, seeds, out, endpoints_only=endpoints_only)
     if runs.missing:
         total = runs.missing + len(runs)
         click.echo(f"note: {runs.missing} of {total} runs are not finished and are left out", err=True)

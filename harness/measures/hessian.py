@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ROWS = 15
 """Rows of the matrix that a batched pass computes: more leave the processor's caches."""
-KRYLOV = {"both": 8, "largest": 6}
-"""Vectors that Lanczos' method keeps, by the ends that it looks for: many spectra show them after as many products."""
+KRYLOV = 8
+"""Vectors that Lanczos' method keeps: many spectra show their ends after as many products."""
 NEW = 1e-6
 """The share of a vector that has to be new for another product."""
 
@@ -92,16 +92,17 @@ def compute_spectrum_ends(
         loss: of logits shaped like `alphas`.
         alphas: the logits.
         start: the first vector [n], from which on nothing is random.
-        tolerance: the residual of an eigenpair relative to its eigenvalue. It bounds the eigenvalue's relative error,
-            which is about the square of it.
+        tolerance: the residual of an eigenpair relative to its eigenvalue. No answer is farther from some eigenvalue
+            of the Hessian, and most are as near as its square. Where the first two at an end differ by a few percent,
+            the second may be found.
         ridge: added to the diagonal.
-        ends: both, or the largest alone, which takes half the products in many searches.
+        ends: both, or the largest alone, which takes half the products in many searches once they have begun.
 
     Returns:
         largest and smallest eigenvalue, and norm (the largest absolute one); or largest alone.
     """
     slopes, leaves = differentiate_loss(loss, alphas)
-    products, few = Products(slopes, leaves), len(start) <= KRYLOV["both"]
+    products, few = Products(slopes, leaves), len(start) <= KRYLOV
     found = None if few else run_lanczos(products, start.double().numpy(), tolerance, ends)
     if found is None:
         values = compute_spectrum(symmetrize(differentiate_vector(slopes, leaves), ridge))
@@ -148,7 +149,7 @@ def run_lanczos(
     drawn: dict[str, Any] = {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(eigsh).parameters else {}
     operator = LinearOperator((len(start), len(start)), matvec=products, dtype=np.float64)
     sought: dict[str, Any] = {"k": 2, "which": "BE"} if ends == "both" else {"k": 1, "which": "LA"}
-    settings = {"ncv": KRYLOV[ends], "v0": start, "tol": tolerance, "return_eigenvectors": False}
+    settings = {"ncv": KRYLOV, "v0": start, "tol": tolerance, "return_eigenvectors": False}
     try:
         return [float(value) for value in eigsh(operator, **sought, **settings, **drawn)]
     except ArpackError:

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-KEYS = (*OWNER, "epoch")
+RUN_EPOCH = (*OWNER, "epoch")
+"""Columns of every table that say whose row it is, and of when."""
 MEASURE = ("dataset", "split", "table_epochs")
 """Columns of lookups that tell the measure."""
 READERS = 8
 """Files read at a time: on a file server each is a wait of its own."""
+LOOKED_AT = (*RUN_EPOCH, "architecture")
+"""Columns of epochs that endpoints are computed from, and those that count operations or are the supernet's."""
+APART = ("probe_s", "lookup_s")
+"""Seconds in a run's wall_s that are no part of its search."""
+SECONDS = ("wall_s", *APART, "simulated_s")
+"""Columns of timing that a search's seconds are computed from."""
 
 
 class LeftOut(NamedTuple):
@@ -32,14 +39,6 @@ class LeftOut(NamedTuple):
     method: str
     seed: int
     why: str
-
-
-LOOKED_AT = (*KEYS, "architecture")
-"""Columns of epochs that endpoints are computed from, and those that count operations or are the supernet's."""
-APART = ("probe_s", "lookup_s")
-"""Seconds in a run's wall_s that are no part of its search."""
-SECONDS = ("wall_s", *APART, "simulated_s")
-"""Columns of timing that a search's seconds are computed from."""
 
 
 def find_looked_at(columns: Iterable[str]) -> list[str]:
@@ -55,8 +54,8 @@ def compute_search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The part of runs that a verdict on endpoints in one measure looks at: its lookups alone, and no logits, which are
+class EndpointPart:
+    """The part of runs that endpoints in one measure are computed from: its lookups alone, and no logits, which are
     most of what 10,000 runs hold."""
 
     measure: Measure
@@ -65,7 +64,7 @@ class Judged:
         """Which of a table's columns."""
         if table == "epochs":
             return find_looked_at(columns)
-        return [c for c in columns if table != "timing" or c in (*KEYS, *SECONDS)]
+        return [c for c in columns if table != "timing" or c in (*RUN_EPOCH, *SECONDS)]
 
     def rows(self, table: str, rows: pa.Table) -> pa.Table:
         """Which of a table's rows."""

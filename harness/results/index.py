@@ -109,7 +109,9 @@ def iterate_rows(path: Path, pieces: Sequence[Sequence[int]], columns: list[str]
 
     with pq.ParquetFile(path, memory_map=True) as file:
         starts = [0, *accumulate(file.metadata.row_group(n).num_rows for n in range(file.num_row_groups))]
-        in_order = all(before[1] <= after[0] for before, after in pairwise(pieces))  # else groups are come back to
+        in_order = all(
+            before[1] <= after[0] for before, after in pairwise(pieces)
+        )  # else a group is read for several pieces
         read = lru_cache(1 if in_order else None)(lambda n: file.read_row_group(n, columns=columns))
         yield file.schema_arrow.empty_table().select(columns)
         for first, end in pieces:

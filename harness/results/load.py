@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.results.frames import Judged, stack_tables
+from harness.results.frames import EndpointPart, stack_tables
 from harness.results.index import Read
 from harness.results.provenance import label_machines
 from harness.results.runs import Runs
@@ -29,18 +29,20 @@ from harness.tables.table import Table
 from harness.tables.training.on_demand import TrainedTable
 
 
-def open_runs(source: Path, settings: Sequence[str], seeds: str | None, out: Path, *, judged: bool = False) -> Runs:
+def open_runs(
+    source: Path, settings: Sequence[str], seeds: str | None, out: Path, *, endpoints_only: bool = False
+) -> Runs:
     """A study's file, with its runs under `out`, or a folder as `load_folder` reads it.
 
-    judged: what endpoints in the table's test are computed from is enough, where the rest would have to be read.
+    endpoints_only: what endpoints in the table's test are computed from is enough.
     """
     if source.is_dir():
-        return load_folder(source, judged=judged).narrow(settings, seeds)
-    return load_study_runs(load_study(source, list(settings), seeds), out, judged=judged)
+        return load_folder(source, endpoints_only=endpoints_only).narrow(settings, seeds)
+    return load_study_runs(load_study(source, list(settings), seeds), out, endpoints_only=endpoints_only)
 
 
-def load_study_runs(study: Study, out: Path, *, judged: bool = False) -> Runs:
-    """The finished runs of a study under a folder of runs; `judged` as of `open_runs`."""
+def load_study_runs(study: Study, out: Path, *, endpoints_only: bool = False) -> Runs:
+    """The finished runs of a study under a folder of runs; `endpoints_only` as of `open_runs`."""
     planned = plan(study, out)
     finished = [p for p, s in zip(planned, survey(planned), strict=True) if s.finished]
     if not finished:
@@ -49,7 +51,9 @@ def load_study_runs(study: Study, out: Path, *, judged: bool = False) -> Runs:
         last = max(p.run.seed for p in finished)
         planned = [p for p in planned if p.run.seed <= last]
     folder = locate_study_folder(out, study)
-    return read_planned(study, finished, missing=len(planned) - len(finished), folder=folder, judged=judged)
+    return read_planned(
+        study, finished, missing=len(planned) - len(finished), folder=folder, endpoints_only=endpoints_only
+    )
 
 
 def read_planned(
@@ -58,14 +62,14 @@ def read_planned(
     *,
     missing: int = 0,
     folder: Path | None = None,
-    judged: bool = False,
+    endpoints_only: bool = False,
 ) -> Runs:
     """These runs of a study, all of which are finished.
 
     Args:
         missing: how many others are not finished.
         folder: the study's, where what was declared of it is; the runs are exploratory without.
-        judged: as of `open_runs`.
+        endpoints_only: as of `open_runs`.
     """
     manifests = [p.folder.manifest() for p in finished]
     keys = [(p.run.method_name, p.run.number) for p in finished]
@@ -74,7 +78,7 @@ def read_planned(
     return Runs(
         **stack_tables(
             [Read(p.folder, m, *key) for p, m, key in zip(finished, manifests, keys, strict=True)],
-            choose_part(study.table, judged),
+            choose_part(study.table, endpoints_only),
         ),
         table=study.table,
         space=finished[0].run.space if finished else None,
@@ -93,13 +97,16 @@ def read_planned(
     )
 
 
-def choose_part(table: Table | None, judged: bool) -> Judged | None:
-    """What is read of runs that a table judges: all, unless they are only `judged`, as of `open_runs`."""
-    return Judged(table.test) if judged and table is not None else None
+def choose_part(table: Table | None, endpoints_only: bool) -> EndpointPart | None:
+    """What is read of runs that a table judges: all, unless `endpoints_only`, as of `open_runs`."""
+    return EndpointPart(table.test) if endpoints_only and table is not None else None
 
 
-def load_folder(folder: Path, *, judged: bool = False) -> Runs:
-    """The runs of a study's folder, of one run's, or of published or imported results; `judged` as of `open_runs`."""
+def load_folder(folder: Path, *, endpoints_only: bool = False) -> Runs:
+    """The runs of a study's folder, of one run's, or of published or imported results.
+
+    endpoints_only: as of `open_runs`.
+    """
     if not folder.is_dir():
         raise HarnessError(f"there is no folder of runs at {folder}: name a study's folder, or one run's")
     one = (folder / MANIFEST).is_file()
@@ -116,7 +123,7 @@ def load_folder(folder: Path, *, judged: bool = False) -> Runs:
         )
         where = f"name one of the folders inside: {named}" if named else "run a study first"
         raise HarnessError(f"{folder} holds no finished run: {where}")
-    return read_run_folders(folder, folder.parent if one else folder, runs, judged=judged)
+    return read_run_folders(folder, folder.parent if one else folder, runs, endpoints_only=endpoints_only)
 
 
 def list_run_folders(folder: Path) -> list[Path]:
@@ -130,14 +137,14 @@ def find_run_folders(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     return {p: check_seal(p / MANIFEST, m) for p, m in found.items() if "configuration" in m}
 
 
-def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]], *, judged: bool) -> Runs:
+def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]], *, endpoints_only: bool) -> Runs:
     """These runs, which must be of one space and one table.
 
     Args:
         source: the folder that was named.
         study: the study's folder, which holds it or is it.
         runs: a run's folder, and its manifest.
-        judged: as of `open_runs`.
+        endpoints_only: as of `open_runs`.
     """
     told = [m["configuration"] for m in runs.values()]
     for what in ("space", "table"):
@@ -158,7 +165,8 @@ def read_run_folders(source: Path, study: Path, runs: dict[Path, dict[str, Any]]
     table = open_named_table(told[0]["table"], f"the runs in {study}")
     return Runs(
         **stack_tables(
-            [Read(RunFolder(p.parent, p.name), m, *read_owner(m)) for p, m in runs.items()], choose_part(table, judged)
+            [Read(RunFolder(p.parent, p.name), m, *read_owner(m)) for p, m in runs.items()],
+            choose_part(table, endpoints_only),
         ),
         table=table,
         space=search_space(told[0]["space"]),

@@ -50,7 +50,7 @@ class Blocked(Shift):
         smallest = min(1.0, 2 / prod(comb(len(x) + len(y), len(x)) for x, y in self.blocks))
         return count_tails(reduce(np.convolve, counts), observed, smallest, (len(self.new), len(self.base)))
 
-    @cached_property
+    @property
     def candidates(self) -> Floats:
         found = np.concatenate([(x[:, None] - y[None, :]).ravel() for x, y in self.blocks])
         (rounded,) = round_equal(found, scale=float(np.abs(np.concatenate([self.new, self.base])).max(initial=0)))

@@ -204,7 +204,7 @@ class Table(OpenedFolder):
 
         rows, labels = self._labels
         values = np.asarray(self.row_values(Measure.of(measure), trial, at=at, quantity=quantity))
-        return pd.Series(values[rows], index=labels, name=f"{Measure.of(measure)}:{trial}")
+        return pd.Series(values[rows], index=labels.view(), name=f"{Measure.of(measure)}:{trial}")
 
     @cached_property
     def _labels(self) -> tuple[NDArray[np.intp], pd.Index]:

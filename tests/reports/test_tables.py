@@ -39,6 +39,8 @@ def test_what_a_table_gives_by_place_is_by_published_index() -> None:
     for index in (0, 1462, 15_624):
         assert values[index] == table.lookup(index, table.test)
     assert table.vector("cifar10/ori-test@200").equals(values)
+    values.index.name = "mine"
+    assert table.vector(table.test).index.name == "index"
     assert table.row_values(table.test)[table.row(1462)] == values[1462]
 
 

@@ -94,14 +94,14 @@ def test_rows_of_the_index_are_those_of_the_runs(study: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("indexed", [True, False])
 @pytest.mark.parametrize("table", ["nasbench201.digits", "none"])
-def test_the_part_that_is_judged_has_the_same_endpoints(
+def test_the_part_for_endpoints_gives_the_same(
     study: Path, monkeypatch: pytest.MonkeyPatch, table: str, indexed: bool
 ) -> None:
     loaded, planned = study_of(study, table), planned_of(study, table)
     if not indexed:
         monkeypatch.setattr(index, "FEWEST", 100)
     for chosen in (planned, planned[::-1], planned[1:4]):
-        whole, part = (read_planned(loaded, chosen, judged=judged) for judged in (False, True))
+        whole, part = (read_planned(loaded, chosen, endpoints_only=only) for only in (False, True))
         plain, found = whole.endpoints(), part.endpoints()
         pd.testing.assert_frame_equal(found.runs, plain.runs)
         assert found.noise == plain.noise or (np.isnan(found.noise) and np.isnan(plain.noise))

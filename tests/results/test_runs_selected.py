@@ -1,6 +1,7 @@
 """Parts of finished runs: what is known of them goes with them, and what is compared of a part is exploratory."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.core.errors import HarnessError
 from harness.results.load import load_folder
 from harness.runs.manifest import read_owner, seal_manifest
 from harness.runs.preregistration import DECLARED
+from harness.runs.schema import TABLES
 from harness.runs.study import load_study
 from harness.stats.sequential import estimate_sequential_shift
 from tests.conftest import ROOT, SMALL_STUDY
@@ -47,6 +49,19 @@ def test_what_is_not_there_is_a_sentence() -> None:
     assert runs.narrow("comparison.endpoint=oracle", None).declared.endpoint == "oracle"
     with pytest.raises(HarnessError, match="settings 'nope' cannot be read: write settings training"):
         runs.narrow(["nope"], None)
+
+
+def test_endpoints_do_not_depend_on_the_order_of_rows() -> None:
+    """Runs of several methods and seeds, whose rows somebody sorted otherwise."""
+    runs = load_folder(ROOT / "results" / "published" / "digits")
+    draw = np.random.default_rng(0)
+    shuffled = {name: frame.iloc[draw.permutation(len(frame))] for name in TABLES for frame in [getattr(runs, name)]}
+    found = replace(runs, **shuffled).endpoints()
+    plain = runs.endpoints()
+    for name in runs.methods:
+        for endpoint in ("final", "selected", "oracle", "area"):
+            assert found.by_seed(name, endpoint) == plain.by_seed(name, endpoint)
+    assert found.noise == pytest.approx(plain.noise, rel=1e-12)
 
 
 def test_the_training_of_one_cell_is_no_study(tmp_path: Path) -> None:
