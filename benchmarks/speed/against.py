@@ -123,10 +123,13 @@ every = 2
 """
 """The size of cifar10-8: 8x8 pixels, and about as many images evaluated a step."""
 STUDIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "runs of the demo, 4 of 20 epochs": ("benchmarks/trajectories/digits.toml", ("--set", "epochs=4")),
-    "runs of the gate's example, six seeds": ("benchmarks/stability/gate.toml", ("--seeds", "0..5")),
-    "runs of DARTS, size of cifar10-8, ten seeds": (SMALL_IMAGES.format(method="darts", steps=20), ()),
-    "runs of SDARTS-ADV, size of cifar10-8, ten seeds": (SMALL_IMAGES.format(method="sdarts-adv", steps=5), ()),
+    "runs side by side: the demo, 4 of 20 epochs": ("benchmarks/trajectories/digits.toml", ("--set", "epochs=4")),
+    "runs side by side: the gate's example, six seeds": ("benchmarks/stability/gate.toml", ("--seeds", "0..5")),
+    "runs side by side: DARTS, size of cifar10-8, ten seeds": (SMALL_IMAGES.format(method="darts", steps=20), ()),
+    "runs side by side: SDARTS-ADV, size of cifar10-8, ten seeds": (
+        SMALL_IMAGES.format(method="sdarts-adv", steps=5),
+        (),
+    ),
 }
 """A study's file or its text, and what the command says of it."""
 
@@ -232,7 +235,10 @@ def pieces(folder: Path) -> dict[str, Taken]:
 
 def table(revision: str, chosen: list[str] | None = None, rounds: int = ROUNDS) -> list[str]:
     """A row a piece: CPU seconds of both, and their ratio. chosen: beginnings of names; all, if not said."""
-    lines = [f"| what | {revision} | now | ratio |", "| --- | --- | --- | --- |"]
+    day = subprocess.run(
+        ["git", "-C", str(ROOT), "show", "-s", "--format=%cs", revision], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    lines = [f"| what | {revision}, {day} | now | share of its time |", "| --- | --- | --- | --- |"]
     with worktree(revision) as tree, tempfile.TemporaryDirectory() as folder:
         for name, taken in pieces(Path(folder)).items():
             if chosen and not any(name.startswith(beginning) for beginning in chosen):
