@@ -117,6 +117,20 @@ def tell_randomness(study: Study) -> None:
         )
 
 
+def tell_too_few(study: Study) -> None:
+    """That a study has fewer seeds than its comparison can show anything with."""
+    from harness.verdicts.deciding import count_pairs, find_fewest_seeds
+
+    seeds, pairs = len(study.file.seeds), count_pairs(study)
+    if not pairs or (study.design and study.design.varied) or seeds >= (fewest := find_fewest_seeds(study)):
+        return
+    told = f"{seeds} seed{'s' if seeds > 1 else ''} cannot show a difference between methods, however large"
+    among = f"{pairs} comparisons" if pairs > 1 else "one comparison"
+    click.echo(
+        f"note: {told}, in {among} at level {study.file.comparison.level:g}: {fewest} are the fewest that can", err=True
+    )
+
+
 def tell_together(study: Study, planned: Sequence[Planned], places: int) -> None:
     """Say which runs are trained side by side, and which of the methods cannot be."""
     if study.file.together is None:
@@ -220,6 +234,8 @@ def plan(
 
         told = f"after {find_first_look(study)} at the earliest"
         click.echo(f"note: at most so many: seeds are added until the comparison is decided, {told}", err=True)
+    else:
+        tell_too_few(study)
     tell_left_out(study, planned, out)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -12,6 +12,7 @@ from harness.runs.execute import Outcome, Planned
 from harness.runs.prepare import Prepared, Say, Way
 from harness.runs.study import Study
 from harness.stats.sequential import estimate_sequential_shift
+from harness.stats.tests import compute_smallest_rank_sum_p, compute_smallest_signed_rank_p
 from harness.verdicts.compare import Pair, compare
 
 OPEN = ("open", "too few")
@@ -58,10 +59,24 @@ class Look:
 
 def find_first_look(study: Study) -> int:
     """The fewest seeds that could decide a study's comparison."""
-    declared = study.file.comparison
-    pairs = len(declared.pairs) or len(study.file.methods) - 1
-    nothing = estimate_sequential_shift([], [])
-    return next(n for n in count(2) if nothing.smallest_p(n) * pairs <= declared.level)
+    return _find_fewest(study, estimate_sequential_shift([], []).smallest_p)
+
+
+def find_fewest_seeds(study: Study) -> int:
+    """The fewest seeds with which a study's comparison, tested once, can show anything."""
+    paired = study.file.comparison.paired is not False
+    return _find_fewest(
+        study, compute_smallest_signed_rank_p if paired else lambda n: compute_smallest_rank_sum_p(n, n)
+    )
+
+
+def count_pairs(study: Study) -> int:
+    """How many comparisons a study declares."""
+    return len(study.file.comparison.pairs) or len(study.file.methods) - 1
+
+
+def _find_fewest(study: Study, smallest_p: Callable[[int], float]) -> int:
+    return next(n for n in count(2) if smallest_p(n) * count_pairs(study) <= study.file.comparison.level)
 
 
 def choose_way(study: Study) -> Way:

@@ -115,3 +115,20 @@ def test_from_the_command_line_and_published(file: Path, tmp_path: Path) -> None
     assert f"left out: random-search seed {last} (its pair of one is not there)" in page
     planned = CliRunner().invoke(main, ["plan", str(file), *out])
     assert "at most so many: seeds are added until the comparison is decided, after 8 at the earliest" in planned.stderr
+
+
+def test_the_plan_says_that_so_few_seeds_show_nothing(small_study: Path, tmp_path: Path) -> None:
+    """By the test that the comparison will be made by."""
+
+    def told(*settings: str, seeds: str) -> bool:
+        words = ["plan", str(small_study), "--out", str(tmp_path), "--seeds", seeds]
+        done = CliRunner().invoke(main, [*words, *(word for setting in settings for word in ("--set", setting))])
+        assert done.exit_code == 0, done.output
+        return "cannot show a difference between methods, however large" in done.stderr
+
+    assert told(seeds="0..5")  # three comparisons: 3 x 2 / 2^6 is above .05
+    assert not told(seeds="0..6")
+    assert not told("comparison.paired=false", seeds="0..4")  # 3 x 2 / C(10, 5) is below it
+    assert told("comparison.paired=false", seeds="0..3")
+    assert not told('methods=["darts"]', seeds="0..1")
+    assert not told("comparison.until_decided=true", seeds="0..5")

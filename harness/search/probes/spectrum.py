@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.core.lazy import torch
 from harness.measures.hessian import compute_hessian, compute_spectrum, compute_spectrum_ends, flatten_tensors
@@ -17,6 +17,9 @@ from harness.tables.table import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+TOLERANCE = 0.01
 
 
 class Spectrum(Probe):
@@ -43,9 +46,15 @@ class Spectrum(Probe):
     """The exact matrix, a row at a time; the same with 15 rows in a pass, which takes half the time in a small network
     and more in a large one; or, at a fraction of its price, its products with vectors, of which Lanczos' method
     finds the largest, smallest and norm, but no trace, or, with the fewest products, the largest alone."""
-    tolerance: float = Field(0.01, gt=0, lt=1)
+    tolerance: float = Field(TOLERANCE, gt=0, lt=1)
     """By products, or the largest alone: the residual relative to the eigenvalue."""
     later = ("by", "tolerance")
+
+    @model_validator(mode="after")
+    def _only_where_it_is_looked_at(self) -> Spectrum:
+        if self.tolerance != TOLERANCE and self.by in ("matrix", "batched"):
+            raise ValueError(f"tolerance is of by = 'products' and 'largest': by = {self.by!r} is exact, leave it out")
+        return self
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         search.net.train()

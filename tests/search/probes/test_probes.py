@@ -197,6 +197,12 @@ def test_products_give_the_ends_of_the_spectrum() -> None:
     assert double("nasbench201.digits", {"by": "products", "tolerance": 1e-3})[0] == found
 
 
+def test_a_tolerance_that_nothing_looks_at_is_said() -> None:
+    with pytest.raises(HarnessError, match=r"tolerance is of by = 'products' and 'largest': by = 'matrix' is exact"):
+        PROBES.build("spectrum", {"tolerance": 0.1})
+    assert PROBES.build("spectrum", {"tolerance": 0.01}).identity() == PROBES.build("spectrum", {}).identity()
+
+
 def test_the_largest_alone() -> None:
     found, exact = double("nasbench201.digits", {"by": "largest", "tolerance": 1e-3})
     assert list(found) == ["hessian_largest", "hessian_largest_sd"]
