@@ -16,7 +16,8 @@ class Settings(BaseModel):
     """A frozen section of settings. Unknown keys, numbers that are none or beyond `LARGEST`, and impossible paths are
     refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # a schema is built when it is first used: those of most parts never are
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @field_validator("*")
     @classmethod
