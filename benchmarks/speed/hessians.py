@@ -135,7 +135,7 @@ def in_a_process(case: str, way: str) -> dict[str, float]:
 
 def table(cases: list[str], rounds: int = ROUNDS) -> list[str]:
     """A row a case and way."""
-    lines = ["| what | way | CPU s | share of the matrix's | MB | relative error |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| what | way | CPU s | share | MB | relative error |", "| --- | --- | --- | --- | --- | --- |"]
     for case in cases:
         true = in_a_process(case, "reference")["value"]
         ways = [way for way in WAYS if way != "reference"]
