@@ -164,7 +164,7 @@ def test_plan_shows_what_differs(small_study: Path, tmp_path: Path) -> None:
     arguments = ["plan", str(small_study), "--seeds", "0", "--out", str(tmp_path)]
     wide = {"COLUMNS": "200"}
     alone = CliRunner().invoke(main, arguments, env=wide)
-    assert alone.exit_code == 0 and "differ" not in alone.output
+    assert alone.exit_code == 0 and "differ" not in alone.stdout
     apart = [*arguments, "--set", "methods.sdarts-rs.training.alpha_learning_rate=6e-4"]
     told = CliRunner().invoke(main, apart, env=wide)
     assert "settings in which the methods differ" in told.output and "0.0006" in told.output
