@@ -168,7 +168,7 @@ def test_plan_shows_what_differs(small_study: Path, tmp_path: Path) -> None:
     apart = [*arguments, "--set", "methods.sdarts-rs.training.alpha_learning_rate=6e-4"]
     told = CliRunner().invoke(main, apart, env=wide)
     assert "settings in which the methods differ" in told.output and "0.0006" in told.output
-    header, *lines = CliRunner().invoke(main, [*apart, "--format", "csv"]).output.splitlines()
+    header, *lines = CliRunner().invoke(main, [*apart, "--format", "csv"]).stdout.splitlines()
     assert header.endswith(",training.alpha_learning_rate")
     assert [line.rsplit(",", 1)[1] for line in lines] == ["0.0003", "0.0006", "0.0003", ""]
     wrong = CliRunner().invoke(main, [*arguments, "--set", "methods.darts.training.alfa=1"])
