@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from harness.core.memory import measure_peak_memory
 from harness.datasets.base import Batch
 from harness.datasets.digits import load_digit_parts
-from harness.measures.hessian import compute_hessian, compute_spectrum_ends, flatten_tensors, unflatten_vector
+from harness.measures.hessian import Ends, compute_hessian, compute_spectrum_ends, flatten_tensors, unflatten_vector
 
 Case = dict[str, Any]
 CASES: dict[str, Case] = {
@@ -82,7 +82,7 @@ def exact(pair: Pair, dtype: torch.dtype = torch.float32, batched: bool = False)
     return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
-def by_products(pair: Pair, ends: Literal["both", "largest"] = "both") -> float:
+def by_products(pair: Pair, ends: Ends = "both") -> float:
     search = pair.harness
     start = torch.randn(flatten_tensors(search.alphas).shape, generator=torch.Generator().manual_seed(0))
     with search.net.readable():

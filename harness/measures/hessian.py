@@ -14,6 +14,8 @@ from harness.core.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+Ends = Literal["both", "largest"]
+"""Which ends of a spectrum are looked for."""
 ROWS = 15
 """Rows of the matrix that a batched pass computes: more leave the processor's caches."""
 KRYLOV = 8
@@ -81,7 +83,7 @@ def compute_spectrum_ends(
     *,
     tolerance: float,
     ridge: float = 0.0,
-    ends: Literal["both", "largest"] = "both",
+    ends: Ends = "both",
 ) -> dict[str, float]:
     """The ends of the spectrum of `compute_hessian`, by Lanczos' method: of its products with vectors alone.
 
@@ -139,7 +141,7 @@ class Products:
 
 
 def run_lanczos(
-    products: Products, start: NDArray[np.float64], tolerance: float, ends: Literal["both", "largest"] = "both"
+    products: Products, start: NDArray[np.float64], tolerance: float, ends: Ends = "both"
 ) -> list[float] | None:
     """Both ends of a spectrum, or the largest alone, to a relative residual, from `start` on; None where SciPy's method
     has no answer, as of a matrix of zeros."""

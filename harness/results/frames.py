@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.results.index import Read, TablePart, read_indexed
+from harness.results.index import WHOLE, Read, TablePart, read_indexed
 from harness.runs.schema import OWNER, TABLES, Unfit, check_values
 from harness.tables.measure import ACCURACY, Measure, Scale
 
@@ -54,7 +54,7 @@ def compute_search_seconds(timing: pd.DataFrame) -> pd.Series[float]:
 
 
 @dataclass(frozen=True)
-class EndpointPart:
+class EndpointPart(TablePart):
     """The part of runs that endpoints in one measure are computed from: its lookups alone, and no logits, which are
     most of what 10,000 runs hold."""
 
@@ -79,11 +79,9 @@ class EndpointPart:
         return kept
 
 
-def stack_tables(runs: Sequence[Read], part: TablePart | None = None) -> dict[str, Any]:
-    """The tables of finished runs of a study, each run's below the one before, with `method` and `seed`.
-
-    part: of the tables; they are whole, if none is named.
-    """
+def stack_tables(runs: Sequence[Read], part: TablePart = WHOLE) -> dict[str, Any]:
+    """This part of the tables of finished runs of a study, each run's below the one before, with its `method` and
+    `seed`."""
     import pandas as pd
     import pyarrow as pa
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.core.errors import HarnessError
 from harness.core.files import digest, hash_bytes, write_atomically
@@ -39,14 +39,19 @@ GROUP = 1 << 16
 Tables = dict[str, "pa.Table"]
 
 
-class TablePart(Protocol):
-    """What is asked for of the tables of runs."""
+class TablePart:
+    """What is read of the tables of runs: all of them. Kinds of it ask for less."""
 
     def names(self, table: str, columns: Sequence[str]) -> list[str]:
         """Which of a table's columns."""
+        return list(columns)
 
     def rows(self, table: str, rows: pa.Table) -> pa.Table:
         """Which of a table's rows."""
+        return rows
+
+
+WHOLE = TablePart()
 
 
 class Read(NamedTuple):
@@ -85,8 +90,8 @@ class Index:
         known = self.runs.get(run.folder.final.name)
         return known is not None and mark is not None and known["mark"] == mark
 
-    def rows(self, name: str, runs: Sequence[Read], part: TablePart | None = None) -> pa.Table:
-        """The rows of a table of runs that it holds, in their order; a part of them alone, if one is named."""
+    def rows(self, name: str, runs: Sequence[Read], part: TablePart = WHOLE) -> pa.Table:
+        """This part of the rows of a table of runs that it holds, in their order."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -98,9 +103,8 @@ class Index:
             else:
                 pieces.append([first, end])
         path = self.folder / f"{name}.parquet"
-        columns = pq.read_schema(path).names
-        found = iterate_rows(path, pieces, columns if part is None else part.names(name, columns))
-        return pa.concat_tables(rows if part is None else part.rows(name, rows) for rows in found)
+        columns = part.names(name, pq.read_schema(path).names)
+        return pa.concat_tables(part.rows(name, rows) for rows in iterate_rows(path, pieces, columns))
 
 
 def iterate_rows(path: Path, pieces: Sequence[Sequence[int]], columns: list[str]) -> Iterator[pa.Table]:
@@ -109,9 +113,8 @@ def iterate_rows(path: Path, pieces: Sequence[Sequence[int]], columns: list[str]
 
     with pq.ParquetFile(path, memory_map=True) as file:
         starts = [0, *accumulate(file.metadata.row_group(n).num_rows for n in range(file.num_row_groups))]
-        in_order = all(
-            before[1] <= after[0] for before, after in pairwise(pieces)
-        )  # else a group is read for several pieces
+        # pieces that are not in the order of the file come back to groups
+        in_order = all(before[1] <= after[0] for before, after in pairwise(pieces))
         read = lru_cache(1 if in_order else None)(lambda n: file.read_row_group(n, columns=columns))
         yield file.schema_arrow.empty_table().select(columns)
         for first, end in pieces:
@@ -133,13 +136,10 @@ def mark_of(run: Read) -> list[Any] | None:
 
 
 def read_indexed(
-    runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables], part: TablePart | None = None
+    runs: Sequence[Read], read: Callable[[Sequence[Read]], Tables], part: TablePart = WHOLE
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The tables of runs of one study, each run's rows below the one before, a table after the other: from its index,
-    and what that does not hold by `read`. Many runs that are not all in it are written to it.
-
-    part: of the tables; they are whole, if none is named.
-    """
+    """This part of the tables of runs of one study, each run's rows below the one before, a table after the other: from
+    its index, and what that does not hold by `read`. Many runs that are not all in it are written to it."""
     root = runs[0].folder.final.parent
     if len(runs) < FEWEST or any(run.folder.final.parent != root for run in runs):
         yield from cut_tables(read(runs), part)
@@ -156,13 +156,10 @@ def read_indexed(
     yield from cut_tables(tables, part)
 
 
-def cut_tables(tables: Tables, part: TablePart | None) -> Iterator[tuple[str, pa.Table]]:
-    """A part of tables; all of them, if none is named."""
+def cut_tables(tables: Tables, part: TablePart) -> Iterator[tuple[str, pa.Table]]:
+    """This part of tables, a table after the other."""
     for name, table in tables.items():
-        if part is None:
-            yield name, table
-        else:
-            yield name, part.rows(name, table.select(part.names(name, table.column_names)))
+        yield name, part.rows(name, table.select(part.names(name, table.column_names)))
 
 
 def merge_tables(

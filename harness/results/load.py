@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.results.frames import EndpointPart, stack_tables
-from harness.results.index import Read
+from harness.results.index import WHOLE, Read, TablePart
 from harness.results.provenance import label_machines
 from harness.results.runs import Runs
 from harness.runs.apart import collect_settings, group_by_method
@@ -97,9 +97,9 @@ def read_planned(
     )
 
 
-def choose_part(table: Table | None, endpoints_only: bool) -> EndpointPart | None:
+def choose_part(table: Table | None, endpoints_only: bool) -> TablePart:
     """What is read of runs that a table judges: all, unless `endpoints_only`, as of `open_runs`."""
-    return EndpointPart(table.test) if endpoints_only and table is not None else None
+    return EndpointPart(table.test) if endpoints_only and table is not None else WHOLE
 
 
 def load_folder(folder: Path, *, endpoints_only: bool = False) -> Runs:

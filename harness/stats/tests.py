@@ -7,7 +7,8 @@ would take more than `MOST` additions, the normal distribution of their mean and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from math import comb
 from typing import Any, NamedTuple
 
@@ -142,6 +143,11 @@ def compute_smallest_rank_sum_p(n: int, m: int) -> float:
 def compute_smallest_signed_rank_p(n: int) -> float:
     """Two-sided p of n pairs that all differ one way: 2 / 2^n. Five pairs: 0.0625."""
     return min(1.0, float(2 / 2**n))
+
+
+def find_fewest_runs(smallest_p: Callable[[int], float], level: float, comparisons: int = 1) -> int:
+    """The fewest runs, two at least, whose smallest p reaches the level divided by the number of comparisons."""
+    return next(n for n in count(2) if smallest_p(n) * comparisons <= level)
 
 
 def adjust_holm(p: Sequence[float]) -> list[float]:

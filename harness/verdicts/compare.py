@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ from harness.stats.effects import compute_a12, compute_iqm, normalize_regret
 from harness.stats.intervals import Interval, estimate_median, estimate_quantile, rate, rate_difference
 from harness.stats.sequential import estimate_sequential_shift
 from harness.stats.shift import Shift, shift_of
-from harness.stats.tests import compute_holm_multipliers
+from harness.stats.tests import compute_holm_multipliers, find_fewest_runs
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.collapse import BaseRate, describe_failures
 
@@ -214,7 +213,7 @@ class Pair:
     @property
     def n_fewest(self) -> int:
         """The fewest runs of each method whose smallest p reaches the level over all pairs."""
-        return next(n for n in count(2) if self.shift.smallest_p(n) * self.pairs <= self.level)
+        return find_fewest_runs(self.shift.smallest_p, self.level, self.pairs)
 
     @property
     def n_for_clear(self) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from harness.core.text import format_p
 from harness.results.load import read_planned
@@ -12,7 +11,8 @@ from harness.runs.execute import Outcome, Planned
 from harness.runs.prepare import Prepared, Say, Way
 from harness.runs.study import Study
 from harness.stats.sequential import estimate_sequential_shift
-from harness.stats.tests import compute_smallest_rank_sum_p, compute_smallest_signed_rank_p
+from harness.stats.shift import shift_of
+from harness.stats.tests import find_fewest_runs
 from harness.verdicts.compare import Pair, compare
 
 OPEN = ("open", "too few")
@@ -59,24 +59,20 @@ class Look:
 
 def find_first_look(study: Study) -> int:
     """The fewest seeds that could decide a study's comparison."""
-    return _find_fewest(study, estimate_sequential_shift([], []).smallest_p)
+    nothing = estimate_sequential_shift([], [])
+    return find_fewest_runs(nothing.smallest_p, study.file.comparison.level, count_pairs(study))
 
 
 def find_fewest_seeds(study: Study) -> int:
     """The fewest seeds with which a study's comparison, tested once, can show anything."""
-    paired = study.file.comparison.paired is not False
-    return _find_fewest(
-        study, compute_smallest_signed_rank_p if paired else lambda n: compute_smallest_rank_sum_p(n, n)
-    )
+    declared = study.file.comparison
+    nothing = shift_of([], [], paired=declared.paired is not False)
+    return find_fewest_runs(nothing.smallest_p, declared.level, count_pairs(study))
 
 
 def count_pairs(study: Study) -> int:
     """How many comparisons a study declares."""
     return len(study.file.comparison.pairs) or len(study.file.methods) - 1
-
-
-def _find_fewest(study: Study, smallest_p: Callable[[int], float]) -> int:
-    return next(n for n in count(2) if smallest_p(n) * count_pairs(study) <= study.file.comparison.level)
 
 
 def choose_way(study: Study) -> Way:

@@ -4,7 +4,6 @@ test that the study declares."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from math import inf, isinf, isnan
 
 import numpy as np
@@ -15,7 +14,7 @@ from harness.runs.preregistration import Declared
 from harness.stats.intervals import Floats
 from harness.stats.sequential import compute_signed_ranks, compute_wealth, estimate_sequential_shift
 from harness.stats.shift import POWER, Shift, shift_of
-from harness.stats.tests import subtract_pairs
+from harness.stats.tests import find_fewest_runs, subtract_pairs
 from harness.tables.measure import ACCURACY, Scale
 from harness.verdicts.compare import list_declared_pairs, match_runs
 
@@ -133,7 +132,7 @@ def compute_powers(found: Endpoints, declared: Declared, seeds: int) -> list[Pow
         tied = float((pilots.new == pilots.base).mean()) if pilots.paired else float("nan")
         seen, side = abs(pilots.estimate), 1 if pilots.estimate > 0 else -1
         tested = estimate_sequential_shift([], []) if declared.until_decided else pilots
-        fewest = next(n for n in count(2) if tested.smallest_p(n) <= asked.level)
+        fewest = find_fewest_runs(tested.smallest_p, asked.level)
         for size in (*([0.0] if asked.rope else []), *choose_differences(pilots, seen)):
             made = draw_studies(pilots, side * size, max(asked.sizes))
             power, stops = (find_by_sequential_tests if declared.until_decided else find_by_fixed_tests)(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import isnan
 
 import numpy as np
@@ -15,7 +14,7 @@ from harness.results.runs import Runs
 from harness.runs.preregistration import Endpoint
 from harness.stats.intervals import Floats, Interval
 from harness.stats.ranks import FEWEST_TASKS, compare_nemenyi, compare_wilcoxon_holm, compute_friedman_p, rank_intervals
-from harness.stats.tests import compute_smallest_signed_rank_p
+from harness.stats.tests import compute_smallest_signed_rank_p, find_fewest_runs
 
 FEWEST_METHODS = 3
 MOST_METHODS = 300
@@ -72,7 +71,7 @@ class MethodRanking:
         found = "differ in rank" if self.p <= self.level else "no difference in rank shown"
         told = [f"{len(self.methods)} methods over {n} tasks: {found} (Friedman, {format_p(self.p)})"]
         if self.smallest > self.level:
-            fewest = next(k for k in count(2) if compute_smallest_signed_rank_p(k) * pairs <= self.level)
+            fewest = find_fewest_runs(compute_smallest_signed_rank_p, self.level, pairs)
             told.append(
                 f"{n} tasks cannot tell any two of them apart by signed ranks, however different (the smallest p is "
                 f"{self.smallest:.2g}): {fewest} can"

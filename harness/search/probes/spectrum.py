@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.core.lazy import torch
-from harness.measures.hessian import compute_hessian, compute_spectrum, compute_spectrum_ends, flatten_tensors
+from harness.measures.hessian import Ends, compute_hessian, compute_spectrum, compute_spectrum_ends, flatten_tensors
 from harness.search.probes.base import Probe
 from harness.search.state import SearchState
 from harness.search.steps import compute_cross_entropy
@@ -51,7 +51,7 @@ class Spectrum(Probe):
     later = ("by", "tolerance")
 
     @model_validator(mode="after")
-    def _only_where_it_is_looked_at(self) -> Spectrum:
+    def _refuse_unread_tolerance(self) -> Spectrum:
         if self.tolerance != TOLERANCE and self.by in ("matrix", "batched"):
             raise ValueError(f"tolerance is of by = 'products' and 'largest': by = {self.by!r} is exact, leave it out")
         return self
@@ -87,5 +87,5 @@ class Spectrum(Probe):
             matrix = compute_hessian(loss, point, ridge=self.ridge, batched=self.by == "batched")
             return compute_spectrum(matrix)
         start = torch.randn(flatten_tensors(point).shape, generator=search.streams[f"probe-{self.name}-start"])
-        ends: Literal["both", "largest"] = "both" if self.by == "products" else "largest"
+        ends: Ends = "both" if self.by == "products" else "largest"
         return compute_spectrum_ends(loss, point, start, tolerance=self.tolerance, ridge=self.ridge, ends=ends)
