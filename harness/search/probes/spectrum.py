@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness.core.lazy import torch
 from harness.measures.hessian import Ends, compute_hessian, compute_spectrum, compute_spectrum_ends, flatten_tensors
@@ -50,11 +50,13 @@ class Spectrum(Probe):
     """By products, or the largest alone: the residual relative to the eigenvalue."""
     later = ("by", "tolerance")
 
-    @model_validator(mode="after")
-    def _refuse_unread_tolerance(self) -> Spectrum:
-        if self.tolerance != TOLERANCE and self.by in ("matrix", "batched"):
-            raise ValueError(f"tolerance is of by = 'products' and 'largest': by = {self.by!r} is exact, leave it out")
-        return self
+    @field_validator("tolerance")
+    @classmethod
+    def _refuse_unread_tolerance(cls, tolerance: float, told: ValidationInfo) -> float:
+        by = told.data.get("by")  # none, where that is refused itself
+        if tolerance != TOLERANCE and by in ("matrix", "batched"):
+            raise ValueError(f"tolerance is of by = 'products' and 'largest': by = {by!r} is exact, leave it out")
+        return tolerance
 
     def measure(self, search: SearchState, table: Table | None) -> dict[str, Any]:
         search.net.train()
